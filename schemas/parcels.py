@@ -5,11 +5,13 @@ only when each of them has come to it.
 """
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 
 from schemas.codes import Code
-from schemas.evidence_words import way_named
+from schemas.evidence_words import speaks_against, way_named
 from schemas.folding import ABSENT, fold, fold_header
+from schemas.limits import EXACT_DIGITS
 from schemas.statuses import Direction, StatusCase, StatusVerdict
 from schemas.vocabulary import STEPS, Journey, Milestone, Role
 
@@ -109,6 +111,16 @@ _HEADINGS = (
     "ean", "barcode",
 )  # fmt: skip
 
+#: Headings of the boxes that travel under one AWB.
+_PIECES = frozenset(
+    f"{what}{number}"
+    for what in ("box", "carton", "piece", "package", "pkg", "parcel", "pc")
+    for number in ("", "id", "no", "number", "code")
+)
+
+_DAMAGED = re.compile(r"[0-9]+(?:[.,][0-9]+)?e\+?[0-9]+|#{2,}|#(?!n/?a)[a-z0-9/_]+[!?]?|\*{2,}")
+_LONG_NUMBER = re.compile(rf"[1-9][0-9]{{{EXACT_DIGITS - 1}}}([0-9]+)")
+
 _RETURNING = frozenset({Direction.RETURN, Direction.MAYBE_RETURN, Direction.BACK})
 _CANCELLED = frozenset({"cancelled", "canceled", "cancel", "cncl", "cancld"})
 _BESIDE_CANCELLED = frozenset(
@@ -153,6 +165,31 @@ def parcel_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:
     folded = [fold_header(heading).replace("#", "no").replace(" ", "") for heading in headings]
     places = {name: at for at, name in reversed(list(enumerate(folded))) if at not in taken}
     return next((places[name] for name in _HEADINGS if name in places), None)
+
+
+def piece_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:
+    """Return the column, none of ``taken``, that tells the boxes of one AWB apart, or None."""
+    folded = [fold_header(heading).replace("#", "no").replace(" ", "") for heading in headings]
+    return next((at for at, n in enumerate(folded) if n in _PIECES and at not in taken), None)
+
+
+def same_parcel_unknown(awbs: Sequence[str]) -> list[bool]:
+    """Tell of each AWB whether two parcels may share it, as a spreadsheet damaged it.
+
+    ``1.49E+15``, an error, ``####``. A number past 15 digits counts where all such end in zeros.
+    """
+    bare = [awb.strip(AROUND_AN_ID).casefold().removesuffix(".0") for awb in awbs]
+    long = [_LONG_NUMBER.fullmatch(each) for each in bare]
+    rounded = all(not each[1].strip("0") for each in long if each)
+    return [
+        _DAMAGED.fullmatch(text) is not None or (rounded and number is not None)
+        for text, number in zip(bare, long, strict=True)
+    ]
+
+
+def is_not_delivered(status: str) -> bool:
+    """Tell whether a status says that a parcel did not come to its customer."""
+    return speaks_against(status, Milestone.DELIVERY_DONE)
 
 
 def is_cancelled(status: str) -> bool:

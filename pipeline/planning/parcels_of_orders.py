@@ -34,14 +34,18 @@ from schemas.parcels import (
     Said,
     goes_back,
     is_cancelled,
+    is_not_delivered,
     is_on_paper,
     is_return,
     parcel_heading,
+    piece_heading,
+    same_parcel_unknown,
 )
 from schemas.statuses import Direction
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Role
 
 _DATE_ALONE = re.compile(r"(?!.*:)(?:\D*\d){0,8}\D*")
+_MIDNIGHT = re.compile(r".*\b00:00(?::00(?:\.0+)?)?\b.*")
 _RETURNS = [m for m in Milestone if STEPS[m].journey is Journey.RETURN]
 
 
@@ -51,7 +55,9 @@ class Siblings(Struct, frozen=True, kw_only=True):
     Per row: ``rows``, its place in the drop, ascending; ``parcel``: a number for its parcel among
     all of the drop, -1 where the row does not tell; ``said``: its status, into ``statuses``;
     ``back``: whether it is of a customer's return; ``dated``: whether its event has a date alone;
-    ``clock``: the time of day of an event that has no date, else ``NO_TIME``.
+    ``clock``: the time of day of an event that has no date, else ``NO_TIME``;
+    ``clocked``: whether it has a time of day. ``damaged``: its AWB, where it is one that
+    parcels may share, else "". ``sheet``: its tab, into ``sheets``.
     ``age``: whether it stands on a tab that holds instead of others by its name (1) or not (-1).
     ``parcels``: how messages name each parcel. ``any_parcel``: one parcel speaks for its order.
     """
@@ -62,6 +68,10 @@ class Siblings(Struct, frozen=True, kw_only=True):
     back: Mask
     dated: Mask
     clock: Numbers
+    clocked: Mask
+    damaged: npt.NDArray[np.str_]
+    sheet: npt.NDArray[np.int64]
+    sheets: Sequence[str]
     age: npt.NDArray[np.int64]
     parcels: pa.Array
     statuses: Sequence[str]
@@ -86,24 +96,31 @@ def siblings(
     if not len(rows):
         return None
     read = [_of_sheet(number, sheets, rows, spool, profile) for number in range(len(sheets))]
-    awb, item, said, way, when = (
+    awb, item, piece, said, way, when = (
         pa.chunked_array(each, pa.string()) for each in zip(*read, strict=True)
     )
     numbers, statuses = _numbered(said)
     ways, directions = _numbered(way)
+    sheet = np.repeat(np.arange(len(sheets)), [len(each[0]) for each in read])
     returns = [profile.direction(cell) is Direction.RETURN for cell in directions]
     understood = disposition[rows] == Disposition.IGNORED
     words = np.array([is_return(each) for each in statuses], dtype=np.bool_)[numbers]
     milestones = np.isin(status[rows], _RETURNS)
-    parcel, parcels = _parcels(orders.number[rows].astype(np.int64), awb, item)
+    number = orders.number[rows].astype(np.int64)
+    parcel, parcels = _parcels(number, _with_pieces(number, awb, piece), item)
+    dated = _date_alone(when, profile)
     return Siblings(
         rows=rows,
         parcel=parcel,
         said=numbers,
         back=np.array(returns, dtype=np.bool_)[ways] | (words & understood) | milestones,
-        dated=_date_alone(when, profile),
+        dated=dated,
+        clocked=~dated & ~_matching(when, _MIDNIGHT),
         clock=_clocks(when),
-        age=np.repeat([age_of(each.name) for each in sheets], [len(each[0]) for each in read]),
+        damaged=_damaged(awb),
+        sheet=sheet,
+        sheets=[each.name for each in sheets],
+        age=np.array([age_of(each.name) for each in sheets])[sheet],
         parcels=parcels,
         statuses=statuses,
         any_parcel=profile.parcels == ANY,
@@ -126,13 +143,16 @@ def _of_sheet(
     spool: Spool,
     profile: Profile,
 ) -> list[pa.Array]:
-    """Return AWB, item, status, direction and event time of the rows that lie on a sheet."""
+    """Return AWB, item, box, status, direction and event time of the rows that lie on a sheet."""
     sheet, start = sheets[number], sum(each.rows for each in sheets[:number])
     nothing = {at for at, heading in enumerate(sheet.headers) if profile.means_nothing(heading)}
-    item = parcel_heading(sheet.headers, {*sheet.roles.values()} | nothing)
+    taken = {*sheet.roles.values()} | nothing
+    item = parcel_heading(sheet.headers, taken)
+    piece = piece_heading(sheet.headers, taken)
     columns = [
         "awb",
         "" if item is None else f"c{item}",
+        "" if piece is None else f"c{piece}",
         "source_status",
         *(
             f"c{sheet.roles[role]}" if role in sheet.roles else ""
@@ -160,10 +180,42 @@ def _numbered(texts: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]
 def _date_alone(cells: pa.ChunkedArray, profile: Profile) -> Mask:
     if profile.helpers.get("clock") or profile.date_rule(Role.EVENT_TIME).read_as != "text":
         return np.zeros(len(cells), dtype=np.bool_)
+    return _matching(cells, _DATE_ALONE)
+
+
+def _matching(cells: pa.ChunkedArray, pattern: re.Pattern[str]) -> Mask:
     index, texts = _numbered(cells)
-    alone = np.array([bool(_DATE_ALONE.fullmatch(each.strip())) for each in texts], np.bool_)
-    found: Mask = alone[index]
-    return found
+    found: Mask = np.array([bool(pattern.fullmatch(each.strip())) for each in texts], np.bool_)
+    return found[index]
+
+
+def _damaged(awbs: pa.ChunkedArray) -> npt.NDArray[np.str_]:
+    """Return the AWBs that parcels may share, since a spreadsheet damaged them; "" for others."""
+    index, texts = _numbered(awbs)
+    unknown = zip(texts, same_parcel_unknown(texts), strict=True)
+    return np.array([text if shared else "" for text, shared in unknown], dtype=np.str_)[index]
+
+
+def _with_pieces(
+    order: npt.NDArray[np.int64], awbs: pa.ChunkedArray, pieces: pa.ChunkedArray
+) -> pa.ChunkedArray:
+    """Return the AWBs, with the box where each row of an order's AWB tells its box: "A1, 1 of 2".
+
+    A box alone is an item like any other.
+    """
+    awb, _ = _keyed(awbs)
+    piece, _ = _keyed(pieces)
+    if not ((awb >= 0) & (piece >= 0)).any():
+        return awbs
+    _, pair = np.unique(np.stack([order, awb]), axis=1, return_inverse=True)
+    pair = pair.reshape(-1)
+    untold = np.zeros(len(order), dtype=np.bool_)
+    untold[pair[piece < 0]] = True
+    told = pa.array((awb >= 0) & ~untold[pair])
+    joined = pc.binary_join_element_wise(
+        pc.utf8_trim(awbs, AROUND_AN_ID), pc.utf8_trim(pieces, AROUND_AN_ID), ", "
+    )
+    return pa.chunked_array([pc.if_else(told, joined.combine_chunks(), awbs.combine_chunks())])
 
 
 def _clocks(cells: pa.ChunkedArray) -> npt.NDArray[np.int64]:
@@ -243,6 +295,13 @@ class ParcelRows(Struct, frozen=True, kw_only=True):
         found: Mask = self.sends & (self.status == milestone)
         return found
 
+    def row(self, at: int, beside: int) -> str:
+        """Return how a message about one row names another: with its sheet, if that is another."""
+        given = self.given
+        sheet = given.sheets[given.sheet[at]]
+        of = "" if given.sheet[at] == given.sheet[beside] else f" of sheet {quoted(sheet)}"
+        return f"row {self.record[at]}{of}"
+
     def held(self, code: Code, column: Role, hit: Mask, other: Sequence[str]) -> Finding:
         """Return the finding about the rows that are held; ``other``: a sentence for each."""
         sentences = pc.binary_join_element_wise(
@@ -259,8 +318,11 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
     one that a return was picked up as, when it is delivered as another: couriers give new AWBs.
     """
     given = rows.given
-    if given.any_parcel or len(given.parcels) < 2:
+    if given.any_parcel:
         return []
+    unsure = _unsure(rows)
+    if len(given.parcels) < 2:
+        return unsure
     parcel, many = given.parcel, len(given.parcels)
     owner = np.zeros(many, dtype=np.int64)
     has_parcel = parcel >= 0
@@ -282,6 +344,35 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
                 "parcel of the order, has not reached it in this file. Upload a file in which all "
                 f"of them have. If they have, tick the row {TO_CONFIRM}."
                 for at in one[rows.order[hit]].tolist()
+            ]
+            found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details))
+    return [*found, *unsure]
+
+
+def _unsure(rows: ParcelRows) -> list[Finding]:
+    """Hold a final status beside another row of the order that may be of another parcel.
+
+    Both have an AWB that a spreadsheet damaged, which does not show that they are the same.
+    """
+    given = rows.given
+    damaged = given.damaged != ""
+    if not damaged.any():
+        return []
+    found = []
+    for final in FINALS:
+        mine = rows.final(final)
+        other = given.back if STEPS[final].journey is Journey.FORWARD else rows.status != 0
+        beside = damaged & (rows.status != final) & ~other & ~given.which(is_cancelled)
+        first = _first(np.flatnonzero(beside), rows.order, int(rows.order.max()) + 1)
+        hit = mine & damaged & ~rows.confirmed & (first[rows.order] >= 0)
+        if hit.any():
+            details = [
+                f": {final.wire} is not sent, because the AWB {quoted(str(given.damaged[at]))} is "
+                f"damaged: {rows.row(by, at)} of the order, which says "
+                f"{quoted(given.statuses[given.said[by]])}, may be another "
+                "parcel. Put the full AWBs in from the original, as text. If this row is true of "
+                f"the whole order, tick it {TO_CONFIRM}."
+                for at, by in zip(np.flatnonzero(hit).tolist(), first[rows.order[hit]], strict=True)
             ]
             found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details))
     return found
@@ -323,16 +414,21 @@ def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
         last = np.full(size, NO_TIME, dtype=np.int64)
         end = event + np.where(dated, DAY_MS - 1, 0)
         np.maximum.at(last, of[mine], end[mine])
-        late = np.flatnonzero(against & (last[of] != NO_TIME) & (event > last[of]))[::-1]
+        later = event > last[of]
+        if final is Milestone.DELIVERY_DONE:
+            denied = against & given.clocked & given.which(is_not_delivered)
+            later |= denied & (event == last[of])
+        late = np.flatnonzero(against & (last[of] != NO_TIME) & later)[::-1]
         which = np.full(size, -1, dtype=np.int64)
         which[of[late]] = late
         hit = mine & ~rows.confirmed & (which[of] >= 0)
         if hit.any():
             details = [
-                f": {final.wire} is not sent, because row {rows.record[at]} says "
-                f"{quoted(given.statuses[given.said[at]])} of the same shipment later. Find out "
+                f": {final.wire} is not sent, because {rows.row(by, at)} says "
+                f"{quoted(given.statuses[given.said[by]])} of the same shipment "
+                f"{'later' if event[by] > event[at] else 'at the same time'}. Find out "
                 f"which is true. If it is this row, tick it {TO_CONFIRM}."
-                for at in which[of[hit]].tolist()
+                for at, by in zip(np.flatnonzero(hit).tolist(), which[of[hit]], strict=True)
             ]
             found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details))
     return found
@@ -360,11 +456,11 @@ def turned_back(rows: ParcelRows, *, but: Sequence[Finding]) -> list[Finding]:
     if not hit.any():
         return []
     details = [
-        f": delivery_done is not sent, because row {rows.record[at]} says "
-        f"{quoted(given.statuses[given.said[at]])} of the same shipment: it may have come back to "
+        f": delivery_done is not sent, because {rows.row(by, at)} says "
+        f"{quoted(given.statuses[given.said[by]])} of the same shipment: it may have come back to "
         "the seller. If so, correct the status. If the customer has it, tick the row "
         f"{TO_CONFIRM}."
-        for at in other[hit].tolist()
+        for at, by in zip(np.flatnonzero(hit).tolist(), other[hit], strict=True)
     ]
     return [rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details)]
 
@@ -403,11 +499,11 @@ def superseded(rows: ParcelRows) -> list[Finding]:
         at = np.flatnonzero(against & (given.age == newest[of]))[::-1]
         first[of[at]] = at
         details = [
-            f": it is not sent, because row {rows.record[at]} of another sheet, which is the newer "
-            f"one by its name, says {quoted(given.statuses[given.said[at]])} of the same shipment. "
-            f"Find out which is true. If it is this row, write {CONFIRMED} under _reject_codes and "
-            "upload the row again."
-            for at in first[of[hit]].tolist()
+            f": it is not sent, because {rows.row(by, at)}, which is the newer one by its name, "
+            f"says {quoted(given.statuses[given.said[by]])} of the same shipment. Find out which "
+            f"is true. If it is this row, write {CONFIRMED} under _reject_codes and upload the row "
+            "again."
+            for at, by in zip(np.flatnonzero(hit).tolist(), first[of[hit]], strict=True)
         ]
         found.append(rows.held(Code.STATUS_CONFLICT, Role.STATUS, hit, details))
     return found

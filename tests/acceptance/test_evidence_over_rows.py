@@ -55,6 +55,58 @@ def test_the_parcels_of_an_order_may_lie_in_any_number_of_rows(part: Part) -> It
     assert part.ends("day") == [SENT, PARCELS, NOTHING, PARCELS]
 
 
+SHARED_AWBS = ("1.49E+15", "########", "#REF!", "1490412345678900", '"1,49E+15"')
+
+
+@together
+def test_a_damaged_awb_does_not_make_two_parcels_one(part: Part) -> Iterator[None]:
+    for at, awb in enumerate(SHARED_AWBS):
+        rows = [
+            (f"A{at}", awb, "Delivered", "27-11-2026 18:00"),
+            (f"A{at}", awb, "In Transit", "27-11-2026 10:00"),
+            (f"B{at}", awb, "Delivered", "27-11-2026 18:00"),
+            (f"C{at}", awb, "Delivered", "27-11-2026 18:00"),
+            (f"C{at}", awb, "Cancelled", "27-11-2026 10:00"),
+        ]
+        part.drop_rows(f"day{at}", rows, WITH_TIME)
+    rows = [
+        ("A9", "1490412345678900", "Delivered", "27-11-2026 18:00"),
+        ("A9", "1490412345678900", "In Transit", "27-11-2026 10:00"),
+        ("B9", "1490412345678917", "Delivered", "27-11-2026 18:00"),
+        ("B9", "1490412345678917", "In Transit", "27-11-2026 10:00"),
+    ]
+    part.drop_rows("whole", rows, WITH_TIME)
+    yield
+    for at, awb in enumerate(SHARED_AWBS):
+        found = part.ends(f"day{at}")
+        assert found == [PARCELS, NOTHING, SENT, TAKEN_BACK, NOTHING], awb
+        message = part.of(f"day{at}").lines()[0]["message"]
+        assert awb in message
+        assert "row 3 of the order" in message
+    assert part.ends("whole") == [SENT, NOTHING] * 2, "not all long numbers end in zeros"
+
+
+BOXES = ("Box No", "Carton Number", "Piece No", "Pkg No", "Parcel No")
+
+
+@together
+def test_boxes_under_one_awb_are_parcels(part: Part) -> Iterator[None]:
+    for at, heading in enumerate(BOXES):
+        rows = [
+            (f"A{at}", f"X{at}1", "Delivered", "1 of 2"),
+            (f"A{at}", f"X{at}1", "In Transit", "2 of 2"),
+            (f"B{at}", f"X{at}2", "Picked Up", "1 of 1"),
+            (f"B{at}", f"X{at}2", "Delivered", "1 of 1"),
+            (f"C{at}", f"X{at}3", "In Transit", ""),
+            (f"C{at}", f"X{at}3", "Delivered", "1 of 1"),
+        ]
+        part.drop_rows(f"day{at}", rows, (*WITH_AWB, heading))
+    yield
+    for at, heading in enumerate(BOXES):
+        assert part.ends(f"day{at}") == [PARCELS, NOTHING, SENT, SENT, NOTHING, SENT], heading
+        assert "2 of 2" in part.of(f"day{at}").lines()[0]["message"], heading
+
+
 ALL_SAY_SO = (
     [("A1", "X1", "Delivered"), ("A1", "X2", "Delivered")],
     [("A1", "X1", "In Transit"), ("A1", "X1", "Delivered")],
@@ -158,17 +210,23 @@ SCANS = [
     ("A2", "X2", "Delivered", "26-11-2026 10:15"),
     ("A2", "X2", "RTO Initiated", "27-11-2026 09:00"),
 ]
+TIE = [
+    ("A3", "X3", "Delivered", "26-11-2026 10:15"),
+    ("A3", "X3", "Undelivered", "26-11-2026 10:15"),
+]
 
 
 @together
 def test_a_delivery_that_a_later_scan_takes_back_is_not_sent(part: Part) -> Iterator[None]:
-    part.drop_rows("day", SCANS, WITH_TIME)
+    part.drop_rows("day", [*SCANS, *TIE], WITH_TIME)
     clocks = [("B1", "Y1", "Delivered", "10:15"), ("B1", "Y1", "Undelivered", "2:40 PM")]
     part.drop_rows("clocks", clocks, WITH_TIME)
     yield
     assert part.ends("clocks") == [TAKEN_BACK, NOTHING]
-    assert part.ends("day") == [TAKEN_BACK, NOTHING, NOTHING, TAKEN_BACK, NOTHING]
-    assert 'row 3 says "Undelivered"' in part.of("day").lines()[0]["message"]
+    assert part.ends("day") == [TAKEN_BACK, NOTHING, NOTHING, *(TAKEN_BACK, NOTHING) * 2]
+    lines = part.of("day").lines()
+    assert 'row 3 says "Undelivered"' in lines[0]["message"]
+    assert "at the same time" in lines[5]["message"]
 
 
 @together
@@ -188,6 +246,8 @@ TAKE_NOTHING_BACK = (
     # a date alone is no earlier than what has a time on that day
     [("Delivered", "26-11-2026"), ("Out For Delivery", "26-11-2026 09:00")],
     [("Delivered", "26-11-2026 09:00"), ("Out For Delivery", "26-11-2026 09:00")],
+    # a date alone, as a spreadsheet writes it
+    [("Undelivered", "26-11-2026 00:00"), ("Delivered", "26-11-2026 00:00")],
     [
         ("Delivered", "25-11-2026"),
         ("Undelivered", "26-11-2026"),
