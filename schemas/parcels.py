@@ -135,7 +135,7 @@ _ON_PAPER = frozenset(
     {
         *("pod", "epod", "cod", "remitted", "remittance", "paid", "payment", "invoice", "invoiced"),
         *("billed", "closed", "archived", "completed", "complete", "feedback", "rating", "settled"),
-        *("reconciled", "signature", "weight"),
+        *("reconciled", "signature", "weight", "acknowledged"),
     }
 )
 #: Words of what only a parcel that was picked up can be; a number or a code says too little.

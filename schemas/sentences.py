@@ -391,8 +391,9 @@ def _elsewhere(case: StatusCase) -> str:
 def _suggestion(said: str, place: Place) -> str | None:
     if next(place.suggestions, None) is None:
         return None
-    meant = nearest_all(fold(said[:100]), place.profile.statuses.shown)
-    return " or ".join(quoted(each) for each in meant) or None
+    written = fold(said[:100])
+    meant = nearest_all(written, place.profile.statuses.shown)
+    return " or ".join(quoted(each) for each in meant if fold(each) != written) or None
 
 
 def _order(place: Place) -> str:

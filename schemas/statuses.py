@@ -214,8 +214,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         kind = fold(status_type)
         if is_absent(kind) and kind not in self.by_type:
             kind = ""
-        if self.joined and kind and not key.startswith(f"{kind} "):
-            key = f"{kind} {key}"
+        plain, key = key, self._joined(key, kind)
         special = self.by_direction.get(direction, {}).get(key)
         if special is None:
             special = self.common_by_direction.get(direction, {}).get(key)
@@ -225,7 +224,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
             return _ruling(special)
         meaning = self._meaning(key, kind)
         if meaning is None:
-            return self._unresolved(key)
+            return self._unresolved(key, "" if key == plain else plain)
         if meaning == NOTHING and self.scans and (kind in self.scan_types or not self.scan_types):
             meaning = self.scans.get(fold(scan), NOTHING)
         if meaning > NOTHING and meaning not in _AGREES[direction]:
@@ -251,8 +250,21 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         milestones = [known for known, meaning in self.base.items() if meaning > NOTHING]
         return nearest(key, milestones, at_least=85) is not None
 
-    def _unresolved(self, key: str) -> Ruling:
-        """Rule on a status that the tables do not hold: absent, contradictory, a number, or new."""
+    def _joined(self, key: str, kind: str) -> str:
+        """Return a status with its type before it, where that is a part of it."""
+        return f"{kind} {key}" if self.joined and kind and not key.startswith(f"{kind} ") else key
+
+    def _unresolved(self, key: str, alone: str) -> Ruling:
+        """Rule on a status that the tables do not hold: absent, contradictory, a number, or new.
+
+        ``alone``: without the type that was joined to it. Words need none, unless they are those of
+        a milestone.
+        """
+        words = self._meaning(alone, "") if alone else None
+        if words == NOTHING:
+            return _ruling(words)
+        if words is not None:
+            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.TYPE)
         if is_absent(key):
             return Ruling(verdict=StatusVerdict.MISSING)
         if any(key in typed for typed in self.by_type.values()):

@@ -173,8 +173,14 @@ def _resolve(
     def ruled_elsewhere(text: str) -> Ruling:
         # Another column may say in words what this one says in a code of its type.
         first = ruled(text)
-        plain = first.verdict is StatusVerdict.UNKNOWN and kind
-        return profile.statuses.rule(text, direction=direction) if plain else first
+        plain = first.verdict is StatusVerdict.UNKNOWN
+        plain |= profile.statuses.joined and first.doubt is Doubt.TYPE
+        return profile.statuses.rule(text, direction=direction) if plain and kind else first
+
+    def mean_the_same(one: str, other: str) -> bool:
+        # "8" and "Delivered" of a return: a code is known for it, the words only on the way out.
+        out = [profile.statuses.rule(each, direction=Direction.FORWARD) for each in (one, other)]
+        return out[0].milestone == out[1].milestone > 0
 
     ruling = ruled(status)
     other = next(
@@ -183,7 +189,8 @@ def _resolve(
             for pair in zip(others, elsewhere, strict=True)
             if pair[1]
             and fold(pair[1]) != fold(status)
-            and _differ(ruling, ruled_elsewhere(pair[1]), pair[1], profile.statuses)
+            and _differ(ruling, (found := ruled_elsewhere(pair[1])), pair[1], profile.statuses)
+            and not (found.doubt is Doubt.DIRECTION and mean_the_same(status, pair[1]))
         ),
         None,
     )

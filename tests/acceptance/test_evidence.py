@@ -308,8 +308,15 @@ def test_a_status_in_words_beside_codes_with_a_type_is_compared(part: Part) -> I
     ways = ("RTO Delivered", "Delivered")
     rows = [(f"A{at}", f"36{at}", "T", "118", ways[at == 4]) for at in range(5)]
     part.drop_rows("day", rows, header=header, folder="bluedart")
+    words = (("Delivered", "true"), ("Picked Up", "true"), ("Delivered", "false"))
+    rows = [(f"B{at}", "8", *each) for at, each in enumerate(words)]
+    header = ("Order ID", "Clickpost Status Code", "Clickpost Status", "Is RVP")
+    part.drop_rows("back", rows, header=header, folder="clickpost")
     yield
     assert part.ends("day") == [SENT] * 4 + [HELD]
+    back = part.ends("back")
+    assert back[0] != HELD, "8 and Delivered of a return are the same status"
+    assert back[1:] == [HELD, SENT]
 
 
 @together

@@ -67,6 +67,7 @@ def test_the_courier_s_own_reason_codes_do_not_warn(root: Root, api: SandboxHand
         ("ekart", {"Status": "Return Delivered"}, "return_bag_delivered"),
         ("clickpost", {"Status": "Delivered"}, "delivery_done"),
         ("clickpost", {"Status": "Delivered", "is_rvp": "1"}, "STATUS_AMBIGUOUS:status"),
+        ("bluedart", {"Status": "SHIPMENT DELIVERED", "StatusType": "DL"}, "delivery_done"),
         ("unicommerce", {"Status": "PICKED"}, ""),
         ("unicommerce", {"Status": "Returned"}, "STATUS_AMBIGUOUS:status"),
         ("delhivery", {"Status": "Delivered", "Status Type": "UD"}, "STATUS_AMBIGUOUS:status"),

@@ -29,7 +29,8 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         (
             "In Transit|Out For Delivery|OFD|Undelivered|Not Delivered|NDR|RTO Initiated|"
             "RTO In Transit|RTO Undelivered|Manifested|Pickup Scheduled|Out For Pickup|"
-            "Reached At Destination"
+            "Reached At Destination|InTransit|OutForDelivery|RTO InTransit|"
+            "Return Initiated|Packed|Ready To Ship|Booked|Pickup Pending|Not Picked|OFP|Reached Hub"
         ),
     ),
     ("generic", "", "", UNCLEAR, "RTO|Returned|7|Dispatched"),
@@ -51,9 +52,18 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "",
         NOTHING,
-        "DRC|PUC|OFP|PND|IT|RAD|OFD|UD|RTON|RTO|RTO-IT|RAO|RTO-OFD|RTU|LOST|STD|STG",
+        (
+            "DRC|PUC|OFP|PND|IT|RAD|OFD|UD|RTON|RTO|RTO-IT|RAO|RTO-OFD|RTU|LOST|STD|STG|"
+            "Data Received|Pickup Created|Pickup Not Done|RTO Notified|Reached At Origin|"
+            "RTO Out For Delivery|RTO-InTransit|Shipment Damaged"
+        ),
     ),
     ("bluedart", "", "", PICKED, "S-015|538-PU"),
+    ("bluedart", "DL", "", DELIVERED, "Shipment Delivered"),
+    ("bluedart", "RT", "", RTO, "RTO Shipment Delivered"),
+    ("bluedart", "RT", "", UNCLEAR, "Shipment Delivered|Delivered"),
+    ("bluedart", "IT", "", UNCLEAR, "Shipment Delivered|Shipment Picked Up"),
+    ("bluedart", "RT", "", NOTHING, "Shipment In Transit|Shipment Outscan"),
     ("bluedart", "", "forward", DELIVERED, "T-000|T-090|T-099"),
     ("bluedart", "", "", DELIVERED, "T-000|T-090|T-099"),
     ("bluedart", "", "", RTO, "T-118|T-188"),
@@ -63,7 +73,10 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "",
         NOTHING,
-        "S-001|S-002|T-092|T-016|T-074|T-104|T-105|T-123|T-001|T-098|T-200|T-299",
+        (
+            "S-001|S-002|T-092|T-016|T-074|T-104|T-105|T-123|T-001|T-098|T-200|T-299|"
+            "Shipment In Transit|Shipment Out For Delivery|Address Incomplete|Lost Shipment"
+        ),
     ),
     ("dtdc", "", "", PICKED, "PCUP"),
     ("dtdc", "", "", DELIVERED, "DLV|Delivered"),
@@ -75,7 +88,8 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         NOTHING,
         (
             "BKD|SPL|PCSC|OPMF|IPMF|OBMD|IBMD|OBMN|IBMN|CDIN|CDOUT|OUTDLV|NONDLV|"
-            "RTO|RTOBKD|RTOCDIN|RTOOUTDLV|RTONONDLV|RTO In Transit"
+            "RTO|RTOBKD|RTOCDIN|RTOOUTDLV|RTONONDLV|RTO In Transit|RTO Not Delivered|Booked|"
+            "Softdata Upload|Pickup Awaited|Attempted|Held Up|Received at Delivery Centre"
         ),
     ),
     ("ecomexpress", "", "", PICKED, "0011|1260|400"),
@@ -117,7 +131,8 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         (
             "shipment_created|shipment_received|shipment_in_transit|shipment_out_for_delivery|"
             "shipment_undelivered_attempted|shipment_undelivered_unattempted|shipment_rto_created|"
-            "shipment_rto_confirmed|shipment_rto_in_transit"
+            "shipment_rto_confirmed|shipment_rto_in_transit|shipment_lost|expected|"
+            "undelivered_attempted|rto_created"
         ),
     ),
     ("shiprocket", "", "0", PICKED, "42|Picked Up|6|Shipped"),
@@ -131,7 +146,11 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "0",
         NOTHING,
-        "1|9|RTO Initiated|13|14|15|17|Out For Delivery|18|19|20|21|22|38|39|40|41|46|75|78",
+        (
+            "1|9|RTO Initiated|13|14|15|17|Out For Delivery|18|19|20|21|22|38|39|40|41|46|75|78|"
+            "RTO ACKNOWLEDGED|RETURN ACKNOWLEDGED|PROCESSED AT WAREHOUSE|RIDER ASSIGNED|"
+            "UNFULFILLED|ARCHIVED"
+        ),
     ),
     ("shiprocket", "", "0", UNCLEAR, "23|Partial Delivered"),
     ("clickpost", "", "false", PICKED, "4"),
@@ -155,7 +174,11 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "",
         NOTHING,
-        "CREATED|PICKED|PACKED|READY_TO_SHIP|MANIFESTED|RETURN_EXPECTED|CANCELLED|CANCELED",
+        (
+            "CREATED|PICKED|PACKED|READY_TO_SHIP|MANIFESTED|RETURN_EXPECTED|CANCELLED|CANCELED|"
+            "PROCESSING|PENDING_CUSTOMIZATION|CUSTOMIZATION_COMPLETE|SPLITTED|INVOICED|"
+            "ADDED_TO_MANIFEST|LOCATION_NOT_SERVICEABLE"
+        ),
     ),
     ("unicommerce", "", "", UNCLEAR, "RETURNED|RETURN_ACKNOWLEDGED"),
     ("increff", "", "", PICKED, "PICKED_UP"),
@@ -167,7 +190,10 @@ VOCABULARY: list[tuple[str, str, str, int, str]] = [
         "",
         "",
         NOTHING,
-        "OUT_FOR_PICKUP|OUT_FOR_DELIVERY|FAILED_DELIVERY|RTO|LOST|DAMAGED",
+        (
+            "CREATED|ACCEPTED|PACKED|READY_TO_SHIP|OUT_FOR_PICKUP|OUT_FOR_DELIVERY|"
+            "FAILED_DELIVERY|RTO|RETURN_CREATED|LOST|DAMAGED"
+        ),
     ),
 ]
 
