@@ -64,6 +64,8 @@ _NOT_ORDERS = several(
 )
 
 
+_OF_PEOPLE = several("mobile phone contact pin pincode postal postcode telephone zip zipcode")
+
 _EXAMPLES = several(
     "demo demos dummy eg example examples guide guideline guidelines help illustration instruction "
     "instructions readme sample samples template tutorial "
@@ -153,8 +155,16 @@ def is_bare_order(heading: str) -> bool:
 
 
 def is_plain_order(heading: str) -> bool:
-    """Tell whether a heading names the order id and says no more of it (Order No, Order Code)."""
-    return names_order(heading) and words_of(heading) <= _ORDER | _NUMBERS
+    """Tell whether a heading names the order id and says no more of it (Order No, Order Code).
+
+    Or that it is the one of those who receive the updates (Fynd Order No).
+    """
+    return names_order(heading) and words_of(heading) <= _ORDER | _NUMBERS | {"fynd"}
+
+
+def is_of_person(heading: str) -> bool:
+    """Tell whether a column holds numbers of people: their phones or pin codes."""
+    return bool(words_of(heading) & _OF_PEOPLE)
 
 
 def is_place_or_thing(heading: str) -> bool:

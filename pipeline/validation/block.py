@@ -16,7 +16,7 @@ from pipeline.core.free_text import joined, json_member
 from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.core.row_columns import PREPARED
 from pipeline.validation.canonical import Canonical, Evidence, normalise
-from pipeline.validation.columns import ColumnMap, check_rivals, check_twins
+from pipeline.validation.columns import ColumnMap, check_ids, check_rivals, check_twins
 from pipeline.validation.date_columns import local_dates
 from pipeline.validation.kept_evidence import kept_evidence
 from pipeline.validation.row_shape import footers
@@ -91,7 +91,7 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
     ``normalise``.
 
     Raises ``DropRefused`` (``HEADER_DUPLICATE``, ``ID_COLUMN_AMBIGUOUS``) when two columns that are
-    the same differ; in which of the blocks is not said.
+    the same differ, or order ids are none (``WRONG_COLUMN``); in which of the blocks is not said.
     """
     blocks = [each.block for each in wanted]
     mapping, profile = wanted[0].mapping, wanted[0].profile
@@ -103,6 +103,8 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
     )
     check_twins(block, mapping)
     check_rivals(block, mapping)
+    for each in blocks:  # all rows of one file, not of several
+        check_ids(each, mapping)
     canonical = normalise(
         block,
         mapping,

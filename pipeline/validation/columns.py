@@ -10,12 +10,14 @@ from msgspec import Struct, field
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Notice
 from pipeline.validation.missing_headers import header_missing, spoken
+from pipeline.validation.order_ids import check_order_ids
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.folding import ABSENT, fold_header
 from schemas.headings import (
     is_bare_order,
+    is_of_person,
     is_place_or_thing,
     is_plain_order,
     names_order,
@@ -245,6 +247,18 @@ def check_rivals(block: Block, mapping: ColumnMap) -> None:
                 f"{quoted(its[at].as_py())}.",
                 hint=_BY_TWO_IDS if role is _ID else _BY_TWO_AWBS,
             )
+
+
+def check_ids(block: Block, mapping: ColumnMap) -> None:
+    """Refuse the file (``WRONG_COLUMN``) when its ids are its AWBs, phones, pin codes, or words."""
+    heading = mapping.header(_ID)
+    never = [
+        (" ".join(name.split()), block.cells[at])
+        for at, name in enumerate(mapping.headers)
+        if at != mapping.columns[_ID]
+        and (at == mapping.columns.get(Role.AWB) or is_of_person(data_header(name)))
+    ]
+    check_order_ids(block.cells[mapping.columns[_ID]], heading, never)
 
 
 _BY_TWO_IDS = (

@@ -1,12 +1,16 @@
 """Order ids: clean a cell's ends before it is judged, and nothing more."""
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.errors import DropRefused
+from schemas.codes import Code
+from schemas.display import quoted
 from schemas.folding import INVISIBLE, is_absent
 from schemas.limits import EXACT_DIGITS, ID_SHAPE
 from schemas.vocabulary import CellKind
@@ -15,6 +19,44 @@ _ENDS = INVISIBLE + " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005
 _ENDS += "\u2008\u2009\u200a\u202f\u205f\u3000"
 _PAIRS = frozenset({('"', '"'), ("'", "'"), ("`", "`"), ("`", "'"), ("“", "”"), ("‘", "’")})
 _WHOLE_FLOAT = re.compile(rf"([0-9]{{1,{EXACT_DIGITS}}})\.0")
+
+
+_ENOUGH = 20
+"""From so many rows on it is no accident that each of them has another number as its order id."""
+
+_MOST = 0.9
+_WORDS = r"^[A-Za-z][A-Za-z _-]*$"
+
+
+def check_order_ids(ids: pa.Array, heading: str, others: Iterable[tuple[str, pa.Array]]) -> None:
+    """Refuse a file (``WRONG_COLUMN``) whose order ids are another column's, or plain words.
+
+    ``others``: headings and cells of columns that never hold order ids, though they look like some.
+    """
+    filled = pc.utf8_trim_whitespace(ids)
+    filled = pc.if_else(pc.equal(filled, ""), None, filled)
+    count = len(filled) - filled.null_count
+    if count < _ENOUGH:
+        return
+    for other, cells in others:
+        same = pc.equal(filled, pc.utf8_trim_whitespace(cells))
+        if pc.sum(same).as_py() == count:
+            raise DropRefused(
+                Code.WRONG_COLUMN,
+                f"In every row the column {quoted(heading)} holds what the column {quoted(other)} "
+                f"holds ({quoted(filled.drop_null()[0].as_py())}), which is never the order id.",
+                hint="Put the order ids into the column for them, and upload the file again. If "
+                f"these are the order ids, delete the column {quoted(other)}.",
+            )
+    words = pc.sum(pc.match_substring_regex(filled, _WORDS)).as_py()
+    if words > _MOST * count:
+        raise DropRefused(
+            Code.WRONG_COLUMN,
+            f"{words} of {count} cells in the column {quoted(heading)} are words without a number "
+            f"({quoted(filled.drop_null()[0].as_py())}), so it is probably not the order id.",
+            hint="Check which column holds the order ids, correct its heading or contents, and "
+            "upload the file again.",
+        )
 
 
 def canonical_ids(

@@ -45,6 +45,8 @@ def test_names_with_order_go_before_shipments_and_references(part: Part) -> Iter
 RIVALS = (
     ("Orders ID", "Order IDs"),
     ("Order ID", "Order No"),
+    ("Order ID", "Fynd Order No"),
+    ("Fynd Order ID", "Order ID"),
     ("Sale Order No", "Channel Order ID"),
     ("Sub Order", "Order Number"),
     ("Reference No", "Shipment ID"),
@@ -105,6 +107,32 @@ def test_columns_that_agree_or_are_no_order_ids_are_no_rivals(part: Part) -> Ite
         heading: [f"A{number}{at}" for at in range(3)]
         for number, (heading, _) in enumerate(NO_RIVALS)
     }
+
+
+WRONG_IDS = (
+    ("AWB", [f"149000000{at:04}" for at in range(30)], True),
+    ("Mobile No", [f"98200000{at:02}" for at in range(30)], True),
+    ("Pincode", [f"4000{at:02}" for at in range(30)], True),
+    ("Payment", ["COD", "Prepaid"] * 15, True),
+    ("Invoice No", [f"INV{at:04}" for at in range(30)], False),
+    ("AWB", [f"148000000{at:04}" for at in range(29)] + [""], False),
+    ("AWB", [f"147000000{at:04}" for at in range(19)], False),
+    ("Remarks", ["FYNDWARA", *(f"FY{at}" for at in range(29))], False),
+)
+
+
+@together
+def test_what_is_never_an_order_id_is_refused(part: Part) -> Iterator[None]:
+    for number, (heading, cells, _) in enumerate(WRONG_IDS):
+        rows = [(cell or "FY1", cell, "Delivered") for cell in cells]
+        part.drop(f"day{number}.csv", sheet(rows, header=("Order ID", heading, "Status")))
+    yield
+    for number, (heading, cells, wrong) in enumerate(WRONG_IDS):
+        refused = part.of(f"day{number}").summary["refused"]
+        assert (refused is not None) == wrong, heading
+        if refused is not None:
+            assert refused["code"] == "WRONG_COLUMN"
+            assert f'"{cells[0]}"' in refused["message"]
 
 
 @together
