@@ -27,7 +27,7 @@ class SqliteDialect:
     )
     one_writer = True
     many_roots = False
-    order_batch = _VARIABLES - 20
+    order_batch = 10_000
 
     def __init__(self, url: sa.URL, root: Path) -> None:
         self._url = _from_root(url, root)
@@ -60,9 +60,12 @@ class SqliteDialect:
         """Do nothing: the one writer closes drops one after the other."""
 
     def orders_in(self, column: sa.Column[str]) -> sa.ColumnElement[bool]:
-        """Return the condition that the column is one of the parameter ``wanted``."""
-        wanted: sa.BindParameter[str] = sa.bindparam("wanted", expanding=True)
-        return column.in_(wanted)
+        """Return the condition that the column is one of the parameter ``wanted``.
+
+        It goes as one JSON text: a variable for each id took four times as long.
+        """
+        wanted: sa.BindParameter[Sequence[str]] = sa.bindparam("wanted", type_=sa.JSON)
+        return column.in_(sa.select(sa.func.json_each(wanted).table_valued("value").c.value))
 
     def insert_many(self, connection: sa.Connection, table: sa.Table, columns: Columns) -> None:
         """Insert many rows in one statement, handed to the driver as they are.
