@@ -172,6 +172,30 @@ def test_an_id_that_a_number_format_makes_is_damaged(root: Root, api: SandboxHan
             assert f"{shown}, stored as 12345679" in line["message"]
 
 
+def test_a_text_that_a_format_shows_otherwise_is_no_id_and_no_status(root: Root) -> None:
+    def write(book: Any, sheet: Any) -> None:
+        def shown(code: str) -> Any:
+            return book.add_format({"num_format": code})
+
+        sheet.write_row(0, 1, ["Order ID", "Status", "City"])
+        for row in range(1, 8):
+            sheet.write_row(row, 1, [f"A{row}", "Delivered", "Pune"])
+        sheet.write_string(1, 1, "1234567", shown('"FY"@'))
+        for row, code in ((2, '"RTO "@'), (3, '"Not "@'), (4, '0;0;0;"Un"@'), (5, "@")):
+            sheet.write_string(row, 2, "Delivered", shown(code))
+        sheet.write_string(6, 3, "Pune", shown('"RTO "@'))
+        sheet.write_string(7, 1, "A7", shown('_(* #,##0_);_(* (#,##0);_(* "-"??_);_(@_)'))
+
+    root.drop("shown.xlsx", made(write))
+    root.configure(manifest__max_reject_ratio=1)
+    assert root.once().code == 3
+    lines = root.of("shown").lines()
+    assert lines[0]["codes"] == "ID_DAMAGED:order_id"
+    assert "shown as FY1234567, stored as 1234567" in lines[0]["message"]
+    assert [line["outcome"] for line in lines] == ["rejected"] * 4 + ["accepted"] * 3
+    assert "RTO Delivered" in lines[1]["message"]
+
+
 def test_an_id_that_a_number_format_makes_is_damaged_in_an_xls_too(
     root: Root, api: SandboxHandle
 ) -> None:

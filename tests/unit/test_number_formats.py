@@ -5,8 +5,27 @@ import struct
 import pytest
 
 from pipeline.reading.excel.notes.binary import in_xlsb, xlsb_formats
-from pipeline.reading.excel.notes.number_format import formats_of, shown_as
+from pipeline.reading.excel.notes.number_format import formats_of, shown_as, shown_text
 from pipeline.reading.excel.notes.ods import ContentXml
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("General", "A1"),
+        ("@", "A1"),
+        ('"FY"0', "A1"),
+        ('_(* #,##0_);_(* (#,##0);_(* "-"??_);_(@_)', "A1"),
+        ('"FY"@', "FYA1"),
+        ('0;0;0;"RTO "@', "RTO A1"),
+        ('0;"Not "@', "Not A1"),
+        (";;;", ""),
+        ("[Red]@", "A1"),
+        (r"\R\T\O @", "RTO A1"),
+    ],
+)
+def test_what_a_format_shows_of_a_text(code: str, shown: str) -> None:
+    assert shown_text("A1", code).strip() == shown
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Workbook (XLSX, XLSB, XLS, ODS) → manifest: every visible sheet that has the header."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice, repeat
@@ -33,7 +34,8 @@ from pipeline.core.model import (
 )
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
 from pipeline.reading.excel.notes.locate import Notes, ShownNumbers, notes_of
-from pipeline.reading.excel.notes.sheet_notes import ByHand, Merged, SheetNotes
+from pipeline.reading.excel.notes.number_format import shown_text
+from pipeline.reading.excel.notes.sheet_notes import ByHand, Merged, SheetNotes, TextFormat
 from pipeline.reading.excel.zip_check import check_ole2, check_zip, protected
 from pipeline.reading.excel.zip_parts import Package
 from pipeline.reading.file_type import Buffer, Nature, as_file
@@ -149,6 +151,7 @@ class _Opened(Struct, kw_only=True):
             shown=partial(self.notes.shown, index),
             merged=[each for each in ranges + notes.merged if found.number < each[2]],
             by_hand=self.notes.by_hand(index),
+            text_formats=self.notes.text_formats(index),
         )
         self.tables.append(source.as_sheet(info.name, title_above(head, found)))
         self.notices.extend(source.hidden_rows())
@@ -209,6 +212,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     shown: Callable[[int], ShownNumbers]
     merged: Sequence[Merged]
     by_hand: Sequence[ByHand]
+    text_formats: Sequence[TextFormat]
     known: dict[int, ShownNumbers] = field(default_factory=dict)
     tops: dict[Merged, tuple[str, int]] = field(default_factory=dict)
 
@@ -285,6 +289,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         facts: dict[int, RowFacts] = {}
         for at in self.heading.later.may_be_ids if self.heading.later else ():
             columns[at] = self._as_shown(at, columns[at], start, facts)
+        self._put_shown_texts(columns, start, facts)
         self._put_by_hand(start, first, facts)
         return Parsed(
             first=start,
@@ -292,6 +297,39 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             kinds={at: kinds for at, (_, kinds) in enumerate(columns) if kinds is not None},
             facts=facts,
         )
+
+    def _put_shown_texts(
+        self, columns: list[Column], start: int, facts: dict[int, RowFacts]
+    ) -> None:
+        """Put which ids and statuses are texts that a format shows otherwise: ``"RTO "@``.
+
+        Such a status is damaged: people see the one, we read the other.
+        """
+        later = self.heading.later
+        if later is None or not self.text_formats:
+            return
+        end = start + len(columns[0][0])
+        statuses: dict[int, dict[int, str]] = {}
+        begin, stop = (bisect_left(self.text_formats, (row,)) for row in (start, end))
+        for row, column, code in self.text_formats[begin:stop]:
+            place, at = row - start, column - self.origin
+            if at not in {*later.may_be_ids, *later.statuses}:
+                continue
+            texts, kinds = columns[at]
+            cell = texts[place].as_py()
+            shown = shown_text(cell, code).strip()
+            if shown == cell.strip() or (kinds is not None and kinds[place] != CellKind.TEXT):
+                continue
+            if at in later.may_be_ids:
+                before = facts.get(place, RowFacts())
+                facts[place] = replace(before, shown={**before.shown, at: f"as {shown}"})
+            else:
+                statuses.setdefault(at, {})[place] = f"{shown} {DAMAGED} {cell}"
+        for at, found in statuses.items():
+            cells = columns[at][0].to_pylist()
+            for place, text in found.items():
+                cells[place] = text
+            columns[at] = pa.array(cells, pa.string()), columns[at][1]
 
     def _put_by_hand(self, start: int, end: int, facts: dict[int, RowFacts]) -> None:
         """Put which rows have an id or a status that is crossed out or has a comment."""

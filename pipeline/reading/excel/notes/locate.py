@@ -17,7 +17,7 @@ from pipeline.reading.excel.notes.binary import (
 from pipeline.reading.excel.notes.by_hand import cells_styled, comments, struck_styles
 from pipeline.reading.excel.notes.number_format import formats_of, shown_as
 from pipeline.reading.excel.notes.ods import ContentXml
-from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes
+from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes, TextFormat
 from pipeline.reading.excel.notes.xlsx import SheetXml, letters_of
 from pipeline.reading.excel.ole2 import open_compound
 from pipeline.reading.excel.plain_runs import rows_with_plain_numbers
@@ -75,6 +75,10 @@ class Notes(Protocol):
         """Return the cells of a sheet that somebody crossed out or commented on: of XLSX only."""
         ...
 
+    def text_formats(self, index: int) -> Sequence[TextFormat]:
+        """Return the cells of a sheet in which a text shows otherwise than stored: of XLSX only."""
+        ...
+
 
 class _Listed(Struct, frozen=True, kw_only=True):
     """Notes by sheet."""
@@ -85,6 +89,9 @@ class _Listed(Struct, frozen=True, kw_only=True):
         return self.sheets[index] if index < len(self.sheets) else SheetNotes()
 
     def by_hand(self, _: int) -> Sequence[ByHand]:
+        return ()
+
+    def text_formats(self, _: int) -> Sequence[TextFormat]:
         return ()
 
 
@@ -123,6 +130,16 @@ class _InXlsx(_Listed, frozen=True, kw_only=True):
         walk.end()
         return ShownNumbers(
             formats={row: formats.codes[style] for row, style in walk.styled.items()}
+        )
+
+    def text_formats(self, index: int) -> Sequence[TextFormat]:
+        formats = formats_of(b"".join(self.package.pieces(_XML_STYLES)))
+        if index >= len(self.parts):
+            return ()
+        return sorted(
+            (*place, formats.codes[style])
+            for style in formats.of_texts
+            for place in cells_styled(self.package.pieces(self.parts[index]), {style})
         )
 
     def by_hand(self, index: int) -> Sequence[ByHand]:

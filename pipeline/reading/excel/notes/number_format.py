@@ -58,6 +58,13 @@ class NumberFormats(Struct, frozen=True):
     codes: Mapping[int, str]
 
     @property
+    def of_texts(self) -> frozenset[int]:
+        """Return the styles that show a text in another way than it is stored."""
+        return frozenset(
+            style for style, code in self.codes.items() if shown_text("x", code).strip() != "x"
+        )
+
+    @property
     def odd(self) -> frozenset[int]:
         """Return the styles that may show a number in another way than it is stored."""
         return frozenset(
@@ -115,6 +122,15 @@ def shown_as(number: str, code: str) -> str | None:
     if not places:
         return "".join(number if kind == "number" else text for kind, text in parts)
     return "".join(_filled(parts, number, grouped="," in before))
+
+
+def shown_text(text: str, code: str) -> str:
+    """Return a text as a format shows it: as it is, unless a section of the format is for texts."""
+    sections = _split(code)
+    last = [*_parts(sections[3 if len(sections) > 3 else -1])]
+    if len(sections) < 4 and ("number", "@") not in last:
+        return text
+    return "".join(text if kind == "number" else said for kind, said in last if kind != "place")
 
 
 def _filled(parts: list[tuple[str, str]], number: str, *, grouped: bool) -> Iterator[str]:

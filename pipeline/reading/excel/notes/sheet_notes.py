@@ -24,6 +24,9 @@ Merged = tuple[int, int, int, int]
 ByHand = tuple[int, int, str]
 """Row and column of a cell that has a comment, and its text; "" where the cell is crossed out."""
 
+TextFormat = tuple[int, int, str]
+"""Row and column of a cell, and the format that shows a text in it otherwise than it is stored."""
+
 
 class SheetNotes(Struct, kw_only=True):
     """The error cells of one sheet. Rows are record numbers (from 1), columns count from column A.
