@@ -45,6 +45,9 @@ _ID = Role.ORDER_ID
 _SO_NAMED = frozenset({"order id", "orderid"})
 _NOTHING = pa.array(sorted(ABSENT | {"-"}))
 
+WORDS = "words"
+"""A column that says in words what half a status code in the status column leaves open."""
+
 REJECT_PREFIX = "_reject"
 """Our own columns in a corrected rejects file; they are not data."""
 
@@ -132,6 +135,8 @@ def map_columns(
         for name, aliases in profile.helpers.items()
         if (found := _first(folded, aliases)) is not None
     }
+    words = _words_of_codes(seen, columns, profile)
+    helpers |= {} if words is None else {WORDS: words}
     matched = {role: _match(folded[at], role, profile) for role, at in columns.items()}
     notices = [] if hidden.isdisjoint(_named(folded)) else [_hidden_notice(headers, folded, hidden)]
     if orders and folded[orders[0]] not in profile.headers.get(_ID, ()):
@@ -173,6 +178,19 @@ def map_columns(
         hidden=hidden,
         notices=tuple(notices),
     )
+
+
+def _words_of_codes(
+    seen: Sequence[str], columns: Mapping[Role, int], profile: Profile
+) -> int | None:
+    """Return the next best column of statuses, where the best one may have halves of codes alone.
+
+    So it is where a courier's codes are joined from two columns, and the first is not there.
+    """
+    if not profile.statuses.joined or Role.STATUS not in columns or Role.STATUS_TYPE in columns:
+        return None
+    own = seen[columns[Role.STATUS]]
+    return _first(seen, [each for each in profile.headers[Role.STATUS] if each != own])
 
 
 def columns_of(folded: Sequence[str], profile: Profile) -> dict[Role, int]:

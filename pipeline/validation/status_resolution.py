@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
-from pipeline.validation.columns import ColumnMap
+from pipeline.validation.columns import WORDS, ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, direction_said
 from schemas.courier import Profile
 from schemas.display import quoted
@@ -51,7 +51,11 @@ class Statuses(Struct, frozen=True, kw_only=True):
 def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Statuses:
     """Combine status, type, direction and scan of every row, and resolve each combination."""
     columns = [
-        status_cells(block, mapping.columns[Role.STATUS]),
+        _with_words(
+            status_cells(block, mapping.columns[Role.STATUS]),
+            _cells(block, mapping.helpers.get(WORDS)),
+            profile,
+        ),
         _cells(block, mapping.columns.get(Role.STATUS_TYPE)),
         _cells(block, mapping.columns.get(Role.DIRECTION)),
         *_second_awbs(block, mapping.helpers.get("rto_awb"), profile),
@@ -79,6 +83,20 @@ def status_cells(block: Block, at: int) -> pa.Array:
         return cells
     bare = pc.replace_substring_regex(cells, r"^([0-9]+)\.0$", r"\1")
     return pc.if_else(pa.array(kinds == CellKind.NUMBER), bare, cells)
+
+
+def _with_words(codes: pa.Array, words: pa.Array | None, profile: Profile) -> pa.Array:
+    """Return the statuses, where one is a number without a meaning in the words beside it."""
+    if words is None:
+        return codes
+    encoded = codes.dictionary_encode()
+    bare = [
+        profile.statuses.rule(each).doubt is Doubt.NUMBER for each in encoded.dictionary.to_pylist()
+    ]
+    if not any(bare):
+        return codes
+    open_ = pa.array(bare, pa.bool_()).take(encoded.indices)
+    return pc.if_else(pc.and_(open_, pc.not_equal(without_absent(words), "")), words, codes)
 
 
 def _cells(block: Block, at: int | None) -> pa.Array | None:

@@ -312,7 +312,14 @@ def test_a_status_in_words_beside_codes_with_a_type_is_compared(part: Part) -> I
     rows = [(f"B{at}", "8", *each) for at, each in enumerate(words)]
     header = ("Order ID", "Clickpost Status Code", "Clickpost Status", "Is RVP")
     part.drop_rows("back", rows, header=header, folder="clickpost")
+    header = ("Ref No", "Waybill No", "Status", "Status Code")
+    scans = (("SHIPMENT DELIVERED", "000"), ("SHIPMENT IN TRANSIT", "003"), ("", "003"))
+    scans += (("SHIPMENT DELIVERED", "T-118"), ("Gaya", "000"))
+    rows = [(f"C{at}", f"37{at}", *each) for at, each in enumerate(scans)]
+    part.drop_rows("halves", rows, header=header, folder="bluedart")
     yield
+    ends = [outcome for outcome, _ in part.ends("halves")]
+    assert ends == ["accepted", "ignored", "rejected", "accepted", "rejected"]
     assert part.ends("day") == [SENT] * 4 + [HELD]
     back = part.ends("back")
     assert back[0] != HELD, "8 and Delivered of a return are the same status"
