@@ -51,8 +51,8 @@ def deploy(
 ) -> int:
     """Write what production needs: units, SFTP, containers, alerts.
 
-    Files go to DIR/deploy and DIR/docs; the page in docs/ says how to go on. Nothing is written
-    where one of them is there and differs, unless with --replace.
+    Files go to DIR/deploy and DIR/docs; the page in docs/ says how to go on. If one of them exists
+    with other content, nothing is written; --replace overwrites.
     """
     files = dict(_files(recipe))
     written = _write(files, out.absolute(), replace=replace)

@@ -115,7 +115,7 @@ def why(
 ) -> int:
     """Say why a file in the inbox has not been picked up yet.
 
-    Also says whether a service is running, and what troubles it.
+    Also says whether a service is running, and which problems it reports.
     """
     from msgspec.structs import asdict
 

@@ -60,9 +60,10 @@ def restore(
 ) -> int:
     """Put a backup in the ledger's place.
 
-    Keeps the ledger that was there beside it. Nothing may be running on the root. Names the files
-    that were processed since the backup: the restored ledger does not know them, so do not drop
-    them again. What was being sent when the backup was made is asked about before it is sent.
+    The current ledger is kept beside it. Nothing may be running on the root. Names the files that
+    were processed since the backup: the restored ledger does not know them, so do not drop them
+    again. Updates that were being sent at the time of the backup are checked with the API before
+    they are sent again.
     """
     from pipeline.service.retention_files import RetentionFiles, reported_in
     from pipeline.storage.ledger.backup import inspect, ledger_file

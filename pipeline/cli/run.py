@@ -188,7 +188,7 @@ def retry(
 ) -> int:
     """Send what a drop left unsent or unknown.
 
-    A running service does it; without one it is done at once.
+    A running service carries this out; if none is running, the command does.
     """
     from pipeline.service.second_try import check_retry
 
@@ -203,7 +203,7 @@ def cancel(
 ) -> int:
     """Stop sending a drop; report its remaining rows as unsent.
 
-    A running service does it; without one it is done at once.
+    A running service carries this out; if none is running, the command does.
     """
     site = options.site()
     found = site.drop(drop)
