@@ -582,7 +582,7 @@ WORDS_OF_DIRECTIONS = (
     ("Shipment Direction", ("F", "R", "F"), [SENT, AMBIGUOUS, SENT]),
     ("Direction", ("F", "F", ""), [AMBIGUOUS, AMBIGUOUS, SENT]),
     ("Direction", ("R", "-", "n/a"), [AMBIGUOUS, SENT, SENT]),
-    ("Direction", ("Outbound", "1", "Forward"), [SENT, AMBIGUOUS, SENT]),
+    ("Direction", ("Outbound", "1", "Forward"), [AMBIGUOUS, AMBIGUOUS, SENT]),
     ("Direction", ("Sideways", "1", "Forward"), [AMBIGUOUS, AMBIGUOUS, SENT]),
     ("Fwd / Rev", ("Yes", "Dn", "Forward"), [AMBIGUOUS, AMBIGUOUS, SENT]),
     ("Movement", ("Forward",) * 9 + ("Exchange",), [SENT] * 9 + [AMBIGUOUS]),
