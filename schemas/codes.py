@@ -480,7 +480,7 @@ class Code(StrEnum):
     WRONG_COLUMN = (
         "WRONG_COLUMN",
         Kind.REFUSE,
-        "More than half of the rows have no usable order id: probably the wrong column or file.",
+        "The order ids are missing, words or another column's: probably the wrong column or file.",
         "Check which column holds the order ids, correct its heading, and upload the file again.",
         "names in the order id column",
     )
