@@ -86,7 +86,6 @@ DELHIVERY = Courier(
         IGNORED: (
             ["UD", "In Transit", "X-DDD"],
             ["UD", "Dispatched", ""],
-            ["RT", "In Transit", ""],
         ),
     },
     wrong=["DL", "Deliverd", ""],
@@ -99,7 +98,7 @@ SHADOWFAX = Courier(
         P: (["picked"], ["received_from_client_warehouse"]),
         D: (["delivered"],),
         R: (["rts_d"], ["rto_d"]),
-        IGNORED: (["new"], ["ofd"], ["bag_in_transit"], ["rto_ofd"]),
+        IGNORED: (["new"], ["ofd"], ["bag_in_transit"]),
     },
     wrong=["deliverd"],
 )
@@ -113,7 +112,7 @@ SHIPROCKET = Courier(
         R: (["RTO Delivered", "0"], ["10", "0"]),
         T: (["Picked Up", "1"], ["In Transit", "1"]),
         V: (["Return Delivered", "1"], ["7", "1"]),
-        IGNORED: (["In Transit", "0"], ["Out For Delivery", "0"], ["RTO Initiated", "0"]),
+        IGNORED: (["In Transit", "0"], ["Out For Delivery", "0"]),
     },
     wrong=["Partial Delivered", "0"],
 )
@@ -130,7 +129,7 @@ def _by_hand(name: str) -> Courier:
             R: (["RTO Delivered"],),
             T: (["Return Picked Up"], ["Return In Transit"]),
             V: (["Return Delivered"],),
-            IGNORED: (["In Transit"], ["OFD"], ["RTO Initiated"]),
+            IGNORED: (["In Transit"], ["OFD"]),
         },
         wrong=["Delivred"],
     )
