@@ -78,8 +78,8 @@ _OF_RECEIVERS = tuple(
 )
 #: Words beside the seller where a person's name is asked: Merchant is a family's name, too.
 _BESIDE_SELLERS = _several(
-    "at back by center centre dc facility guard hub point received return returned returns same "
-    "security self staff store team the to warehouse wh"
+    "address at back by center centre dc facility guard hub point received return returned "
+    "returns same security self staff store team the to warehouse wh"
 )
 
 _UNTRUE = _several(
@@ -133,8 +133,34 @@ _OF_FATES = tuple(
             "lost",
             "lost damaged",
             "lost or damaged",
+            "disputed",
+            "dispute raised",
+            "delivery disputed",
+            "fake delivery",
+            "false delivery",
+            "invalid delivery",
+            "wrong delivery",
+            "valid delivery",
+            "genuine delivery",
         ),
     )
+)
+_TRUE_DELIVERIES = tuple(
+    map(_several, ("delivered", "valid delivery", "genuine delivery"))
+)  # of the same: a no says that it was none
+
+#: When nobody has it any more. An attempt that failed has a date, too, and may end well.
+_ENDS = _several("canceled cancelled lost")
+_WHENS = _several("at date datetime dt on time timestamp")
+
+#: Questions whether it came back, in other words than those for the ways.
+_CAME_BACK = tuple(map(_several, ("came back", "received back", "sent back", "wapas", "ret")))
+
+_RESULTS = tuple(map(_several, ("result", "delivery result", "delivery outcome")))
+
+#: Kinds of the place where it goes: only the seller's says something.
+_OF_DESTINATIONS = tuple(
+    map(_several, ("destination type", "drop type", "drop location type", "delivered at"))
 )
 
 _SURE = frozenset({"dir", "direction"})
@@ -215,6 +241,12 @@ _FAILURES = _several(
 )
 
 
+#: Words that mean a way back under any heading: RTS may be ready to ship, and return a rule.
+_PLAINLY_BACK = _several("dto reverse reversed rto rvp rvs")
+
+#: Arrows, folded, in a column of ways.
+_LEFTWARD = _several("← ⇐ ⟵ ⬅ ◀ ◄ < << <=")
+
 #: Boxes that are ticked, or a no; in a column RTO an R may be a yes.
 _MARKS = frozenset({"x", "☒", "☓", "●", "•", "*", "r"})
 
@@ -232,6 +264,11 @@ class Asks(Enum):
     WHOM = "whom"  # for the seller: its heading says to whom something was delivered
     FILLED = "filled"  # for anything: its heading names what only a shipment coming back has
     NOTES = "notes"  # for short notes of people: it has no heading
+    PLAIN = "plain"  # for plain words of a way back alone: its heading says nothing
+
+
+ALONE = frozenset({Asks.NOTES, Asks.PLAIN})
+"""Such columns are of directions only where nearly all of their cells are."""
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -255,10 +292,13 @@ class Look(Struct, frozen=True, kw_only=True):
 
 def look_of(heading: str) -> Look | None:
     """Return the evidence to look for under a column's heading, or None."""
-    words = words_of(_shortened(_in_english(fold(_HUMPS.sub(" ", heading)))))
+    spelled = _BOTH_WAYS.sub(r" \1 ", _HUMPS.sub(" ", heading))
+    words = words_of(_shortened(_in_english(fold(spelled))))
     back = words & _BACK
-    if words in _OF_RECEIVERS:
+    if words in _OF_RECEIVERS or words in _OF_DESTINATIONS:
         return Look(asks=Asks.WHOM, names=True)
+    if (fate := _fate_asked(words)) is not None and "%" not in heading:
+        return fate
     if (
         "%" in heading
         or words & _HARMLESS
@@ -280,9 +320,6 @@ def look_of(heading: str) -> Look | None:
         return Look(asks=Asks.YES, way=way, sure=sure, bare=bare)
     if {"to"} < words <= _TO_WHOM:
         return Look(asks=Asks.WHOM)
-    if (fate := words - _ASKING) and fate in _OF_FATES:
-        asks = Asks.NO if fate == {"delivered"} else Asks.YES
-        return Look(asks=asks, way=Direction.UNDELIVERED, bare=asks is Asks.YES)
     both = {*LETTERS} <= words
     if not words & _LOOKS and not both:
         return None
@@ -290,6 +327,35 @@ def look_of(heading: str) -> Look | None:
     letters = both or bool(words & _OF_WAYS)
     pairs = letters or words <= _OF_SHIPMENTS
     return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs)
+
+
+_BOTH_WAYS = re.compile(
+    r"(?i)[(\[]\s*((?:f|fwd|forward)\s*[/|,&-]\s*(?:r|rev|reverse|return|rto|rvp))\s*[)\]]"
+)
+
+
+def _fate_asked(words: frozenset[str]) -> Look | None:
+    """Return how to read a column that asks whether a shipment did not arrive, or came back."""
+    asked = words - _ASKING
+    if asked in _OF_FATES:
+        asks = Asks.NO if asked in _TRUE_DELIVERIES else Asks.YES
+        return Look(asks=asks, way=Direction.UNDELIVERED, bare=asks is Asks.YES)
+    if asked & _ENDS and asked & _WHENS and asked <= _ENDS | _WHENS:
+        return Look(asks=Asks.FILLED, way=Direction.UNDELIVERED)
+    if asked in _CAME_BACK:
+        return Look(asks=Asks.YES, way=Direction.BACK)
+    return None
+
+
+def may_name_ways(heading: str) -> bool:
+    """Tell whether a plain word for a way back says where a row went, under any such heading."""
+    words = words_of(heading)
+    passed = words & (_HARMLESS | _MEASURES | _SAID_BEFORE) or words in _OF_PIVOTS
+    return not (passed or is_earlier(heading) or is_free_text(heading))
+
+
+#: What is done about a parcel on its way, of which the end may be another.
+_SAID_BEFORE = _several("action attempt call dispatch mile ndr request")
 
 
 def is_of_customers(heading: str) -> bool:
@@ -314,11 +380,9 @@ def claim_of(cell: str, look: Look) -> Direction | None:
 def _claimed(cell: str, look: Look) -> Direction | None:
     folded = _without_ticks(_in_english(fold(cell))).strip()
     if is_absent(folded) or not any(map(str.isalnum, folded)):
-        return None
-    if look.asks is Asks.WHOM:
-        return Direction.RTO if _is_seller(_words(folded), look) else None
-    if look.asks is Asks.NOTES:
-        return _noted(folded)
+        return Direction.BACK if look.letters and folded in _LEFTWARD else None
+    if look.asks in _READ:
+        return _READ[look.asks](folded, look)
     said, first = direction_of(folded), next(iter(_WORD.findall(folded)), "")
     if folded in FALSE_WORDS and look.way is Direction.FORWARD:
         return Direction.BACK
@@ -339,6 +403,8 @@ def may_speak(look: Look) -> str:
     """Return an expression that each cell with a claim matches, "" where any cell may have one."""
     if look.asks is Asks.NOTES:
         return r"\pL"
+    if look.asks is Asks.PLAIN:
+        return r"(?i)\br\W?[tv]\W?[op]|\brvs|\brevers|\bdto|[^\x00-\x7f]"
     return rf"(?i){'|'.join(sorted(_SELLERS | _RTO))}|[^\x00-\x7f]" if look.names else ""
 
 
@@ -368,10 +434,16 @@ def _is_no(folded: str, look: Look) -> bool:
     )
 
 
-def _is_seller(words: frozenset[str], look: Look) -> bool:
-    """Tell whether who has a shipment is the seller."""
-    meant = _SELLERS | _RTO
-    return bool(words & meant) and (not look.names or words <= meant | _BESIDE_SELLERS)
+def _handed_over(folded: str, look: Look) -> Direction | None:
+    """Return that a shipment went back where it is the seller who has it."""
+    words, meant = _words(folded), _SELLERS | _RTO
+    is_seller = words & meant and (not look.names or words <= meant | _BESIDE_SELLERS)
+    return Direction.RTO if is_seller else None
+
+
+def _plainly_said(folded: str, _: Look) -> Direction | None:
+    """Return the way back that a cell names which says nothing else."""
+    return direction_of(folded) if _words(_plain(folded)) & _PLAINLY_BACK else None
 
 
 def _comes_back(folded: str) -> bool:
@@ -383,7 +455,7 @@ def _comes_back(folded: str) -> bool:
     return bool(words & _SURELY_BACK) or (others != words and others <= _BESIDE_RETURN)
 
 
-def _noted(folded: str) -> Direction | None:
+def _noted(folded: str, _: Look) -> Direction | None:
     """Return the way that a short note beside a row names, or that nobody has it."""
     of_many = len(folded.split()) > _SHORT_TEXT
     if of_many or folded in FALSE_WORDS or "if" in _words(folded):
@@ -393,6 +465,9 @@ def _noted(folded: str) -> Direction | None:
         return None if way is Direction.FORWARD else Direction.BACK
     against = speaks_against(folded, Milestone.DELIVERY_DONE)
     return Direction.UNDELIVERED if against else None
+
+
+_READ = {Asks.WHOM: _handed_over, Asks.NOTES: _noted, Asks.PLAIN: _plainly_said}
 
 
 def _without_ticks(folded: str) -> str:
@@ -461,7 +536,7 @@ def asks_status(heading: str) -> AsksStatus | None:
         return None
     if words in _OF_PIVOTS:
         return None
-    return AsksStatus.WORDS if words_of(heading) & _OF_STATUSES else AsksStatus.MOSTLY
+    return AsksStatus.WORDS if words & _OF_STATUSES or words in _RESULTS else AsksStatus.MOSTLY
 
 
 def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:

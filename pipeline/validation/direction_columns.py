@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.evidence_words import (
+    ALONE,
     DAMAGED,
     LETTERS,
     PAIRS,
@@ -93,14 +94,12 @@ class DirectionColumn:
         if look is not None and look.asks is Asks.FILLED:
             return look
         some = first_texts(cells)
-        proven = (look is None or look.asks in {Asks.WORDS, Asks.NOTES}) and _mostly_directions(
-            some
-        )
+        proven = (look is None or look.asks in {Asks.WORDS, *ALONE}) and _mostly_directions(some)
         sure = proven or (look is not None and look.sure and may_be_directions(some))
         if self._sure is None and not all(map(is_absent, some)):
             self._sure = sure
         sure = sure or bool(self._sure)
-        if look is not None and look.asks is not Asks.NOTES:
+        if look is not None and look.asks not in ALONE:
             return replace(look, sure=sure)
         is_one = self._holds(Trait.DIRECTIONS, found=proven, matters=bool(some))
         return Look(asks=Asks.WORDS, sure=sure) if is_one else look
@@ -164,7 +163,7 @@ class DirectionColumn:
         there is none.
         """
         asks = self._look.asks if self._look is not None else Asks.WORDS
-        if asks is Asks.NOTES and not self.is_of_directions:
+        if asks in ALONE and not self.is_of_directions:
             return claims
         errors = _damaged(cells) if kinds is None else _damaged(cells) | (kinds == CellKind.ERROR)
         has_errors = bool(errors.any())

@@ -28,6 +28,7 @@ from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.evidence_words import (
+    ALONE,
     Asks,
     AsksStatus,
     Look,
@@ -40,6 +41,7 @@ from schemas.evidence_words import (
     is_of_customers,
     is_title,
     look_of,
+    may_name_ways,
     sides_of,
     speaks_against,
     way_named,
@@ -145,7 +147,7 @@ class Evidence:
                 said[self._column(own)] = claims
         for at, look in self._looks.items():
             claims = self._directions[at].claims(block.cells[at], block.kinds.get(at))
-            if look is not None and look.asks is Asks.NOTES:
+            if look is not None and look.asks in ALONE:
                 directed |= self._directions[at].is_of_directions
             else:
                 directed |= _is_of_directions(block.cells[at], look, claims)
@@ -241,8 +243,10 @@ class Evidence:
             look = look_of(header) if header.strip() else Look(asks=Asks.NOTES)
             if look is None and self._mapping.is_like(at, Role.DIRECTION):
                 look = look_of(self._mapping.like[at][1])
+            if look is None and may_name_ways(header):
+                look = Look(asks=Asks.PLAIN)
             # A column with a role of its own is looked at only where its heading names a way.
-            named = look is not None and look.asks not in {Asks.WORDS, Asks.NOTES}
+            named = look is not None and look.asks not in {Asks.WORDS, *ALONE}
             if at not in used or named:
                 found.append((at, look))
         return found

@@ -212,6 +212,51 @@ column(
     "hhh",
 )
 
+# What says that a delivery is not true, or not the end.
+for name in ("Fake Delivery", "Disputed", "Is Fake Delivery?", "Wrong Delivery"):
+    column(name, ("Yes", "No", "", "Yes - no OTP"), "hssh")
+column("Disputed", ("Yes", "No"), "ss", status="RTO Delivered")
+for name in ("Is Valid Delivery", "Valid Delivery (Y/N)"):
+    column(name, ("No", "Yes", "", "N"), "hssh")
+for name in ("Cancelled Date", "Lost Date", "Cancelled On", "Cancelled At"):
+    column(name, ("27/11/2026", "", "NA", "00-00-0000"), "hsss")
+column("Cancelled Date", ("27-11-2026", ""), "ss", status="RTO Delivered")
+column("Undelivered Date", ("25-11-2026", ""), "ss")  # of an attempt
+for name in ("Self-Shipped?", "Is Self Shipped"):
+    column(name, ("No", "Yes"), "hs")
+column("Fake Attempt", ("Yes", "No"), "ss")
+column("Weight Disputed", ("Yes", "No"), "ss")
+column("Cancel By Date", ("30-11-2026", ""), "ss")
+column("Delivery Valid Till", ("No", "30-11-2026"), "ss")
+
+# A plain word of the way back under any heading.
+for name in ("LOB", "Payment", "Dirn", "Shpt Typ", "Tag", "Disposition", "Source Sheet"):
+    column(name, ("Regular", "RTO", "RVP", "Reverse", "Regular", "RTS"), "shhhss")
+column("Segment", ("B2C", "Reverse Pickup", "R.T.O.", "रिवर्स", *["B2C"] * 3), "shhhsss")
+column("LOB", ("RTO", "B2C"), "ss", status="RTO Delivered")
+OF_OTHERS = ("Zone", "Previous State", "NDR Action", "Reason", "Remarks 2", "Hub", "RTO Address")
+for name in OF_OTHERS:
+    column(name, ("Regular", "RTO", "Reverse"), "sss")
+column("Item", ("Mug", "Reverse Osmosis", "RTO Systems Ltd", "Reversible Jacket"), "ssss")
+column("Type (F/R)", ("F", "R", "F"), "shs")
+column("Type [R/F]", ("Regular", "Fragile"), "ss")
+column("Shipment (Fwd/Rev)", ("Fwd", "Rev", "Fwd"), "shs")
+for name in ("Direction", "Flow"):
+    column(name, ("→", "←", "→", "⬅️"), "shsh")
+    column(name, ("->", "<-", "->"), "shs")
+column("Score", ("<", "←"), "ss")
+for name in ("Ret?", "Came Back", "Received back", "Wapas", "वापस"):
+    column(name, ("Yes", "No", ""), "hss")
+column("वापस", ("हाँ", ""), "hs")
+column("Call Back", ("Yes", "No"), "ss")
+column("Delivered At", ("Seller Address", "RTO Warehouse", "Customer Address"), "hhs")
+column("Delivered At", ("27-11-2026 10:15", "Origin Towers", "Security"), "sss")
+column("Destination Type", ("Seller", "Customer", "Seller Warehouse"), "hsh")
+column("Drop Location Type", ("Seller", "Home"), "hs")
+column("Result", ("Failed", "Success"), "hs")
+column("Delivery Result", ("Unsuccessful", "Successful", "Delivered"), "hss")
+column("QC Result", ("Failed", "Passed"), "ss")
+
 
 def lines(name: str, text: str, ends: str) -> None:
     """Add a file; A0, A1 … stand for rows that say Delivered, B0 and C0 for others."""

@@ -13,7 +13,7 @@ from pipeline.reading.csv import reader
 from pipeline.reading.read_file import prepare
 from pipeline.storage.spool import Spool
 from schemas.profile import builtin_profiles
-from tests.acceptance.test_evidence_by_hand import FILES, HEADER, WHEN
+from tests.acceptance.test_evidence_by_hand import FILES, HEADER, OF_OTHERS, WHEN
 
 READING = ReadingSettings(
     profiles=builtin_profiles(), default="generic", limits=Limits(), timezone="Asia/Kolkata"
@@ -25,6 +25,7 @@ MORE_HELD = {
     "Delivered, Type = WHS": "shh",
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
+    **{f"Delivered, {name} = Regular": "shh" for name in OF_OTHERS},
 }
 
 
