@@ -404,7 +404,7 @@ def may_speak(look: Look) -> str:
     if look.asks is Asks.NOTES:
         return r"\pL"
     if look.asks is Asks.PLAIN:
-        return r"(?i)\br\W?[tv]\W?[op]|\brvs|\brevers|\bdto|[^\x00-\x7f]"
+        return r"(?i)\br\W?[tv]\W?[op]|\brvs|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
     return rf"(?i){'|'.join(sorted(_SELLERS | _RTO))}|[^\x00-\x7f]" if look.names else ""
 
 
