@@ -2,8 +2,10 @@
 
 import csv
 import io
+from contextlib import closing
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from tests.acceptance.harness import orders, sheet
 from tests.web.conftest import Live
@@ -55,3 +57,29 @@ def test_what_is_no_report_is_said(live: Live, query: str) -> None:
     with live.client() as client:
         assert client.get(f"/api/v1/reports?{query}").status_code == 422
         assert client.get("/api/v1/reports?courier=%00nobody").json()["total"]["files"] == 0
+
+
+def test_a_chart_is_read_by_keys_and_by_touch(live: Live, browser: Browser) -> None:
+    """Each bar says its day and numbers, and leads to the files of that day."""
+    live.root.drop("keys.csv", orders(3, prefix="KEY"))
+    live.drop_id("keys.csv")
+    context = browser.new_context(has_touch=True)
+    with closing(context):
+        page = context.new_page()
+        page.goto(f"{live.url}/reports?days=7")
+        chart = page.locator("[data-chart] .chart").first
+        told = page.locator("[data-chart] .told").first
+        today = page.locator("table tbody tr").first.locator("td, th").first.inner_text()
+        chart.focus()
+        page.keyboard.press("End")
+        expect(told).to_contain_text(today.partition(",")[0])
+        page.keyboard.press("Home")
+        expect(told).not_to_contain_text(today.partition(",")[0])
+        box = chart.bounding_box()
+        assert box is not None
+        page.touchscreen.tap(box["x"] + box["width"] * 0.93, box["y"] + box["height"] / 2)
+        expect(told).to_contain_text(today.partition(",")[0])
+        chart.focus()
+        page.keyboard.press("End")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/days/*")
