@@ -311,6 +311,8 @@ def _words_for_nothing_in_remarks(mutant: Mutant) -> bool | None:
 def _two_tabs(mutant: Mutant) -> bool | None:
     if not mutant.book or len(mutant.lines) < 4 or mutant.second:
         return False
+    if any(line.above for line in mutant.lines):  # a title says nothing of the rows of another tab
+        return False
     half = len(mutant.lines) // 2
     mutant.second, mutant.lines = mutant.lines[half:], mutant.lines[:half]
     mutant.second_tab = mutant.rng.choice(("Sheet2", "South", "COD"))
