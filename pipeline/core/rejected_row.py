@@ -1,4 +1,4 @@
-"""What is kept of each row that was given back, for the file in which it returns."""
+"""The parts of a row that was given back which are kept for the file in which it returns."""
 
 from msgspec import Struct
 

@@ -181,6 +181,8 @@ def test_the_contracts_table_has_every_meaning() -> None:
 NOT_ALL: tuple[dict[str, Any], ...] = (
     {"message": "No orders updated"},
     {"message": "0 of 4 orders updated"},
+    {"message": "0 orders updated"},
+    {"message": "upstream answered with status 502"},
     {"message": "3 of 4 orders updated"},
     {"message": "Invalid token"},
     {"message": "Internal server error"},
@@ -230,6 +232,8 @@ NOT_ALL: tuple[dict[str, Any], ...] = (
 
 ALL_TAKEN: tuple[dict[str, Any], ...] = (
     {"requestId": "7f3", "timestamp": "2026-11-29T10:00:00Z", "durationMs": 404},
+    {"traceId": "no-404-0", "processedAt": "2026-11-29 10:00:00.500", "totalTimeMs": 35},
+    {"apiVersion": "v1.0", "node": "eu-500", "message": "OK"},
     {"message": "Shipment status updated successfully"},
     {"message": "4 of 4 orders updated, no errors"},
     {"status": "SUCCESS", "code": 200},

@@ -116,7 +116,7 @@ ELSEWHERE = {
 }
 """Seen with axe where there are people and workers, or read by machines."""
 PARTS = ("/list", "/live", "/strip", "/session", "/here", ".csv", ".xlsx", "/files/{kind}")
-"""What a page fetches, and what is saved as a file."""
+"""Tell the fetches of a page from what is saved as a file."""
 ONWARD = {"/next", "/pictures"}
 
 

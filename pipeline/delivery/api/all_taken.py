@@ -22,6 +22,8 @@ _FAULT = re.compile(
 _LATER = re.compile("^(job|task|batch|queue|process|operation|poll)(id|url|ref|reference)?$")
 _COUNTED = re.compile("count|total|success|succe|updat|modif|process|accept|taken|done|payload")
 _STATUS = re.compile("(status|code|result|state)$")
+_LABEL = re.compile("(id|ids|key|hash|host|url|path|version|time|timestamp|at|date|ms|seconds)$")
+"""Names of fields that say nothing of how it went: requestId, executionTime, apiVersion."""
 _OF_ORDERS = frozenset({"orderid", "shipmentid"})
 _WHERE_NOW = frozenset({"orderstatus", "shipmentstatus", "currentstatus", "state"})
 _MAY_BE_FALSE = re.compile("^(has|is(async|retry|cached|test)|retry|cach|dry|test|async|more|next)")
@@ -30,10 +32,12 @@ _NO_FAULTS = re.compile(
     r"\b(?:no|0|zero|without(?: any)?) (?:\w+ )?(?:errors?|failures?|failed|rejected|skipped)\b"
 )
 _AGAINST = re.compile(
-    r"\b(?:no|not|none|nothing|zero|0|un(?:able|available|authori[sz]ed|known|processed|changed)|"
+    r"\b(?:no|not|none|nothing|zero|un(?:able|available|authori[sz]ed|known|processed|changed)|"
     r"fail\w*|err\w*|invalid\w*|denied|forbidden|expired|exception\w*|reject\w*|partial\w*|"
     r"queued?|pending|processing|ignored?|skip\w*|cannot|missing|already|duplicate\w*|maintenance|"
-    r"later|retry|time[sd]? ?out|abort\w*|cancel\w*|ko|nok|[45]\d\d)\b|\w+n[o'’]t\b|\w+exception\b"
+    r"later|retry|time[sd]? ?out|abort\w*|cancel\w*|ko|nok)\b"
+    r"|\b0 (?:of|orders?|shipments?|rows?|records?|items?|updated|processed|success\w*)\b"
+    r"|\b(?:http|status|code|error)\W{0,2}[45]\d\d\b|\w+n[o'’]t\b|\w+exception\b"
 )
 _NO_FAULT = frozenset({"false", "n/a", "na", "no", "none", "null"})
 _SOME_OF = re.compile(r"\b(\d+) ?(?:of|out of|/) ?(\d+)\b")
@@ -90,6 +94,8 @@ def _is_against(name: str, value: object, order_ids: Sequence[str], found: _Foun
     number = _number_in(text)
     if _FAULT.search(name):
         return number != 0 and text.lower() not in _NO_FAULT
+    if _LABEL.search(name):
+        return False
     if number is None:
         return _words_against(text)
     if _COUNTED.search(name):
