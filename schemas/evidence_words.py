@@ -351,7 +351,8 @@ def may_name_ways(heading: str) -> bool:
     """Tell whether a plain word for a way back says where a row went, under any such heading."""
     words = words_of(heading)
     passed = words & (_HARMLESS | _MEASURES | _SAID_BEFORE) or words in _OF_PIVOTS
-    return not (passed or is_earlier(heading) or is_free_text(heading))
+    of_another = bool(words & _OF_STATUSES) and speaks_of_other(heading)  # Payment Status
+    return not (passed or of_another or is_earlier(heading) or is_free_text(heading))
 
 
 #: What is done about a parcel on its way, of which the end may be another.
