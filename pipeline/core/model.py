@@ -56,15 +56,16 @@ class Disposition(IntEnum):
 class RowFacts(Struct, frozen=True, kw_only=True):
     """Facts about a row that does not lie below the headings as others do.
 
-    ``cells``: how many cells the record has, None where it has one for each heading. ``beyond``:
-    text right of the last named column, in a rejects file that came back. ``damaged_id``: what a
-    spreadsheet had made of its id before that was put back. ``codes``: those that it was rejected
-    with, in such a file; ``still_unclear``: its status was unclear there, and no cell that tells
-    what happened was changed since; ``around``: what that file said of it elsewhere, as source,
-    words and way. ``shown``: column → how a spreadsheet shows the number in it
-    (``as 0012``), where that is not as it is stored. ``counts_rows``: it is the last and tells, in
-    its only cell, how many there are. ``crossed_out``: its id or status is; ``comment``: on these
-    cells, by a person.
+    ``cells``: how many cells the record has, None where it has one for each heading. ``shown``:
+    column → how a spreadsheet shows the number in it (``as 0012``), where that is not as it is
+    stored. ``counts_rows``: it is the last and tells, in its only cell, how many there are.
+    ``crossed_out``: its id or status is; ``comment``: on these cells, by a person.
+
+    In a rejects file that came back: ``beyond``: text right of the last named column.
+    ``damaged_id``: what a spreadsheet had made of its id before that was put back. ``codes``: those
+    that it was rejected with. ``still_unclear``: its status was unclear, and no cell that tells
+    what happened was changed since. ``around``: what its own file said of it elsewhere, as source,
+    words and way. ``two_way``: roles of dates that were not taken there, and are as they were.
     """
 
     cells: int | None = None
@@ -73,6 +74,7 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     codes: str = ""
     still_unclear: bool = False
     around: tuple[tuple[str, str, str], ...] = ()
+    two_way: frozenset[str] = frozenset()
     shown: Mapping[int, str] = field(default_factory=dict)
     counts_rows: bool = False
     crossed_out: bool = False

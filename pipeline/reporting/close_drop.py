@@ -39,10 +39,11 @@ from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, place_of
 from pipeline.storage.spool import Spool, Spools
+from pipeline.validation.kept_evidence import with_dates
 from pipeline.validation.rejects_file import SAYING, UNCLEAR, words_of
 from schemas.courier import Profile
 from schemas.display import shown
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import DATE_ROLES, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -423,7 +424,9 @@ class Closer:
         spool, start, kept = self._spools.of(drop), 0, []
         for number, sheet in enumerate(drop.facts["sheets"]):
             saying = {role: f"c{at}" for role, at in sheet["roles"].items() if role in SAYING}
-            columns = ["row", "order_id", "codes", "around", *dict.fromkeys(saying.values())]
+            dates = {role: f"c{at}" for role, at in sheet["roles"].items() if role in DATE_ROLES}
+            cells = dict.fromkeys((*saying.values(), *dates.values()))
+            columns = ["row", "order_id", "codes", "around", *cells]
             for batch in spool.blocks(number, columns):
                 rows = batch.filter(pa.array(wanted[start : start + batch.num_rows]))
                 words = {role: rows.column(name) for role, name in saying.items()}
@@ -439,9 +442,13 @@ class Closer:
                                 "",
                             ),
                             "codes": rows.column("codes"),
-                            "around": rows.column("around")
-                            if "around" in rows.schema.names
-                            else pa.repeat("", len(rows)),
+                            "around": with_dates(
+                                rows.column("around")
+                                if "around" in rows.schema.names
+                                else pa.repeat("", len(rows)),
+                                rows.column("codes"),
+                                {role: rows.column(name) for role, name in dates.items()},
+                            ),
                         }
                     )
                 )

@@ -378,6 +378,7 @@ def _put_dates(
             read = _with_events(read, dates, milestones, now_ms)
         if read is None:
             continue
+        read = replace(read, two_way=read.two_way | _not_taken(read, role, facts.block))
         age, kind, order = _DATES[role]
         times, evidence = read.times, Cells(heading=read.heading, cells=read.cells)
         # A row for which there is nothing to send needs no guard.
@@ -391,6 +392,13 @@ def _put_dates(
         facts.flag(order, read.two_way, evidence)
         found[role] = times
     return found
+
+
+def _not_taken(read: "_Read", role: Role, block: Block) -> npt.NDArray[np.bool_]:
+    """Return which dates of rows that came back may be read two ways, as in their own file."""
+    mask = np.zeros(len(block), dtype=np.bool_)
+    mask[[at for at, each in block.facts.items() if role.value in each.two_way]] = True
+    return mask & two_way(read.cells) & read.times.read if mask.any() else mask
 
 
 def _with_events(

@@ -2,11 +2,13 @@
 
 Of a title, a note, a tab, a name, or a cell further up, a rejects file has nothing: such evidence
 is kept whole. Of a column that comes back with the row, the row's own cell is kept: where it is
-unchanged, the row is as it was.
+unchanged, the row is as it was. So is the cell of a date that was not taken.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
@@ -14,11 +16,13 @@ from msgspec import Struct
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, column_named, direction_said, is_column
+from schemas.codes import Code
 from schemas.folding import fold, fold_header
 from schemas.statuses import Direction
 
 _NEXT, _PART = "\x1e", "\x1f"
-_AROUND, _CELL = "around", "cell"
+_AROUND, _CELL, _DATE = "around", "cell", "date"
+_OF_DATES = re.compile(rf"(?:{Code.DATE_DROPPED}|{Code.DATE_INVALID}):")
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -30,10 +34,15 @@ class Around(Struct, frozen=True, kw_only=True):
 
 
 class KeptEvidence(Struct, frozen=True, kw_only=True):
-    """The evidence about a row. ``cells``: folded headings of columns, each with its cell."""
+    """The evidence about a row.
+
+    ``cells``: folded headings of columns, each with its cell. ``dates``: roles of dates that were
+    not taken, each with its cell.
+    """
 
     around: tuple[Around, ...] = ()
     cells: tuple[tuple[str, str], ...] = ()
+    dates: tuple[tuple[str, str], ...] = ()
 
 
 def kept_evidence(block: Block, mapping: ColumnMap) -> pa.Array:
@@ -47,14 +56,29 @@ def kept_evidence(block: Block, mapping: ColumnMap) -> pa.Array:
 def evidence_in(text: str) -> KeptEvidence:
     """Return the evidence of a text that ``kept_evidence`` made."""
     around: list[Around] = []
-    cells: list[tuple[str, str]] = []
+    named: dict[str, list[tuple[str, str]]] = {_CELL: [], _DATE: []}
     for part in filter(None, text.split(_NEXT)):
         kind, first, way, words = part.split(_PART, 3)
-        if kind == _CELL:
-            cells.append((first, words))
+        if kind in named:
+            named[kind].append((first, words))
         else:
             around.append(Around(source=first, words=words, way=Direction(way)))
-    return KeptEvidence(around=tuple(around), cells=tuple(cells))
+    return KeptEvidence(around=tuple(around), cells=tuple(named[_CELL]), dates=tuple(named[_DATE]))
+
+
+def with_dates(around: pa.Array, codes: pa.Array, dates: Mapping[str, pa.Array]) -> pa.Array:
+    """Add to the evidence about rows the cells of dates that were not taken, by their codes.
+
+    Other rows of the file may have shown which number is the month. ``dates``: cells by role.
+    """
+    rows = pc.match_substring_regex(codes, _OF_DATES.pattern).to_numpy(zero_copy_only=False)
+    texts: list[str] = around.to_pylist()
+    for at in np.flatnonzero(rows).tolist():
+        for role, cells in dates.items():
+            if re.search(rf"{_OF_DATES.pattern}{role}\b", codes[at].as_py()):
+                cell = cells[at].as_py().replace(_NEXT, " ")
+                texts[at] += _NEXT + _PART.join((_DATE, role, "", cell))
+    return pa.array(texts, pa.string()) if rows.any() else around
 
 
 def is_unchanged(kept: KeptEvidence, block: Block, headers: Sequence[str], pos: int) -> bool:

@@ -428,11 +428,26 @@ def _as_they_were(
             if unclear or around:
                 told = UNCLEAR if copied else fact.codes or own
                 fact = replace(fact, still_unclear=unclear, around=around, codes=told)
+        if dates := _dates_as_they_were(block, mapping, pos, kept):
+            fact = replace(fact, two_way=dates)
         if (doubt := _doubt_of_id(ids[pos], kept)) and id_column not in fact.shown:
             fact = replace(fact, shown={**fact.shown, id_column: doubt})
         if fact != RowFacts():
             facts[pos] = fact
     return replace(block, facts=facts) if facts != block.facts else block
+
+
+def _dates_as_they_were(
+    block: Block, mapping: ColumnMap, pos: int, kept: Sequence[RejectedRow]
+) -> frozenset[str]:
+    """Return the roles of dates that were not taken before, and whose cells nobody has changed."""
+    return frozenset(
+        role
+        for each in kept
+        for role, cell in evidence_in(each.around).dates
+        if (at := mapping.columns.get(Role(role))) is not None
+        and block.cells[at][pos].as_py().strip() == cell.strip()
+    )
 
 
 def _doubt_of_id(order_id: str, kept: Sequence[RejectedRow]) -> str:

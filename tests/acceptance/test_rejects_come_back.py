@@ -328,6 +328,37 @@ def test_a_row_that_a_direction_left_open_goes_when_the_direction_is_corrected(r
     assert root.of("mended").counts == {"accepted": 1}
 
 
+def test_a_date_that_other_rows_left_open_is_not_sent_when_its_row_comes_back(
+    root: Root, api: SandboxHandle
+) -> None:
+    """Another row had shown that the month comes first, and is not in the rejects file."""
+    header = ("Order ID", "AWB No", "Status", "EDD", "Event Time")
+    rows = [
+        ("A1", "1", "Picked Up", "11/27/2026", "11/25/2026 10:00"),
+        ("A2", "2", "Dlvrdd", "11/12/2026", "25 Nov 2026 10:00"),
+        ("A3", "3", "Dlvrdd", "11/12/2026", "25 Nov 2026 10:00"),
+        ("A4", "4", "Picked Up", "11/27/2026", "11/10/2026 10:00"),
+    ]
+    root.drop("day.csv", sheet(rows, header))
+    root.once()
+    lines = {line["Order ID"]: line for line in root.of("day").lines("rejects.csv")}
+    assert {"A2", "A3", "A4"} <= lines.keys()
+    for order in ("A2", "A3"):
+        lines[order]["Status"] = "Picked Up"
+    lines["A3"]["EDD"] = "2026-12-11"
+    root.drop("back.csv", as_csv([lines[order] for order in ("A2", "A3", "A4")]))
+    root.once()
+    found = {line["order_id"]: line for line in root.of("back").lines()}
+    assert {order: line["outcome"] for order, line in found.items()} == {
+        "A2": "accepted", "A3": "accepted", "A4": "rejected",
+    }  # fmt: skip
+    assert found["A2"]["codes"] == "DATE_DROPPED:estimated_delivery_date"
+    assert found["A4"]["codes"].startswith("DATE_INVALID:event_time")
+    metas = {order: told["history"][0]["meta"] for order, told in api.orders().items()}
+    assert "estimated_delivery_date" not in (metas["A2"] or {})
+    assert metas["A3"]["estimated_delivery_date"] == "2026-12-11"
+
+
 def test_an_id_that_was_damaged_or_became_a_date_is_not_sent_as_it_came_back(root: Root) -> None:
     book = Workbook()
     for row in (("Order ID", "Status"), (1234567, "Delivered"), (True, "Delivered")):
