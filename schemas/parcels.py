@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from schemas.codes import Code
-from schemas.evidence_words import speaks_against, way_named
+from schemas.directions import speaks_against, way_named
 from schemas.folding import ABSENT, fold, fold_header
 from schemas.limits import EXACT_DIGITS
 from schemas.statuses import Direction, StatusCase, StatusVerdict

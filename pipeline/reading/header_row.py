@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
+from schemas.directions import fate_named
 from schemas.display import counted, quoted
-from schemas.evidence_words import fate_named, is_title
 from schemas.headings import trimmed
+from schemas.notes import is_title
 
 
 class HeaderFinder(Protocol):

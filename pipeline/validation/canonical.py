@@ -22,11 +22,11 @@ from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, 
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import zone_named
-from schemas.evidence_words import gives_status, speaks_of_failure
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.parcels import HELD_AS, HoldReason, is_confirmed
+from schemas.status_headings import gives_status, speaks_of_failure
 from schemas.statuses import Direction, StatusVerdict, agrees
 from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
 

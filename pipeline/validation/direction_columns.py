@@ -11,23 +11,17 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from pipeline.validation.sheet_traits import Trait, Traits
-from schemas.evidence_words import (
-    ALONE,
+from schemas.direction_headings import ALONE, Asks, Look, claim_of, filled_way, is_open, may_speak
+from schemas.directions import (
     DAMAGED,
     LETTERS,
     PAIRS,
     SHORT,
-    Asks,
-    Look,
     are_short,
-    claim_of,
     direction_of,
-    filled_way,
-    is_open,
     lone_word,
     may_be_directions,
     may_hide_words,
-    may_speak,
 )
 from schemas.folding import fold, is_absent
 from schemas.statuses import Direction

@@ -26,27 +26,12 @@ from pipeline.validation.profile_by_name import is_named
 from pipeline.validation.sheet_dates import events
 from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile
+from schemas.direction_headings import ALONE, Asks, Look, is_of_customers, look_of, may_name_ways
+from schemas.directions import back_beside, direction_of, fate_named, speaks_against, way_named
 from schemas.display import quoted
-from schemas.evidence_words import (
-    ALONE,
-    Asks,
-    AsksStatus,
-    Look,
-    asks_status,
-    back_beside,
-    direction_of,
-    fate_named,
-    gives_status,
-    hides_status,
-    is_of_customers,
-    is_title,
-    look_of,
-    may_name_ways,
-    sides_of,
-    speaks_against,
-    way_named,
-)
 from schemas.folding import fold, fold_header, is_absent
+from schemas.notes import is_title, sides_of
+from schemas.status_headings import AsksStatus, asks_status, gives_status, hides_status
 from schemas.statuses import Direction, StatusTable, StatusVerdict
 from schemas.vocabulary import FINALS, Milestone, Role
 

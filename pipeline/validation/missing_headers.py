@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
+from schemas.direction_headings import is_of_returns
 from schemas.display import quoted
-from schemas.evidence_words import is_of_returns
 from schemas.folding import fold, fold_header, is_absent
 from schemas.headings import speaks_of_other
 from schemas.likeness import PROBABLY, alike

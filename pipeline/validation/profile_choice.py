@@ -10,9 +10,11 @@ from pipeline.validation.columns import columns_of, data_header, fits, order_id_
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided, read_as_notice, unknown
 from schemas.courier import GENERIC, Profile
-from schemas.evidence_words import AsksStatus, Look, asks_status, direction_of, look_of
+from schemas.direction_headings import Look, look_of
+from schemas.directions import direction_of
 from schemas.folding import fold, fold_header
 from schemas.headings import divides_a_heading, names_number, trimmed, words_of
+from schemas.status_headings import AsksStatus, asks_status
 from schemas.statuses import NOTHING, UNCLEAR
 from schemas.vocabulary import Role
 

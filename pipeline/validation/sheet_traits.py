@@ -4,7 +4,7 @@ from enum import Enum, auto
 
 from msgspec import Struct, field
 
-from schemas.evidence_words import note_on_all, note_on_some
+from schemas.notes import note_on_all, note_on_some
 
 
 class Trait(Enum):

@@ -13,10 +13,11 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import WORDS, ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, direction_said
 from schemas.courier import Profile
+from schemas.directions import speaks_against
 from schemas.display import quoted
-from schemas.evidence_words import hides_status, speaks_against
 from schemas.folding import fold
 from schemas.parcels import AWB_SHAPE, DAY
+from schemas.status_headings import hides_status
 from schemas.statuses import (
     Direction,
     Doubt,

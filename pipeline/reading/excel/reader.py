@@ -49,8 +49,8 @@ from pipeline.reading.header_row import (
 )
 from pipeline.reading.record_shape import Heading, Parsed, Shaper
 from schemas.codes import Code
+from schemas.directions import DAMAGED
 from schemas.display import quoted
-from schemas.evidence_words import DAMAGED
 from schemas.headings import is_example
 from schemas.limits import EXACT_DIGITS
 from schemas.vocabulary import CellKind

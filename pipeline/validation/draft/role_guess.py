@@ -14,8 +14,9 @@ from pipeline.core.errors import UsageError
 from pipeline.validation.columns import data_header
 from pipeline.validation.draft.column_profile import ColumnFacts, Survey
 from schemas.courier import GENERIC, Profile
+from schemas.direction_headings import Asks, look_of
+from schemas.directions import direction_of
 from schemas.display import quoted
-from schemas.evidence_words import Asks, direction_of, look_of
 from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, fold_header
 from schemas.headings import is_place_or_thing, names_order, several, speaks_of_other, words_of
 from schemas.likeness import did_you_mean

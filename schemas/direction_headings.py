@@ -1,0 +1,399 @@
+"""Columns that may say which way a shipment went: their headings, and their cells.
+
+A heading makes one look (``look_of``); a cell decides (``claim_of``).
+"""
+
+import re
+from collections.abc import Iterable
+from enum import Enum
+
+from msgspec import Struct
+
+from schemas.directions import (
+    DAMAGED,
+    FAILED_WORDS,
+    FILLERS,
+    FORWARD_WORDS,
+    HARMLESS,
+    LETTERS,
+    NEGATIONS,
+    NOT_DELIVERED,
+    RTO_WORDS,
+    SELLERS,
+    SHORT_TEXT,
+    WAYS_BACK,
+    WORD,
+    direction_of,
+    hides_a_known,
+    in_english,
+    in_plain_words,
+    may_hide_words,
+    shortened,
+    speaks_against,
+    way_named,
+    way_of,
+    without_ticks,
+    words_in,
+)
+from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent, is_lost
+from schemas.headings import HUMPS, is_earlier, is_free_text, several, speaks_of_other, words_of
+from schemas.status_headings import MEASURES, OF_PIVOTS, OF_STATUSES
+from schemas.statuses import Direction
+from schemas.vocabulary import Milestone
+
+_TO_WHOM = several("delivered handed over returned to")
+_OF_RECEIVERS = tuple(
+    map(
+        several,
+        ("received by", "receiver", "receiver name", "recipient", "recipient name", "pod name"),
+    )
+)
+
+#: Words beside the seller where a person's name is asked: Merchant is a family's name, too.
+_BESIDE_SELLERS = several(
+    "address at back by center centre dc facility guard hub point received return returned "
+    "returns same security self staff store team the to warehouse wh"
+)
+
+#: Words for the shipment itself: beside goods and services, return and reverse mean other things.
+_SURELY_BACK = RTO_WORDS | several("dto returned reversed rvp rvs")
+_CHANCES = several(
+    "charge charges cost eligible fee free high insurance insured likely low medium policy "
+    "prediction probability prone protected protection rate risk safe score zero"
+)
+_BESIDE_RETURN = (
+    FAILED_WORDS
+    | FILLERS
+    | several(
+        "accepted approved at back closed complete completed created delivered done exchange for "
+        "hub in ofd ofp out pending picked processed processing qc raised reached received refund "
+        "refunded replacement request requested scheduled to transit under warehouse"
+    )
+)
+_LOOKS = several(
+    "bucket category class classification dir direction flow flag identifier indicator journey "
+    "kind lane leg mode movement nature process product service stream task trip type"
+)
+
+#: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
+_ASKING = several("been flag has indicator is marked n order orders shipment shipments was y yn")
+_OF_FATES = tuple(
+    map(
+        several,
+        (
+            "undelivered",
+            "not delivered",
+            "delivered",
+            "failed",
+            "delivery failed",
+            "cancelled",
+            "canceled",
+            "cancel",
+            "lost",
+            "lost damaged",
+            "lost or damaged",
+            "disputed",
+            "dispute raised",
+            "delivery disputed",
+            "fake delivery",
+            "false delivery",
+            "invalid delivery",
+            "wrong delivery",
+            "valid delivery",
+            "genuine delivery",
+        ),
+    )
+)
+_TRUE_DELIVERIES = tuple(
+    map(several, ("delivered", "valid delivery", "genuine delivery"))
+)  # of the same: a no says that it was none
+
+#: When nobody has it any more. An attempt that failed has a date, too, and may end well.
+_ENDS = several("canceled cancelled lost")
+_WHENS = several("at date datetime dt on time timestamp")
+
+#: Questions whether it came back, in other words than those for the ways.
+_CAME_BACK = tuple(map(several, ("came back", "received back", "sent back", "wapas", "ret")))
+
+#: Kinds of the place where it goes: only the seller's says something.
+_OF_DESTINATIONS = tuple(
+    map(several, ("destination type", "drop type", "drop location type", "delivered at"))
+)
+_SURE = frozenset({"dir", "direction"})
+_OF_SHIPMENTS = several("consignment of order parcel shipment type")
+_OF_WAYS = _SURE | {"flow", "journey", "leg", "movement", "trip"}
+
+#: Whose custom it is, not the shipment's way: Return Customer, Returning Buyer.
+_OF_CUSTOMERS = re.compile(
+    r"(?:is )?return(?:ing|ed)? (?:customer|buyer|user|shopper|visitor|client)s?(?: flag| type)?"
+)
+_CUSTOMERS = several("buyer client customer shopper user visitor")
+_KINDS = several("bucket category class flag group kind segment tag type")
+_COUNTS = frozenset({"no", "number", "num"})
+
+#: Subjects that only a shipment that comes back has anything for.
+_FILLED = several(
+    "action at awb bag code date datetime delivered docket dt id initiated lrn no number on "
+    "pickup reason received ref reference remark remarks requested status time timestamp track "
+    "tracking type waybill"
+)
+
+#: First words of a cell that says yes or no, whatever comes behind.
+_YES = several("true y yes")
+_NO = several("false n na nahi nahin never nil no non none nope not null without")
+_NATIVE_NO = several(fold("नहीं नही नाही இல்லை లేదు ಇಲ್ಲ না ના ഇല്ല ਨਹੀਂ ନାହିଁ نہیں 否 不"))
+_NOT_DONE = re.compile(
+    r"\bnot (?:yet )?(?:applicable|cancelled|created|done|initiated|lost|marked|raised|required"
+    r"|returned|rto|yet)$"
+)
+_USUAL = several("normal original outbound outward regular sale sales standard")
+
+#: Whether and when one may return it: 7 days return.
+_MAY_RETURN = several("allowed day days eligible policy returnable window")
+_POLICY = _MAY_RETURN | several("easy exchange free only replacement return returns within")
+_EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")
+
+#: Words that mean a way back under any heading: RTS may be ready to ship, and return a rule.
+_PLAINLY_BACK = several("dto reverse reversed rto rvp rvs")
+
+#: Arrows, folded, in a column of ways.
+_LEFTWARD = several("← ⇐ ⟵ ⬅ ◀ ◄ < << <=")
+
+#: Boxes that are ticked, or a no; in a column RTO an R may be a yes.
+_MARKS = frozenset({"x", "☒", "☓", "●", "•", "*", "r"})
+
+
+class Asks(Enum):
+    """The way in which the cells of a column are read."""
+
+    WORDS = "words"  # for words of a direction
+    YES = "yes"  # for yes and no: its heading names the way
+    NO = "no"  # for a no: its heading says what did not happen then
+    WHOM = "whom"  # for the seller: its heading says to whom something was delivered
+    FILLED = "filled"  # for anything: its heading names what only a shipment coming back has
+    NOTES = "notes"  # for short notes of people: it has no heading
+    PLAIN = "plain"  # for plain words of a way back alone: its heading says nothing
+
+
+ALONE = frozenset({Asks.NOTES, Asks.PLAIN})
+"""Such columns are of directions only where nearly all of their cells are."""
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """The evidence to look for under a heading. ``way``: the direction that a yes means.
+
+    ``sure``: it is a direction, so that words in it which nobody knows leave the direction open.
+    ``letters``: F and R alone are directions in it; ``both``: its heading names these two;
+    ``pairs``: Inbound is one beside Outbound. ``bare``: its heading names a way back, or that
+    nobody has it, and nothing else. ``names``: it is of people's names.
+    """
+
+    asks: Asks
+    way: Direction = Direction.BLANK
+    sure: bool = False
+    letters: bool = False
+    both: bool = False
+    pairs: bool = False
+    bare: bool = False
+    names: bool = False
+
+
+def look_of(heading: str) -> Look | None:
+    """Return the evidence to look for under a column's heading, or None."""
+    spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", heading))
+    words = words_of(shortened(in_english(fold(spelled))))
+    back = words & WAYS_BACK
+    if words in _OF_RECEIVERS or words in _OF_DESTINATIONS:
+        return Look(asks=Asks.WHOM, names=True)
+    if (fate := _fate_asked(words)) is not None and "%" not in heading:
+        return fate
+    if (
+        "%" in heading
+        or words & HARMLESS
+        or {"by", "date"} <= words
+        or ("of" in words and words & _COUNTS)
+    ):
+        return None
+    if _OF_CUSTOMERS.fullmatch(fold(heading)) or (
+        {"last", "date"} <= words and not back & RTO_WORDS
+    ):
+        return None
+    if "rev" in words and words <= {"rev"} | _COUNTS:  # a revision
+        return None
+    if back or words & FORWARD_WORDS:
+        way = way_of(words - FORWARD_WORDS) or Direction.FORWARD
+        subjects = words - back - FORWARD_WORDS - {"is", "flag", "identifier", "indicator", "to"}
+        if back and subjects & _FILLED and "flag" not in words:
+            return Look(asks=Asks.FILLED, way=way)
+        sure = bool(back and words & FORWARD_WORDS)
+        bare = bool(back) and "to" not in words and subjects <= _ASKING
+        return Look(asks=Asks.YES, way=way, sure=sure, bare=bare)
+    if {"to"} < words <= _TO_WHOM:
+        return Look(asks=Asks.WHOM)
+    both = {*LETTERS} <= words
+    if not words & _LOOKS and not both:
+        return None
+    sure = both or bool(words & _SURE)
+    letters = both or bool(words & _OF_WAYS)
+    pairs = letters or words <= _OF_SHIPMENTS
+    return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs)
+
+
+_BOTH_WAYS = re.compile(
+    r"(?i)[(\[]\s*((?:f|fwd|forward)\s*[/|,&-]\s*(?:r|rev|reverse|return|rto|rvp))\s*[)\]]"
+)
+
+
+def _fate_asked(words: frozenset[str]) -> Look | None:
+    """Return how to read a column that asks whether a shipment did not arrive, or came back."""
+    asked = words - _ASKING
+    if asked in _OF_FATES:
+        asks = Asks.NO if asked in _TRUE_DELIVERIES else Asks.YES
+        return Look(asks=asks, way=Direction.UNDELIVERED, bare=asks is Asks.YES)
+    if asked & _ENDS and asked & _WHENS and asked <= _ENDS | _WHENS:
+        return Look(asks=Asks.FILLED, way=Direction.UNDELIVERED)
+    if asked in _CAME_BACK:
+        return Look(asks=Asks.YES, way=Direction.BACK)
+    return None
+
+
+def may_name_ways(heading: str) -> bool:
+    """Tell whether a plain word for a way back says where a row went, under any such heading."""
+    words = words_of(heading)
+    passed = words & (HARMLESS | MEASURES | _SAID_BEFORE) or words in OF_PIVOTS
+    of_another = bool(words & OF_STATUSES) and speaks_of_other(heading)  # Payment Status
+    return not (passed or of_another or is_earlier(heading) or is_free_text(heading))
+
+
+#: What is done about a parcel on its way, of which the end may be another.
+_SAID_BEFORE = several("action attempt call dispatch mile ndr request")
+
+
+def is_of_customers(heading: str) -> bool:
+    """Tell whether a column is, by its heading, of kinds of customers: Customer Type."""
+    words = words_of(heading)
+    return bool(words & _CUSTOMERS) and bool(words & _KINDS) and words <= _CUSTOMERS | _KINDS
+
+
+def claim_of(cell: str, look: Look) -> Direction | None:
+    """Return the direction that a cell says, None if it says nothing about it."""
+    if DAMAGED in cell:
+        hides = may_hide_words(cell) if look.asks is not Asks.WORDS else hides_a_known(cell)
+        if hides or _claimed(cell.replace(DAMAGED, ""), look) is not None:
+            return Direction.UNREADABLE
+        return None
+    if look.asks in {Asks.YES, Asks.NO} and (fold(cell) in _MARKS or is_lost(cell)):
+        return Direction.UNREADABLE
+    claim = _claimed(cell, look)
+    return Direction.UNREADABLE if claim is None and hides_a_known(cell) else claim
+
+
+def _claimed(cell: str, look: Look) -> Direction | None:
+    folded = without_ticks(in_english(fold(cell))).strip()
+    if is_absent(folded) or not any(map(str.isalnum, folded)):
+        return Direction.BACK if look.letters and folded in _LEFTWARD else None
+    if look.asks in _READ:
+        return _READ[look.asks](folded, look)
+    said, first = direction_of(folded), next(iter(WORD.findall(folded)), "")
+    if folded in FALSE_WORDS and look.way is Direction.FORWARD:
+        return Direction.BACK
+    if look.asks is Asks.NO:
+        return look.way if folded in FALSE_WORDS or first in {"false", "n", "no", "not"} else None
+    if said is not None:
+        return said
+    if look.asks is Asks.YES and (folded in TRUE_WORDS or (look.bare and first in _YES)):
+        return look.way
+    if look.asks is Asks.WORDS or look.way is Direction.FORWARD:
+        return Direction.BACK if _comes_back(folded) else None
+    if _is_no(folded, look) and not (look.bare and NOT_DELIVERED.search(folded)):
+        return None
+    return filled_way(look) if look.bare or look.asks is Asks.FILLED else None
+
+
+def may_speak(look: Look) -> str:
+    """Return an expression that each cell with a claim matches, "" where any cell may have one."""
+    if look.asks is Asks.NOTES:
+        return r"\pL"
+    if look.asks is Asks.PLAIN:
+        return r"(?i)\br\W?[tv]\W?[op]|\brvs|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
+    return rf"(?i){'|'.join(sorted(SELLERS | RTO_WORDS))}|[^\x00-\x7f]" if look.names else ""
+
+
+def filled_way(look: Look) -> Direction:
+    """Return the way of whatever stands under a heading that names a way back, but for a no."""
+    if look.way is Direction.UNDELIVERED:
+        return look.way
+    if look.asks is not Asks.FILLED:
+        return Direction.BACK
+    return Direction.MAYBE_RTO if look.way is Direction.RTO else Direction.MAYBE_RETURN
+
+
+def _is_no(folded: str, look: Look) -> bool:
+    """Tell whether a cell says that a shipment did not go the way of its heading."""
+    words = [word for word in WORD.findall(in_english(folded)) if word.strip("0")]
+    subjects = {word for word in words if not word.isdecimal()}
+    return (
+        folded in FALSE_WORDS
+        or folded in _NATIVE_NO
+        or bool(_EMPTY_DATES.fullmatch(folded.replace(" ", "-")))
+        or (not words and "0" in folded)
+        or (bool(words) and words[0] in _NO)
+        or bool(_NOT_DONE.search(folded))
+        or (look.bare and bool(words) and {*words} <= _USUAL)
+        or (look.way is Direction.UNDELIVERED and folded == "delivered")
+        or (look.bare and bool(subjects & _MAY_RETURN) and subjects <= _POLICY)
+    )
+
+
+def _handed_over(folded: str, look: Look) -> Direction | None:
+    """Return that a shipment went back where it is the seller who has it."""
+    words, meant = words_in(folded), SELLERS | RTO_WORDS
+    is_seller = words & meant and (not look.names or words <= meant | _BESIDE_SELLERS)
+    return Direction.RTO if is_seller else None
+
+
+def _plainly_said(folded: str, _: Look) -> Direction | None:
+    """Return the way back that a cell names which says nothing else."""
+    return direction_of(folded) if words_in(in_plain_words(folded)) & _PLAINLY_BACK else None
+
+
+def _comes_back(folded: str) -> bool:
+    """Tell whether a short cell says among other words that a shipment comes back."""
+    words = words_in(shortened(folded))
+    if words & (NEGATIONS | _CHANCES | FORWARD_WORDS) or len(folded.split()) > SHORT_TEXT:
+        return False
+    others = words - WAYS_BACK
+    return bool(words & _SURELY_BACK) or (others != words and others <= _BESIDE_RETURN)
+
+
+def _noted(folded: str, _: Look) -> Direction | None:
+    """Return the way that a short note beside a row names, or that nobody has it."""
+    of_many = len(folded.split()) > SHORT_TEXT
+    if of_many or folded in FALSE_WORDS or "if" in words_in(folded):
+        return None
+    way = way_named(folded)
+    if way is not None:
+        return None if way is Direction.FORWARD else Direction.BACK
+    against = speaks_against(folded, Milestone.DELIVERY_DONE)
+    return Direction.UNDELIVERED if against else None
+
+
+_READ = {Asks.WHOM: _handed_over, Asks.NOTES: _noted, Asks.PLAIN: _plainly_said}
+
+
+def is_of_returns(headings: Iterable[str]) -> bool:
+    """Tell whether the headings of a table are those of returns: Return ID, return_action."""
+    looks = (look_of(heading) for heading in headings)
+    filled = [look for look in looks if look is not None and look.asks is Asks.FILLED]
+    return sum(look.way is Direction.RETURN for look in filled) > 1
+
+
+def is_open(cell: str, look: Look) -> bool:
+    """Tell whether a cell without a claim in a column that is a direction leaves it open."""
+    folded = fold(cell)
+    if is_lost(cell):
+        return True
+    if is_absent(folded) or not WORD.search(folded):
+        return False
+    no = folded in FALSE_WORDS or bool(words_in(folded) & NEGATIONS)
+    return look.asks is Asks.WORDS or not no

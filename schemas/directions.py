@@ -1,0 +1,285 @@
+"""Words that tell which way a shipment went, or its fate, wherever they stand.
+
+Only words that are plain anywhere count: in a cell, a heading, the name of a tab or a title.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from schemas.folding import fold, is_absent
+from schemas.headings import several
+from schemas.statuses import Direction, agrees
+from schemas.vocabulary import Milestone
+
+WORD = re.compile(r"[a-z0-9]+")
+RTO_WORDS = frozenset({"rto", "rtos", "rts"})
+_RETURN = several("return returns returned reverse reversed rev rvp rvs dto crn rtn")
+FORWARD_WORDS = frozenset({"forward", "fwd"})
+_BACKWARD = frozenset({"backward", "backwards"})
+WAYS_BACK = RTO_WORDS | _RETURN | _BACKWARD
+NEGATIONS = several("no non not without excl excluding excluded except never please kindly")
+
+#: Words that may stand beside a direction in a cell without changing it.
+FILLERS = several(
+    "air aggregator awb b2b b2c bag by cod consignment courier customer d2c delivery drop express "
+    "flow initiated journey leg logistics mode mps order orders package parcel pick pickup pickups "
+    "ppd prepaid qc sale sales seller service shipment shipments standard surface trip type up"
+)
+_TO_SELLER = re.compile(
+    r"\b(return|returned|returning|back) to (the )?"
+    r"(consignor|merchant|origin|seller|sender|shipper)\b"
+)
+_DELIVERED_BACK = re.compile(
+    r"\b(?:delivered|handed over) (?:back )?(?:to|at) (?:the )?"
+    r"(?:consignor|merchant|origin|seller|sender|shipper)\b(?! (?!warehouse)\w)"
+)
+_SPELLED = re.compile(r"\b(r t o|r v p|r t s)\b")
+
+#: The same words as people write them in their own scripts, and what follows a stem in these.
+_NATIVE = tuple(
+    (re.compile(rf"(?:{'|'.join(fold(each) for each in words.split())})[^\s,()]*"), f" {english} ")
+    for english, words in (
+        ("rto", "आरटीओ आर\\s?टी\\s?ओ ஆர்டிஓ ஆர்\\s?டி\\s?ஓ ఆర్టీఓ ಆರ್ಟಿಒ আরটিও આરટીઓ ആർടിഒ"),
+        ("rto", "ਆਰਟੀਓ ଆରଟିଓ آر\\s?ٹی\\s?او"),
+        ("return", "रिटर्न वापसी वापस ரிட்டர்ன் திரும்ப రిటర్న్ ರಿಟರ್ನ್ রিটার্ন ফেরত રિટર્ન પરત റിട്ടേൺ"),
+        ("return", "परत ਵਾਪਸ ਰਿਟਰਨ ଫେରସ୍ତ ଫେରତ ରିଟର୍ଣ୍ଣ ରିଟର୍ନ واپس ریٹرن"),
+        ("reverse", "रिवर्स ரிவர்ஸ் రివర్స్ ರಿವರ್ಸ್ রিভার্স રિવર્સ റിവേഴ്സ് ਰਿਵਰਸ ରିଭର୍ସ ریورس"),
+        ("forward", "फॉरवर्ड फ़ॉरवर्ड फारवर्ड ஃபார்வர்ட் பார்வர்ட் ఫార్వర్డ్ ಫಾರ್ವರ್ಡ್ ফরোয়ার্ড ફોરવર્ડ"),
+        ("forward", "ਫਾਰਵਰਡ ଫରୱାର୍ଡ فارورڈ"),
+    )
+)
+SELLERS = several("consignor merchant origin seller sender shipper")
+_UNTRUE = several(
+    "destroyed dispute disputed fake false incorrect lost missing partial partially wrong wrongly"
+)
+FAILED_WORDS = _UNTRUE | several(
+    "canceled cancelled damaged failed refused rejected undelivered unsuccessful"
+)
+
+#: Whatever these say of in the name of a tab was no delivery, the others if they say it of one.
+_DISPUTED = several("dispute disputed disputes fake")
+_NOT_SO = several("false incorrect partial partially wrong wrongly")
+_DELIVERIES = several("delivered deliveries delivery pod")
+_OF_MONEY = several("bill billing cod invoice payment remittance settlement")
+
+#: Letters that stand for the two ways where both of them are in a column that is a direction. Which
+#: way back R is, reverse or RTO, nothing tells.
+LETTERS: Mapping[str, Direction] = {"f": Direction.FORWARD, "r": Direction.BACK}
+
+#: Short for a return beside words for directions or sales only: RET may be retail as well.
+SHORT: Mapping[str, Direction] = {"ret": Direction.RETURN}
+
+#: The same in plain English; Inbound alone may be a hub's word.
+PAIRS: Mapping[str, Direction] = {
+    **dict.fromkeys(("outbound", "outward"), Direction.FORWARD),
+    **dict.fromkeys(("inbound", "inward"), Direction.BACK),
+}
+DAMAGED = "\ufffd"
+"""Stands for a byte that was no text."""
+_FEW, _SHORT = 12, 24
+
+#: Subjects of a heading that make "RTO" or "return" in it a matter of place, price or rules.
+HARMLESS = several(
+    "acceptance accepted address allowed amount amt applicable attempts available cash center "
+    "centre charge charges city closes contact cost costs count country days dc deadline "
+    "district due eligibility eligible expected expires expiry facility fee fees freight gst "
+    "gstin history hub included instructions insurance insured label likelihood location mobile "
+    "name past percent percentage phone pin pincode policy postcode prediction previous price "
+    "prior probability promise promised propensity protection rate refund returnable risk score "
+    "serviceability serviceable slip state store tax till town until valid validity value "
+    "vendor warehouse weight window zip zone"
+)
+_TICKS, _CROSSES = "✔✓☑✅√🗸", "✗✘❌✖✕"
+_VARIANT = "\ufe0f"
+"""Follows a character that is shown in colour."""
+
+
+def without_ticks(folded: str) -> str:
+    """Return a text with a tick or a cross alone as yes or no, and words without a tick."""
+    plain = folded.replace(_VARIANT, "").strip()
+    if plain and not plain.strip(_TICKS):
+        return "yes"
+    if plain and not plain.strip(_CROSSES):
+        return "no"
+    return plain.strip(_TICKS)
+
+
+def lone_word(folded: str) -> str:
+    """Return the word of a pair such as Inbound without words that do not change it."""
+    words = folded.split()
+    found = [word for word in words if word in PAIRS]
+    return found[0] if found and len({*words} - FILLERS) == 1 else folded
+
+
+def are_short(folded: Collection[str]) -> bool:
+    """Tell whether folded cells of a column use the short words (``SHORT``) for directions.
+
+    They do beside a direction, and where nothing but words of sales is beside them.
+    """
+    others = {*folded} - SHORT.keys()
+    return len(others) < len({*folded}) and (
+        others <= FILLERS or any(direction_of(each) is not None for each in others)
+    )
+
+
+def may_hide_words(cell: str) -> bool:
+    """Tell whether a damaged cell may say something: it is short, or a word of it may be known."""
+    return DAMAGED in cell and (len(cell.split()) <= SHORT_TEXT or hides_a_known(cell))
+
+
+def hides_a_known(cell: str) -> bool:
+    """Tell whether a damaged word of a cell may be one that speaks of a way or a fate."""
+    return _is_strange(cell) and bool(words_like(_IN_CELL.findall(in_english(fold(cell))), _KNOWN))
+
+
+def words_like(damaged: Iterable[str], known: Collection[str]) -> frozenset[str]:
+    """Return which known words damaged ones may have been, a letter being another or too many.
+
+    A byte of another encoding leaves a mark, a ``?`` or one or two strange letters.
+    """
+    found = set[str]()
+    for word in damaged:
+        if _is_strange(word) and any(map(str.isascii, filter(str.isalnum, word))):
+            like = re.compile(".?".join(map(re.escape, _STRANGE.split(word))))
+            found.update(each for each in known if like.fullmatch(each))
+    return frozenset(found)
+
+
+def _is_strange(text: str) -> bool:
+    return "?" in text or not text.isascii()
+
+
+_STRANGE = re.compile(r"\?+|[^\x00-\x7f]+")
+_IN_CELL = re.compile(r"[^\s,;:/|()\"'!]+")
+SHORT_TEXT = 4
+_KNOWN = WAYS_BACK | FORWARD_WORDS | FAILED_WORDS | {"delivered"}
+
+
+def may_be_directions(cells: Iterable[str]) -> bool:
+    """Tell whether these folded cells could all be words for a direction: few, and short."""
+    words = {cell for cell in cells if not is_absent(cell)}
+    return len(words) <= _FEW and all(
+        len(word) <= _SHORT and len(word.split()) <= 3 for word in words
+    )
+
+
+def speaks_against(cell: str, milestone: int) -> bool:
+    """Tell whether words that no table holds say that a shipment did not come to a milestone.
+
+    "RTO done" or "Refund - returned" beside a delivery, "Cancelled" or "Lost" beside any.
+    """
+    folded = fold(cell)
+    words = words_in(folded)
+    # A parcel that failed on the way out may well have come back.
+    outward = milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
+    in_the_end = None if words & NEGATIONS else _IN_THE_END.match(folded)
+    against = FAILED_WORDS if outward else _UNTRUE
+    if in_the_end:
+        against -= _EXCUSED if in_the_end[1] else {"damaged"}
+    if words & against:
+        return True
+    if milestone == Milestone.DELIVERY_DONE and NOT_DELIVERED.search(folded):
+        return True
+    way = way_named(cell)
+    return way is not None and not agrees(milestone, way)
+
+
+_IN_THE_END = re.compile(r"(?:successfully )?delivered\b( (?:after|in|on)\b.* attempts?\b)?")
+_EXCUSED = several("damaged failed undelivered unsuccessful")
+NOT_DELIVERED = re.compile(r"\bnot (?:been |yet |be )?delivered\b")
+
+
+def direction_of(folded: str) -> Direction | None:
+    """Return the direction that a cell's words mean anywhere, None if they mean none or other."""
+    words = words_in(in_plain_words(folded))
+    others = words - WAYS_BACK - FORWARD_WORDS - FILLERS
+    if words & NEGATIONS or any(len(word) > 1 for word in others):
+        return None
+    return way_of(words)
+
+
+def way_named(name: str) -> Direction | None:
+    """Return the way that the name of a tab, table or file names among other words, or None."""
+    words = words_in(shortened(fold(name)))
+    return None if words & NEGATIONS else way_of(words)
+
+
+def fate_named(name: str) -> Direction | None:
+    """Return the way that a tab or title names, or that its shipments were not delivered."""
+    words = words_in(fold(name))
+    way = way_named(name)
+    if way is not None or words & _DELIVERED_TOO:
+        return way
+    if not words & NEGATIONS and _is_disputed(words):
+        return Direction.UNDELIVERED
+    if "delivered" in words and words & SELLERS and words <= _BY_SELLERS:
+        return Direction.BACK
+    lacks = "delivered" in words and "not" in words
+    if "delivered" in words and not lacks:
+        return None
+    if lacks or (words & _FATES and not words & NEGATIONS):
+        return Direction.UNDELIVERED
+    strange = words_like(_IN_CELL.findall(in_english(fold(name))), WAYS_BACK | _FATES)
+    return Direction.UNREADABLE if strange else None
+
+
+#: Delivered by the seller is a sale.
+_BY_SELLERS = (SELLERS | FILLERS | {"delivered"}) - {"by"}
+
+
+def _is_disputed(words: frozenset[str]) -> bool:
+    """Tell whether words say of deliveries, not of weights or money, that they were none."""
+    said = _DISPUTED | _NOT_SO if words & _DELIVERIES else _DISPUTED
+    return bool(words & said) and not words & (HARMLESS | _OF_MONEY)
+
+
+def back_beside(name: str, others: Iterable[str]) -> bool:
+    """Tell whether a tab is of the way back because others are of its counterpart: R beside F."""
+    ways = {_LONE.get(fold(other)) for other in others}
+    return _LONE.get(fold(name)) is Direction.BACK and Direction.FORWARD in ways
+
+
+_LONE = {**LETTERS, **PAIRS}
+_FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
+_DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
+
+
+def in_plain_words(folded: str) -> str:
+    """Return a text in which every way back to the seller is called so in one word."""
+    return _SPELLED.sub(lambda found: found[0].replace(" ", ""), _TO_SELLER.sub("rto", folded))
+
+
+def shortened(folded: str) -> str:
+    """Return such a text in which a delivery to the seller is one, too."""
+    return in_plain_words(_DELIVERED_BACK.sub("rto", folded))
+
+
+def way_of(words: frozenset[str]) -> Direction | None:
+    """Return the way that some words name, None where they name none, or out and back."""
+    ways = [
+        way
+        for way, named in (
+            (Direction.FORWARD, FORWARD_WORDS),
+            (Direction.RETURN, _RETURN),
+            (Direction.RTO, RTO_WORDS),
+            (Direction.BACK, _BACKWARD),
+        )
+        if words & named
+    ]
+    if len(ways) > 1 and Direction.FORWARD not in ways:
+        return Direction.BACK
+    return ways[0] if len(ways) == 1 else None
+
+
+def words_in(folded: str) -> frozenset[str]:
+    """Return the words of a folded text, those for directions in English."""
+    return frozenset(WORD.findall(in_english(folded)))
+
+
+def in_english(folded: str) -> str:
+    """Return a text with the words for a direction in English, whatever script they are in."""
+    if folded.isascii():
+        return folded
+    for native, english in _NATIVE:
+        folded = native.sub(english, folded)
+    return folded

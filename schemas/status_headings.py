@@ -1,0 +1,83 @@
+"""Further columns that may give a status: their headings, and their cells."""
+
+from enum import Enum
+
+from schemas.directions import DAMAGED, hides_a_known, may_hide_words, words_in, words_like
+from schemas.folding import fold
+from schemas.headings import (
+    is_earlier,
+    is_free_text,
+    other_subjects,
+    several,
+    speaks_of_other,
+    words_of,
+)
+from schemas.statuses import Doubt, StatusTable, StatusVerdict
+
+_RESULTS = tuple(map(several, ("result", "delivery result", "delivery outcome")))
+_FAILURE_HEADINGS = several(
+    "ndr rto rts return undelivered undelivery nondelivery delay delayed delays failure failed "
+    "fail attempt exception cancel cancellation cancelled"
+)
+_FAILURES = several(
+    "not refused refuse refusal unavailable unreachable unable cancelled canceled undelivered ndr "
+    "rto wrong incorrect incomplete closed reschedule rescheduled reattempt failed delay delayed "
+    "denied rejected unserviceable inaccessible lost damaged"
+)
+
+#: Headings that a spreadsheet writes above the lines of a pivot table.
+OF_PIVOTS = (several("row labels"), several("column labels"))
+OF_STATUSES = several("event events scan stage status statuses")
+
+#: What is measured of a shipment or an order, not where it is: SLA Status = Delayed.
+MEASURES = several("fraud risk sla tat weight")
+
+
+class AsksStatus(Enum):
+    """The way in which cells of a further column are read for statuses."""
+
+    ANY = "any"  # its heading is known for statuses
+    ENDS = "ends"  # it is of failed attempts, or of the seller's side: only an end says something
+    WORDS = "words"  # its heading speaks of a status: words count, a number may mean another thing
+    MOSTLY = "mostly"  # its heading says nothing: only where nearly all of its cells are statuses
+
+
+def asks_status(heading: str) -> AsksStatus | None:
+    """Return how a column is read for statuses, None if its heading speaks of other things."""
+    words = words_of(heading)
+    only_ends = other_subjects(heading) == {"ndr"} or words & {"attempt", "dispatch"}
+    if words & OF_STATUSES and only_ends and not is_earlier(heading):
+        return AsksStatus.ENDS
+    if speaks_of_other(heading) or is_earlier(heading) or is_free_text(heading):
+        return None
+    if words & MEASURES or {"mid", "mile"} <= words:
+        return None
+    if words in OF_PIVOTS:
+        return None
+    return AsksStatus.WORDS if words & OF_STATUSES or words in _RESULTS else AsksStatus.MOSTLY
+
+
+def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
+    """Tell whether a cell is a status of a courier's table, whatever it means there."""
+    if not numbers and not any(map(str.isalpha, cell)):
+        return False
+    ruling = table.rule(cell)
+    known = {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE, StatusVerdict.AMBIGUOUS}
+    return ruling.verdict in known and ruling.doubt is not Doubt.NUMBER
+
+
+def hides_status(cell: str, table: StatusTable) -> bool:
+    """Tell whether a cell of a status column is damaged and may have been a status: not a text."""
+    return (
+        may_hide_words(cell)
+        or hides_a_known(cell)
+        or (DAMAGED in cell and gives_status(cell.replace(DAMAGED, ""), table, numbers=False))
+        or bool(words_like([fold(cell)], table.shown))
+    )
+
+
+def speaks_of_failure(heading: str, cell: str) -> bool:
+    """Tell whether a reason is that of an attempt that failed, by its heading or its own words."""
+    if words_of(heading) & _FAILURE_HEADINGS:
+        return True
+    return bool(words_in(fold(cell)) & _FAILURES)
