@@ -489,7 +489,9 @@ def _a_second_status(mutant: Mutant) -> bool | None:
         if id(line) not in hit:
             return _PLAIN[line.status]
         against = "Delivered" if line.status == BACK else "RTO Delivered"
-        return rng.choice(("Undelivered", "Cancelled", against))
+        # Where another column gives the way, Delivered is its end as much as the code is.
+        one = line.status == BACK and len(mutant.day.decides) > 1
+        return rng.choice(("Undelivered", "Cancelled", "Cancelled" if one else against))
 
     mutant.insert(heading, cell)
     if rng.random() < 0.2 and mutant.book:
