@@ -70,10 +70,20 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
     awb = (
         "" if second is None else f"the column {quoted(' '.join(mapping.headers[second].split()))}"
     )
-    cases = tuple(
-        _resolve(cells, others, sources, mapping.around, awb, profile) for cells in combinations
-    )
-    return Statuses(index=index, cases=cases)
+    cases = []
+    for status, kind, direction, rto_awb, no_awb, scan, *more in combinations:
+        cells = _RowCells(
+            status=status,
+            kind=kind,
+            direction=direction,
+            rto_awb=rto_awb,
+            no_awb=no_awb,
+            scan=scan,
+            others=tuple(zip(others, more, strict=False)),
+            said=tuple(zip(sources, more[len(others) :], strict=True)),
+        )
+        cases.append(_resolve(cells, mapping.around, awb, profile))
+    return Statuses(index=index, cases=tuple(cases))
 
 
 def status_cells(block: Block, at: int) -> pa.Array:
@@ -152,6 +162,24 @@ def _distinct(
     return combined, list(zip(*parts, strict=True))
 
 
+class _RowCells(Struct, frozen=True, kw_only=True):
+    """The cells of a row that tell its status.
+
+    ``rto_awb``: "1" for a second AWB that means a way back; ``no_awb``: what stands there and is no
+    AWB. ``others``: further columns of statuses, ``said``: places that say a direction, each with
+    its cell.
+    """
+
+    status: str
+    kind: str
+    direction: str
+    rto_awb: str
+    no_awb: str
+    scan: str
+    others: tuple[tuple[str, str], ...]
+    said: tuple[tuple[str, str], ...]
+
+
 class _Claim(Struct, frozen=True, kw_only=True):
     """A direction that the file says outside the column for it."""
 
@@ -160,85 +188,98 @@ class _Claim(Struct, frozen=True, kw_only=True):
     direction: Direction
 
 
-def _resolve(
-    cells: tuple[str, ...],
-    others: tuple[str, ...],
-    sources: tuple[str, ...],
-    around: Mapping[str, str],
-    awb: str,
-    profile: Profile,
-) -> StatusCase:
-    status, kind, direction_cell, filled, no_awb, scan, *more = cells
-    elsewhere, said = more[: len(others)], more[len(others) :]
-    direction = profile.direction(direction_cell, has_rto_awb=bool(filled))
-    claims = _claims(sources, said, around)
-    named = [each for each in claims if each.source in NAMES]
-    claims = [each for each in claims if each not in named] or named
-    if no_awb:
-        claims.append(_Claim(source=awb, cell=no_awb, direction=Direction.MAYBE_RTO))
-    source = ""
-    if direction is Direction.BLANK:
-        plain = [each for each in claims if each.direction in _PLAIN and each.source not in NAMES]
-        if len({each.direction for each in plain}) == 1:
-            source, direction_cell, direction = (
-                plain[0].source,
-                plain[0].cell,
-                plain[0].direction,
-            )
+class _Table(Struct, frozen=True, kw_only=True):
+    """A courier's statuses as they are read in a row of this type, direction and scan."""
 
-    def ruled(text: str) -> Ruling:
-        return profile.statuses.rule(text, status_type=kind, direction=direction, scan=scan)
+    statuses: StatusTable
+    kind: str
+    direction: Direction
+    scan: str
 
-    def ruled_elsewhere(text: str) -> Ruling:
-        # Another column may say in words what this one says in a code of its type.
-        first = ruled(text)
+    def rule(self, text: str) -> Ruling:
+        """Return the ruling on the row's own status."""
+        return self.statuses.rule(
+            text, status_type=self.kind, direction=self.direction, scan=self.scan
+        )
+
+    def rule_elsewhere(self, text: str) -> Ruling:
+        """Return the ruling on a status of another column.
+
+        It may say in words what the row's own says in a code of its type.
+        """
+        first = self.rule(text)
         plain = first.verdict is StatusVerdict.UNKNOWN
-        plain |= profile.statuses.joined and first.doubt is Doubt.TYPE
-        return profile.statuses.rule(text, direction=direction) if plain and kind else first
+        plain |= self.statuses.joined and first.doubt is Doubt.TYPE
+        return self.statuses.rule(text, direction=self.direction) if plain and self.kind else first
 
-    def mean_the_same(one: str, other: str) -> bool:
-        # "8" and "Delivered" of a return: a code is known for it, the words only on the way out.
-        out = [profile.statuses.rule(each, direction=Direction.FORWARD) for each in (one, other)]
+    def mean_the_same(self, one: str, other: str) -> bool:
+        """Tell whether two statuses are one on the way out.
+
+        "8" and "Delivered" of a return: its code is known for it, its words on the way out only.
+        """
+        out = [self.statuses.rule(each, direction=Direction.FORWARD) for each in (one, other)]
         return out[0].milestone == out[1].milestone > 0
 
-    ruling = ruled(status)
-    other = next(
-        (
-            pair
-            for pair in zip(others, elsewhere, strict=True)
-            if pair[1]
-            and fold(pair[1]) != fold(status)
-            and _differ(ruling, (found := ruled_elsewhere(pair[1])), pair[1], profile.statuses)
-            and not (found.doubt is Doubt.DIRECTION and mean_the_same(status, pair[1]))
-        ),
-        None,
+
+def _resolve(cells: _RowCells, around: Mapping[str, str], awb: str, profile: Profile) -> StatusCase:
+    """Return the ruling on a row's status, and the direction or status that it was decided by."""
+    claims, named = _claims(cells, around, awb)
+    stated = _Claim(
+        source="",
+        cell=cells.direction,
+        direction=profile.direction(cells.direction, has_rto_awb=bool(cells.rto_awb)),
     )
-    against = None
-    if ruling.verdict is StatusVerdict.MILESTONE:
-        outward = ruling.milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
-        told = any(each.direction in _TOLD for each in claims)
-        against = next(
-            (
-                each
-                for each in (*claims, *(named if outward and not told else ()))
-                if not agrees(ruling.milestone, each.direction)
-            ),
-            None,
-        )
+    taken = stated if stated.direction is not Direction.BLANK else _only_plain(claims) or stated
+    table = _Table(
+        statuses=profile.statuses, kind=cells.kind, direction=taken.direction, scan=cells.scan
+    )
+    ruling = table.rule(cells.status)
+    against = _claim_against(ruling, claims, named)
+    other = None if against else _other_status(cells, ruling, table)
     if against is not None:
-        source, direction_cell, direction = against.source, against.cell, against.direction
+        taken = against
         ruling = Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.EVIDENCE)
     elif other is not None:
-        source, direction_cell = other
+        taken = _Claim(source=other[0], cell=other[1], direction=taken.direction)
         ruling = Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.OTHER)
     return StatusCase(
-        status=status,
-        kind=kind,
-        direction_cell=direction_cell,
-        direction=direction,
+        status=cells.status,
+        kind=cells.kind,
+        direction_cell=taken.cell,
+        direction=taken.direction,
         ruling=ruling,
-        source=source,
+        source=taken.source,
     )
+
+
+def _only_plain(claims: Sequence[_Claim]) -> _Claim | None:
+    """Return the nearest claim that gives a row its direction, where all plain ones agree."""
+    plain = [each for each in claims if each.direction in _PLAIN and each.source not in NAMES]
+    return plain[0] if len({each.direction for each in plain}) == 1 else None
+
+
+def _claim_against(
+    ruling: Ruling, claims: Sequence[_Claim], named: Sequence[_Claim]
+) -> _Claim | None:
+    """Return the nearest claim that a milestone contradicts; ``named``: those of names."""
+    if ruling.verdict is not StatusVerdict.MILESTONE:
+        return None
+    outward = ruling.milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
+    told = any(each.direction in _TOLD for each in claims)
+    every = (*claims, *(named if outward and not told else ()))
+    return next((each for each in every if not agrees(ruling.milestone, each.direction)), None)
+
+
+def _other_status(cells: _RowCells, ruling: Ruling, table: _Table) -> tuple[str, str] | None:
+    """Return the first further status of a row that comes to another milestone, with its source."""
+    for source, cell in cells.others:
+        if not cell or fold(cell) == fold(cells.status):
+            continue
+        found = table.rule_elsewhere(cell)
+        of_return = found.doubt is Doubt.DIRECTION and table.mean_the_same(cells.status, cell)
+        if _differ(ruling, found, cell, table.statuses) and not of_return:
+            return source, cell
+    return None
 
 
 def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bool:
@@ -262,12 +303,20 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
 
 
 def _claims(
-    sources: tuple[str, ...], said: Sequence[str], around: Mapping[str, str]
-) -> list[_Claim]:
-    """Return the claims about a row, nearest to it first."""
-    nearer = {source: cell for source, cell in zip(sources, said, strict=True) if cell}
-    around = {source: cell for source, cell in around.items() if source not in NAMES}
-    return [
+    cells: _RowCells, around: Mapping[str, str], awb: str
+) -> tuple[list[_Claim], list[_Claim]]:
+    """Return the claims about a row, nearest to it first, and those of them that are names'.
+
+    Names are among the claims only where nothing else speaks.
+    """
+    nearer = [(source, cell) for source, cell in cells.said if cell]
+    further = [(source, cell) for source, cell in around.items() if source not in NAMES]
+    every = [
         _Claim(source=source, cell=cell_said(source, cell), direction=direction_said(source, cell))
-        for source, cell in (*nearer.items(), *around.items())
+        for source, cell in (*nearer, *further)
     ]
+    named = [each for each in every if each.source in NAMES]
+    claims = [each for each in every if each not in named] or list(named)
+    if cells.no_awb:
+        claims.append(_Claim(source=awb, cell=cells.no_awb, direction=Direction.MAYBE_RTO))
+    return claims, named
