@@ -14,6 +14,8 @@ _OF_THE_CODE = re.compile(r"test_\w+|[A-Z]\w*[a-z]\w*(\.[a-z]\w*)?|[A-Z]+_[A-Z_]
 _LOGGED = re.compile(
     r"log\.(?:info|warning|error|exception|critical)\(\s*(?:#[^\n]*\n\s*)?\"([a-z_.]+)\""
 )
+_STEPS = "inbox|validation|reading|planning|delivery|reporting|service|cluster"
+_DOTTED = re.compile(rf"``((?:pipeline|schemas|core|storage|{_STEPS})(?:\.[a-z_]+)+)")
 _DEFINED = re.compile(r"^ *(?:class|def|async def) (\w+)|^ *(\w+)(?:: [^=\n]+)? = ", re.MULTILINE)
 
 
@@ -54,6 +56,33 @@ def test_each_module_class_and_test_that_a_page_names_is_there(
     if page == "architecture":
         assert len(modules) > 20
         assert len(names) > 10
+
+
+def test_each_module_that_any_page_or_docstring_names_is_there(
+    defined: dict[Path, frozenset[str]],
+) -> None:
+    there = {path.relative_to(TREE).with_suffix("").as_posix() for path in defined}
+    folders = {path.rsplit("/", 1)[0] for path in there}
+    named: dict[str, set[str]] = {}
+    for page in (TREE / "docs").rglob("*.md"):
+        for name in _QUOTED.findall(page.read_text("utf-8")):
+            if _MODULE.fullmatch(name):
+                named.setdefault(name.removesuffix(".py"), set()).add(page.name)
+    for path in defined:
+        if path.relative_to(TREE).parts[0] in {"pipeline", "schemas"}:
+            for name in _DOTTED.findall(path.read_text("utf-8")):
+                named.setdefault(name.replace(".", "/"), set()).add(path.name)
+    assert len(named) > 100
+    gone = {
+        name: pages
+        for name, pages in named.items()
+        if not any(
+            each == part or each.endswith(f"/{part}")
+            for part in (name, name.rsplit("/", 1)[0])
+            for each in there | folders
+        )
+    }
+    assert gone == {}
 
 
 def test_each_event_of_the_log_is_in_the_table_of_production() -> None:
