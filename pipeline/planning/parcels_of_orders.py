@@ -434,17 +434,15 @@ def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
     return found
 
 
-def turned_back(rows: ParcelRows, *, but: Sequence[Finding]) -> list[Finding]:
+def turned_back(rows: ParcelRows) -> list[Finding]:
     """Hold a delivery of a parcel that, by another row, goes back to the seller or was cancelled.
 
     Many couriers call it delivered when it is back there. A customer's return says so only where
-    it began before the delivery. ``but``: findings about rows that are held already.
+    it began before the delivery.
     """
     given = rows.given
     of, size = _one_parcel(rows)
     mine = rows.final(Milestone.DELIVERY_DONE) & (of >= 0) & ~given.back & ~rows.confirmed
-    for finding in but:
-        mine &= ~np.isin(given.rows, finding.rows)
     back = np.isin(rows.said, (Said.ON_ITS_WAY_BACK, Said.CANCELLED))
     back |= (rows.status == 0) & given.which(goes_back)
     first = _first(np.flatnonzero(back & (of >= 0)), of, size)

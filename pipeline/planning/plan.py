@@ -4,7 +4,7 @@ Pure and vectorised: facts about the whole file (repeats, conflicts, flow order)
 on a handful of numbers per row. Rules: hazards.md B; limits and moves: docs/konnect-api.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,7 +152,7 @@ def plan(
     rows = np.flatnonzero(disposition == Disposition.SEND)
     work = candidates(given.orders, rows, given.status, given.event_ms)
     work, conflicts = _without_conflicts(work, given, disposition)
-    held = _hold_parcels(given, disposition)
+    held = _hold_parcels(given, disposition, open_parcels, taken_back, superseded)
     work = work.only(disposition[work.rows] == Disposition.SEND) if held else work
     known = Known(standing, work.names)
     hit, findings = known.against(work, given.row)
@@ -160,6 +160,9 @@ def plan(
         rejected = finding.code is Code.STATUS_CONFLICT
         disposition[finding.rows] = Disposition.REJECTED if rejected else Disposition.DUPLICATE
     work = work.only(~hit) if findings else work
+    # A delivery that was accepted before is one, whatever began since.
+    turned = _hold_parcels(given, disposition, turned_back)
+    work = work.only(disposition[work.rows] == Disposition.SEND) if turned else work
     earlier = held_by_earlier_files(
         work, given.parcels, seen, orders=given.orders, record=given.row, timezone=timezone
     )
@@ -185,7 +188,7 @@ def plan(
     return Plan(
         disposition=disposition,
         leader=leader,
-        findings=(*conflicts, *held, *findings, *earlier, *repeats, *times),
+        findings=(*conflicts, *held, *findings, *turned, *earlier, *repeats, *times),
         update_row=updates.row,
         update_status=updates.status,
         update_added=updates.added,
@@ -207,7 +210,11 @@ def _waits_for(work: Candidates, blocking: Sequence[OrderHistory]) -> tuple[str,
     return to_wait_for([each for each, is_shared in pairs if is_shared])
 
 
-def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[Finding]:
+def _hold_parcels(
+    given: PlanInput,
+    disposition: npt.NDArray[np.int8],
+    *rules: Callable[[ParcelRows], list[Finding]],
+) -> list[Finding]:
     """Reject final statuses that other rows of the order leave open or take back."""
     siblings = given.siblings
     if siblings is None:
@@ -223,8 +230,7 @@ def _hold_parcels(given: PlanInput, disposition: npt.NDArray[np.int8]) -> list[F
         record=given.row[at],
         confirmed=given.parcels.confirmed[at],
     )
-    later = taken_back(rows)
-    found = [*open_parcels(rows), *later, *superseded(rows), *turned_back(rows, but=later)]
+    found = [finding for rule in rules for finding in rule(rows)]
     for finding in found:
         disposition[finding.rows] = Disposition.REJECTED
     return found

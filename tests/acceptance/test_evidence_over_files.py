@@ -218,6 +218,13 @@ def test_what_was_delivered_before_stays_a_duplicate(part: Part) -> Iterator[Non
     yield from drop(part, "wednesday", [("A1", "X1", "Delivered")])
     assert part.ends("tuesday") == [NOTHING]
     assert [outcome for outcome, _ in part.ends("wednesday")] == ["duplicate"]
+    rows = [
+        ("A1", "X1", "Return Picked Up", "27-11-2026"),
+        ("A1", "X1", "Delivered", "28-11-2026"),
+        ("A1", "X1", "RTO Initiated", "26-11-2026"),
+    ]
+    yield from drop(part, "thursday", rows, WITH_TIME)
+    assert part.ends("thursday")[1][0] == "duplicate"
 
 
 def test_check_shows_what_earlier_files_hold(root: Root) -> None:
