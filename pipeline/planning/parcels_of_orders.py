@@ -434,11 +434,11 @@ def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
     return found
 
 
-def turned_back(rows: ParcelRows) -> list[Finding]:
+def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     """Hold a delivery of a parcel that, by another row, goes back to the seller or was cancelled.
 
     Many couriers call it delivered when it is back there. A customer's return says so only where
-    it began before the delivery.
+    it began before the delivery, and no earlier file has told of that (``told``, by order).
     """
     given = rows.given
     of, size = _one_parcel(rows)
@@ -448,7 +448,7 @@ def turned_back(rows: ParcelRows) -> list[Finding]:
     first = _first(np.flatnonzero(back & (of >= 0)), of, size)
     returns = np.flatnonzero(given.back & (of >= 0) & (rows.event != NO_TIME))
     earliest = _first(returns[np.argsort(rows.event[returns], kind="stable")], of, size)
-    before = (earliest[of] >= 0) & (rows.event > rows.event[earliest[of]])
+    before = (earliest[of] >= 0) & (rows.event > rows.event[earliest[of]]) & ~told[rows.order]
     other = np.where(first[of] >= 0, first[of], np.where(before, earliest[of], -1))
     hit = mine & (other >= 0)
     if not hit.any():

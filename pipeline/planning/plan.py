@@ -5,6 +5,7 @@ on a handful of numbers per row. Rules: hazards.md B; limits and moves: docs/kon
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -160,8 +161,10 @@ def plan(
         rejected = finding.code is Code.STATUS_CONFLICT
         disposition[finding.rows] = Disposition.REJECTED if rejected else Disposition.DUPLICATE
     work = work.only(~hit) if findings else work
-    # A delivery that was accepted before is one, whatever began since.
-    turned = _hold_parcels(given, disposition, turned_back)
+    unsettled = bits_of(blocking, work.names)
+    told = (known.accepted | known.unknown | unsettled) & bit(Milestone.DELIVERY_DONE) != 0
+    # A delivery that an earlier file has told of is one, whatever began since.
+    turned = _hold_parcels(given, disposition, partial(turned_back, told=told))
     work = work.only(disposition[work.rows] == Disposition.SEND) if turned else work
     earlier = held_by_earlier_files(
         work, given.parcels, seen, orders=given.orders, record=given.row, timezone=timezone
@@ -180,7 +183,7 @@ def plan(
         work,
         accepted=known.accepted,
         unknown=known.unknown,
-        unsettled=bits_of(blocking, work.names),
+        unsettled=unsettled,
         add_pickup=lacks,
         record=given.row,
         chunk_size=chunk_size,
