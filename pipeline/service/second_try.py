@@ -115,13 +115,17 @@ def check_again(site: Site, drop: DropLine) -> Path:
             f"The drop {drop.drop_id} is {drop.state}: it has nothing to read again.",
             hint="Files that were refused, or of which rows were rejected, can be read again.",
         )
-    if drop.again_as:
+    if drop.again_name and (
+        site.folders.waits(drop.again_folder, drop.again_name) or _is_being_claimed(site, drop)
+    ):
+        raise UsageError(f"The file of the drop {drop.drop_id} waits in the inbox already.")
+    # Asked last: a file that has left the inbox meanwhile is a drop by now.
+    again_as = site.ledger.lines([drop.drop_id])[0].again_as if drop.again_name else None
+    if again_as:
         raise UsageError(
-            f"The drop {drop.drop_id} was already read again, as {drop.again_as}.",
+            f"The drop {drop.drop_id} was already read again, as {again_as}.",
             hint="If that one is not right yet, read it again.",
         )
-    if drop.again_name and site.folders.waits(drop.again_folder, drop.again_name):
-        raise UsageError(f"The file of the drop {drop.drop_id} waits in the inbox already.")
     kept = site.folders.kept(place_of(drop))
     if kept.is_symlink() or not kept.is_file():
         raise UsageError(
@@ -129,6 +133,15 @@ def check_again(site: Site, drop: DropLine) -> Path:
             hint="Get it from whoever has it, and upload it again.",
         )
     return kept
+
+
+def _is_being_claimed(site: Site, drop: DropLine) -> bool:
+    """Tell whether a file that is read again has left the inbox, its hash not being known yet."""
+    place = (drop.again_folder, drop.again_name)
+    return any(
+        each.state is DropState.CLAIMING and (each.folder, as_text(each.source_file)) == place
+        for each in site.ledger.unfinished()
+    )
 
 
 def can_be_read_again(site: Site, drop: DropLine) -> bool:
