@@ -177,6 +177,7 @@ def _look_twice(site: "Site") -> None:
 
     settle = site.settings.inbox.settle_seconds
     site.inbox.scan()
+    # By the clock: a file is ready when nothing about it changed for this long.
     time.sleep(settle + 0.05 if settle else 0)
     site.inbox.scan()
 

@@ -422,7 +422,7 @@ def _as_they_were(
                 (said_around.source, said_around.words, said_around.way.value)
                 for each, of_row in zip(kept, evidence, strict=True)
                 for said_around in of_row.around
-                # What names no way is settled by whoever changes the row, having been told of it.
+                # Evidence that names no way is settled by a person who changes the row.
                 if said_around.way not in _NO_WAY or UNCLEAR not in each.codes
             )
             if unclear or around:

@@ -108,7 +108,7 @@ column("Attempt 1 Status", ("Undelivered", "Delivered"), "ss")
 column("Status (Yesterday)", ("In Transit", "Out For Delivery"), "ss")
 column("Row Labels", ("Delivered", "RTO"), "ss")  # of a pivot table beside the rows
 
-# Whatever stands in a column that names the way back, but for a no, leaves its row open.
+# A cell of a column that names the way back leaves its row open, unless it is a no.
 for name in ("Is RTO", "RTO", "RTO Flag", "Return", "RVP", "Returned", "Is Return Shipment"):
     column(name, ("Yes - refused", "No", "Initiated", "27-11-2026", "RTO-IT", "हाँ", "2"), "hshhhhh")
 column(
@@ -212,7 +212,7 @@ column(
     "hhh",
 )
 
-# What says that a delivery is not true, or not the end.
+# Columns that say that a delivery is not true, or not the end.
 for name in ("Fake Delivery", "Disputed", "Is Fake Delivery?", "Wrong Delivery"):
     column(name, ("Yes", "No", "", "Yes - no OTP"), "hssh")
 column("Disputed", ("Yes", "No"), "ss", status="RTO Delivered")

@@ -62,7 +62,7 @@ def test_workers_that_race_for_files_claim_each_once_and_keep_the_order_of_every
     for step, status in enumerate(STEPS):
         for part in range(2):
             crew.root.drop(f"{step}-{part}.csv", orders(30, prefix=f"P{part}-", status=status))
-    # What one file says of a parcel is known to whoever plans the next.
+    # Any worker that plans the next file knows the parcels of this one.
     header = ("Order ID", "AWB", "Status")
     for at in range(2):
         road = [(f"A{at}", f"X{at}", "In Transit"), (f"A{at}", f"Y{at}", "In Transit")]

@@ -275,7 +275,9 @@ class Workers:
             self.plans_now = True
             try:
                 while not self._take_turn(me):
-                    time.sleep(_TURN_SECONDS)  # another plans; it is given up when it falls silent
+                    time.sleep(
+                        _TURN_SECONDS
+                    )  # the holder is another process: its post is all there is to see
                 try:
                     yield
                 finally:
