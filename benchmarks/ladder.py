@@ -24,7 +24,7 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, SystemClock, Verdict
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
-from pipeline.delivery.context import Tools
+from pipeline.delivery.context import ChunkContext, Tools
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.order_query import OrderQuery
@@ -181,8 +181,10 @@ async def _put_all(api: KonnectApi, todo: Iterator[bytes]) -> None:
 async def _pass_all(tools: Tools, todo: Iterator[tuple[Chunk, bytes]]) -> None:
     for chunk, body in todo:
         chunk_body = ChunkBody(body, chunk.size)
-        result = await ChunkSender(chunk, chunk_body, tools).run()
-        assert result.chunk.state is ChunkState.DONE
+        key = (chunk.drop_seq, chunk.no)
+        context = ChunkContext(owner=key, key=key, may_split=lambda: False)
+        sender = ChunkSender(chunk, chunk_body, tools, known=(), earlier={}, context=context)
+        assert (await sender.run()).result.chunk.state is ChunkState.DONE
 
 
 def main(url: str, file: str, concurrency: int) -> None:

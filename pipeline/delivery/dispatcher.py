@@ -26,7 +26,7 @@ from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.mass_refusal import HeldResults
 from pipeline.delivery.prefetch import PrefetchBuffer
 from pipeline.delivery.reconcile import proof_from
-from pipeline.delivery.send_chunk import ChunkSender
+from pipeline.delivery.send_chunk import ChunkOutcome, ChunkSender
 from pipeline.storage.ledger import SqlLedger
 
 log = structlog.get_logger(__name__)
@@ -179,36 +179,36 @@ class Dispatcher:
         self, queue: DropQueue, chunk: Chunk, receipts: tuple[Receipt, ...] = ()
     ) -> None:
         try:
-            result, suspect, held_back = await self._pass(queue, chunk)
+            outcome = await self._send(queue, chunk)
         except Exception as error:  # noqa: BLE001 - it costs this drop, which is failed
             self._break(queue, error, chunk)
-            result = doubtful(chunk, queue.known.get(chunk.no, ()))
-            suspect, held_back = None, False
+            outcome = ChunkOutcome(result=doubtful(chunk, queue.known.get(chunk.no, ())))
+        result, refused_with = outcome.result, outcome.refused_with
         if receipts:
             result = replace(result, receipts=(*receipts, *result.receipts))
         whole = result.chunk.state is ChunkState.DONE
-        if held_back:
-            self._held_results.hold_back(queue, chunk, result, suspect)
+        if outcome.held_back:
+            self._held_results.hold_back(queue, chunk, result, refused_with)
             self._held_results.hold(self._queues)
-        elif suspect and not (whole and self._tools.mass_refusal.is_at_fault(queue.drop_seq)):
-            self._held_results.keep(queue, chunk, result, suspect, whole=whole)
+        elif refused_with and not (whole and self._tools.mass_refusal.is_at_fault(queue.drop_seq)):
+            self._held_results.keep(queue, chunk, result, refused_with, whole=whole)
             self._held_results.hold(self._queues)
         else:
             self._back.append((queue, result))
         self._kick.set()
 
-    async def _pass(self, queue: DropQueue, chunk: Chunk) -> tuple[ChunkResult, str | None, bool]:
+    async def _send(self, queue: DropQueue, chunk: Chunk) -> ChunkOutcome:
         known = queue.known.get(chunk.no, ())
         if (shut := self.limiter.shut) is not None or queue.cancelled or queue.broken:
             reason = shut.reason if shut else _STOPPED
-            return untouched(chunk, known, reason), None, False
+            return ChunkOutcome(result=untouched(chunk, known, reason))
         if self._tools.mass_refusal.has_heard_enough_of(queue.drop_seq):
-            return untouched(chunk, known, ""), None, True
+            return ChunkOutcome(result=untouched(chunk, known, ""), held_back=True)
         try:
             chunk_body = ChunkBody(queue.body(chunk.offset, chunk.length), chunk.size)
         except StorageError as error:
             self._break(queue, error, chunk)
-            return untouched(chunk, known, error.message), None, False
+            return ChunkOutcome(result=untouched(chunk, known, error.message))
         sender = ChunkSender(
             chunk,
             chunk_body,
@@ -226,8 +226,7 @@ class Dispatcher:
                 reached=queue.reached,
             ),
         )
-        result = await sender.run()
-        return result, sender.sampled if sender.held_back else sender.suspect, sender.held_back
+        return await sender.run()
 
     def _break(self, queue: DropQueue, error: Exception, chunk: Chunk) -> None:
         """Send nothing more of a drop: its storage failed, or we did. The others go on."""

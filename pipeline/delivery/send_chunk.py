@@ -4,9 +4,10 @@ What the API refuses as a whole is halved until the bad rows stand alone; what w
 lost on the way is asked about first. Nothing here writes: the result is a value.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.chunk_body import ChunkBody
@@ -22,20 +23,26 @@ from pipeline.delivery.limiter import SendingHeld
 from pipeline.delivery.reconcile import Reconciler, proof_from
 from pipeline.delivery.retry import GaveUp, RetryPolicy
 
-__all__ = ["ChunkSender", "Tools"]
-
 _NOT_ALONE = (
     "refused together with {} others; not sent alone, because too many of the file were refused"
 )
 
 
-class ChunkSender:
-    """Send one chunk. Use once: ``ChunkResult`` = ``await ChunkSender(…).run()``.
+class ChunkOutcome(Struct, frozen=True, kw_only=True):
+    """The end of one attempt at a chunk.
 
-    After ``run``: ``suspect`` is the status with which every row was refused, or those that were
-    tried before sending was held. ``held_back`` is true if the chunk was refused as a whole and is
-    to be sent again. ``sampled`` is the status with which a sample of its rows was refused.
+    ``refused_with``: the one status that every row was refused with, or each of those that were
+    tried before sending was held, or each of a sample. ``held_back``: it was refused as a whole,
+    and is to be sent again.
     """
+
+    result: ChunkResult
+    refused_with: str | None = None
+    held_back: bool = False
+
+
+class ChunkSender:
+    """Send one chunk. Use once: ``ChunkOutcome`` = ``await ChunkSender(…).run()``."""
 
     def __init__(
         self,
@@ -43,19 +50,16 @@ class ChunkSender:
         chunk_body: ChunkBody,
         tools: Tools,
         *,
-        known: Sequence[Verdict] = (),
-        earlier: Earlier | None = None,
-        may_split: Callable[[], bool] = lambda: False,
-        context: ChunkContext | None = None,
+        known: Sequence[Verdict],
+        earlier: Earlier,
+        context: ChunkContext,
     ) -> None:
         self._chunk = chunk
         self._chunk_body = chunk_body
         self._tools = tools
         self._known = known
-        self._earlier = earlier or {}
-        self._context = context or ChunkContext(
-            owner=self, key=(chunk.drop_seq, chunk.no), may_split=may_split
-        )
+        self._earlier = earlier
+        self._context = context
         self._rows = RowOutcomes(chunk, known)
         self._retry = RetryPolicy(tools, self._context)
         self._generation = 0
@@ -63,8 +67,8 @@ class ChunkSender:
         self._isolating = False
         self._looked_into = True
         self._taken = False
-        self.held_back = False
-        self.sampled: str | None = None
+        self._held_back = False
+        self._sampled: str | None = None
 
     @cached_property
     def _reconciler(self) -> Reconciler:
@@ -72,8 +76,10 @@ class ChunkSender:
         return Reconciler(self._tools, self._chunk_body, self._rows, context.owner, context.reached)
 
     @property
-    def suspect(self) -> str | None:
+    def _refused_with(self) -> str | None:
         """Return the one status that all of this chunk was refused with, or None."""
+        if self._held_back:
+            return self._sampled
         if len(self._refusals) != 1 or self._taken:
             return None
         if self._tools.limiter.shut is None:
@@ -84,7 +90,7 @@ class ChunkSender:
             alike = self._rows.only_refused
         return next(iter(self._refusals)) if alike else None
 
-    async def run(self) -> ChunkResult:
+    async def run(self) -> ChunkOutcome:
         """Bring every row of the chunk to an end, or as far as the limiter allows."""
         if self._chunk.state is ChunkState.PLANNED and not self._known and not self._earlier:
             send: Positions = range(self._chunk.size)
@@ -106,7 +112,9 @@ class ChunkSender:
             await self._send(send)
         except (SendingHeld, GaveUp):
             pass  # what was lost or doubted says so itself; the rest has not been sent
-        return self._rows.result()
+        return ChunkOutcome(
+            result=self._rows.result(), refused_with=self._refused_with, held_back=self._held_back
+        )
 
     async def _send(self, positions: Positions) -> None:
         """Send these places in one call, again and again until the answer settles them."""
@@ -230,7 +238,7 @@ class ChunkSender:
                 raise SendingHeld
             refusals, blank = self._tools.mass_refusal, self._rows.is_blank
             if blank and refusals.has_heard_enough_of(self._chunk.drop_seq):
-                self.held_back = True  # whether it is the rows is being found out elsewhere
+                self._held_back = True  # whether it is the rows is being found out elsewhere
                 return
             sample: Positions = ()
             if blank and not answer.failed:
@@ -251,9 +259,9 @@ class ChunkSender:
             await self._send([pos])
             if self._taken:
                 return False
-        self.held_back = self._refusals == alike and self._rows.only_refused
-        self.sampled = next(iter(alike)) if self.held_back else None
-        return self.held_back
+        self._held_back = self._refusals == alike and self._rows.only_refused
+        self._sampled = next(iter(alike)) if self._held_back else None
+        return self._held_back
 
     async def _isolate(self, answer: Answer, positions: Positions) -> None:
         """Isolate refused rows: several are halved, within the drop's budget."""
