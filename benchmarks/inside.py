@@ -92,7 +92,7 @@ def watch_stages(clocks: Clocks) -> None:
     from pipeline.inbox.claim import Claimer
     from pipeline.reading.process.pool import Readers
     from pipeline.reporting import close_drop, write
-    from pipeline.service import build, planner, runner
+    from pipeline.service import build, drop_steps, planner
     from pipeline.storage.ledger import SqlLedger
     from pipeline.storage.outbox import Outbox
     from pipeline.storage.root_folders import Folders
@@ -108,10 +108,10 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(planner, "frozen", "order lines")
     clocks.wrap(planner, "keep", "freeze: sync")
     clocks.wrap(SqlLedger, "freeze_all", "ledger freeze")
-    clocks.wrap(runner.Runner, "shipment", "shipment")
+    clocks.wrap(drop_steps.DropSteps, "shipment", "shipment")
     clocks.wrap(SqlLedger, "exchange", "deliver: exchange")
-    clocks.wrap(runner.Runner, "finish", "finish")
-    clocks.wrap(close_drop.Closer, "settled_all", "finish: settle")
+    clocks.wrap(drop_steps.DropSteps, "finish", "finish")
+    clocks.wrap(close_drop.Closer, "outcomes_of_all", "finish: outcomes")
     clocks.wrap(write, "write_report", "finish: report")
     clocks.wrap(Folders, "put_away_all", "finish: archive")
     clocks.wrap(Outbox, "write", "finish: outbox files")

@@ -36,8 +36,8 @@ Background = Callable[..., AbstractContextManager[None]]
 """Work beside the scanning, while the context lasts and ``may``, a function, says yes."""
 
 
-class QueueDispatcher:
-    """Implements ``ports.DropConsumer`` by jobs: whichever worker is free takes the next step."""
+class JobSink:
+    """Implements ``ports.DropSink`` by jobs: whichever worker is free takes the next step."""
 
     def __init__(self, site: Site, tasks: Tasks) -> None:
         self._site = site
@@ -86,7 +86,7 @@ class Scanner:
         self._held = ExitStack()
         self._ledger = site.ledger
         self._lease = lease
-        self._dispatcher = QueueDispatcher(site, tasks)
+        self._dispatcher = JobSink(site, tasks)
         self._bell = threading.Event()
         self._end = threading.Event()
         self._post = f"{SCAN}{site.ledger.root_id}"

@@ -18,7 +18,7 @@ from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.results import Ready, Reopened
-from pipeline.service.runner import doubts_of
+from pipeline.service.drop_steps import doubts_of
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
 from schemas.display import shown
@@ -105,8 +105,8 @@ class Tasks(Locks):
         """Return those that wait for a drop that has ended, with nothing else being sent."""
         waiting = self._waiting(unfinished)
         awaited = sorted({drop_id for drop in waiting for drop_id in drop.waits_for})
-        unsettled = set(self._ledger.unsettled(awaited)) if awaited else set()
-        return [drop for drop in waiting if not unsettled.issuperset(drop.waits_for)]
+        still_open = set(self._ledger.not_closed(awaited)) if awaited else set()
+        return [drop for drop in waiting if not still_open.issuperset(drop.waits_for)]
 
     def _waiting(self, unfinished: Sequence[Drop]) -> list[Drop]:
         """Return planned drops with rows that wait for others, and nothing else being sent."""
@@ -144,7 +144,7 @@ class Tasks(Locks):
         self._ledger.reopen_all()
         if drop.state.closed:
             with self._ledger.planning_turn():
-                step = self._site.runner.reopen(drop, rests=self._is_at_rest)
+                step = self._site.drop_steps.reopen(drop, rests=self._is_at_rest)
             if not isinstance(step, Reopened):
                 return
             drop = step.drop
@@ -170,7 +170,7 @@ class Tasks(Locks):
     def _release(self, drop: Drop) -> None:
         """Let go what waited in a drop for others."""
         with self._ledger.planning_turn():
-            step = self._site.runner.release(drop.drop_id)
+            step = self._site.drop_steps.release(drop.drop_id)
         if step is not None and step.moved:
             self._ledger.forget_segments(drop.seq)
             self.call_for(step.drop)
@@ -260,7 +260,7 @@ class Tasks(Locks):
         drop, known, now = load.drop, load.verdicts, self._site.clock.now()
         rested = LAST_REPORT in drop.facts or now - drop.received_at > _LONG_AGO
         if rested and self._ledger.planned_since(drop.seq):
-            known = tuple(self._site.runner.hold_since(drop, load.chunks, known, body))
+            known = tuple(self._site.drop_steps.hold_since(drop, load.chunks, known, body))
         return Shipment(
             drop_seq=drop.seq,
             chunks=load.chunks,
@@ -288,7 +288,7 @@ class Tasks(Locks):
             now = self._ledger.drop_numbered(drop.seq) if mine else None
             if now is None or now.state is not DropState.OPEN:
                 return
-            (result,) = self._site.runner.finish([(now, handback)])
+            (result,) = self._site.drop_steps.finish([(now, handback)])
             if isinstance(result, Exception):
                 log.error("drop.not_reported", drop=drop.drop_id, reason=str(result))
 
@@ -315,7 +315,7 @@ class Tasks(Locks):
             handback = self._handback(drop)
             if handback is None:
                 return  # it goes on: whoever ends its last segment calls again
-            (result,) = self._site.runner.finish([(drop, handback)])
+            (result,) = self._site.drop_steps.finish([(drop, handback)])
             if isinstance(result, Exception):
                 raise result
             if isinstance(result, Closed):

@@ -122,7 +122,7 @@ class OrderHistory(Struct, frozen=True, kw_only=True):
         return f"drop {self.drop_id}" if self.drop_id else NO_LONGER_LISTED
 
     @property
-    def unsettled(self) -> bool:
+    def may_still_send(self) -> bool:
         """Tell whether its drop may still send it."""
         return self.open and self.outcome not in _SETTLED
 
@@ -297,7 +297,7 @@ class Presence(Protocol):
     def sure(self) -> None: ...
 
 
-class DropConsumer(Protocol):
+class DropSink(Protocol):
     """Takes drops from where they are to their end: in this process, or among many."""
 
     @property

@@ -53,26 +53,24 @@ class RowOutcomes:
             self._accepted.update(set(range(chunk.size)) - {v.pos for v in known})
 
     def sort(self, known: Sequence[Verdict]) -> tuple[list[int], list[int]]:
-        """Return places to send, and places to settle.
+        """Return places to send, and places to ask about, since those may have arrived.
 
-        They may have arrived, so they are asked about.
-
-        What ended as unknown keeps that end (``ended``) unless asking tells more, or a person wants
-        it sent again (``SqlLedger.reopen``).
+        A row that ended as unknown stays so (``ended``) unless the query shows more, or a person
+        wants it sent again (``SqlLedger.reopen``).
         """
         unknown = {v.pos: v for v in known if v.outcome is Outcome.UNKNOWN}
         sending = self.chunk.state is ChunkState.SENDING
         send: list[int] = []
-        settle: list[int] = []
+        to_ask: list[int] = []
         for pos in range(self.chunk.size):
             if pos in self._verdicts or pos in self._accepted:
                 continue
             verdict = unknown.get(pos)
             if verdict is None:
-                (settle if sending else send).append(pos)
+                (to_ask if sending else send).append(pos)
                 self.lost.update([pos] if sending else ())
                 continue
-            settle.append(pos)
+            to_ask.append(pos)
             refused = verdict.code == Code.API_REFUSED
             self.refused_before.update([pos] if refused else ())
             # Marking its chunk again does not reopen a row that has ended.
@@ -89,7 +87,7 @@ class RowOutcomes:
                 self.lost.add(pos)
                 continue
             self._verdicts[pos] = verdict
-        return send, settle
+        return send, to_ask
 
     # -- judging -------------------------------------------------------------------------------
 

@@ -262,9 +262,9 @@ class Dispatcher:
             self._back += self._held_results.to_book(self._queues)
             back, self._back = self._back, []
             self._prefetch.keep_pace(len(back))
-            lease = self._lease(len(back))
-            if back or lease:
-                await self._book_one(back, lease)
+            marked = self._next_chunks(len(back))
+            if back or marked:
+                await self._book_one(back, marked)
                 if self._held_results.waiting:
                     self._kick.set()  # what was booked just now may have been the last to speak
             elif self._held_results.is_all_there_is(self._queues):
@@ -272,15 +272,15 @@ class Dispatcher:
                 self._kick.set()
             self._hand_back()
 
-    def _lease(self, coming_back: int) -> list[tuple[DropQueue, Chunk]]:
+    def _next_chunks(self, coming_back: int) -> list[tuple[DropQueue, Chunk]]:
         """Return chunks to mark now, one of each drop in turn, up to what callers can soon take."""
         if self.limiter.shut is not None:
             return []
         room = self._prefetch.room + len(self._aside) + self._held_results.waiting
         out = sum(queue.out for queue in self._queues) - coming_back
-        leased: list[tuple[DropQueue, Chunk]] = []
+        chosen: list[tuple[DropQueue, Chunk]] = []
         idle = 0
-        while out + len(leased) < room and idle < len(self._queues):
+        while out + len(chosen) < room and idle < len(self._queues):
             queue = self._queues[0]
             self._queues.rotate(-1)
             chunk = (
@@ -293,20 +293,20 @@ class Dispatcher:
                 continue
             idle = 0
             queue.out += 1
-            leased.append((queue, chunk))
-        return leased
+            chosen.append((queue, chunk))
+        return chosen
 
     async def _book_one(
         self,
         back: Sequence[tuple[DropQueue, ChunkResult]],
-        lease: Sequence[tuple[DropQueue, Chunk]],
+        marked: Sequence[tuple[DropQueue, Chunk]],
     ) -> None:
         """Make one commit. When it fails no call leaves, and no drop counts as finished."""
         done = [result for _, result in back]
         try:
-            await self._exchange(done, [chunk for _, chunk in lease])
+            await self._exchange(done, [chunk for _, chunk in marked])
         except Exception as error:  # noqa: BLE001 - whatever it was: nothing is on disk
-            await self._fail(error, back, lease)
+            await self._fail(error, back, marked)
             return
         self._books_lost = False
         for queue, result in back:
@@ -314,8 +314,8 @@ class Dispatcher:
                 queue.finish(result)
             except Exception as error:  # noqa: BLE001 - it is booked; the drop fails for the rest
                 self._break(queue, error, result.chunk)
-        for marked in lease:
-            self._lay_out(*marked)
+        for each in marked:
+            self._lay_out(*each)
         if any(queue.next_is_free for queue, _ in back):
             self._kick.set()
 
@@ -343,7 +343,7 @@ class Dispatcher:
         self,
         error: Exception,
         back: Sequence[tuple[DropQueue, ChunkResult]],
-        lease: Sequence[tuple[DropQueue, Chunk]],
+        marked: Sequence[tuple[DropQueue, Chunk]],
     ) -> None:
         """Stop, since the ledger cannot be written: save the answers if possible, end the queues.
 
@@ -354,7 +354,7 @@ class Dispatcher:
         if not isinstance(error, StorageError):
             error = StorageError(f"The ledger cannot be written: {error}.")
         self.limiter.close(Shut(held=False, reason=error.message, hint=error.hint, ours=True))
-        for queue, _ in (*self._prefetch.empty(), *back, *lease):
+        for queue, _ in (*self._prefetch.empty(), *back, *marked):
             queue.out -= 1
         for queue in self._queues:
             queue.broken = error

@@ -53,7 +53,7 @@ class DropQueue(Struct, eq=False):
     future: "Future[DeliveryResult]"
     waves: deque[Wave] = field(default_factory=deque)
     out: int = 0
-    leased: dict[int, Chunk] = field(default_factory=dict)
+    marked: dict[int, Chunk] = field(default_factory=dict)
     undone: bool = False
     cancelled: bool = False
     multi_wave: bool = False
@@ -123,7 +123,7 @@ class DropQueue(Struct, eq=False):
         if self.cancelled or self.broken or not self.waves:
             return None
         chunk = self.waves[0].popleft()
-        self.leased[chunk.no] = chunk
+        self.marked[chunk.no] = chunk
         return chunk
 
     @property
@@ -144,7 +144,7 @@ class DropQueue(Struct, eq=False):
         """Note that a chunk came back and is recorded."""
         self.out -= 1
         no = result.chunk.no
-        before, known = self.leased.pop(no, None), self.known.pop(no, ())
+        before, known = self.marked.pop(no, None), self.known.pop(no, ())
         if before is None or _said(before, known) != _said(result.chunk, result.verdicts):
             self.moved = True
         if result.chunk.state is ChunkState.DONE:
@@ -176,7 +176,7 @@ class DropQueue(Struct, eq=False):
         return self.out == 0 and (self.cancelled or not any(self.waves))
 
     def result_of_drop(self, shut: Shut | None) -> DeliveryResult:
-        """Return the end of the drop's queue, as the runner hears of it."""
+        """Return the end of the drop's queue, as the scheduler gets it."""
         left = any(self.waves)
         return DeliveryResult(
             drop_seq=self.drop_seq,

@@ -40,20 +40,18 @@ class Reconciler:
         self._known = known
         self._proof: dict[int, Reached] = {}
 
-    async def settle(
+    async def reconcile_rows(
         self, positions: Positions, *, not_before: float | None = None, over: bool = False
     ) -> list[int]:
-        """Ask about rows that may have arrived. Returns those to be sent.
+        """Ask about rows that may have arrived. Return those to be sent; the others have an end.
 
-        The others have their end.
-
-        ``over``: at ``not_before`` their calls cannot be running any more, so that an answer
-        then is proof, and a row without one is left for a person. Else what asking does not
-        settle stays in doubt until the next pass.
+        ``over``: at ``not_before`` their calls cannot be running any more, so an answer from
+        then on is proof, and a row without one is left for a person. Otherwise a row without an
+        answer stays in doubt until the next pass.
 
         A row that is sent again stays in doubt: if the API refuses it, the first call may have
-        arrived after all. Answers from before the latest lost call are no proof of it, and are
-        forgotten.
+        arrived after all. Answers from before the latest lost call prove nothing about it, and
+        are forgotten.
         """
         if not over:
             for pos in positions:

@@ -94,18 +94,18 @@ class ChunkSender:
         """Bring every row of the chunk to an end, or as far as the limiter allows."""
         if self._chunk.state is ChunkState.PLANNED and not self._known and not self._earlier:
             send: Positions = range(self._chunk.size)
-            settle: Positions = ()
+            to_ask: Positions = ()
         else:
-            send, settle = self._rows.sort(self._known)
+            send, to_ask = self._rows.sort(self._known)
         try:
-            if settle:
+            if to_ask:
                 tools = self._tools
                 if not tools.policy.reconcile and not self._retry.knows_better(since_opened=True):
                     # Nobody is asked, and whether the API takes our calls at all is to be seen yet.
-                    settle = [pos for pos in settle if pos not in self._rows.unclear]
+                    to_ask = [pos for pos in to_ask if pos not in self._rows.unclear]
                 opened_at = self._context.taken_up or tools.opened_at
                 since = proof_from(self._chunk, tools.policy, opened_at)
-                again = await self._reconciler.settle(settle, not_before=since, over=True)
+                again = await self._reconciler.reconcile_rows(to_ask, not_before=since, over=True)
                 send = sorted([*send, *again])
             if self._earlier:
                 send = await self._reconciler.hold_back(send, self._earlier)
@@ -117,7 +117,7 @@ class ChunkSender:
         )
 
     async def _send(self, positions: Positions) -> None:
-        """Send these places in one call, again and again until the answer settles them."""
+        """Send these places in one call, again and again until the answer decides them."""
         while positions:
             answer = await self._call(positions)
             if answer.meaning is Meaning.DONE:
@@ -136,7 +136,7 @@ class ChunkSender:
                     return
                 case Meaning.LOST:
                     await self._retry.failed(answer)
-                    positions = await self._reconciler.settle(positions)
+                    positions = await self._reconciler.reconcile_rows(positions)
                 case Meaning.RETRY:
                     await self._retry.failed(answer)
                 case Meaning.LIMITED:

@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from pipeline.core.chunk_body import ITEM_SEPARATOR, ChunkBody
 from pipeline.core.chunk_columns import FreshChunks
+from pipeline.core.drop_outcomes import PLANNED
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import WAITS_FOR, Disposition, Drop, Notice, group_notices
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, ParcelSeen, Verdict
-from pipeline.core.settled import PLANNED
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.replan import Pending, pending_places

@@ -71,7 +71,9 @@ def blocking(standing: Sequence[OrderHistory], seq: int) -> list[OrderHistory]:
     Of drops that wait themselves only those that were claimed before this one come first: so no
     two wait for each other, and an order's files go in the order in which they came.
     """
-    return [each for each in standing if each.unsettled and not (each.blocked and each.seq > seq)]
+    return [
+        each for each in standing if each.may_still_send and not (each.blocked and each.seq > seq)
+    ]
 
 
 def to_wait_for(blocking: Sequence[OrderHistory]) -> tuple[str, ...]:

@@ -161,8 +161,8 @@ def plan(
         rejected = finding.code is Code.STATUS_CONFLICT
         disposition[finding.rows] = Disposition.REJECTED if rejected else Disposition.DUPLICATE
     work = work.only(~hit) if findings else work
-    unsettled = bits_of(blocking, work.names)
-    told = (known.accepted | known.unknown | unsettled) & bit(Milestone.DELIVERY_DONE) != 0
+    pending = bits_of(blocking, work.names)
+    told = (known.accepted | known.unknown | pending) & bit(Milestone.DELIVERY_DONE) != 0
     # A delivery that an earlier file has told of is one, whatever began since.
     turned = _hold_parcels(given, disposition, partial(turned_back, told=told))
     work = work.only(disposition[work.rows] == Disposition.SEND) if turned else work
@@ -183,7 +183,7 @@ def plan(
         work,
         accepted=known.accepted,
         unknown=known.unknown,
-        unsettled=unsettled,
+        pending=pending,
         add_pickup=lacks,
         record=given.row,
         chunk_size=chunk_size,

@@ -73,7 +73,7 @@ def in_flow_order(
     *,
     accepted: Bits,
     unknown: Bits,
-    unsettled: Bits,
+    pending: Bits,
     add_pickup: Mask | None,
     record: Numbers,
     chunk_size: int,
@@ -82,7 +82,7 @@ def in_flow_order(
 
     ``work`` has one candidate per order and milestone. ``accepted``: per order, the bits of what
     earlier drops got through; ``unknown``: of what they sent and nobody knows the end of;
-    ``unsettled``: of what they may still send: the updates of such an order go in waves behind all
+    ``pending``: of what they may still send: the updates of such an order go in waves behind all
     others. ``add_pickup``: candidates that need a pickup sent before them; ``record``: record
     number by row.
     """
@@ -95,11 +95,11 @@ def in_flow_order(
         status = np.concatenate([status, np.full(extra, Milestone.BAG_PICKED, dtype=np.int8)])
         added = np.arange(len(rows)) >= len(rows) - extra
         present[order[added]] |= bit(Milestone.BAG_PICKED)
-    first = _goes_first(work, present, accepted | unsettled)
+    first = _goes_first(work, present, accepted | pending)
     wave = _PLACE[first[order], present[order], status]
     every = Candidates(rows=rows, order=order, status=status, event=work.event, names=work.names)
     kind = sent_in_doubt(every, unknown) + 2 * waits_for_doubt(every, unknown, accepted, present)
-    blocked = unsettled[order] != 0
+    blocked = pending[order] != 0
     behind = int(wave.max(initial=-1)) + 1
     # Held rows are compared with the ledger again before they go, which also shows their doubt.
     kind = np.where(blocked, 0, kind).astype(np.int8)

@@ -32,7 +32,7 @@ from pipeline.core.row_keys import (
 from pipeline.reporting import write
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.rejects_csv import rows_given_back
-from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
+from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
 from pipeline.reporting.rows import Report, gathered
 from pipeline.storage.claim_files import Since, digest_of
 from pipeline.storage.late_notes import LateNotes
@@ -59,15 +59,15 @@ class Ending(Struct, frozen=True, kw_only=True):
 
     drop: Drop
     state: DropState
-    settled: Settled
+    outcomes: DropOutcomes
 
 
 class _Written(Struct, frozen=True, kw_only=True):
-    """A drop whose files are written; without ``settled`` it was refused unread."""
+    """A drop whose files are written; without ``outcomes`` it was refused unread."""
 
     drop: Drop
     summary: Mapping[str, Any]
-    settled: Settled | None
+    outcomes: DropOutcomes | None
 
 
 class Closer:
@@ -101,7 +101,7 @@ class Closer:
         self._zone = zone
         self.again_seconds = again_seconds
 
-    def settled_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Tried[Settled]]:
+    def outcomes_of_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Tried[DropOutcomes]]:
         """Return the outcomes of each drop's rows as the ledger has them now, or why not.
 
         With each drop comes what its rows that wait are to say.
@@ -112,30 +112,30 @@ class Closer:
         except StorageError as error:
             return [error] * len(drops)
 
-        def settled(drop: Drop, waiting: Remark) -> Settled:
+        def outcomes(drop: Drop, waiting: Remark) -> DropOutcomes:
             plan = self._spools.of(drop).plan()
-            return settle(plan, ends[drop.seq], verdicts[drop.seq], waiting=waiting)
+            return outcomes_of(plan, ends[drop.seq], verdicts[drop.seq], waiting=waiting)
 
-        return [attempt(settled, drop, waiting) for drop, waiting in drops]
+        return [attempt(outcomes, drop, waiting) for drop, waiting in drops]
 
-    def report(self, drop: Drop, settled: Settled, rest: Rest) -> Mapping[str, Any]:
+    def report(self, drop: Drop, outcomes: DropOutcomes, rest: Rest) -> Mapping[str, Any]:
         """Write the files of a drop that is not finished; the summary says why."""
         why = {**rest.as_dict(), "again_seconds": self.again_seconds}
-        summary = write.write_report(replace(self._report(drop, settled), open=why), self._folders)
+        summary = write.write_report(replace(self._report(drop, outcomes), open=why), self._folders)
         self._folders.outbox.keep([drop.folder])
         return summary
 
-    def report_open(self, drop: Drop, settled: Settled, rest: Rest) -> Drop:
+    def report_open(self, drop: Drop, outcomes: DropOutcomes, rest: Rest) -> Drop:
         """Report a drop that stays open, and keep its summary for those who ask.
 
         Return the drop as it is then: the same where its last report says just this, and nothing
         was written.
         """
-        digest = _digest(settled, rest)
+        digest = _digest(outcomes, rest)
         if drop.facts.get(LAST_REPORT) == digest:
             return drop
-        self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
-        summary = self.report(drop, settled, rest)
+        self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
+        summary = self.report(drop, outcomes, rest)
         now = replace(drop, facts={**drop.facts, LAST_REPORT: digest})
         self._ledger.save(replace(now, facts={**now.facts, "summary": dict(summary)}))
         return now
@@ -158,13 +158,13 @@ class Closer:
             for each in endings
         ]
         reports = [
-            self._report(drop, each.settled) for drop, each in zip(drops, endings, strict=True)
+            self._report(drop, each.outcomes) for drop, each in zip(drops, endings, strict=True)
         ]
         return self._closed([attempt(self._write_files, one) for one in gathered(reports)])
 
     def _write_files(self, report: Report) -> _Written:
         summary = write.write_report(report, self._folders)
-        return _Written(drop=report.drop, summary=summary, settled=report.settled)
+        return _Written(drop=report.drop, summary=summary, outcomes=report.outcomes)
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
@@ -176,17 +176,17 @@ class Closer:
         files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
         facts = write.refused_summary(drop, refusal, files)
         summary = write.write_summary(facts, self._folders)
-        return self._closed_one(_Written(drop=drop, summary=summary, settled=None))
+        return self._closed_one(_Written(drop=drop, summary=summary, outcomes=None))
 
-    def refuse_rows(self, drop: Drop, refusal: DropRefused, settled: Settled) -> Closed:
+    def refuse_rows(self, drop: Drop, refusal: DropRefused, outcomes: DropOutcomes) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
         self._withdraw(drop, but=("refused", "summary", "rejects", "rejects_xlsx"))
         drop = self._mark_if_changed(
             replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         )
-        report = replace(self._report(drop, settled), whole_file=True)
+        report = replace(self._report(drop, outcomes), whole_file=True)
         summary = write.write_refused_rows(report, refusal, self._folders, self._zone)
-        return self._closed_one(_Written(drop=drop, summary=summary, settled=settled))
+        return self._closed_one(_Written(drop=drop, summary=summary, outcomes=outcomes))
 
     def _mark_if_changed(self, drop: Drop) -> Drop:
         """Note in the summary that a drop's file was changed after it was read."""
@@ -225,9 +225,9 @@ class Closer:
             if found is not None and found.state.closed:
                 self.put_away(found)
 
-    def _report(self, drop: Drop, settled: Settled) -> Report:
+    def _report(self, drop: Drop, outcomes: DropOutcomes) -> Report:
         profile, spool = self._profiles.get(drop.courier), self._spools.of(drop)
-        return Report.of(drop, settled, spool, profile=profile, advice=self._advice())
+        return Report.of(drop, outcomes, spool, profile=profile, advice=self._advice())
 
     def _closed_one(self, noted: _Written) -> Closed:
         (closed,) = self._closed([noted])
@@ -256,31 +256,31 @@ class Closer:
 
     def _keep_for_corrections(self, noted: _Written) -> _Written:
         """Keep what a corrected file may need, and update the parent of one that came back."""
-        drop, settled = noted.drop, noted.settled
-        if settled is None:
+        drop, outcomes = noted.drop, noted.outcomes
+        if outcomes is None:
             return noted
         if drop.state is DropState.REFUSED:
-            self._keep_ids(drop, np.ones(len(settled.outcome), dtype=bool))
-            left = rows_given_back(self._report(drop, settled).blocks())
-            every = np.ones(len(settled.outcome), dtype=bool)
+            self._keep_ids(drop, np.ones(len(outcomes.outcome), dtype=bool))
+            left = rows_given_back(self._report(drop, outcomes).blocks())
+            every = np.ones(len(outcomes.outcome), dtype=bool)
             seen_to = self._seen_to(drop, every, every) if drop.same_as else {}
             facts = {**drop.facts, TO_CORRECT: left, **seen_to}
             return replace(noted, drop=drop.with_facts(facts))
-        self._keep_ids(drop, np.isin(settled.outcome, _CORRECTABLE))
+        self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
             return noted
         facts = dict(drop.facts)
         if drop.parent:
-            facts["returned"] = self._tell_parent(drop, drop.parent, settled)
+            facts["returned"] = self._tell_parent(drop, drop.parent, outcomes)
         if drop.same_as:
-            noted, facts = self._dealt_with(noted, settled, facts)
+            noted, facts = self._dealt_with(noted, outcomes, facts)
         return replace(noted, drop=replace(drop, facts=facts))
 
     def _dealt_with(
-        self, noted: _Written, settled: Settled, facts: dict[str, Any]
+        self, noted: _Written, outcomes: DropOutcomes, facts: dict[str, Any]
     ) -> tuple[_Written, dict[str, Any]]:
         """Add the rows that were corrected or set aside before this file was read again."""
-        drop, outcome = noted.drop, settled.outcome
+        drop, outcome = noted.drop, outcomes.outcome
         seen_to = self._seen_to(
             drop, np.isin(outcome, _CORRECTABLE), np.isin(outcome, _FOR_A_PERSON)
         )
@@ -384,7 +384,7 @@ class Closer:
             spool.forget_others()
 
     def _tell_parent(
-        self, drop: Drop, parent_id: str, settled: Settled
+        self, drop: Drop, parent_id: str, outcomes: DropOutcomes
     ) -> list[tuple[RowKey, RowKey]]:
         """Count in the parent's summary, for whoever sent it, what this corrected file mended.
 
@@ -393,7 +393,7 @@ class Closer:
         parent = self._ledger.find(parent_id)
         if parent is None:
             return []
-        found = write.corrections_in(self._report(drop, settled), parent)
+        found = write.corrections_in(self._report(drop, outcomes), parent)
         self._mended(parent, found.fixed)
         return list(found.returned) if parent.state.closed else []
 
@@ -457,15 +457,15 @@ class Closer:
             spool.write_ids(pa.concat_tables(kept))
 
 
-def _digest(settled: Settled, rest: Rest) -> str:
+def _digest(outcomes: DropOutcomes, rest: Rest) -> str:
     """Return what tells a report of an open drop from another: each row's end, and why it rests.
 
     Not the words about its rows that wait: they tell which of them was tried last.
     """
-    said, number = settled.remarks.said, settled.remarks.number
+    said, number = outcomes.remarks.said, outcomes.remarks.number
     codes = sorted({remark.code for remark in said})
     places = np.array([*(codes.index(remark.code) for remark in said), -1], dtype=np.int32)
-    seen = hashlib.blake2b(settled.outcome.tobytes(), digest_size=8)
+    seen = hashlib.blake2b(outcomes.outcome.tobytes(), digest_size=8)
     seen.update(places[number].tobytes())  # where nothing is said the number is -1, the last place
     seen.update(repr((codes, rest)).encode("utf-8", "surrogatepass"))
     return seen.hexdigest()

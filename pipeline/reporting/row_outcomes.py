@@ -14,15 +14,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.chunk_columns import ChunkEnds
+from pipeline.core.drop_outcomes import OUTCOMES, PLANNED, DropOutcomes, Remark, Remarks
 from pipeline.core.free_text import joined
 from pipeline.core.model import Disposition, ResultBlock
 from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.core.row_columns import RESULT
-from pipeline.core.settled import OUTCOMES, PLANNED, Remark, Remarks, Settled
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
-__all__ = ["OUTCOMES", "PLANNED", "Remark", "Settled", "result_block", "settle", "unsent"]
+__all__ = ["OUTCOMES", "PLANNED", "DropOutcomes", "Remark", "outcomes_of", "result_block", "unsent"]
 
 _NUMBER = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 _ACCEPTED, _UNSENT = _NUMBER[Outcome.ACCEPTED], _NUMBER[Outcome.UNSENT]
@@ -49,13 +49,13 @@ _LOST = Remark(
 )
 
 
-def settle(
+def outcomes_of(
     planned: pa.Table,
     chunks: ChunkEnds | Sequence[Chunk],
     verdicts: Sequence[Verdict],
     *,
     waiting: Remark,
-) -> Settled:
+) -> DropOutcomes:
     """Give every row of ``planned`` (schema ``PLANNED``) its outcome.
 
     ``waiting``: what is said of rows whose chunk was not sent. ``chunks`` is empty for a plan that
@@ -84,7 +84,7 @@ def settle(
     call = np.full(len(outcome), -1, dtype=np.int32)
     call[placed] = placed
     _share(planned, disposition, outcome, call, number)
-    return Settled(
+    return DropOutcomes(
         outcome=outcome,
         call=call,
         remarks=Remarks(number, said),
@@ -225,16 +225,21 @@ def _share(
 
 
 def result_block(
-    batch: pa.RecordBatch, start: int, settled: Settled, *, sheet: str, headers: tuple[str, ...]
+    batch: pa.RecordBatch,
+    start: int,
+    outcomes: DropOutcomes,
+    *,
+    sheet: str,
+    headers: tuple[str, ...],
 ) -> ResultBlock:
     """Turn a spooled block, whose first row has the number ``start``, into lines of results.
 
     Footers are left out. ``batch`` has the columns of ``PREPARED``, ``c0…`` and ``extra``.
     """
     stop = start + batch.num_rows
-    outcome = settled.outcome[start:stop]
-    codes, message = _said(batch, settled, start)
-    chunk, status, attempts, sent_at = settled.calls(start, stop)
+    outcome = outcomes.outcome[start:stop]
+    codes, message = _said(batch, outcomes, start)
+    chunk, status, attempts, sent_at = outcomes.calls(start, stop)
     table = pa.table(
         [
             batch.column("row"),
@@ -270,14 +275,14 @@ def _surplus(extra: pa.Array) -> dict[int, tuple[str, ...]]:
     return {int(at): tuple(cells) for at, cells in zip(some, lists, strict=True) if cells}
 
 
-def _said(batch: pa.RecordBatch, settled: Settled, start: int) -> tuple[pa.Array, pa.Array]:
+def _said(batch: pa.RecordBatch, outcomes: DropOutcomes, start: int) -> tuple[pa.Array, pa.Array]:
     """Return codes and messages: validation's, then the plan's, then delivery's."""
-    planned = settled.planned.slice(start, batch.num_rows)
+    planned = outcomes.planned.slice(start, batch.num_rows)
     codes, messages = [batch.column("codes")], [batch.column("message")]
     if pc.any(pc.not_equal(planned.column("codes"), "")).as_py():
         codes.append(planned.column("codes").combine_chunks())
         messages.append(planned.column("message").combine_chunks())
-    if texts := settled.remarks.texts(start, start + batch.num_rows):
+    if texts := outcomes.remarks.texts(start, start + batch.num_rows):
         codes.append(texts[0])
         messages.append(texts[1])
     return _joined(codes, ";"), _joined(messages, " ")

@@ -14,7 +14,7 @@ from pipeline.core.errors import attempt
 from pipeline.core.model import Drop, ResultBlock
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.results_csv import Part, results_header, results_lines
-from pipeline.reporting.row_outcomes import Settled, result_block
+from pipeline.reporting.row_outcomes import DropOutcomes, result_block
 from pipeline.storage.spool import Spool
 from schemas.courier import Profile
 
@@ -40,7 +40,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     drop: Drop
     facts: Mapping[str, Any]
-    settled: Settled
+    outcomes: DropOutcomes
     spool: Spool
     advice: Mapping[str, Advice]
     statuses: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Report(Struct, frozen=True, kw_only=True):
     def of(
         cls,
         drop: Drop,
-        settled: Settled,
+        outcomes: DropOutcomes,
         spool: Spool,
         *,
         profile: Profile | None,
@@ -65,7 +65,7 @@ class Report(Struct, frozen=True, kw_only=True):
         return cls(
             drop=drop,
             facts=drop.facts,
-            settled=settled,
+            outcomes=outcomes,
             spool=spool,
             advice=advice,
             statuses=statuses,
@@ -88,7 +88,7 @@ class Report(Struct, frozen=True, kw_only=True):
                         result_block,
                         part,
                         start,
-                        self.settled,
+                        self.outcomes,
                         sheet=sheet["name"],
                         headers=headers,
                     )
@@ -167,7 +167,7 @@ def gathered(reports: Sequence[Report]) -> list[Report]:
 
 
 def _kept(report: Report) -> tuple[ResultBlock, ...] | None:
-    if len(report.settled.outcome) > _SMALL_ROWS:
+    if len(report.outcomes.outcome) > _SMALL_ROWS:
         return None
     blocks = attempt(lambda: tuple(report.blocks()))
     return None if isinstance(blocks, Exception) else blocks

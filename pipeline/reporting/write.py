@@ -223,7 +223,7 @@ def _write_rejects(
 
 
 def _needs_person(report: Report) -> bool:
-    counts = report.settled.counts()
+    counts = report.outcomes.counts()
     return report.whole_file or bool(counts[Outcome.REJECTED] or counts[Outcome.FAILED])
 
 
@@ -234,9 +234,9 @@ def _chain(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 
 def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
     """Return what the summary tells of a drop whose files have these names."""
-    settled, facts = report.settled, report.facts
-    counts = settled.counts()
-    sent, retried = settled.ends.calls
+    outcomes, facts = report.outcomes, report.facts
+    counts = outcomes.counts()
+    sent, retried = outcomes.ends.calls
     skipped = facts["skipped"]
     return SummaryFacts(
         drop=report.drop,
@@ -316,7 +316,7 @@ def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:
 
 def _delivery_notices(report: Report) -> list[Notice]:
     """Return what delivery said of rows, one notice per code; the results file tells which."""
-    remarks = report.settled.remarks
+    remarks = report.outcomes.remarks
     counted = [each for each in remarks.by_code() if each[0] in _CODES]
     number = _record_numbers(report, sorted(first for _, _, first in counted))
     return [

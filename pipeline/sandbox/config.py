@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from pipeline.sandbox.answers import UNCLEAR, Unclear
-from pipeline.sandbox.rules import State
+from pipeline.sandbox.rules import OrderState
 
 
 class Clock(Protocol):
@@ -113,7 +113,7 @@ class SandboxConfig:
     seed: int = 0
     unknown_orders: Literal["infer", "dp_assigned", "refuse"] = "infer"
     repeat: Literal["refuse", "accept"] = "refuse"
-    orders: Mapping[str, State] = Field(default_factory=dict)
+    orders: Mapping[str, OrderState] = Field(default_factory=dict)
     call_log: Count = 10_000  # how many calls to remember; 0: none
     keep_meta: bool = True  # remember the meta of accepted updates
     access_log: bool = False  # a log line per call
@@ -129,7 +129,7 @@ def readable(exc: ValidationError) -> str:
     )
 
 
-def load_orders(path: Path) -> dict[str, State]:
+def load_orders(path: Path) -> dict[str, OrderState]:
     """Return order id → state from a file.
 
     `.json`: an object of id to state, or an array of `{"order_id", "state"}`. Anything else: CSV
@@ -140,7 +140,7 @@ def load_orders(path: Path) -> dict[str, State]:
     return _from_csv(path)
 
 
-def _from_json(value: object) -> dict[str, State]:
+def _from_json(value: object) -> dict[str, OrderState]:
     match value:
         case dict():
             return {order_id: _state(state, order_id) for order_id, state in value.items()}
@@ -151,14 +151,14 @@ def _from_json(value: object) -> dict[str, State]:
             raise ValueError(msg)
 
 
-def _from_csv(path: Path) -> dict[str, State]:
+def _from_csv(path: Path) -> dict[str, OrderState]:
     with path.open(encoding="utf-8-sig", newline="") as lines:
         return dict(
             _pair(row, f"line {number}") for number, row in enumerate(csv.DictReader(lines), 2)
         )
 
 
-def _pair(entry: object, place: str) -> tuple[str, State]:
+def _pair(entry: object, place: str) -> tuple[str, OrderState]:
     columns = entry if isinstance(entry, dict) else {}
     order_id = columns.get("order_id")
     if not isinstance(order_id, str) or not order_id:
@@ -167,9 +167,9 @@ def _pair(entry: object, place: str) -> tuple[str, State]:
     return order_id, _state(columns.get("state"), place)
 
 
-def _state(value: object, place: str) -> State:
+def _state(value: object, place: str) -> OrderState:
     try:
-        return State(str(value))
+        return OrderState(str(value))
     except ValueError as exc:
-        msg = f"orders, {place}: state is one of {', '.join(State)}"
+        msg = f"orders, {place}: state is one of {', '.join(OrderState)}"
         raise ValueError(msg) from exc

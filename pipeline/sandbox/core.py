@@ -7,7 +7,7 @@ import orjson
 from msgspec import Struct, field
 
 from pipeline.sandbox.config import Clock, SandboxConfig
-from pipeline.sandbox.rules import BEFORE, COARSE, MAX_ITEMS, MOVES, State
+from pipeline.sandbox.rules import BEFORE, COARSE, MAX_ITEMS, MOVES, OrderState
 
 _ITEM_KEYS: Final = frozenset({"orderId", "orderStatus", "meta"})
 _META_TYPES: Final[Mapping[str, type]] = {
@@ -18,7 +18,7 @@ _META_TYPES: Final[Mapping[str, type]] = {
     "estimated_delivery_date": str,
 }
 _TYPE_NAMES: Final[Mapping[type, str]] = {str: "a string", int: "an integer"}
-_STATUSES: Final[Mapping[str, State]] = {status.value: status for status in BEFORE}
+_STATUSES: Final[Mapping[str, OrderState]] = {status.value: status for status in BEFORE}
 
 
 class CallRefusedError(Exception):
@@ -35,7 +35,7 @@ class Update(Struct, frozen=True, kw_only=True):
     """One checked item of a call."""
 
     order_id: str
-    status: State
+    status: OrderState
     meta: Mapping[str, str | int] | None
 
 
@@ -128,7 +128,7 @@ class CallResult(Struct, frozen=True, kw_only=True):
 class Accepted(NamedTuple):
     """One update that was applied."""
 
-    status: State
+    status: OrderState
     call: int
     at: float
     meta: bytes | None  # as JSON: a tenth of a dictionary's memory
@@ -137,7 +137,7 @@ class Accepted(NamedTuple):
 class Order(Struct):
     """An order: where it stands and how it came there."""
 
-    state: State
+    state: OrderState
     history: list[Accepted] = field(default_factory=list)
 
 
@@ -219,9 +219,9 @@ class Sandbox:
             if self._config.unknown_orders == "refuse":
                 return "O404", "order not found"
             return None
-        if order.state is State.CANCELLED:
+        if order.state is OrderState.CANCELLED:
             return "O400", "order is cancelled"
-        if order.state is State.NOT_SELF_SHIP:
+        if order.state is OrderState.NOT_SELF_SHIP:
             return "D422", "order is not on the self-ship model"
         return None
 
@@ -244,8 +244,8 @@ class Sandbox:
         self._record(order, update, call, now)
         return None
 
-    def _first_state(self, status: State) -> State:
-        return BEFORE[status] if self._config.unknown_orders == "infer" else State.DP_ASSIGNED
+    def _first_state(self, status: OrderState) -> OrderState:
+        return BEFORE[status] if self._config.unknown_orders == "infer" else OrderState.DP_ASSIGNED
 
     def _record(self, order: Order, update: Update, call: int, now: float) -> None:
         if any(earlier.status is update.status for earlier in order.history):

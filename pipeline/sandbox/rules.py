@@ -8,7 +8,7 @@ MAX_ITEMS: Final = 20
 MAX_BODY_BYTES: Final = 1_000_000
 
 
-class State(StrEnum):
+class OrderState(StrEnum):
     """Where an order stands."""
 
     DP_ASSIGNED = "dp_assigned"  # a courier has it to pick up
@@ -24,36 +24,36 @@ class State(StrEnum):
 
 # A delivered order may begin its return leg: the assignment of the return's courier happens on
 # the other side, where we cannot see it.
-MOVES: Final[Mapping[State, frozenset[State]]] = {
-    State.DP_ASSIGNED: frozenset({State.BAG_PICKED}),
-    State.BAG_PICKED: frozenset({State.DELIVERY_DONE, State.RTO_BAG_DELIVERED}),
-    State.DELIVERY_DONE: frozenset({State.RETURN_BAG_IN_TRANSIT}),
-    State.RTO_BAG_DELIVERED: frozenset(),
-    State.RETURN_DP_ASSIGNED: frozenset({State.RETURN_BAG_IN_TRANSIT}),
-    State.RETURN_BAG_IN_TRANSIT: frozenset({State.RETURN_BAG_DELIVERED}),
-    State.RETURN_BAG_DELIVERED: frozenset(),
-    State.CANCELLED: frozenset(),
-    State.NOT_SELF_SHIP: frozenset(),
+MOVES: Final[Mapping[OrderState, frozenset[OrderState]]] = {
+    OrderState.DP_ASSIGNED: frozenset({OrderState.BAG_PICKED}),
+    OrderState.BAG_PICKED: frozenset({OrderState.DELIVERY_DONE, OrderState.RTO_BAG_DELIVERED}),
+    OrderState.DELIVERY_DONE: frozenset({OrderState.RETURN_BAG_IN_TRANSIT}),
+    OrderState.RTO_BAG_DELIVERED: frozenset(),
+    OrderState.RETURN_DP_ASSIGNED: frozenset({OrderState.RETURN_BAG_IN_TRANSIT}),
+    OrderState.RETURN_BAG_IN_TRANSIT: frozenset({OrderState.RETURN_BAG_DELIVERED}),
+    OrderState.RETURN_BAG_DELIVERED: frozenset(),
+    OrderState.CANCELLED: frozenset(),
+    OrderState.NOT_SELF_SHIP: frozenset(),
 }
 
 # The statuses a call may carry, each with the state an unseen order is taken to stand in before it.
-BEFORE: Final[Mapping[State, State]] = {
-    State.BAG_PICKED: State.DP_ASSIGNED,
-    State.DELIVERY_DONE: State.BAG_PICKED,
-    State.RTO_BAG_DELIVERED: State.BAG_PICKED,
-    State.RETURN_BAG_IN_TRANSIT: State.RETURN_DP_ASSIGNED,
-    State.RETURN_BAG_DELIVERED: State.RETURN_BAG_IN_TRANSIT,
+BEFORE: Final[Mapping[OrderState, OrderState]] = {
+    OrderState.BAG_PICKED: OrderState.DP_ASSIGNED,
+    OrderState.DELIVERY_DONE: OrderState.BAG_PICKED,
+    OrderState.RTO_BAG_DELIVERED: OrderState.BAG_PICKED,
+    OrderState.RETURN_BAG_IN_TRANSIT: OrderState.RETURN_DP_ASSIGNED,
+    OrderState.RETURN_BAG_DELIVERED: OrderState.RETURN_BAG_IN_TRANSIT,
 }
 
 # The coarser vocabulary of `shipment/info`. CANCELLED is not published; it has to say something.
-COARSE: Final[Mapping[State, str]] = {
-    State.DP_ASSIGNED: "PROCESSING",
-    State.BAG_PICKED: "TRANSIT",
-    State.DELIVERY_DONE: "DELIVERED",
-    State.RTO_BAG_DELIVERED: "RETURN_DELIVERED",
-    State.RETURN_DP_ASSIGNED: "RETURN_PROCESSING",
-    State.RETURN_BAG_IN_TRANSIT: "RETURN_PROCESSING",
-    State.RETURN_BAG_DELIVERED: "RETURN_DELIVERED",
-    State.CANCELLED: "CANCELLED",
-    State.NOT_SELF_SHIP: "PROCESSING",
+COARSE: Final[Mapping[OrderState, str]] = {
+    OrderState.DP_ASSIGNED: "PROCESSING",
+    OrderState.BAG_PICKED: "TRANSIT",
+    OrderState.DELIVERY_DONE: "DELIVERED",
+    OrderState.RTO_BAG_DELIVERED: "RETURN_DELIVERED",
+    OrderState.RETURN_DP_ASSIGNED: "RETURN_PROCESSING",
+    OrderState.RETURN_BAG_IN_TRANSIT: "RETURN_PROCESSING",
+    OrderState.RETURN_BAG_DELIVERED: "RETURN_DELIVERED",
+    OrderState.CANCELLED: "CANCELLED",
+    OrderState.NOT_SELF_SHIP: "PROCESSING",
 }

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.sandbox.core import Accepted, BodyTally, Order, Sandbox
-from pipeline.sandbox.rules import State
+from pipeline.sandbox.rules import OrderState
 
 _EVERY_SECONDS: Final = 1.0
 
@@ -17,14 +17,14 @@ _EVERY_SECONDS: Final = 1.0
 class _Update(Struct, frozen=True, array_like=True):
     """One update of a history, as it is kept."""
 
-    status: State
+    status: OrderState
     call: int
     at: float
     meta: str | None
 
 
 class _Order(Struct, frozen=True):
-    state: State
+    state: OrderState
     history: list[_Update]
 
 

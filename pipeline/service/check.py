@@ -28,7 +28,7 @@ from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
 from pipeline.reporting import write
 from pipeline.reporting.check_report import preflight
-from pipeline.reporting.row_outcomes import OUTCOMES, Remark, Settled, settle
+from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
 from pipeline.reporting.rows import Report
 from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.service.wiring import Site
@@ -127,10 +127,10 @@ def _planned(
         parent=prepared.parent,
         facts=facts_of(prepared, planned),
     )
-    settled = settle(planned.table, [], [], waiting=_WOULD_BE_SENT)
-    _take_repeats_for_duplicates(settled)
+    outcomes = outcomes_of(planned.table, [], [], waiting=_WOULD_BE_SENT)
+    _take_repeats_for_duplicates(outcomes)
     profile = prepared.choice.profile
-    report = Report.of(drop, settled, spool, profile=profile, advice=site.advice())
+    report = Report.of(drop, outcomes, spool, profile=profile, advice=site.advice())
     checked = _judged(prepared, planned, report, site, out)
     more = preflight(report.blocks(), report.role_columns)
     return replace(checked, more={**more, "first": _first_updates(report)}), report
@@ -150,7 +150,7 @@ def _held(report: Report) -> dict[int, tuple[str, str]]:
 def _first_updates(report: Report) -> list[dict[str, Any]]:
     """Give the first updates that would be sent, each with its row and the file's own status."""
     found: list[dict[str, Any]] = []
-    outcome, start = report.settled.outcome, 0
+    outcome, start = report.outcomes.outcome, 0
     for number, sheet in enumerate(report.facts["sheets"]):
         for batch in report.spool.blocks(number, ["row", "source_status", "item"]):
             ours = outcome[start : start + batch.num_rows]
@@ -189,11 +189,11 @@ def _judged(
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
-def _take_repeats_for_duplicates(settled: Settled) -> None:
+def _take_repeats_for_duplicates(outcomes: DropOutcomes) -> None:
     """Count a row that repeats one which would be sent as a duplicate."""
-    disposition = settled.planned.column("disposition").to_numpy()
-    repeats = (disposition == Disposition.SHARED) & (settled.outcome == _UNSENT)
-    settled.outcome[repeats] = OUTCOMES.index(Outcome.DUPLICATE)
+    disposition = outcomes.planned.column("disposition").to_numpy()
+    repeats = (disposition == Disposition.SHARED) & (outcomes.outcome == _UNSENT)
+    outcomes.outcome[repeats] = OUTCOMES.index(Outcome.DUPLICATE)
 
 
 def _refused(

@@ -12,7 +12,7 @@ from pipeline.core.closed_drop import Rest
 from pipeline.core.model import Drop, DropState
 
 
-class State(StrEnum):
+class SchedulerState(StrEnum):
     """Where a drop is."""
 
     QUEUED = "queued"
@@ -29,9 +29,9 @@ class State(StrEnum):
     """Not finished, and no step is due; the loop takes it up again from the ledger."""
 
 
-BEFORE_SENDING = (State.READING, State.PLANNING)
-AFTER_PLANNING = (State.SENDING, State.REPORTING)
-UNDER_WAY = (State.QUEUED, *BEFORE_SENDING, *AFTER_PLANNING)
+BEFORE_SENDING = (SchedulerState.READING, SchedulerState.PLANNING)
+AFTER_PLANNING = (SchedulerState.SENDING, SchedulerState.REPORTING)
+UNDER_WAY = (SchedulerState.QUEUED, *BEFORE_SENDING, *AFTER_PLANNING)
 """A step is due for it."""
 
 
@@ -46,7 +46,7 @@ class DropEntry:
     """
 
     drop: Drop
-    state: State
+    state: SchedulerState
     reported: tuple[Rest | None, Rest] | None = None
     cancelled: bool = False
     look_again: bool = False
@@ -59,9 +59,9 @@ class DropStates:
 
     def __init__(self) -> None:
         self._entries: dict[str, DropEntry] = {}
-        self._count: Counter[State] = Counter()
+        self._count: Counter[SchedulerState] = Counter()
 
-    def put(self, drop: Drop, state: State) -> DropEntry:
+    def put(self, drop: Drop, state: SchedulerState) -> DropEntry:
         """Move a drop to a state; it is taken in if it is new."""
         entry = self._entries.get(drop.drop_id)
         if entry is None:
@@ -76,12 +76,12 @@ class DropStates:
         """Return a drop's entry."""
         return self._entries.get(drop_id)
 
-    def is_in(self, drop_id: str, *states: State) -> bool:
+    def is_in(self, drop_id: str, *states: SchedulerState) -> bool:
         """Tell whether a drop is in one of these states."""
         entry = self._entries.get(drop_id)
         return entry is not None and entry.state in states
 
-    def count(self, *states: State) -> int:
+    def count(self, *states: SchedulerState) -> int:
         """Count the drops in these states."""
         return sum(self._count[state] for state in states)
 
@@ -90,41 +90,47 @@ class DropStates:
         if entry := self._entries.pop(drop_id, None):
             self._count[entry.state] -= 1
 
-    def forget_all(self, state: State) -> None:
+    def forget_all(self, state: SchedulerState) -> None:
         """Forget all drops in a state."""
         for drop_id in [each for each, entry in self._entries.items() if entry.state is state]:
             self.forget(drop_id)
 
 
-def after_taking(entry: DropEntry) -> State:
+def after_taking(entry: DropEntry) -> SchedulerState:
     """Return the step of a drop that comes, or is found unfinished."""
     if entry.drop.state is not DropState.OPEN:
-        return State.QUEUED
-    return State.PLANNING if entry.drop.waits_for and not entry.cancelled else State.SENDING
+        return SchedulerState.QUEUED
+    return (
+        SchedulerState.PLANNING
+        if entry.drop.waits_for and not entry.cancelled
+        else SchedulerState.SENDING
+    )
 
 
-def after_looking(entry: DropEntry, *, moved: bool, rests: bool, stopping: bool) -> State:
+def after_looking(entry: DropEntry, *, moved: bool, rests: bool, stopping: bool) -> SchedulerState:
     """Return the state after a release.
 
     ``moved``: rows that waited may be sent. ``rests``: all its other rows are done.
     """
     if moved or not rests or entry.cancelled:
-        return State.SENDING
+        return SchedulerState.SENDING
     return _waiting(entry, stopping=stopping)
 
 
-def after_reporting(entry: DropEntry, *, through: bool, waits: bool, stopping: bool) -> State:
+def after_reporting(
+    entry: DropEntry, *, through: bool, waits: bool, stopping: bool
+) -> SchedulerState:
     """Return the state after the report of a drop that is not finished.
 
     ``through``: only rows that wait for other drops are left, if any (``waits``).
     """
     if entry.cancelled:
-        return State.SENDING  # where it is seen that nothing of it is to be sent
-    return _waiting(entry, stopping=stopping) if through and waits else State.RESTING
+        return SchedulerState.SENDING  # where it is seen that nothing of it is to be sent
+    return _waiting(entry, stopping=stopping) if through and waits else SchedulerState.RESTING
 
 
-def _waiting(entry: DropEntry, *, stopping: bool) -> State:
-    return State.PLANNING if entry.look_again and not stopping else State.WAITING
+def _waiting(entry: DropEntry, *, stopping: bool) -> SchedulerState:
+    return SchedulerState.PLANNING if entry.look_again and not stopping else SchedulerState.WAITING
 
 
 class Dependencies:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
 from pipeline.core.model import ReadyFile
-from pipeline.core.ports import Clock, DropConsumer
+from pipeline.core.ports import Clock, DropSink
 from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
 from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting, by_arrival
@@ -193,7 +193,7 @@ class Intake:
             self._inbox.doubt(file)
         return claimed
 
-    def hand_on(self, dispatcher: DropConsumer, room: int) -> int:
+    def hand_on(self, dispatcher: DropSink, room: int) -> int:
         """Claim some files, at most ``room``, and hand them on; return how many.
 
         Not all that wait, so that whoever asks can look after other things in between: ``ready``

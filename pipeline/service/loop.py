@@ -17,6 +17,7 @@ from pipeline.core.ports import Clock
 from pipeline.inbox.claim import Claimer
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reporting.close_drop import Closer
+from pipeline.service.drop_steps import DropSteps
 from pipeline.service.intake import Intake
 from pipeline.service.planner import Planner
 from pipeline.service.planning_queue import Event
@@ -24,7 +25,6 @@ from pipeline.service.problems import Problems
 from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
-from pipeline.service.runner import Runner
 from pipeline.service.scan_timer import Bell, Pace, ScanTimer
 from pipeline.service.scheduler import Scheduler
 from pipeline.storage.ledger import SqlLedger
@@ -59,7 +59,7 @@ class Service:
         claimer: Claimer,
         files: ClaimedFiles,
         planner: Planner,
-        runner: Runner,
+        steps: DropSteps,
         closer: Closer,
         delivery: "DeliveryThread",
         clock: Clock,
@@ -87,7 +87,7 @@ class Service:
         self._on_turn = on_turn
         self._on_end = on_end
         self._events: deque[Event] = deque()
-        self._scheduler = Scheduler(files, planner, runner, delivery, self._post)
+        self._scheduler = Scheduler(files, planner, steps, delivery, self._post)
         self._requests = Requests(
             ledger=ledger, delivery=delivery, scheduler=self._scheduler, take=self._take
         )

@@ -39,7 +39,7 @@ from pipeline.planning.plan import ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.planning.results import Candidate, Ready, Step, without_shared_orders
 from pipeline.reporting.close_drop import Closer
-from pipeline.reporting.row_outcomes import Remark, settle
+from pipeline.reporting.row_outcomes import Remark, outcomes_of
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.memory import trim
 from pipeline.storage.spool import Spools, keep
@@ -264,5 +264,5 @@ class Planner:
         if refusal.code is not Code.TOO_MANY_REJECTS:
             return self._closer.refuse(drop, refusal)
         drop = drop.with_facts(self._spools.placed(facts_of(prepared, planned)))
-        settled = settle(planned.table, [], [], waiting=Remark(code="", message=""))
-        return self._closer.refuse_rows(drop, refusal, settled)
+        outcomes = outcomes_of(planned.table, [], [], waiting=Remark(code="", message=""))
+        return self._closer.refuse_rows(drop, refusal, outcomes)

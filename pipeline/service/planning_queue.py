@@ -18,7 +18,7 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.planning.results import Step
 from pipeline.reading.drop_reader import ClaimedFiles
-from pipeline.service.drop_states import BEFORE_SENDING, DropStates, State
+from pipeline.service.drop_states import BEFORE_SENDING, DropStates, SchedulerState
 from pipeline.service.planner import Planner
 from pipeline.storage.memory import trim
 
@@ -204,7 +204,7 @@ class PlanningQueue:
         """Take drops in; ``go_on`` begins with them."""
         for drop in drops:
             self._waiting.append(drop)
-            self._drops.put(drop, State.QUEUED)
+            self._drops.put(drop, SchedulerState.QUEUED)
 
     def go_on(self) -> None:
         """Have read what waits, as far as there is room: whatever is there now, never more late."""
@@ -225,14 +225,14 @@ class PlanningQueue:
 
     def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
         """Run another job in the planning thread, so that no drop is planned at the same time."""
-        self._drops.put(drop, State.PLANNING)
+        self._drops.put(drop, SchedulerState.PLANNING)
         self._in_planning(lambda: [job()], [drop])
 
     def stop(self) -> None:
         """Begin nothing new."""
         self._stopping.set()
         self._waiting.clear()
-        self._drops.forget_all(State.QUEUED)
+        self._drops.forget_all(SchedulerState.QUEUED)
         self._files.stop()
 
     def close(self) -> None:
@@ -245,7 +245,7 @@ class PlanningQueue:
 
     def _hand_out(self, drops: Sequence[Drop]) -> None:
         for drop in drops:
-            self._drops.put(drop, State.READING)
+            self._drops.put(drop, SchedulerState.READING)
 
     def _read_beside(self, drop: Drop) -> None:
         """Read a large file in its own lane; its turn to be planned comes when it was read."""

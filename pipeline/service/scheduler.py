@@ -31,14 +31,14 @@ from pipeline.service.drop_states import (
     Dependencies,
     DropEntry,
     DropStates,
-    State,
+    SchedulerState,
     after_looking,
     after_reporting,
     after_taking,
 )
+from pipeline.service.drop_steps import DropSteps
 from pipeline.service.planner import Planner
 from pipeline.service.planning_queue import Event, PlanningQueue, PlanResult, thread_named
-from pipeline.service.runner import Runner
 
 if TYPE_CHECKING:
     from pipeline.core.shipment import DeliveryResult
@@ -54,7 +54,7 @@ log = structlog.get_logger(__name__)
 
 
 class Scheduler:
-    """Implements ``ports.DropConsumer`` in this process.
+    """Implements ``ports.DropSink`` in this process.
 
     Owned by the service's thread: every method is called there.
 
@@ -71,12 +71,12 @@ class Scheduler:
         self,
         files: ClaimedFiles,
         planner: Planner,
-        runner: Runner,
+        steps: DropSteps,
         delivery: "DeliveryThread",
         post: Callable[[Event], None],
         thread: Callable[[str], Executor] = thread_named,
     ) -> None:
-        self._runner = runner
+        self._steps = steps
         self._delivery = delivery
         self._post = post
         self._reports = thread("reports")
@@ -113,7 +113,7 @@ class Scheduler:
 
     def knows(self, drop_id: str) -> bool:
         """Return True when the drop is in our hands, at whatever step."""
-        return self._drops.is_in(drop_id, *UNDER_WAY, State.WAITING)
+        return self._drops.is_in(drop_id, *UNDER_WAY, SchedulerState.WAITING)
 
     def forget(self, drop_id: str) -> None:
         """A drop that rested is gone: it went back into the inbox."""
@@ -128,19 +128,21 @@ class Scheduler:
         """Take several drops, in this order."""
         for drop in drops:
             self.open.pop(drop.drop_id, None)
-            entry = self._drops.put(drop, State.QUEUED)
+            entry = self._drops.put(drop, SchedulerState.QUEUED)
             entry.seen = self._moves
             self._go_to(after_taking(entry), drop)
         self._planning_queue.go_on()
 
-    def _go_to(self, state: State, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
+    def _go_to(
+        self, state: SchedulerState, drop: Drop, fresh: Sequence[Chunk] | None = None
+    ) -> None:
         """Begin a drop's next step; ``fresh``: the chunks of a plan that was frozen just now."""
         match state:
-            case State.QUEUED:
+            case SchedulerState.QUEUED:
                 self._planning_queue.append([drop])
-            case State.PLANNING:
+            case SchedulerState.PLANNING:
                 self._release(drop)
-            case State.SENDING:
+            case SchedulerState.SENDING:
                 self._deliver(drop, fresh)
             case _:
                 self._drops.put(drop, state)
@@ -148,11 +150,11 @@ class Scheduler:
     def retry(self, drop: Drop) -> None:
         """Take up the rest of a closed drop; it is planned in its turn, alone."""
         self.retries.pop(drop.drop_id, None)
-        self._planning_queue.do(lambda: self._runner.reopen(drop, rests=self._rests), drop)
+        self._planning_queue.do(lambda: self._steps.reopen(drop, rests=self._rests), drop)
 
     def _rests(self, drop_id: str) -> bool:
         """Return True for a drop of this root that nobody is working on; asked in any thread."""
-        return not self.knows(drop_id) and self._runner.is_ours(drop_id)
+        return not self.knows(drop_id) and self._steps.is_ours(drop_id)
 
     def retry_again(self) -> None:
         """Forget why retries were postponed, so that the next look tries them again."""
@@ -162,11 +164,11 @@ class Scheduler:
 
     def cancel(self, drop: Drop) -> None:
         """Send nothing more of a drop, at whatever step it is."""
-        entry = self._drops.find(drop.drop_id) or self._drops.put(drop, State.RESTING)
+        entry = self._drops.find(drop.drop_id) or self._drops.put(drop, SchedulerState.RESTING)
         entry.cancelled = True
-        if entry.state is State.SENDING:
+        if entry.state is SchedulerState.SENDING:
             self._delivery.cancel(drop.seq)
-        elif entry.state is State.WAITING:
+        elif entry.state is SchedulerState.WAITING:
             self._deliver(entry.drop)
 
     def stop(self) -> None:
@@ -182,7 +184,7 @@ class Scheduler:
         """
         awaited = self._dependencies.awaited if drop_ids is None else drop_ids
         if awaited:
-            open_still = set(self._runner.unsettled(awaited))
+            open_still = set(self._steps.not_closed(awaited))
             for drop_id in awaited:
                 if drop_id not in open_still:
                     self._wake(drop_id)
@@ -214,7 +216,7 @@ class Scheduler:
                 entry = self._wait(open_one)
                 rests = open_one.drop_id in self.open
                 state = after_looking(entry, moved=moved, rests=rests, stopping=self._stopping)
-                if state is State.SENDING:
+                if state is SchedulerState.SENDING:
                     self.open.pop(open_one.drop_id, None)
                 self._go_to(state, open_one)
             case Closed() as closed:
@@ -247,7 +249,7 @@ class Scheduler:
 
     def _wait(self, drop: Drop) -> DropEntry:
         """Note what some rows of a drop wait for, as it was seen when it was planned."""
-        entry = self._drops.put(drop, State.PLANNING)
+        entry = self._drops.put(drop, SchedulerState.PLANNING)
         self._dependencies.wait(drop.drop_id, drop.waits_for)
         awaited = [self._drops.find(each) for each in drop.waits_for]
         if any(each is not None and each.moved > entry.seen for each in awaited):
@@ -260,28 +262,28 @@ class Scheduler:
         """Look again at those that wait for this drop: it has ended, or settled something."""
         for each in self._dependencies.awaited_by(drop_id):
             entry = self._drops.find(each)
-            if entry is not None and entry.state is State.WAITING and not self._stopping:
+            if entry is not None and entry.state is SchedulerState.WAITING and not self._stopping:
                 self._release(entry.drop)
             elif entry is not None:
                 entry.look_again = True
 
     def _release(self, drop: Drop) -> None:
         """Have the waiting rows of a drop released, in the planning thread."""
-        entry = self._drops.put(drop, State.PLANNING)
+        entry = self._drops.put(drop, SchedulerState.PLANNING)
         entry.look_again, entry.seen = False, self._moves
-        self._planning_queue.do(lambda: self._runner.release(drop.drop_id), drop)
+        self._planning_queue.do(lambda: self._steps.release(drop.drop_id), drop)
 
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
         from pipeline.core.shipment import DeliveryResult  # loaded by now, or soon to be
 
-        if self._drops.put(drop, State.SENDING).cancelled:
+        if self._drops.put(drop, SchedulerState.SENDING).cancelled:
             self._report(drop, DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True))
             return
         held = ExitStack()
         try:
-            future = self._delivery.submit(self._runner.shipment(drop, held, fresh))
+            future = self._delivery.submit(self._steps.shipment(drop, held, fresh))
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             held.close()
             back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, moved=False)
@@ -308,11 +310,11 @@ class Scheduler:
         """Have a drop reported, unless nothing changed since its last report."""
         if handback.broken is not None:
             self._tell_broken(drop, handback.broken)
-        entry = self._drops.put(drop, State.REPORTING)
+        entry = self._drops.put(drop, SchedulerState.REPORTING)
         news = handback.moved or handback.cancelled or handback.complete
         if entry.reported is not None and entry.reported[0] == rest_of(drop, handback) and not news:
             self.open[drop.drop_id] = entry.reported[1]
-            self._drops.put(drop, State.RESTING)
+            self._drops.put(drop, SchedulerState.RESTING)
             self._planning_queue.go_on()
             return
         self._to_report.append((drop, handback))
@@ -327,7 +329,7 @@ class Scheduler:
             self._to_report[:_REPORTED_AT_ONCE],
             self._to_report[_REPORTED_AT_ONCE:],
         )
-        future = self._reports.submit(self._runner.finish, some)
+        future = self._reports.submit(self._steps.finish, some)
         future.add_done_callback(
             lambda over: self._post(Event(act=lambda: self._were_reported(some, over)))
         )
@@ -354,7 +356,7 @@ class Scheduler:
     def _left_open(self, left: LeftOpen, cut_off: Rest | None) -> None:
         """Go on with a drop that is still open after its report; ``cut_off``: why sending ended."""
         drop = left.drop
-        entry = self._drops.put(drop, State.REPORTING)
+        entry = self._drops.put(drop, SchedulerState.REPORTING)
         entry.reported = cut_off, left.rest
         self.open[drop.drop_id] = left.rest
         if left.moved:
@@ -368,7 +370,7 @@ class Scheduler:
     def rest(self, drop: Drop, error: BaseException) -> None:
         """Let a drop rest that failed by its storage or by a bug. It is taken up again later."""
         self._tell_broken(drop, error)
-        self._drops.put(drop, State.RESTING)
+        self._drops.put(drop, SchedulerState.RESTING)
         self.open[drop.drop_id] = rest_after(drop, error)
 
     def _tell_broken(self, drop: Drop, error: BaseException) -> None:

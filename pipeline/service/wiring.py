@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from pipeline.planning.freeze import PlanRules
     from pipeline.reporting.close_drop import Closer
     from pipeline.reporting.fix_sheet import Advice
+    from pipeline.service.drop_steps import DropSteps
     from pipeline.service.planner import Planner
-    from pipeline.service.runner import Runner
 
 COURIERS = "couriers"
 _LATEST = "latest"
@@ -283,11 +283,11 @@ class Site(Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def runner(self) -> "Runner":
-        """Return the runner, which takes planned drops to their end, and closed ones up again."""
-        from pipeline.service.runner import Runner
+    def drop_steps(self) -> "DropSteps":
+        """Return the steps that take planned drops to their end, and closed ones up again."""
+        from pipeline.service.drop_steps import DropSteps
 
-        return Runner(
+        return DropSteps(
             ledger=self.ledger,
             closer=self.closer,
             spools=self.spools,

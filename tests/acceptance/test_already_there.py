@@ -7,15 +7,15 @@ from typing import Literal
 import pytest
 
 from pipeline.sandbox.config import Faults, SandboxConfig
-from pipeline.sandbox.rules import State
+from pipeline.sandbox.rules import OrderState
 from pipeline.sandbox.server import running
 from tests.acceptance.harness import Delivered, orders, rooted, sheet
 
 THERE = {
-    "ORDERDELIVERED": State.DELIVERY_DONE,
-    "ORDERPICKEDUP": State.BAG_PICKED,
-    "ORDERRETURNING": State.RETURN_BAG_IN_TRANSIT,
-    "ORDERCANCELLED": State.CANCELLED,
+    "ORDERDELIVERED": OrderState.DELIVERY_DONE,
+    "ORDERPICKEDUP": OrderState.BAG_PICKED,
+    "ORDERRETURNING": OrderState.RETURN_BAG_IN_TRANSIT,
+    "ORDERCANCELLED": OrderState.CANCELLED,
 }
 ROWS = [
     ("ORDERDELIVERED", "Delivered"),

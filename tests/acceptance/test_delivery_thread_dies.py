@@ -28,7 +28,7 @@ setattr(owner, method, broken)
 from pipeline.cli.app import main
 main()
 """
-LEASE = ("pipeline.delivery.dispatcher", "Dispatcher", "_lease", "2")
+LEASE = ("pipeline.delivery.dispatcher", "Dispatcher", "_next_chunks", "2")
 HAND_BACK = ("pipeline.delivery.dispatcher", "Dispatcher", "_hand_back", "1")
 CLIENT = ("pipeline.delivery.api.client", "KonnectApi", "__init__", "0")
 

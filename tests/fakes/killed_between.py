@@ -27,8 +27,8 @@ from pipeline.core.shipment import DeliveryResult
 from pipeline.inbox.scan import Inbox
 from pipeline.planning.results import Ready
 from pipeline.reporting import close_drop  # noqa: F401 - the same
+from pipeline.service import drop_steps as _steps  # noqa: F401 - as above
 from pipeline.service import planner  # noqa: F401 - else each fork would load them
-from pipeline.service import runner as _runner  # noqa: F401 - as above
 from pipeline.service.late_writes import LateWrites
 from pipeline.service.retention_files import RetentionFiles, reported_in
 from pipeline.service.settings import load
@@ -75,7 +75,7 @@ def close(site: Site) -> None:
         (drop, DeliveryResult(drop_seq=drop.seq, complete=True, cancelled=False))
         for drop in site.ledger.unfinished()
     ]
-    closed = site.runner.finish(through)
+    closed = site.drop_steps.finish(through)
     assert all(isinstance(one, Closed) for one in closed), closed
 
 

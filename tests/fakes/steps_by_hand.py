@@ -32,5 +32,5 @@ def finish(site: Site) -> None:
         (drop, DeliveryResult(drop_seq=drop.seq, complete=True, cancelled=False))
         for drop in site.ledger.unfinished()
     ]
-    ended = site.runner.finish(through)
+    ended = site.drop_steps.finish(through)
     assert all(isinstance(one, Closed) for one in ended), ended

@@ -97,7 +97,7 @@ class World:
         return drop
 
     def shipment(self, drop: Drop) -> Shipment:
-        """As the runner makes it."""
+        """Return the shipment as ``DropSteps`` makes it."""
         return Shipment(
             drop_seq=drop.seq,
             chunks=tuple(self.ledger.chunks(drop.seq)),

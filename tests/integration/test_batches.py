@@ -309,12 +309,12 @@ def test_storage_that_fails_for_one_plan_or_one_report_leaves_the_others_alone(s
         (drop, DeliveryResult(drop_seq=drop.seq, complete=True, cancelled=False))
         for drop in site.ledger.unfinished()
     ]
-    ended = site.runner.finish(through)
+    ended = site.drop_steps.finish(through)
     assert [type(one) for one in ended] == [Closed, StorageError, Closed]
     (left,) = site.ledger.unfinished()
     assert left.source_file == "b.csv"
     blocked.unlink()
-    (closed,) = site.runner.finish(through[1:2])
+    (closed,) = site.drop_steps.finish(through[1:2])
     assert isinstance(closed, Closed)
     assert site.folders.leftovers() == []
 

@@ -15,7 +15,7 @@ from pipeline.core.shipment import DeliveryResult
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.thread import DeliveryThread, DeliveryThreadDiedError
 from pipeline.sandbox.config import SandboxConfig
-from pipeline.sandbox.rules import State
+from pipeline.sandbox.rules import OrderState
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Outcome
 from tests.fakes.manual_clock import ManualClock
@@ -85,7 +85,7 @@ def test_kill_leaves_in_doubt_what_was_out_and_the_next_start_settles_it(tmp_pat
 def test_after_a_crash_not_yet_is_believed_only_when_the_old_call_must_be_over(
     tmp_path: Path,
 ) -> None:
-    orders = {f"{n:020}": State.DP_ASSIGNED for n in range(20)}
+    orders = {f"{n:020}": OrderState.DP_ASSIGNED for n in range(20)}
     with (
         running(SandboxConfig(orders=orders)) as sandbox,
         world_of(tmp_path, sandbox.url) as world,
@@ -125,7 +125,7 @@ def test_after_a_crash_nothing_that_cannot_be_told_is_sent_beside_the_old_call(
 
 
 def test_a_crash_long_ago_costs_no_waiting(tmp_path: Path) -> None:
-    orders = {f"{n:020}": State.DP_ASSIGNED for n in range(20)}
+    orders = {f"{n:020}": OrderState.DP_ASSIGNED for n in range(20)}
     with (
         running(SandboxConfig(orders=orders)) as sandbox,
         world_of(tmp_path, sandbox.url) as world,
@@ -343,7 +343,7 @@ def test_a_body_that_fails_while_a_drop_is_taken_up_keeps_nobody_waiting(tmp_pat
             room.submit(replace(shipment, body=body)).result(timeout=10)
 
 
-@pytest.mark.parametrize("method", ["_lease", "_hand_back"])
+@pytest.mark.parametrize("method", ["_next_chunks", "_hand_back"])
 def test_a_thread_that_dies_says_so_and_keeps_nobody_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.ports import ChunkState
 from pipeline.sandbox.config import Faults, SandboxConfig
-from pipeline.sandbox.rules import State
+from pipeline.sandbox.rules import OrderState
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.scripted_api import scripted, stands
@@ -143,7 +143,7 @@ def test_failures_that_are_only_counted_are_sent_again_alone_where_they_are_not_
     tmp_path: Path,
 ) -> None:
     bad = f"{7:020}"
-    orders = {bad: State.DP_ASSIGNED}
+    orders = {bad: OrderState.DP_ASSIGNED}
     faults = Faults(refuse_orders=frozenset({bad}), partial_shape="counts")
     config = SandboxConfig(orders=orders, faults=faults)
     with running(config) as sandbox, world_of(tmp_path, sandbox.url) as world:

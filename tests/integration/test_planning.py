@@ -27,7 +27,7 @@ from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.read_file import prepare
-from pipeline.reporting.row_outcomes import settle, unsent
+from pipeline.reporting.row_outcomes import outcomes_of, unsent
 from pipeline.reporting.rows import Report
 from pipeline.reporting.write import summary_of
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -146,8 +146,8 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
         bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
     (last,) = bench.ledger.sightings("A139")
     assert last.sheet == 139
-    settled = settle(planned.table, chunks, [], waiting=unsent())
-    report = Report(drop=drop, facts=drop.facts, settled=settled, spool=bench.spool, advice={})
+    outcomes = outcomes_of(planned.table, chunks, [], waiting=unsent())
+    report = Report(drop=drop, facts=drop.facts, outcomes=outcomes, spool=bench.spool, advice={})
     notice = next(e for e in summary_of(report, {}).notices if e.code is not Code.NO_EVENT_TIME)
     assert (notice.code, notice.count, notice.example_row) == ("NOT_SENT", 140, 2)
 
@@ -162,8 +162,8 @@ def test_a_remark_of_delivery_names_its_first_row_by_its_record_number(bench):
         Verdict(chunk_no=no, pos=pos, outcome=Outcome.FAILED, code="API_REFUSED", message=words)
         for no, pos, words in [(2, 1, "third"), (1, 7, "first"), (1, 9, "second")]
     ]
-    settled = settle(planned.table, chunks, verdicts, waiting=unsent())
-    report = Report(drop=drop, facts=drop.facts, settled=settled, spool=bench.spool, advice={})
+    outcomes = outcomes_of(planned.table, chunks, verdicts, waiting=unsent())
+    report = Report(drop=drop, facts=drop.facts, outcomes=outcomes, spool=bench.spool, advice={})
     refused = Notice(code=Code.API_REFUSED, message="first", count=3, example_row=29)
     assert refused in summary_of(report, {}).notices
 

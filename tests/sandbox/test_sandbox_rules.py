@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.core import CallRefusedError, Sandbox
-from pipeline.sandbox.rules import BEFORE, COARSE, MOVES, State
+from pipeline.sandbox.rules import BEFORE, COARSE, MOVES, OrderState
 
 
 class StillClock:
@@ -44,9 +44,9 @@ LEGAL = {
 }
 
 
-@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("state", list(OrderState))
 @pytest.mark.parametrize("status", list(BEFORE))
-def test_only_published_moves_are_taken(state: State, status: State) -> None:
+def test_only_published_moves_are_taken(state: OrderState, status: OrderState) -> None:
     box = sandbox(orders={"1": state})
     taken = not codes(box, item(status=status))
     assert taken == ((state, status) in LEGAL)
@@ -56,7 +56,7 @@ def test_only_published_moves_are_taken(state: State, status: State) -> None:
 
 
 def test_tables_cover_every_state() -> None:
-    assert set(MOVES) == set(COARSE) == set(State)
+    assert set(MOVES) == set(COARSE) == set(OrderState)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_history_keeps_call_time_and_meta() -> None:
 
 
 @given(st.lists(st.sampled_from(list(BEFORE)), max_size=12))
-def test_no_sequence_of_updates_leaves_the_table(statuses: list[State]) -> None:
+def test_no_sequence_of_updates_leaves_the_table(statuses: list[OrderState]) -> None:
     box = sandbox(orders={"1": "dp_assigned"})
     for status in statuses:
         box.apply([item(status=status)])
     order = box.order("1")
     assert order is not None
-    walked = [State.DP_ASSIGNED, *(update.status for update in order.history)]
+    walked = [OrderState.DP_ASSIGNED, *(update.status for update in order.history)]
     for before, after in pairwise(walked):
         assert after in MOVES[before]
 

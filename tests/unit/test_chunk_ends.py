@@ -1,4 +1,4 @@
-"""Ends of chunks as columns settle as records do."""
+"""Ends of chunks given as columns mean what they mean as records."""
 
 import pyarrow as pa
 from hypothesis import given, settings
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.core.chunk_columns import ChunkEnds
 from pipeline.core.model import Disposition
 from pipeline.core.ports import ChunkState
-from pipeline.reporting.row_outcomes import OUTCOMES, PLANNED, Remark, settle
+from pipeline.reporting.row_outcomes import OUTCOMES, PLANNED, Remark, outcomes_of
 from schemas.vocabulary import Outcome
 
 WAITING = Remark(code="NOT_SENT", message="Not sent yet.")
@@ -56,10 +56,10 @@ def expected(
 @settings(deadline=None)
 @given(each=st.lists(_END, max_size=12), waiting=st.sampled_from([WAITING, CANCELLED]))
 def test_every_chunk_ends_as_it_would_alone(each, waiting):
-    settled = settle(of_one_row_each(len(each)), ends(*each), [], waiting=waiting)
+    outcomes = outcomes_of(of_one_row_each(len(each)), ends(*each), [], waiting=waiting)
     found = [
-        (OUTCOMES[number], remark.code if (remark := settled.remarks.get(row)) else None)
-        for row, number in enumerate(settled.outcome)
+        (OUTCOMES[number], remark.code if (remark := outcomes.remarks.get(row)) else None)
+        for row, number in enumerate(outcomes.outcome)
     ]
     assert found == [expected(*one, waiting) for one in each]
 
@@ -74,8 +74,8 @@ def test_what_is_said_is_numbered_in_the_order_of_its_first_chunk():
         (done, Outcome.FAILED, refused),
         (done, Outcome.UNKNOWN, lost),
     ]
-    settled = settle(of_one_row_each(5), ends(*each), [], waiting=WAITING)
-    assert settled.remarks.by_code() == [
+    outcomes = outcomes_of(of_one_row_each(5), ends(*each), [], waiting=WAITING)
+    assert outcomes.remarks.by_code() == [
         ("ANSWER_LOST", 2, 1),
         ("NOT_SENT", 1, 2),
         ("API_REFUSED", 1, 3),
@@ -90,8 +90,8 @@ def test_calls_that_repeated_another_are_those_beyond_each_first():
 
 def test_a_chunk_that_was_only_marked_has_no_time_and_no_http_status():
     marked = (ChunkState.DONE, Outcome.FAILED, ("X", "x"))
-    settled = settle(of_one_row_each(3), ends(marked, marked), [], waiting=WAITING)
-    chunk, status, attempts, sent_at = (each.to_pylist() for each in settled.calls(0, 3))
+    outcomes = outcomes_of(of_one_row_each(3), ends(marked, marked), [], waiting=WAITING)
+    chunk, status, attempts, sent_at = (each.to_pylist() for each in outcomes.calls(0, 3))
     assert chunk == [0, 1, None], "the ledger knows nothing of the third"
     assert status == [None, 200, None]
     assert attempts == [3, 0, 0]

@@ -11,7 +11,7 @@ from pipeline.core.model import Drop, DropState
 from pipeline.service.drop_states import (
     DropEntry,
     DropStates,
-    State,
+    SchedulerState,
     after_looking,
     after_reporting,
     after_taking,
@@ -33,13 +33,15 @@ def drop(number: int = 1, state: DropState = DropState.CLAIMED, *, waits_for: st
 
 
 def entry(of: Drop, *, cancelled: bool = False, look_again: bool = False) -> DropEntry:
-    return DropEntry(drop=of, state=State.QUEUED, cancelled=cancelled, look_again=look_again)
+    return DropEntry(
+        drop=of, state=SchedulerState.QUEUED, cancelled=cancelled, look_again=look_again
+    )
 
 
 MOVES = st.lists(
     st.one_of(
-        st.tuples(st.integers(0, 5), st.sampled_from([*State, None])),
-        st.tuples(st.none(), st.sampled_from(State)),
+        st.tuples(st.integers(0, 5), st.sampled_from([*SchedulerState, None])),
+        st.tuples(st.none(), st.sampled_from(SchedulerState)),
     ),
     max_size=60,
 )
@@ -47,9 +49,9 @@ MOVES = st.lists(
 
 @given(MOVES)
 def test_each_drop_is_in_one_state_and_counted_there(
-    moves: list[tuple[int | None, State | None]],
+    moves: list[tuple[int | None, SchedulerState | None]],
 ) -> None:
-    states, expected = DropStates(), dict[str, State]()
+    states, expected = DropStates(), dict[str, SchedulerState]()
     for number, state in moves:
         if state is None:
             states.forget(f"d{number}")
@@ -61,33 +63,35 @@ def test_each_drop_is_in_one_state_and_counted_there(
             states.put(drop(number), state)
             expected[f"d{number}"] = state
         counted = Counter(expected.values())
-        assert [states.count(each) for each in State] == [counted[each] for each in State]
-        assert states.count(*State) == len(expected)
+        assert [states.count(each) for each in SchedulerState] == [
+            counted[each] for each in SchedulerState
+        ]
+        assert states.count(*SchedulerState) == len(expected)
         for each in range(6):
             found = states.find(f"d{each}")
             assert (found and found.state) == expected.get(f"d{each}")
-            assert states.is_in(f"d{each}", *State) == (f"d{each}" in expected)
+            assert states.is_in(f"d{each}", *SchedulerState) == (f"d{each}" in expected)
 
 
 def test_what_is_known_of_a_drop_goes_with_it_until_it_is_forgotten() -> None:
     states = DropStates()
-    states.put(drop(), State.QUEUED).cancelled = True
-    assert states.put(drop(), State.SENDING).cancelled
+    states.put(drop(), SchedulerState.QUEUED).cancelled = True
+    assert states.put(drop(), SchedulerState.SENDING).cancelled
     states.forget("d1")
-    assert not states.put(drop(), State.SENDING).cancelled
+    assert not states.put(drop(), SchedulerState.SENDING).cancelled
 
 
 @pytest.mark.parametrize(
     ("found", "step"),
     [
-        (entry(drop()), State.QUEUED),
-        (entry(drop(), cancelled=True), State.QUEUED),
-        (entry(drop(state=DropState.OPEN)), State.SENDING),
-        (entry(drop(state=DropState.OPEN, waits_for="d0")), State.PLANNING),
-        (entry(drop(state=DropState.OPEN, waits_for="d0"), cancelled=True), State.SENDING),
+        (entry(drop()), SchedulerState.QUEUED),
+        (entry(drop(), cancelled=True), SchedulerState.QUEUED),
+        (entry(drop(state=DropState.OPEN)), SchedulerState.SENDING),
+        (entry(drop(state=DropState.OPEN, waits_for="d0")), SchedulerState.PLANNING),
+        (entry(drop(state=DropState.OPEN, waits_for="d0"), cancelled=True), SchedulerState.SENDING),
     ],
 )
-def test_a_drop_that_is_taken_up(found: DropEntry, step: State) -> None:
+def test_a_drop_that_is_taken_up(found: DropEntry, step: SchedulerState) -> None:
     assert after_taking(found) is step
 
 
@@ -103,12 +107,12 @@ def test_what_may_go_or_is_cancelled_goes_and_all_else_waits(
 ) -> None:
     found = entry(drop(state=DropState.OPEN), cancelled=cancelled, look_again=look_again)
     looked = after_looking(found, moved=moved, rests=rests, stopping=stopping)
-    assert (looked is State.SENDING) == (moved or cancelled or not rests)
-    if looked is State.PLANNING:
+    assert (looked is SchedulerState.SENDING) == (moved or cancelled or not rests)
+    if looked is SchedulerState.PLANNING:
         assert look_again
         assert not stopping
     else:
-        assert looked in {State.SENDING, State.WAITING}
+        assert looked in {SchedulerState.SENDING, SchedulerState.WAITING}
 
 
 @given(
@@ -124,8 +128,10 @@ def test_a_drop_that_was_reported_rests_or_waits(
     found = entry(drop(state=DropState.OPEN), cancelled=cancelled, look_again=look_again)
     state = after_reporting(found, through=through, waits=waits, stopping=stopping)
     if cancelled:
-        assert state is State.SENDING
+        assert state is SchedulerState.SENDING
     elif through and waits:
-        assert state is (State.PLANNING if look_again and not stopping else State.WAITING)
+        assert state is (
+            SchedulerState.PLANNING if look_again and not stopping else SchedulerState.WAITING
+        )
     else:
-        assert state is State.RESTING
+        assert state is SchedulerState.RESTING

@@ -11,7 +11,7 @@ from pipeline.core.model import Disposition
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.planning.freeze import _planned_table
 from pipeline.planning.plan import plan
-from pipeline.reporting.row_outcomes import OUTCOMES, settle, unsent
+from pipeline.reporting.row_outcomes import OUTCOMES, outcomes_of, unsent
 from schemas.vocabulary import Milestone, Outcome
 from tests.examples import examples
 from tests.fakes.plan_rows import accepted, calls, dispositions, plan_input
@@ -162,13 +162,13 @@ def test_every_row_ends_in_exactly_one_outcome(rows, known, results, fill):
             for pos, each in own.items()
             if pos < len(call)
         ]
-    settled = settle(_planned_table(made), chunks, verdicts, waiting=unsent())
-    assert sum(settled.counts().values()) == len(rows)
+    outcomes = outcomes_of(_planned_table(made), chunks, verdicts, waiting=unsent())
+    assert sum(outcomes.counts().values()) == len(rows)
     own_of = {(v.chunk_no, v.pos): v.outcome for v in verdicts}
     for at, each in enumerate(dispositions(made)):
-        outcome = OUTCOMES[settled.outcome[at]]
+        outcome = OUTCOMES[outcomes.outcome[at]]
         if each is Disposition.SHARED:
-            of = OUTCOMES[settled.outcome[made.leader[at]]]
+            of = OUTCOMES[outcomes.outcome[made.leader[at]]]
             assert outcome is (Outcome.DUPLICATE if of is Outcome.ACCEPTED else of)
         elif each is Disposition.SEND:
             places = zip(made.update_row, made.update_added, strict=True)

@@ -26,7 +26,7 @@ from pipeline.core.ports import OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shut
 from pipeline.planning.order_history_rules import to_wait_for
 from pipeline.planning.results import Later, Ready, Released, Reopened, Step, rest_of
-from pipeline.service.drop_states import State
+from pipeline.service.drop_states import SchedulerState
 from pipeline.service.planning_queue import Event
 from pipeline.service.scheduler import Scheduler
 from tests.examples import examples
@@ -175,7 +175,7 @@ class Model:
         self._hold(told, before)
         return Released(drop=told.drop, moved=told.held != before)
 
-    def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
+    def not_closed(self, drop_ids: Sequence[str]) -> list[str]:
         return [each for each in drop_ids if not self.told[each].drop.state.closed]
 
     def is_ours(self, drop_id: str) -> bool:
@@ -377,12 +377,12 @@ class Histories(RuleBasedStateMachine):
             drop_id = told.drop.drop_id
             entry = drops.find(drop_id)
             if drop_id in self.model.out:
-                assert drops.is_in(drop_id, State.SENDING)
-            if drops.is_in(drop_id, State.WAITING):
+                assert drops.is_in(drop_id, SchedulerState.SENDING)
+            if drops.is_in(drop_id, SchedulerState.WAITING):
                 assert told.drop.state is DropState.OPEN
                 assert told.held == told.unsettled, "what need not wait was done"
                 assert drop_id in self.work.open
-            if entry is not None and entry.state is State.RESTING and not entry.cancelled:
+            if entry is not None and entry.state is SchedulerState.RESTING and not entry.cancelled:
                 assert drop_id in self.work.open
 
     def teardown(self) -> None:

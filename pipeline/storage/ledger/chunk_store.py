@@ -81,10 +81,10 @@ class Sends:
                 found[row[0]].append(verdict_from(row))
         return found
 
-    def exchange(self, done: Sequence[ChunkResult], lease: Sequence[Chunk], *, at: str) -> None:
-        """Record what became of ``done`` and mark ``lease`` as being sent, in one commit.
+    def exchange(self, done: Sequence[ChunkResult], marked: Sequence[Chunk], *, at: str) -> None:
+        """Record what became of ``done`` and mark ``marked`` as being sent, in one commit.
 
-        When this returns, the calls of ``lease`` may leave; before, none may.
+        When this returns, the calls of ``marked`` may leave; before, none may.
         """
         with self._db.write() as connection:
             if done:
@@ -92,9 +92,9 @@ class Sends:
                 self._db.dialect.write_runs(connection, _ENDS, ends)
                 _replace_verdicts(connection, done)
                 _add_receipts(connection, done)
-            if lease:
+            if marked:
                 mark = (ChunkState.SENDING.value, at)
-                runs = _runs((chunk.drop_seq, chunk.no, mark) for chunk in lease)
+                runs = _runs((chunk.drop_seq, chunk.no, mark) for chunk in marked)
                 self._db.dialect.write_runs(connection, _MARKS, runs)
 
     def let_go(

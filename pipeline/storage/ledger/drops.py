@@ -339,7 +339,7 @@ class Drops:
         """Return the drops of this root that somebody asked something for."""
         return self._select(requested_of(self.root_id))
 
-    def unsettled(self, drop_ids: Sequence[str]) -> list[str]:
+    def not_closed(self, drop_ids: Sequence[str]) -> list[str]:
         """Return those of the drops, of whatever root, that are not closed."""
         query = sa.select(drops.c.drop_id).where(
             drops.c.drop_id.in_(list(drop_ids)), drops.c.state.in_(_OPEN)

@@ -114,7 +114,7 @@ class _Calls(Struct, frozen=True, kw_only=True):
         return cls(no=no, attempts=attempts, sent_at=pc.fill_null(sent_at, ""))
 
 
-class Settled(Struct, frozen=True, kw_only=True, dict=True):
+class DropOutcomes(Struct, frozen=True, kw_only=True, dict=True):
     """The whole drop. ``outcome`` per row: a number into ``OUTCOMES``, -1 for a skipped footer.
 
     ``call``: the row whose call a row shares (itself when sent, -1 without a call); ``remarks``:

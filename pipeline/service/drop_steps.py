@@ -23,7 +23,7 @@ from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import Pending, doubts, let_go, recheck
 from pipeline.planning.results import Later, Released, Reopened, rest_of
 from pipeline.reporting.close_drop import Closer, Ending
-from pipeline.reporting.row_outcomes import Remark, Settled, unsent
+from pipeline.reporting.row_outcomes import DropOutcomes, Remark, unsent
 from pipeline.storage.departures import Departures
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spools
@@ -36,7 +36,7 @@ from schemas.vocabulary import Milestone, Outcome, Role
 log = structlog.get_logger(__name__)
 
 
-class Runner:
+class DropSteps:
     """Sends, reports, releases and reopens drops. Raises StorageError if disk or ledger fails."""
 
     def __init__(
@@ -117,16 +117,16 @@ class Runner:
         ]
         results: dict[int, Tried[Closed | LeftOpen]] = {}
         endings: dict[int, Ending] = {}
-        for at, settled in enumerate(self._closer.settled_all(waiting)):
+        for at, outcomes in enumerate(self._closer.outcomes_of_all(waiting)):
             drop, back = ended[at]
-            if isinstance(settled, Exception):
-                results[at] = settled
+            if isinstance(outcomes, Exception):
+                results[at] = outcomes
             elif _is_cut_off(back):
-                endings[at] = Ending(drop=drop, state=DropState.CANCELLED, settled=settled)
-            elif settled.counts()[Outcome.UNSENT] or not back.complete:
-                results[at] = self._left_open(drop, back, settled)
+                endings[at] = Ending(drop=drop, state=DropState.CANCELLED, outcomes=outcomes)
+            elif outcomes.counts()[Outcome.UNSENT] or not back.complete:
+                results[at] = self._left_open(drop, back, outcomes)
             else:
-                endings[at] = Ending(drop=drop, state=DropState.COMPLETED, settled=settled)
+                endings[at] = Ending(drop=drop, state=DropState.COMPLETED, outcomes=outcomes)
         closed = self._closer.close_all(list(endings.values()))
         for each in endings.values():
             self._logged.pop(each.drop.seq, None)
@@ -134,10 +134,12 @@ class Runner:
         results.update(zip(endings, closed, strict=True))
         return [results[at] for at in range(len(ended))]
 
-    def _left_open(self, drop: Drop, back: DeliveryResult, settled: Settled) -> Tried[LeftOpen]:
-        rest = rest_of(drop, back) or _rest_by_rows(drop, settled)
+    def _left_open(
+        self, drop: Drop, back: DeliveryResult, outcomes: DropOutcomes
+    ) -> Tried[LeftOpen]:
+        rest = rest_of(drop, back) or _rest_by_rows(drop, outcomes)
         try:
-            drop = self._closer.report_open(drop, settled, rest)
+            drop = self._closer.report_open(drop, outcomes, rest)
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
         if self._logged.get(drop.seq) != drop.facts[LAST_REPORT]:
@@ -164,9 +166,9 @@ class Runner:
         found = self._ledger.find(drop_id)
         return found is not None and self._ledger.is_ours(found)
 
-    def unsettled(self, drop_ids: Sequence[str]) -> Sequence[str]:
+    def not_closed(self, drop_ids: Sequence[str]) -> Sequence[str]:
         """Return those of the drops, of whatever root, that are not closed."""
-        return self._ledger.unsettled(drop_ids)
+        return self._ledger.not_closed(drop_ids)
 
     # -- what waits for other drops ---------------------------------------------------------------
 
@@ -288,9 +290,9 @@ def _to_come_first(
     )
 
 
-def _rest_by_rows(drop: Drop, settled: Settled) -> Rest:
+def _rest_by_rows(drop: Drop, outcomes: DropOutcomes) -> Rest:
     """Return why a drop is not finished: the most frequent reason of its unsent rows."""
-    count, most = settled.left()
+    count, most = outcomes.left()
     words = most.message if most else "The log says why."
     earlier = most is not None and most.code == Code.EARLIER_OPEN
     return Rest(

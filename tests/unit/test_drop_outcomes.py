@@ -11,10 +11,10 @@ from pipeline.delivery.chunk_rows import untouched
 from pipeline.reporting.row_outcomes import (
     OUTCOMES,
     PLANNED,
+    DropOutcomes,
     Remark,
-    Settled,
+    outcomes_of,
     result_block,
-    settle,
     unsent,
 )
 from schemas.codes import Code
@@ -49,8 +49,8 @@ def chunk(no: int, outcome: Outcome | None, *, attempts: int = 1, **more: object
     return Chunk(**(base | more))
 
 
-def ends(settled: Settled) -> list[Outcome]:
-    return [OUTCOMES[number] for number in settled.outcome]
+def ends(outcomes: DropOutcomes) -> list[Outcome]:
+    return [OUTCOMES[number] for number in outcomes.outcome]
 
 
 def block(rows: int, *, message: str = "") -> pa.RecordBatch:
@@ -82,17 +82,19 @@ class TestSharedRows:
     ROWS = ((SEND, -1, 0, 0, ""), (SHARED, 0, -1, 0, "REPEATED_IN_FILE"))
 
     def test_are_duplicates_where_the_sent_one_was_accepted(self):
-        settled = settle(planned(*self.ROWS), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING)
-        assert ends(settled) == [Outcome.ACCEPTED, Outcome.DUPLICATE]
-        assert settled.call.tolist() == [0, -1]
+        outcomes = outcomes_of(
+            planned(*self.ROWS), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING
+        )
+        assert ends(outcomes) == [Outcome.ACCEPTED, Outcome.DUPLICATE]
+        assert outcomes.call.tolist() == [0, -1]
 
     @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNSENT])
     def test_else_they_share_its_outcome_and_what_is_said(self, outcome):
         words = chunk(0, outcome, code="API_REFUSED", message="no", http_status=422)
-        settled = settle(planned(*self.ROWS), [words], [], waiting=WAITING)
-        assert ends(settled) == [outcome, outcome]
-        assert settled.remarks[1] == Remark(code="API_REFUSED", message="no")
-        lines = result_block(block(2), 0, settled, sheet="", headers=("id",)).table
+        outcomes = outcomes_of(planned(*self.ROWS), [words], [], waiting=WAITING)
+        assert ends(outcomes) == [outcome, outcome]
+        assert outcomes.remarks[1] == Remark(code="API_REFUSED", message="no")
+        lines = result_block(block(2), 0, outcomes, sheet="", headers=("id",)).table
         assert lines.column("http_status").to_pylist() == [422, 422]
         assert lines.column("codes").to_pylist() == ["API_REFUSED", "REPEATED_IN_FILE;API_REFUSED"]
 
@@ -109,37 +111,37 @@ class TestVerdicts:
             http_status=200,
         )
         accepted = chunk(0, Outcome.ACCEPTED, http_status=202)
-        settled = settle(planned(*rows), [accepted], [verdict], waiting=WAITING)
-        assert ends(settled) == [Outcome.ACCEPTED, Outcome.FAILED, Outcome.ACCEPTED]
-        assert dict(settled.remarks) == {1: Remark(code="API_REFUSED", message="no")}
-        lines = result_block(block(3), 0, settled, sheet="", headers=("id",)).table
+        outcomes = outcomes_of(planned(*rows), [accepted], [verdict], waiting=WAITING)
+        assert ends(outcomes) == [Outcome.ACCEPTED, Outcome.FAILED, Outcome.ACCEPTED]
+        assert dict(outcomes.remarks) == {1: Remark(code="API_REFUSED", message="no")}
+        lines = result_block(block(3), 0, outcomes, sheet="", headers=("id",)).table
         assert lines.column("http_status").to_pylist() == [202, 200, 202]
 
     def test_an_accepted_one_silences_what_the_chunk_says(self):
         rows = [(SEND, -1, 0, pos, "") for pos in range(2)]
         verdict = Verdict(chunk_no=0, pos=0, outcome=Outcome.ACCEPTED, code="", message="")
         lost = chunk(0, Outcome.UNKNOWN, code="ANSWER_LOST", message="lost")
-        settled = settle(planned(*rows), [lost], [verdict], waiting=WAITING)
-        assert ends(settled) == [Outcome.ACCEPTED, Outcome.UNKNOWN]
-        assert list(settled.remarks) == [1]
+        outcomes = outcomes_of(planned(*rows), [lost], [verdict], waiting=WAITING)
+        assert ends(outcomes) == [Outcome.ACCEPTED, Outcome.UNKNOWN]
+        assert list(outcomes.remarks) == [1]
 
     def test_on_a_pickup_that_we_added_is_about_no_row(self):
         verdict = Verdict(chunk_no=0, pos=0, outcome=Outcome.FAILED, code="X", message="x")
         chunks = [chunk(0, Outcome.ACCEPTED), chunk(1, Outcome.ACCEPTED, wave=1)]
-        settled = settle(planned((SEND, -1, 1, 0, "")), chunks, [verdict], waiting=WAITING)
-        assert ends(settled) == [Outcome.ACCEPTED]
+        outcomes = outcomes_of(planned((SEND, -1, 1, 0, "")), chunks, [verdict], waiting=WAITING)
+        assert ends(outcomes) == [Outcome.ACCEPTED]
 
 
 class TestWaiting:
     def test_a_chunk_that_has_not_left_is_unsent_and_says_why(self):
-        settled = settle(
+        outcomes = outcomes_of(
             planned((SEND, -1, 0, 0, "")),
             [chunk(0, None, attempts=0, state=ChunkState.PLANNED)],
             [],
             waiting=WAITING,
         )
-        assert ends(settled) == [Outcome.UNSENT]
-        lines = result_block(block(1), 0, settled, sheet="", headers=("id",)).table
+        assert ends(outcomes) == [Outcome.UNSENT]
+        lines = result_block(block(1), 0, outcomes, sheet="", headers=("id",)).table
         (line,) = lines.to_pylist()
         assert line["message"] == "Not sent yet. The API is down."
         assert (line["chunk"], line["attempts"], line["sent_at"]) == (0, 0, "")
@@ -150,13 +152,13 @@ class TestWaiting:
         held = Verdict(
             chunk_no=2, pos=0, outcome=Outcome.UNSENT, code="EARLIER_OPEN", message="Waits."
         )
-        settled = settle(
+        outcomes = outcomes_of(
             planned(*[(SEND, -1, no, 0, "") for no in range(3)]),
             [waits, lost, chunk(2, Outcome.ACCEPTED)],
             [held],
             waiting=CANCELLED,
         )
-        assert [settled.remarks[row].code for row in range(3)] == [
+        assert [outcomes.remarks[row].code for row in range(3)] == [
             "CANCELLED",
             "ANSWER_LOST",
             "CANCELLED",
@@ -177,21 +179,23 @@ class TestWaiting:
             chunk_no=0, pos=0, outcome=Outcome.UNKNOWN, code="ANSWER_UNCLEAR", message="Unclear."
         )
         lost = chunk(1, Outcome.UNKNOWN, state=state, code="ANSWER_LOST", message="Lost.")
-        settled = settle(
+        outcomes = outcomes_of(
             planned((SEND, -1, 0, 0, ""), (SEND, -1, 1, 0, "")),
             [chunk(0, Outcome.UNKNOWN, state=state), lost],
             [unclear],
             waiting=waiting,
         )
-        assert ends(settled) == [outcome, Outcome.UNKNOWN]
-        assert settled.remarks[0].code == "ANSWER_UNCLEAR"
-        assert words in settled.remarks[0].message
+        assert ends(outcomes) == [outcome, Outcome.UNKNOWN]
+        assert outcomes.remarks[0].code == "ANSWER_UNCLEAR"
+        assert words in outcomes.remarks[0].message
 
     def test_a_plan_that_is_not_frozen_has_outcomes_too(self):
         rows = [(SEND, -1, 0, 0, ""), (SHARED, 0, -1, 0, ""), (Disposition.IGNORED, -1, -1, 0, "")]
-        settled = settle(planned(*rows), [], [], waiting=Remark(code="", message="Would be sent."))
-        assert ends(settled) == [Outcome.UNSENT, Outcome.UNSENT, Outcome.IGNORED]
-        lines = result_block(block(3), 0, settled, sheet="", headers=("id",)).table
+        outcomes = outcomes_of(
+            planned(*rows), [], [], waiting=Remark(code="", message="Would be sent.")
+        )
+        assert ends(outcomes) == [Outcome.UNSENT, Outcome.UNSENT, Outcome.IGNORED]
+        lines = result_block(block(3), 0, outcomes, sheet="", headers=("id",)).table
         assert lines.column("chunk").to_pylist() == [None, None, None]
         assert lines.column("message").to_pylist() == ["Would be sent.", "Would be sent.", ""]
 
@@ -199,9 +203,9 @@ class TestWaiting:
     def test_a_chunk_in_doubt_that_never_left_again_is_not_said_to_wait(self, waiting):
         marked = chunk(0, None, attempts=0, state=ChunkState.SENDING)
         kept = untouched(marked, [], "Stopping.").chunk
-        settled = settle(planned((SEND, -1, 0, 0, "")), [kept], [], waiting=waiting)
-        assert ends(settled) == [Outcome.UNKNOWN]
-        assert settled.remarks[0].code == "ANSWER_LOST"
+        outcomes = outcomes_of(planned((SEND, -1, 0, 0, "")), [kept], [], waiting=waiting)
+        assert ends(outcomes) == [Outcome.UNKNOWN]
+        assert outcomes.remarks[0].code == "ANSWER_LOST"
 
 
 class TestRemarksByCode:
@@ -217,8 +221,8 @@ class TestRemarksByCode:
             Verdict(chunk_no=3, pos=1, outcome=Outcome.FAILED, code="API_REFUSED", message="three"),
             Verdict(chunk_no=0, pos=1, outcome=Outcome.ACCEPTED, code="RESENT", message="again"),
         ]
-        settled = settle(planned(*rows), chunks, verdicts, waiting=WAITING)
-        assert sorted(settled.remarks.by_code()) == [
+        outcomes = outcomes_of(planned(*rows), chunks, verdicts, waiting=WAITING)
+        assert sorted(outcomes.remarks.by_code()) == [
             ("ANSWER_LOST", 2, 4),
             ("API_REFUSED", 4, 2),
             ("RESENT", 1, 1),
@@ -227,19 +231,19 @@ class TestRemarksByCode:
     def test_what_has_no_code_is_not_counted(self):
         rows = [(SEND, -1, 0, pos, "") for pos in range(2)]
         waiting = Remark(code="", message="Would be sent.")
-        assert settle(planned(*rows), [], [], waiting=waiting).remarks.by_code() == []
-        accepted = settle(planned(*rows), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING)
+        assert outcomes_of(planned(*rows), [], [], waiting=waiting).remarks.by_code() == []
+        accepted = outcomes_of(planned(*rows), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING)
         assert accepted.remarks.by_code() == []
 
 
 class TestResultLines:
     def test_what_validation_planning_and_delivery_say_stands_in_that_order(self):
         failed = chunk(0, Outcome.FAILED, code="API_REFUSED", message="Refused.")
-        settled = settle(
+        outcomes = outcomes_of(
             planned((SEND, -1, 0, 0, "TIME_ORDER:event_time")), [failed], [], waiting=WAITING
         )
         lines = result_block(
-            block(1, message="Suspect."), 0, settled, sheet="", headers=("id",)
+            block(1, message="Suspect."), 0, outcomes, sheet="", headers=("id",)
         ).table
         (line,) = lines.to_pylist()
         assert line["codes"] == "ID_SUSPECT:order_id;TIME_ORDER:event_time;API_REFUSED"
@@ -252,29 +256,29 @@ class TestResultLines:
             chunk(no, Outcome.ACCEPTED if no != 1 else Outcome.FAILED, code="X", message="x")
             for no in range(4)
         ]
-        settled = settle(planned(*rows), chunks, [], waiting=WAITING)
-        lines = result_block(block(4), 0, settled, sheet="", headers=("id",)).table
+        outcomes = outcomes_of(planned(*rows), chunks, [], waiting=WAITING)
+        lines = result_block(block(4), 0, outcomes, sheet="", headers=("id",)).table
         assert lines.column("codes").to_pylist() == ["", "X", "TIME_ORDER", ""]
 
     def test_footers_have_no_line(self):
         rows = [(SEND, -1, 0, 0, ""), (Disposition.SKIPPED, -1, -1, 0, "")]
-        settled = settle(planned(*rows), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING)
-        assert sum(settled.counts().values()) == 1
-        result = result_block(block(2), 0, settled, sheet="S", headers=("id",))
+        outcomes = outcomes_of(planned(*rows), [chunk(0, Outcome.ACCEPTED)], [], waiting=WAITING)
+        assert sum(outcomes.counts().values()) == 1
+        result = result_block(block(2), 0, outcomes, sheet="S", headers=("id",))
         assert (result.table.num_rows, len(result.cells[0]), result.extra) == (1, 1, {0: ("x",)})
 
     def test_later_blocks_take_their_own_rows(self):
         rows = [(SEND, -1, no, 0, "") for no in range(4)]
         chunks = [chunk(no, Outcome.ACCEPTED, attempts=no + 1) for no in range(4)]
-        settled = settle(planned(*rows), chunks, [], waiting=WAITING)
-        lines = result_block(block(2), 2, settled, sheet="", headers=("id",)).table
+        outcomes = outcomes_of(planned(*rows), chunks, [], waiting=WAITING)
+        lines = result_block(block(2), 2, outcomes, sheet="", headers=("id",)).table
         assert lines.column("attempts").to_pylist() == [3, 4]
         assert lines.column("chunk").to_pylist() == [2, 3]
 
 
 def test_a_drop_without_rows_settles():
-    settled = settle(planned(), [], [], waiting=WAITING)
-    assert set(settled.counts().values()) == {0}
-    assert len(settled.remarks) == 0
+    outcomes = outcomes_of(planned(), [], [], waiting=WAITING)
+    assert set(outcomes.counts().values()) == {0}
+    assert len(outcomes.remarks) == 0
     with pytest.raises(KeyError):
-        settled.remarks[0]
+        outcomes.remarks[0]
