@@ -37,7 +37,7 @@ from schemas.limits import (
     TEXT_LENGTH,
 )
 from schemas.parcels import HoldReason
-from schemas.statuses import StatusVerdict
+from schemas.statuses import StatusMeaning
 from schemas.vocabulary import CellKind, Role
 
 # The canonical frame: facts, not judgements.
@@ -252,28 +252,28 @@ RULES: tuple[Rule, ...] = (
         Code.STATUS_MISSING,
         Role.STATUS,
         Fact.STATUS,
-        never(StatusVerdict.MISSING),
+        never(StatusMeaning.MISSING),
         sentences.status,
     ),
     Rule(
         Code.STATUS_UNKNOWN,
         Role.STATUS,
         Fact.STATUS,
-        never(StatusVerdict.UNKNOWN),
+        never(StatusMeaning.UNKNOWN),
         sentences.status,
     ),
     Rule(
         Code.STATUS_AMBIGUOUS,
         Role.STATUS,
         Fact.STATUS,
-        never(StatusVerdict.AMBIGUOUS),
+        never(StatusMeaning.AMBIGUOUS),
         sentences.status,
     ),
     Rule(
         Code.STATUS_UNCONFIRMED,
         Role.STATUS,
         Fact.STATUS,
-        never(StatusVerdict.UNCONFIRMED),
+        never(StatusMeaning.UNCONFIRMED),
         sentences.status,
     ),
     Rule(
@@ -384,7 +384,7 @@ RULES: tuple[Rule, ...] = (
         Code.NO_MILESTONE,
         Role.STATUS,
         Fact.STATUS,
-        never(StatusVerdict.NO_MILESTONE),
+        never(StatusMeaning.NO_MILESTONE),
         sentences.status,
     ),
     Rule(

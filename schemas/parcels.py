@@ -12,7 +12,7 @@ from schemas.codes import Code
 from schemas.directions import speaks_against, way_named
 from schemas.folding import ABSENT, fold, fold_header
 from schemas.limits import EXACT_DIGITS
-from schemas.statuses import Direction, StatusCase, StatusVerdict
+from schemas.statuses import Direction, StatusCase, StatusMeaning
 from schemas.vocabulary import STEPS, Journey, Milestone, Role
 
 ANY, ALL = "any", "all"
@@ -217,7 +217,7 @@ def goes_back(status: str) -> bool:
 def said_of(case: StatusCase) -> Said:
     """Return the word of a row with this status on its parcel, as later files may need it."""
     ruling, words = case.ruling, _words(case.status)
-    if ruling.verdict not in {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}:
+    if ruling.meaning not in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}:
         return Said.NOTHING
     if case.direction in _RETURNING or is_return(case.status):
         return Said.NOTHING

@@ -16,7 +16,7 @@ from schemas.folding import fold
 from schemas.likeness import nearest_all
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
 from schemas.parcels import TO_CONFIRM
-from schemas.statuses import Direction, Doubt, StatusCase, StatusVerdict
+from schemas.statuses import Direction, Doubt, StatusCase, StatusMeaning
 from schemas.vocabulary import UNCALCULATED, Role
 
 _MOST_SUGGESTIONS = 200
@@ -274,7 +274,7 @@ def auto_dispatched(_: str, __: Place) -> str:
 
 def status(case: StatusCase, place: Place) -> str:
     """Say why a status with its type and direction is rejected or not sent."""
-    wording = _ABOUT_STATUS.get(case.ruling.verdict, _unknown)
+    wording = _ABOUT_STATUS.get(case.ruling.meaning, _unknown)
     return wording(case, place)
 
 
@@ -337,10 +337,10 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
 
 
 _ABOUT_STATUS = {
-    StatusVerdict.MISSING: _missing,
-    StatusVerdict.NO_MILESTONE: _no_milestone,
-    StatusVerdict.AMBIGUOUS: _ambiguous,
-    StatusVerdict.UNCONFIRMED: _unconfirmed,
+    StatusMeaning.MISSING: _missing,
+    StatusMeaning.NO_MILESTONE: _no_milestone,
+    StatusMeaning.AMBIGUOUS: _ambiguous,
+    StatusMeaning.UNCONFIRMED: _unconfirmed,
 }
 
 

@@ -12,7 +12,7 @@ from schemas.headings import (
     speaks_of_other,
     words_of,
 )
-from schemas.statuses import Doubt, StatusTable, StatusVerdict
+from schemas.statuses import Doubt, StatusMeaning, StatusTable
 
 _RESULTS = tuple(map(several, ("result", "delivery result", "delivery outcome")))
 _FAILURE_HEADINGS = several(
@@ -62,8 +62,8 @@ def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
     if not numbers and not any(map(str.isalpha, cell)):
         return False
     ruling = table.rule(cell)
-    known = {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE, StatusVerdict.AMBIGUOUS}
-    return ruling.verdict in known and ruling.doubt is not Doubt.NUMBER
+    known = {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE, StatusMeaning.AMBIGUOUS}
+    return ruling.meaning in known and ruling.doubt is not Doubt.NUMBER
 
 
 def hides_status(cell: str, table: StatusTable) -> bool:

@@ -47,7 +47,7 @@ class Direction(StrEnum):
     UNREADABLE = "unreadable"  # a word that the profile does not know
 
 
-class StatusVerdict(IntEnum):
+class StatusMeaning(IntEnum):
     """The result of resolving a status. The canonical manifest holds its number."""
 
     MILESTONE = 0
@@ -75,7 +75,7 @@ class Doubt(Enum):
 class Ruling(Struct, frozen=True, kw_only=True):
     """The meaning of one combination of status, type and direction."""
 
-    verdict: StatusVerdict
+    meaning: StatusMeaning
     milestone: int = 0
     doubt: Doubt = Doubt.NONE
 
@@ -210,7 +210,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         """Resolve the cells of one row, given as they stand in the file."""
         key = fold(status)
         if not key:
-            return Ruling(verdict=StatusVerdict.MISSING)
+            return Ruling(meaning=StatusMeaning.MISSING)
         kind = fold(status_type)
         if is_absent(kind) and kind not in self.by_type:
             kind = ""
@@ -219,7 +219,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         if special is None:
             special = self.common_by_direction.get(direction, {}).get(key)
         if special == UNCLEAR and direction is Direction.BLANK:
-            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.BLANK)
+            return Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.BLANK)
         if special is not None:
             return _ruling(special)
         meaning = self._meaning(key, kind)
@@ -228,7 +228,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         if meaning == NOTHING and self.scans and (kind in self.scan_types or not self.scan_types):
             meaning = self.scans.get(fold(scan), NOTHING)
         if meaning > NOTHING and meaning not in _AGREES[direction]:
-            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.DIRECTION)
+            return Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.DIRECTION)
         return _ruling(meaning)
 
     def _meaning(self, key: str, kind: str) -> Meaning | None:
@@ -264,21 +264,21 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         if words == NOTHING:
             return _ruling(words)
         if words is not None:
-            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.TYPE)
+            return Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.TYPE)
         if is_absent(key):
-            return Ruling(verdict=StatusVerdict.MISSING)
+            return Ruling(meaning=StatusMeaning.MISSING)
         if any(key in typed for typed in self.by_type.values()):
-            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.TYPE)
+            return Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.TYPE)
         if key.replace(" ", "").isdecimal():
-            return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.NUMBER)
-        return Ruling(verdict=StatusVerdict.UNKNOWN)
+            return Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.NUMBER)
+        return Ruling(meaning=StatusMeaning.UNKNOWN)
 
 
 def _ruling(meaning: Meaning) -> Ruling:
     if meaning == NOTHING:
-        return Ruling(verdict=StatusVerdict.NO_MILESTONE)
+        return Ruling(meaning=StatusMeaning.NO_MILESTONE)
     if meaning == UNCLEAR:
-        return Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.LISTED)
+        return Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.LISTED)
     if meaning == UNCONFIRMED:
-        return Ruling(verdict=StatusVerdict.UNCONFIRMED)
-    return Ruling(verdict=StatusVerdict.MILESTONE, milestone=meaning)
+        return Ruling(meaning=StatusMeaning.UNCONFIRMED)
+    return Ruling(meaning=StatusMeaning.MILESTONE, milestone=meaning)

@@ -277,14 +277,14 @@ def _table(compared: Sequence[Comparison]) -> Table:
 
 def _excerpts(compared: Sequence[Comparison], root: Path) -> Iterator[str]:
     """Yield the first lines of the results and rejects of the drop with the most to correct."""
-    through = [
+    completed = [
         each.closed
         for each in compared
         if each.closed and each.closed.drop.state is DropState.COMPLETED
     ]
-    if not through:
+    if not completed:
         return
-    shown = max(through, key=_faults)
+    shown = max(completed, key=_faults)
     for kind in ("results", "rejects"):
         name = shown.summary["files"].get(kind)
         if name is None:

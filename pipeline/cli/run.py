@@ -52,7 +52,7 @@ def run(
         options.warn_of_secrets()
         lock, signals = RootLock(site.root, now=site.clock.now), StopSignals()
         take: Callable[[Callable[[], Any]], Any] = (
-            _at_once if once else StartRetries(site, lock, signals).through
+            _at_once if once else StartRetries(site, lock, signals).until_done
         )
         if not once:
             take(lambda: site.readers.keep_ready())  # noqa: PLW0108 - made only in the step

@@ -93,7 +93,7 @@ class StartRetries:
         self._reason = ""
         self._health_file: HealthFileWriter | None = None
 
-    def through(self, step: Callable[[], T]) -> T:
+    def until_done(self, step: Callable[[], T]) -> T:
         """Repeat the step until it works, and return its result.
 
         Raises RootBusy when another service holds the root, LedgerLost, and typer.Exit after a

@@ -171,7 +171,7 @@ class Tasks(Locks):
         """Let go what waited in a drop for others."""
         with self._ledger.planning_turn():
             step = self._site.drop_steps.release(drop.drop_id)
-        if step is not None and step.moved:
+        if step is not None and step.progressed:
             self._ledger.forget_segments(drop.seq)
             self.call_for(step.drop)
 
@@ -345,7 +345,7 @@ class Tasks(Locks):
         cancelled = drop.request == "cancel"
         if self._ledger.has_open_segments(drop.seq) and not cancelled and shut is None:
             return None
-        complete = self._ledger.is_through(drop.seq)
+        complete = self._ledger.all_segments_done(drop.seq)
         return DeliveryResult(drop_seq=drop.seq, complete=complete, cancelled=cancelled, shut=shut)
 
     @contextmanager

@@ -51,11 +51,11 @@ class Rest(Struct, frozen=True, kw_only=True):
 class LeftOpen(Struct, frozen=True, kw_only=True):
     """A drop that was reported and is not finished.
 
-    ``through``: only rows that wait for other drops are left. ``moved``: rows were settled, so
-    drops that wait for it are looked at again.
+    ``only_waiting_left``: only rows that wait for other drops are left. ``progressed``: rows got
+    their outcome, so drops that wait for this one are looked at again.
     """
 
     drop: Drop
     rest: Rest
-    through: bool = False
-    moved: bool = True
+    only_waiting_left: bool = False
+    progressed: bool = True

@@ -68,7 +68,7 @@ class DeliveryResult(Struct, frozen=True, kw_only=True):
     """The result of sending a drop; the outcomes of its rows are in the ledger.
 
     ``shut``: why all sending stopped early; ``broken``: what kept this drop alone from going on.
-    ``moved``: its report would say something new of its rows.
+    ``progressed``: its report would say something new of its rows.
     """
 
     drop_seq: int
@@ -76,4 +76,4 @@ class DeliveryResult(Struct, frozen=True, kw_only=True):
     cancelled: bool = False
     shut: Shut | None = None
     broken: Exception | None = None
-    moved: bool = True
+    progressed: bool = True

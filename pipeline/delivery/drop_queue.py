@@ -59,7 +59,7 @@ class DropQueue(Struct, eq=False):
     multi_wave: bool = False
     splits: int = 0
     broken: Exception | None = None
-    moved: bool = False
+    progressed: bool = False
     known: dict[int, list[Verdict]] = field(default_factory=dict)
     earlier: dict[str, Before] = field(default_factory=dict)
     chunks: int = 0
@@ -146,7 +146,7 @@ class DropQueue(Struct, eq=False):
         no = result.chunk.no
         before, known = self.marked.pop(no, None), self.known.pop(no, ())
         if before is None or _said(before, known) != _said(result.chunk, result.verdicts):
-            self.moved = True
+            self.progressed = True
         if result.chunk.state is ChunkState.DONE:
             self.rows_done += result.chunk.size
         else:
@@ -184,5 +184,5 @@ class DropQueue(Struct, eq=False):
             cancelled=self.cancelled,
             shut=shut,
             broken=self.broken,
-            moved=self.moved,
+            progressed=self.progressed,
         )

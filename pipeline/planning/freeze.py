@@ -69,7 +69,7 @@ class Planned(Struct, frozen=True, kw_only=True):
 
 def make_plan(
     prepared: Prepared,
-    standing: Sequence[OrderHistory],
+    histories: Sequence[OrderHistory],
     rules: PlanRules,
     *,
     blocking: Sequence[OrderHistory] = (),
@@ -82,7 +82,7 @@ def make_plan(
     """
     made = plan(
         prepared.keys,
-        standing,
+        histories,
         chunk_size=rules.chunk_size,
         fill_missing_pickup=rules.fill_missing_pickup,
         blocking=blocking,

@@ -65,14 +65,14 @@ def objection(milestone: Milestone, accepted: int) -> tuple[Code, Milestone] | N
     return None if number < 0 else (_VERDICTS[number], Milestone(because))
 
 
-def blocking(standing: Sequence[OrderHistory], seq: int) -> list[OrderHistory]:
+def blocking(histories: Sequence[OrderHistory], seq: int) -> list[OrderHistory]:
     """Return what other drops may still send for these orders before drop ``seq`` may.
 
     Of drops that wait themselves only those that were claimed before this one come first: so no
     two wait for each other, and an order's files go in the order in which they came.
     """
     return [
-        each for each in standing if each.may_still_send and not (each.blocked and each.seq > seq)
+        each for each in histories if each.may_still_send and not (each.blocked and each.seq > seq)
     ]
 
 
@@ -152,8 +152,8 @@ for _milestone in Milestone:
 class Known:
     """Statuses that earlier drops had accepted, for the orders of some candidates."""
 
-    def __init__(self, standing: Sequence[OrderHistory], names: pa.Array) -> None:
-        found = [each for each in standing if each.outcome is Outcome.ACCEPTED]
+    def __init__(self, histories: Sequence[OrderHistory], names: pa.Array) -> None:
+        found = [each for each in histories if each.outcome is Outcome.ACCEPTED]
         numbers = numbers_of([each.order_id for each in found], names)
         wanted = numbers.is_valid().to_numpy(zero_copy_only=False)
         order = numbers.drop_null().to_numpy().astype(np.int64)
@@ -165,7 +165,7 @@ class Known:
         self._first = np.full(len(names) * WIDTH if len(order) else 0, -1, dtype=np.int32)
         self._first[(order * WIDTH + status)[::-1]] = np.flatnonzero(wanted)[::-1]
         #: per order, the bits of what was sent without anybody knowing how it ended
-        self.unknown: Bits = bits_of([e for e in standing if e.outcome is Outcome.UNKNOWN], names)
+        self.unknown: Bits = bits_of([e for e in histories if e.outcome is Outcome.UNKNOWN], names)
         self._drops = pa.array([each.source for each in found], pa.string())
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
 

@@ -133,7 +133,7 @@ def one_by_one(orders: pa.Array) -> Iterator[str]:
 
 def plan(
     given: PlanInput,
-    standing: Sequence[OrderHistory],
+    histories: Sequence[OrderHistory],
     *,
     chunk_size: int,
     fill_missing_pickup: bool = False,
@@ -143,9 +143,9 @@ def plan(
 ) -> Plan:
     """Decide every row.
 
-    ``standing`` is what other drops did with these orders, ``blocking`` what they may still do with
-    them before this one, ``seen`` what rows of theirs said of parcels; ``timezone``: where times
-    without a zone are. Returns the ``Plan``; its chunks hold at most ``chunk_size`` updates, an
+    ``histories``: updates of these orders by other drops; ``blocking``: those that other drops may
+    still send before this one; ``seen``: rows of theirs that report parcels; ``timezone``: of times
+    without a zone. Returns the ``Plan``; its chunks hold at most ``chunk_size`` updates, an
     order at most once each, and an order's later milestone lies in a later wave.
     """
     disposition = given.disposition.astype(np.int8)
@@ -155,7 +155,7 @@ def plan(
     work, conflicts = _without_conflicts(work, given, disposition)
     held = _hold_parcels(given, disposition, open_parcels, taken_back, superseded)
     work = work.only(disposition[work.rows] == Disposition.SEND) if held else work
-    known = Known(standing, work.names)
+    known = Known(histories, work.names)
     hit, findings = known.against(work, given.row)
     for finding in findings:
         rejected = finding.code is Code.STATUS_CONFLICT
@@ -175,7 +175,7 @@ def plan(
     work, repeats = _without_repeats(work, given, disposition, leader)
     lacks = None
     if fill_missing_pickup:
-        picked = _picked_elsewhere(work, given, standing) | (
+        picked = _picked_elsewhere(work, given, histories) | (
             known.accepted & bit(Milestone.BAG_PICKED) != 0
         )
         lacks = lacks_pickup(work, picked)
@@ -308,12 +308,14 @@ def _without_repeats(
     return work.only(~repeats), [repeated]
 
 
-def _picked_elsewhere(work: Candidates, given: PlanInput, standing: Sequence[OrderHistory]) -> Mask:
+def _picked_elsewhere(
+    work: Candidates, given: PlanInput, histories: Sequence[OrderHistory]
+) -> Mask:
     """Return per order whether its pickup is known from auto-dispatch.
 
     A row of this file says so, or one of an earlier file.
     """
-    before = pa.array([each.order_id for each in standing if each.dispatched], pa.string())
+    before = pa.array([each.order_id for each in histories if each.dispatched], pa.string())
     found: Mask = pc.is_in(work.names, value_set=before).to_numpy(zero_copy_only=False).copy()
     found[given.orders.number[given.auto]] = True
     return found

@@ -51,10 +51,10 @@ def let_go(held: Sequence[Pending], blocked: Collection[str]) -> set[int]:
             stays |= orders.pop(no)
 
 
-def recheck(pending: Sequence[Pending], standing: Sequence[OrderHistory]) -> list[Verdict]:
+def recheck(pending: Sequence[Pending], histories: Sequence[OrderHistory]) -> list[Verdict]:
     """Return the ends of those that are not sent any more, and the others to ask about first.
 
-    ``standing``: what other drops did with these orders. By the rules of a plan (hazards.md B):
+    ``histories``: what other drops did with these orders. By the rules of a plan (hazards.md B):
     accepted from another drop, or behind what was: ``duplicate``; contradicting it: ``rejected``.
     What another drop sent, or a later step, with an end nobody knows, is in doubt here too; behind
     an earlier step that another drop sent so, it waits.
@@ -62,7 +62,7 @@ def recheck(pending: Sequence[Pending], standing: Sequence[OrderHistory]) -> lis
     first: dict[tuple[str, int], OrderHistory] = {}
     accepted: dict[str, int] = {}
     unknown: dict[str, int] = {}
-    for found in standing:
+    for found in histories:
         if found.outcome is Outcome.ACCEPTED:
             first.setdefault((found.order_id, found.status), found)
             accepted[found.order_id] = accepted.get(found.order_id, 0) | 1 << found.status
@@ -114,17 +114,17 @@ def _words(code: Code, because: OrderHistory) -> str:
 
 
 def doubts(
-    pending: Sequence[tuple[str, Milestone]], standing: Sequence[OrderHistory]
+    pending: Sequence[tuple[str, Milestone]], histories: Sequence[OrderHistory]
 ) -> dict[tuple[str, Milestone], tuple[Milestone, bool]]:
     """Return of these updates those behind an earlier step that another drop left in doubt.
 
     Returned is that step, and whether its drop is open: then it is being settled there. In
-    ``standing`` is what other drops did with these orders.
+    ``histories`` is what other drops did with these orders.
     """
     accepted: dict[str, int] = {}
     unknown: dict[str, int] = {}
     being_settled: set[tuple[str, int]] = set()
-    for found in standing:
+    for found in histories:
         bits = 1 << found.status
         if found.outcome is Outcome.ACCEPTED:
             accepted[found.order_id] = accepted.get(found.order_id, 0) | bits

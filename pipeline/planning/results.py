@@ -30,11 +30,11 @@ class Ready(Struct, frozen=True, kw_only=True):
 class Released(Struct, frozen=True, kw_only=True):
     """An open drop whose rows were released, but for those that still wait for another drop.
 
-    ``moved``: rows that waited may be sent now.
+    ``progressed``: rows that waited may be sent now.
     """
 
     drop: Drop
-    moved: bool
+    progressed: bool
 
 
 class Reopened(Struct, frozen=True, kw_only=True):

@@ -115,12 +115,12 @@ class ClaimedFiles:
                 path=path, name=drop.source_file, named=drop.folder or None, now=drop.received_at
             )
             jobs.append((at, path, Job(source=source, spool=spool)))
-        verdicts = (
+        results = (
             self._readers.read_together([job for *_, job in jobs], self._courier, beside=beside)
             if jobs
             else []
         )
-        for (at, path, _), one in zip(jobs, verdicts, strict=True):
+        for (at, path, _), one in zip(jobs, results, strict=True):
             ended[at] = self._unchanged(drops[at][0], path, one)
         return [ended[at] for at in range(len(drops))]
 

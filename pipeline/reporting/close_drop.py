@@ -168,7 +168,7 @@ class Closer:
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
-        self._withdraw(drop, but=("refused", "summary"))
+        self._withdraw(drop, keep=("refused", "summary"))
         drop = self._mark_if_changed(
             replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         )
@@ -180,7 +180,7 @@ class Closer:
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, outcomes: DropOutcomes) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
-        self._withdraw(drop, but=("refused", "summary", "rejects", "rejects_xlsx"))
+        self._withdraw(drop, keep=("refused", "summary", "rejects", "rejects_xlsx"))
         drop = self._mark_if_changed(
             replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
         )
@@ -200,10 +200,10 @@ class Closer:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         return self._folders.since_read(path, digest_of(drop)) if path else None
 
-    def _withdraw(self, drop: Drop, *, but: Collection[str]) -> None:
-        """Remove the reports of the time when the drop was open, ``but`` those that follow."""
+    def _withdraw(self, drop: Drop, *, keep: Collection[str]) -> None:
+        """Remove the reports that were written while the drop was open, except ``keep``."""
         for report, end in file_names.REPORTS.items():
-            if report not in but:
+            if report not in keep:
                 self._folders.outbox.remove(drop.folder, file_names.file_name(drop, end))
 
     def put_away(self, drop: Drop) -> None:
@@ -215,13 +215,13 @@ class Closer:
         self._watch(drop)
         self._folders.put_away(place_of(drop))
 
-    def put_away_leftovers(self, but: Callable[[str], bool] = lambda _drop_id: False) -> None:
+    def put_away_leftovers(self, is_busy: Callable[[str], bool] = lambda _drop_id: False) -> None:
         """Put away files of closed drops whose last move did not happen.
 
-        ``but``: says of a drop's id that somebody is at work on it.
+        ``is_busy``: returns True for the id of a drop that a step is at work on.
         """
         for drop_id in self._folders.leftovers():
-            found = None if but(drop_id) else self._ledger.find(drop_id)
+            found = None if is_busy(drop_id) else self._ledger.find(drop_id)
             if found is not None and found.state.closed:
                 self.put_away(found)
 

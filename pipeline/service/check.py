@@ -119,8 +119,8 @@ def _check(
 def _planned(
     site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path | None
 ) -> tuple[Checked, Report]:
-    standing = _standing(site, prepared)
-    planned = make_plan(prepared, standing, site.plan_rules, seen=_seen(site, prepared))
+    histories = _histories(site, prepared)
+    planned = make_plan(prepared, histories, site.plan_rules, seen=_seen(site, prepared))
     drop = replace(
         drop,
         courier=prepared.choice.profile.name,
@@ -233,17 +233,17 @@ def _has_ledger(site: Site) -> bool:
     return not url.startswith(prefix) or (site.root / url.removeprefix(prefix)).exists()
 
 
-def _standing(site: Site, prepared: Prepared) -> list[OrderHistory]:
+def _histories(site: Site, prepared: Prepared) -> list[OrderHistory]:
     if not _has_ledger(site):
         return []
     orders = sendable_orders(prepared.keys).to_pylist()
-    return site.ledger.standing(orders, but_seq=1 << 62)
+    return site.ledger.order_histories(orders, except_seq=1 << 62)
 
 
 def _seen(site: Site, prepared: Prepared) -> list[ParcelSeen]:
     if not _has_ledger(site):
         return []
-    return site.ledger.parcels_seen(one_by_one(ending_orders(prepared.keys)), but=[1 << 62])
+    return site.ledger.parcels_seen(one_by_one(ending_orders(prepared.keys)), except_seqs=[1 << 62])
 
 
 def _states(site: Site, drop_ids: Collection[str]) -> Mapping[str, DropState]:

@@ -41,7 +41,7 @@ class DropEntry:
 
     ``reported``: why its sending ended when it was last reported, and the rest that its report
     gives. ``cancelled``: nothing more of it is to be sent. ``look_again``: a drop that it waits for
-    has ended or settled a row since its rows were last released. ``seen``, ``moved``: the
+    has ended or settled a row since its rows were last released. ``seen``, ``progressed_at``: the
     scheduler's counter when that was, and when this drop itself last settled a row.
     """
 
@@ -51,7 +51,7 @@ class DropEntry:
     cancelled: bool = False
     look_again: bool = False
     seen: int = 0
-    moved: int = 0
+    progressed_at: int = 0
 
 
 class DropStates:
@@ -107,26 +107,32 @@ def after_taking(entry: DropEntry) -> SchedulerState:
     )
 
 
-def after_looking(entry: DropEntry, *, moved: bool, rests: bool, stopping: bool) -> SchedulerState:
+def after_looking(
+    entry: DropEntry, *, progressed: bool, rests: bool, stopping: bool
+) -> SchedulerState:
     """Return the state after a release.
 
-    ``moved``: rows that waited may be sent. ``rests``: all its other rows are done.
+    ``progressed``: rows that waited may be sent. ``rests``: all its other rows are done.
     """
-    if moved or not rests or entry.cancelled:
+    if progressed or not rests or entry.cancelled:
         return SchedulerState.SENDING
     return _waiting(entry, stopping=stopping)
 
 
 def after_reporting(
-    entry: DropEntry, *, through: bool, waits: bool, stopping: bool
+    entry: DropEntry, *, only_waiting_left: bool, waits: bool, stopping: bool
 ) -> SchedulerState:
     """Return the state after the report of a drop that is not finished.
 
-    ``through``: only rows that wait for other drops are left, if any (``waits``).
+    ``only_waiting_left``: only rows that wait for other drops are left, if any (``waits``).
     """
     if entry.cancelled:
         return SchedulerState.SENDING  # where it is seen that nothing of it is to be sent
-    return _waiting(entry, stopping=stopping) if through and waits else SchedulerState.RESTING
+    return (
+        _waiting(entry, stopping=stopping)
+        if only_waiting_left and waits
+        else SchedulerState.RESTING
+    )
 
 
 def _waiting(entry: DropEntry, *, stopping: bool) -> SchedulerState:

@@ -145,7 +145,9 @@ class DropSteps:
         if self._logged.get(drop.seq) != drop.facts[LAST_REPORT]:
             self._logged[drop.seq] = drop.facts[LAST_REPORT]
             self._tell_open(drop, rest)
-        return LeftOpen(drop=drop, rest=rest, through=back.complete, moved=back.moved)
+        return LeftOpen(
+            drop=drop, rest=rest, only_waiting_left=back.complete, progressed=back.progressed
+        )
 
     def _tell_open(self, drop: Drop, rest: Rest) -> None:
         """Log that a drop stays open, and why."""
@@ -182,25 +184,27 @@ class DropSteps:
         if drop is None or drop.state is not DropState.OPEN:
             return None
         held = pending_of(drop, self._ledger, self._spools.of(drop), blocked=True)
-        standing = self._ledger.standing(sorted({e.order_id for e in held}), but_seq=drop.seq)
-        first = blocking(standing, drop.seq)
+        histories = self._ledger.order_histories(
+            sorted({e.order_id for e in held}), except_seq=drop.seq
+        )
+        first = blocking(histories, drop.seq)
         free = let_go(held, {each.order_id for each in first})
         stay = {each.order_id for each in held if each.chunk_no not in free}
         waits_for = to_wait_for([each for each in first if each.order_id in stay])
         if not free and waits_for == drop.waits_for:
-            return Released(drop=drop, moved=False)
+            return Released(drop=drop, progressed=False)
         drop = drop.waiting_for(waits_for)
         verdicts = [
             replace(each, code=f"{each.code}:{Role.STATUS.value}")
             if each.outcome in _ENDS
             else each
-            for each in recheck([each for each in held if each.chunk_no in free], standing)
+            for each in recheck([each for each in held if each.chunk_no in free], histories)
         ]
         verdicts += self._held_since(drop, [e for e in held if e.chunk_no in free], verdicts)
         self._ledger.let_go(drop, free, verdicts, waiting=blocked_words(waits_for))
         if free:
             log.info("drop.goes_on", drop=drop.drop_id, chunks=len(free), waits_for=waits_for)
-        return Released(drop=drop, moved=bool(free))
+        return Released(drop=drop, progressed=bool(free))
 
     # -- once more ------------------------------------------------------------------------------
 
@@ -224,12 +228,12 @@ class DropSteps:
             self._ledger.request(drop.drop_id, "")
             return None
         orders = sorted({each.order_id for each in pending})
-        standing = self._ledger.standing(orders, but_seq=drop.seq)
-        if behind := _to_come_first(blocking(standing, drop.seq), rests):
+        histories = self._ledger.order_histories(orders, except_seq=drop.seq)
+        if behind := _to_come_first(blocking(histories, drop.seq), rests):
             return Later(drop=drop, behind=behind)
         drop = drop.waiting_for(())
         self._ledger.let_go(drop, {each.chunk_no for each in pending})
-        verdicts = recheck(pending, standing)
+        verdicts = recheck(pending, histories)
         verdicts += self._held_since(drop, pending, verdicts)
         self._ledger.reopen(drop.seq, verdicts)
         drop = replace(drop, state=DropState.OPEN, finished_at=None)
@@ -270,7 +274,7 @@ class DropSteps:
         profile = self._profiles.get(drop.courier or "")
         return held_since(
             left,
-            self._ledger.parcels_seen(orders, but=[]),
+            self._ledger.parcels_seen(orders, except_seqs=[]),
             drop_id=drop.drop_id,
             any_parcel=profile is not None and profile.parcels == ANY,
             zone=ZoneInfo((profile and profile.zone) or self._timezone),
@@ -278,7 +282,7 @@ class DropSteps:
 
 
 def _to_come_first(
-    standing: Sequence[OrderHistory], rests: Callable[[str], bool]
+    histories: Sequence[OrderHistory], rests: Callable[[str], bool]
 ) -> tuple[str, ...]:
     """Return the drops that a retry waits for.
 
@@ -286,7 +290,7 @@ def _to_come_first(
     retry may settle that step.
     """
     return tuple(
-        sorted({e.drop_id for e in standing if e.blocked or not (e.waits and rests(e.drop_id))})
+        sorted({e.drop_id for e in histories if e.blocked or not (e.waits and rests(e.drop_id))})
     )
 
 
@@ -348,7 +352,7 @@ def doubts_of(
         heads[chunk.no] = [chunk_body.head(pos) for pos in range(chunk.size)]
     orders = sorted({order_id for each in heads.values() for order_id, _ in each})
     every = [head for each in heads.values() for head in each]
-    found = doubts(every, ledger.standing(orders, but_seq=drop_seq))
+    found = doubts(every, ledger.order_histories(orders, except_seq=drop_seq))
     return {
         no: {head[0]: _before(*found[head]) for head in each if head in found}
         for no, each in heads.items()

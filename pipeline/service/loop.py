@@ -135,7 +135,7 @@ class Service:
                 self._handle_events()
                 now = self._clock.monotonic()
                 self._turn(now)
-                if once and self._is_through(late=now - began >= self._patience):
+                if once and self._is_finished(late=now - began >= self._patience):
                     break
                 if self._delivery.death is not None:
                     log.critical("service.cannot_send", reason=repr(self._delivery.death))
@@ -241,7 +241,7 @@ class Service:
             self._scan_timer.claimed(self._clock.monotonic())
         self._scan_timer.more = self._intake.ready > 0
 
-    def _is_through(self, *, late: bool) -> bool:
+    def _is_finished(self, *, late: bool) -> bool:
         """With ``once``: return whether nothing moves, and no file of the first scan is to come."""
         if self._scheduler.busy or self._events:
             return False

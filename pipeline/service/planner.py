@@ -173,8 +173,8 @@ class Planner:
         if len(group) == 1:  # it may be large: its orders are never all in memory as texts
             (one,) = group
             seq, orders = one.drop.seq, one_by_one(one.orders)
-            return {seq: self._ledger.standing(orders, but_seq=seq)}
-        return self._ledger.standings({e.drop.seq: e.orders.to_pylist() for e in group})
+            return {seq: self._ledger.order_histories(orders, except_seq=seq)}
+        return self._ledger.order_histories_of({e.drop.seq: e.orders.to_pylist() for e in group})
 
     def _seen(self, group: Sequence[Candidate]) -> list[ParcelSeen]:
         """Return what rows of other drops said of parcels of the orders that would end now."""
@@ -182,19 +182,19 @@ class Planner:
         if not any(len(each) for each in ending):
             return []
         orders = chain.from_iterable(one_by_one(each) for each in ending)
-        return self._ledger.parcels_seen(orders, but=[each.drop.seq for each in group])
+        return self._ledger.parcels_seen(orders, except_seqs=[each.drop.seq for each in group])
 
     def _plan_one(
         self,
         candidate: Candidate,
-        standing: Sequence[OrderHistory],
+        histories: Sequence[OrderHistory],
         seen: Sequence[ParcelSeen],
     ) -> Tried[Step | _Unfrozen]:
         """Plan one drop, or refuse it if it is probably the wrong file."""
         drop, prepared = candidate.drop, candidate.prepared
         try:
-            first = blocking(standing, drop.seq)
-            planned = make_plan(prepared, standing, self._rules, blocking=first, seen=seen)
+            first = blocking(histories, drop.seq)
+            planned = make_plan(prepared, histories, self._rules, blocking=first, seen=seen)
             trim(prepared.total)
             try:
                 guard(prepared, planned, self._rules)

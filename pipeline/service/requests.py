@@ -60,7 +60,7 @@ class Requests:
         behind = self._scheduler.retries.get(drop.drop_id, ())
         if drop.state.closed and drop.drop_id in self._scheduler.open:
             return  # it rests until storage is back
-        if any(not self._is_through(each) for each in behind):
+        if any(not self._is_closed(each) for each in behind):
             return
         if self._delivery.shut is not None:
             self._delivery.reopen()
@@ -71,6 +71,6 @@ class Requests:
         self._ledger.reopen(drop.seq)
         self._take(drop)
 
-    def _is_through(self, drop_id: str) -> bool:
+    def _is_closed(self, drop_id: str) -> bool:
         found = self._ledger.find(drop_id)
         return found is None or found.state.closed

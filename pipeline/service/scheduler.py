@@ -93,7 +93,7 @@ class Scheduler:
         self._dependencies = Dependencies()
         self._to_report: list[tuple[Drop, DeliveryResult]] = []
         self._is_reporting = False
-        self._moves = 0
+        self._progress_count = 0
         self._stopping = False
         self._ended: list[Closed] = []
         self._not_reopened: set[str] = set()
@@ -129,7 +129,7 @@ class Scheduler:
         for drop in drops:
             self.open.pop(drop.drop_id, None)
             entry = self._drops.put(drop, SchedulerState.QUEUED)
-            entry.seen = self._moves
+            entry.seen = self._progress_count
             self._go_to(after_taking(entry), drop)
         self._planning_queue.go_on()
 
@@ -212,10 +212,12 @@ class Scheduler:
             case Ready(drop=planned, chunks=chunks):
                 self._wait(planned)
                 self._deliver(planned, chunks)
-            case Released(drop=open_one, moved=moved):
+            case Released(drop=open_one, progressed=progressed):
                 entry = self._wait(open_one)
                 rests = open_one.drop_id in self.open
-                state = after_looking(entry, moved=moved, rests=rests, stopping=self._stopping)
+                state = after_looking(
+                    entry, progressed=progressed, rests=rests, stopping=self._stopping
+                )
                 if state is SchedulerState.SENDING:
                     self.open.pop(open_one.drop_id, None)
                 self._go_to(state, open_one)
@@ -252,7 +254,7 @@ class Scheduler:
         entry = self._drops.put(drop, SchedulerState.PLANNING)
         self._dependencies.wait(drop.drop_id, drop.waits_for)
         awaited = [self._drops.find(each) for each in drop.waits_for]
-        if any(each is not None and each.moved > entry.seen for each in awaited):
+        if any(each is not None and each.progressed_at > entry.seen for each in awaited):
             entry.look_again = True  # one was sent on since
         with suppress(StorageError):  # else the next look at the inbox asks
             self.look_for_ends(drop.waits_for)  # they may have ended since
@@ -270,7 +272,7 @@ class Scheduler:
     def _release(self, drop: Drop) -> None:
         """Have the waiting rows of a drop released, in the planning thread."""
         entry = self._drops.put(drop, SchedulerState.PLANNING)
-        entry.look_again, entry.seen = False, self._moves
+        entry.look_again, entry.seen = False, self._progress_count
         self._planning_queue.do(lambda: self._steps.release(drop.drop_id), drop)
 
     # -- deliver -------------------------------------------------------------------------------
@@ -286,7 +288,7 @@ class Scheduler:
             future = self._delivery.submit(self._steps.shipment(drop, held, fresh))
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             held.close()
-            back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, moved=False)
+            back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, progressed=False)
             self._report(drop, back)
             return
         future.add_done_callback(
@@ -303,7 +305,7 @@ class Scheduler:
             return
         broken = error if isinstance(error, Exception) else RuntimeError(str(error))
         self._report(
-            drop, DeliveryResult(drop_seq=drop.seq, complete=False, broken=broken, moved=False)
+            drop, DeliveryResult(drop_seq=drop.seq, complete=False, broken=broken, progressed=False)
         )
 
     def _report(self, drop: Drop, handback: "DeliveryResult") -> None:
@@ -311,7 +313,7 @@ class Scheduler:
         if handback.broken is not None:
             self._tell_broken(drop, handback.broken)
         entry = self._drops.put(drop, SchedulerState.REPORTING)
-        news = handback.moved or handback.cancelled or handback.complete
+        news = handback.progressed or handback.cancelled or handback.complete
         if entry.reported is not None and entry.reported[0] == rest_of(drop, handback) and not news:
             self.open[drop.drop_id] = entry.reported[1]
             self._drops.put(drop, SchedulerState.RESTING)
@@ -359,12 +361,14 @@ class Scheduler:
         entry = self._drops.put(drop, SchedulerState.REPORTING)
         entry.reported = cut_off, left.rest
         self.open[drop.drop_id] = left.rest
-        if left.moved:
-            self._moves += 1
-            entry.moved = self._moves
+        if left.progressed:
+            self._progress_count += 1
+            entry.progressed_at = self._progress_count
             self._wake(drop.drop_id)
         waits = drop.drop_id in self._dependencies
-        state = after_reporting(entry, through=left.through, waits=waits, stopping=self._stopping)
+        state = after_reporting(
+            entry, only_waiting_left=left.only_waiting_left, waits=waits, stopping=self._stopping
+        )
         self._go_to(state, drop)
 
     def rest(self, drop: Drop, error: BaseException) -> None:

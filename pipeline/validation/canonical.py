@@ -27,7 +27,7 @@ from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.parcels import HELD_AS, HoldReason, is_confirmed
 from schemas.status_headings import gives_status, speaks_of_failure
-from schemas.statuses import Direction, StatusVerdict, agrees
+from schemas.statuses import Direction, StatusMeaning, agrees
 from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
 
 _DATES = {
@@ -223,9 +223,9 @@ def _put_ids(facts: _Facts, bare: npt.NDArray[np.int64]) -> pa.Array:
 
 def _put_statuses(facts: _Facts, profile: Profile, auto: npt.NDArray[np.bool_]) -> Statuses:
     statuses = resolve_statuses(facts.block, facts.mapping, profile)
-    verdicts = statuses.verdicts()
-    verdicts[without_status(facts.block, facts.mapping)] = StatusVerdict.BROKEN
-    facts.columns[Fact.STATUS] = pa.array(verdicts, pa.int8())
+    meanings = statuses.meanings()
+    meanings[without_status(facts.block, facts.mapping)] = StatusMeaning.BROKEN
+    facts.columns[Fact.STATUS] = pa.array(meanings, pa.int8())
     facts.evidence[Fact.STATUS] = Records(
         heading=facts.mapping.header(Role.STATUS), index=statuses.index, distinct=statuses.cases
     )

@@ -32,7 +32,7 @@ from schemas.display import quoted
 from schemas.folding import fold, fold_header, is_absent
 from schemas.notes import is_title, sides_of
 from schemas.status_headings import AsksStatus, asks_status, gives_status, hides_status
-from schemas.statuses import Direction, StatusTable, StatusVerdict
+from schemas.statuses import Direction, StatusMeaning, StatusTable
 from schemas.vocabulary import FINALS, Milestone, Role
 
 _FILE_NAME = "the name of the file"
@@ -333,8 +333,8 @@ class Evidence:
     def _is_data(self, cell: str) -> bool:
         if any(map(str.isdigit, cell)) and (" " not in cell or not self._way_titled(cell)):
             return True
-        known = {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}
-        return self._profile.statuses.rule(cell).verdict in known
+        known = {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}
+        return self._profile.statuses.rule(cell).meaning in known
 
     def _way_titled(self, title: str) -> str:
         known = fold_header(title) in self._profile.nothing
@@ -400,6 +400,6 @@ def _mostly_statuses(some: Sequence[str], table: StatusTable) -> bool:
     known = {word for word in words if gives_status(word, table, numbers=False)}
     return (
         sum(word in known for word in some) >= NEARLY_ALL * len(some)
-        and any(table.rule(word).verdict is not StatusVerdict.NO_MILESTONE for word in known)
+        and any(table.rule(word).meaning is not StatusMeaning.NO_MILESTONE for word in known)
         and not all(direction_of(word) for word in words)
     )

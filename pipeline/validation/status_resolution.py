@@ -23,8 +23,8 @@ from schemas.statuses import (
     Doubt,
     Ruling,
     StatusCase,
+    StatusMeaning,
     StatusTable,
-    StatusVerdict,
     agrees,
 )
 from schemas.vocabulary import CellKind, Milestone, Role
@@ -40,9 +40,9 @@ class Statuses(Struct, frozen=True, kw_only=True):
     index: npt.NDArray[np.int64]
     cases: tuple[StatusCase, ...]
 
-    def verdicts(self) -> npt.NDArray[np.int8]:
-        """Return the ``StatusVerdict`` on each row."""
-        return np.array([each.ruling.verdict for each in self.cases], dtype=np.int8)[self.index]
+    def meanings(self) -> npt.NDArray[np.int8]:
+        """Return the ``StatusMeaning`` on each row."""
+        return np.array([each.ruling.meaning for each in self.cases], dtype=np.int8)[self.index]
 
     def milestones(self) -> npt.NDArray[np.int8]:
         """Return the milestone's number per row, 0 without one."""
@@ -208,7 +208,7 @@ class _Table(Struct, frozen=True, kw_only=True):
         It may say in words what the row's own says in a code of its type.
         """
         first = self.rule(text)
-        plain = first.verdict is StatusVerdict.UNKNOWN
+        plain = first.meaning is StatusMeaning.UNKNOWN
         plain |= self.statuses.joined and first.doubt is Doubt.TYPE
         return self.statuses.rule(text, direction=self.direction) if plain and self.kind else first
 
@@ -238,10 +238,10 @@ def _resolve(cells: _RowCells, around: Mapping[str, str], awb: str, profile: Pro
     other = None if against else _other_status(cells, ruling, table)
     if against is not None:
         taken = against
-        ruling = Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.EVIDENCE)
+        ruling = Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.EVIDENCE)
     elif other is not None:
         taken = _Claim(source=other[0], cell=other[1], direction=taken.direction)
-        ruling = Ruling(verdict=StatusVerdict.AMBIGUOUS, doubt=Doubt.OTHER)
+        ruling = Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.OTHER)
     return StatusCase(
         status=cells.status,
         kind=cells.kind,
@@ -262,7 +262,7 @@ def _claim_against(
     ruling: Ruling, claims: Sequence[_Claim], named: Sequence[_Claim]
 ) -> _Claim | None:
     """Return the nearest claim that a milestone contradicts; ``named``: those of names."""
-    if ruling.verdict is not StatusVerdict.MILESTONE:
+    if ruling.meaning is not StatusMeaning.MILESTONE:
         return None
     outward = ruling.milestone in {Milestone.BAG_PICKED, Milestone.DELIVERY_DONE}
     told = any(each.direction in _TOLD for each in claims)
@@ -288,16 +288,16 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
     One that is understood and one that may mean two things differ too. A status that is missing
     says nothing against another, an unknown one only if its ``words`` do.
     """
-    if ruling.verdict not in {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}:
+    if ruling.meaning not in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}:
         return False
-    if other.verdict is StatusVerdict.UNKNOWN:
-        return ruling.verdict is StatusVerdict.MILESTONE and (
+    if other.meaning is StatusMeaning.UNKNOWN:
+        return ruling.meaning is StatusMeaning.MILESTONE and (
             hides_status(words, table) or speaks_against(words, ruling.milestone)
         )
-    if other.verdict is StatusVerdict.AMBIGUOUS:
-        return ruling.verdict is StatusVerdict.MILESTONE
+    if other.meaning is StatusMeaning.AMBIGUOUS:
+        return ruling.meaning is StatusMeaning.MILESTONE
     return (
-        other.verdict in {StatusVerdict.MILESTONE, StatusVerdict.NO_MILESTONE}
+        other.meaning in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}
         and ruling.milestone != other.milestone
     )
 

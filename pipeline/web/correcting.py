@@ -102,7 +102,7 @@ def what_is_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -
     )
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class LineGroups(Struct, frozen=True, kw_only=True):
     """How far the lines are that need somebody; each of them is in one of the four.
 
     ``ready``: sound, and sent with the next word. ``wrong``: a run would reject them as they were
@@ -128,9 +128,9 @@ def touched_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:
     return touched
 
 
-def standing(
+def group_lines(
     rejects: Rejects, draft: Draft, left: npt.NDArray[np.int64], *, whole_file: bool
-) -> Standing:
+) -> LineGroups:
     """Tell how far the lines are. ``left``: those that need somebody.
 
     ``whole_file``: nothing of the file was sent, so that its sound lines are among them.
@@ -144,7 +144,7 @@ def standing(
     wrong = (touched | sound) & judged
     ready = (touched | sound) & ~judged
     here = out[left]
-    return Standing(
+    return LineGroups(
         left_out=left[here],
         wrong=left[~here & wrong[left]],
         ready=left[~here & ready[left]],
@@ -152,13 +152,13 @@ def standing(
     )
 
 
-def ticked_lines(draft: Draft, standing: Standing) -> set[int]:
+def ticked_lines(draft: Draft, groups: LineGroups) -> set[int]:
     """Return the lines that are shown with a tick: those that go, and wrong ones.
 
     Not one that waits for a tick as somebody's word.
     """
-    wrong = [line for line in standing.wrong.tolist() if not _asks_for_a_word(draft, line)]
-    return {*standing.ready.tolist(), *wrong}
+    wrong = [line for line in groups.wrong.tolist() if not _asks_for_a_word(draft, line)]
+    return {*groups.ready.tolist(), *wrong}
 
 
 def _asks_for_a_word(draft: Draft, line: int) -> bool:

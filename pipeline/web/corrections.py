@@ -44,9 +44,9 @@ class Table(Struct, frozen=True, kw_only=True):
         return correcting.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
 
     @property
-    def standing(self) -> correcting.Standing:
+    def groups(self) -> correcting.LineGroups:
         """Return how far its lines are."""
-        return correcting.standing(
+        return correcting.group_lines(
             self.rejects, self.draft, self.lines_left, whole_file=self.whole_file
         )
 

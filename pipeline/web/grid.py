@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from msgspec import Struct, structs
 
 from pipeline.web import correcting, faults
-from pipeline.web.correcting import Standing
+from pipeline.web.correcting import LineGroups
 from pipeline.web.corrections import Table
 from pipeline.web.templating import address
 from pipeline.web.words import counted, number
@@ -74,9 +74,9 @@ class View(Struct, frozen=True, kw_only=True):
         return self.on("").partition("?")[2]
 
 
-def lines_of(table: Table, view: View, standing: Standing) -> npt.NDArray[np.int64]:
+def lines_of(table: Table, view: View, groups: LineGroups) -> npt.NDArray[np.int64]:
     """Return the lines that fit a view, in its order."""
-    lines = getattr(standing, view.show) if view.show in SHOWS else table.lines_left
+    lines = getattr(groups, view.show) if view.show in SHOWS else table.lines_left
     if view.fault:
         codes = _codes(table, lines)
         has = [view.fault in each.split(";") for each in codes]
@@ -114,13 +114,13 @@ def _codes(table: Table, lines: npt.NDArray[np.int64]) -> list[str]:
     return codes
 
 
-def chips_of(table: Table, standing: Standing) -> dict[str, int]:
+def chips_of(table: Table, groups: LineGroups) -> dict[str, int]:
     """Return fault → rows left with it that are not ready yet; also those of which none is left."""
     left: Counter[str] = Counter()
     every: dict[str, int] = {}
     for lines, counts in (
         (table.lines_left, False),
-        (np.concatenate([standing.wrong, standing.untouched, standing.left_out]), True),
+        (np.concatenate([groups.wrong, groups.untouched, groups.left_out]), True),
     ):
         for codes, count in Counter(_codes(table, lines)).items():
             for label in filter(None, codes.split(";")):
@@ -129,24 +129,24 @@ def chips_of(table: Table, standing: Standing) -> dict[str, int]:
     return {label: left[label] for label in sorted(every, key=lambda each: (-left[each], each))}
 
 
-def counts_of(table: Table, standing: Standing) -> dict[str, Any]:
+def counts_of(table: Table, groups: LineGroups) -> dict[str, Any]:
     """Return what the page counts while somebody works, fit for JSON."""
-    going = len(standing.ready)
+    going = len(groups.ready)
     return {
-        "standing": in_words(standing),
+        "standing": in_words(groups),
         "going": going,
         "send": f"Send {counted(going, 'row')}" if going else "Send ticked rows",
-        "chips": chips_of(table, standing),
+        "chips": chips_of(table, groups),
     }
 
 
-def in_words(standing: Standing) -> str:
+def in_words(groups: LineGroups) -> str:
     """Return how far the rows are: ``22 of 32 ready, 3 still wrong, 7 untouched``."""
-    parts = [f"{number(len(standing.ready))} of {number(standing.total)} ready"]
+    parts = [f"{number(len(groups.ready))} of {number(groups.total)} ready"]
     for lines, said in (
-        (standing.wrong, "still wrong"),
-        (standing.untouched, "untouched"),
-        (standing.left_out, "left out"),
+        (groups.wrong, "still wrong"),
+        (groups.untouched, "untouched"),
+        (groups.left_out, "left out"),
     ):
         if len(lines):
             parts.append(f"{number(len(lines))} {said}")
@@ -169,10 +169,10 @@ def columns_of(table: Table) -> tuple[list[int], list[int]]:
 
 
 def rows_of(
-    table: Table, lines: Sequence[int], standing: Standing, shown: tuple[list[int], list[int]]
+    table: Table, lines: Sequence[int], groups: LineGroups, shown: tuple[list[int], list[int]]
 ) -> list[dict[str, Any]]:
     """Return these lines with their cells, as they are now."""
-    going = correcting.ticked_lines(table.draft, standing)
+    going = correcting.ticked_lines(table.draft, groups)
     touched = correcting.touched_lines(table.rejects, table.draft)
     return [
         _row(table, line, shown, going=line in going, touched=bool(touched[line])) for line in lines
@@ -234,13 +234,13 @@ def width_of(table: Table, column: int, text: str) -> int:
     return min(_WIDEST, max(least, len(text) + 1))
 
 
-def lost_ids(table: Table, standing: Standing) -> list[dict[str, Any]]:
+def lost_ids(table: Table, groups: LineGroups) -> list[dict[str, Any]]:
     """Return the rows whose order id is lost and not yet found again: row, AWB, what stands."""
     rejects = table.rejects
     ids, awbs = rejects.columns.get(Role.ORDER_ID), rejects.columns.get(Role.AWB)
     if ids is None:
         return []
-    lines = np.sort(np.concatenate([standing.wrong, standing.untouched]))
+    lines = np.sort(np.concatenate([groups.wrong, groups.untouched]))
     found = []
     for line, codes in zip(lines.tolist(), _codes(table, lines), strict=True):
         if any(_is_lost(label) for label in codes.split(";")):

@@ -80,7 +80,7 @@ def orders_judged(front: Front, table: Table) -> Table:
     it is was looked at, and goes. Raises UsageError, StorageError.
     """
     changed, chosen = correcting.changed_lines(table.rejects, table.draft), table.draft.chosen
-    going = table.standing.ready.tolist()
+    going = table.groups.ready.tolist()
     ready = {line for line in going if changed[line] or not chosen.get(line)}
     lines = _of_split_orders(table, ready)
     if not lines:

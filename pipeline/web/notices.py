@@ -29,7 +29,7 @@ from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
 from pipeline.web.tally import Tally, couriers
-from pipeline.web.words import counted, in_plain_words, on_page, verdict
+from pipeline.web.words import counted, headline, in_plain_words, on_page
 from schemas.display import shown
 
 log = structlog.get_logger(__name__)
@@ -232,7 +232,7 @@ def _ended(drop: DropLine) -> str:
         return f"Refused: {name}. {refused.get('message', '')}"
     if not drop.need:
         return ""
-    return f"To do: {name}. {verdict(drop, None)}"
+    return f"To do: {name}. {headline(drop, None)}"
 
 
 def _begins(trouble: Trouble, health_file: HealthFile) -> str:

@@ -22,7 +22,7 @@ from pipeline.storage.durable_files import make_directory, replace_with, storing
 from pipeline.web.front import NotPossible, NotThere
 from schemas.courier import GENERIC, Profile
 from schemas.folding import fold, is_absent
-from schemas.statuses import NOTHING, UNCLEAR, StatusVerdict
+from schemas.statuses import NOTHING, UNCLEAR, StatusMeaning
 from schemas.vocabulary import Milestone
 
 PROFILES: Final = threading.Lock()
@@ -260,10 +260,10 @@ def _may_be_taught(profile: Profile, said: str) -> None:
     if "*" in said or ".." in said:
         raise NotPossible("A status with * or .. cannot be remembered here.")
     ruling = profile.statuses.rule(said)
-    if ruling.verdict is not StatusVerdict.UNKNOWN:
+    if ruling.meaning is not StatusMeaning.UNKNOWN:
         why = (
             "is ambiguous and must be decided row by row"
-            if ruling.verdict is StatusVerdict.AMBIGUOUS
+            if ruling.meaning is StatusMeaning.AMBIGUOUS
             else f"has a meaning at {profile.title} already"
         )
         raise NotPossible(f'Not remembered: "{said[:60]}" {why}.')

@@ -14,7 +14,7 @@ from pipeline.core.errors import StorageError
 from pipeline.planning.freeze import share_in_words
 from pipeline.web import correcting, drop_view, staging, uploads
 from pipeline.web.access import Visitor
-from pipeline.web.correcting import SharedId, Standing
+from pipeline.web.correcting import LineGroups, SharedId
 from pipeline.web.corrections import Table
 from pipeline.web.front import Front, NotPossible
 from pipeline.web.judging import judged_table, orders_judged
@@ -42,10 +42,10 @@ class Sending(Struct, frozen=True, kw_only=True):
         return f"{went} {counted(self.skipped, 'row')} {are} still wrong and {they} here, not sent."
 
 
-def doubts_of(front: Front, table: Table, standing: Standing) -> list[SharedId]:
+def doubts_of(front: Front, table: Table, groups: LineGroups) -> list[SharedId]:
     """List the typed order ids that would stand in rows with different AWBs."""
     return correcting.shared_ids(
-        table.rejects, table.draft, standing.ready, lambda ids: _sent_with(front, table, ids)
+        table.rejects, table.draft, groups.ready, lambda ids: _sent_with(front, table, ids)
     )
 
 
@@ -91,8 +91,8 @@ def send(
 
 def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
     table = orders_judged(front, judged_table(front, drop_id, again=True))
-    standing = table.standing
-    lines, skipped = standing.ready, len(standing.wrong)
+    groups = table.groups
+    lines, skipped = groups.ready, len(groups.wrong)
     if not len(lines):
         if skipped:
             raise NotPossible(
@@ -101,8 +101,8 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
                 hint="Correct the marked cells first.",
             )
         raise NotPossible("Choose at least one row to send.", hint="Correct a cell, or tick a row.")
-    _check_share(front, table, standing)
-    doubts = doubts_of(front, table, standing)
+    _check_share(front, table, groups)
+    doubts = doubts_of(front, table, groups)
     if doubts and sure != mark_of(doubts):
         raise Doubtful(doubts)
     name = correcting.corrected_name(table.drop.source_file)
@@ -119,12 +119,12 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
     return Sending(batch=kept.batch, rows=len(lines), skipped=skipped)
 
 
-def _check_share(front: Front, table: Table, standing: Standing) -> None:
+def _check_share(front: Front, table: Table, groups: LineGroups) -> None:
     """Refuse to send rows of a refused file while too many are bad, as a run would.
 
     Raises NotPossible.
     """
-    left, total = len(standing.wrong) + len(standing.untouched), table.drop.total or 0
+    left, total = len(groups.wrong) + len(groups.untouched), table.drop.total or 0
     ratio = front.site.settings.manifest.max_reject_ratio
     if table.whole_file and left > ratio * max(total, len(table.rejects)):
         raise NotPossible(

@@ -34,7 +34,7 @@ from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.folding import fold, fold_header
 from schemas.status_reader import MEANINGS
-from schemas.statuses import StatusVerdict
+from schemas.statuses import StatusMeaning
 from schemas.vocabulary import Milestone, Role
 
 NOTHING: Final = "nothing"
@@ -276,7 +276,7 @@ class Teachings:
                 status_type=each.status_type,
                 direction=profile.direction(each.direction),
             )
-            word = _word_of(ruling.verdict, ruling.milestone)
+            word = _word_of(ruling.meaning, ruling.milestone)
             if word:
                 found[status_key(each.status, each.status_type, each.direction)] = word
         return found
@@ -387,11 +387,11 @@ def _title_of(text: str) -> str:
     return found[0].capitalize() if found else ""
 
 
-def _word_of(verdict: StatusVerdict, milestone: int) -> str:
-    if verdict is StatusVerdict.MILESTONE:
+def _word_of(meaning: StatusMeaning, milestone: int) -> str:
+    if meaning is StatusMeaning.MILESTONE:
         return Milestone(milestone).wire
-    return {StatusVerdict.NO_MILESTONE: "no_milestone", StatusVerdict.AMBIGUOUS: "ambiguous"}.get(
-        verdict, ""
+    return {StatusMeaning.NO_MILESTONE: "no_milestone", StatusMeaning.AMBIGUOUS: "ambiguous"}.get(
+        meaning, ""
     )
 
 

@@ -15,7 +15,7 @@ from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import replace_with, storing
 from pipeline.web.strip import Strip, Waiting, WaitingFile
 from pipeline.web.tally import Tally, couriers
-from pipeline.web.words import verdict
+from pipeline.web.words import headline
 
 Kind = Literal["rows", "api", "refused", "waiting", "late"]
 KINDS: Final[tuple[Kind, ...]] = ("rows", "refused", "waiting", "late", "api")
@@ -162,7 +162,7 @@ def _drop(line: DropLine) -> Item:
     refused = (line.summary or {}).get("refused") or {}
     if line.state is DropState.REFUSED:
         begun = line.fixed or line.aside
-        kind, said = "refused", verdict(line, None) if begun else str(refused.get("message", ""))
+        kind, said = "refused", headline(line, None) if begun else str(refused.get("message", ""))
     else:
         kind, said = ("rows" if rows.get("rejected") else "api"), ""
     return Item(

@@ -1,4 +1,4 @@
-"""Words of the page: counts, times, states, and a drop's verdict in one sentence."""
+"""Words of the page: counts, times, states, and a drop's result in one sentence."""
 
 import re
 from collections.abc import Mapping
@@ -168,7 +168,7 @@ def day_name(day: date) -> str:
     return f"{day:%A, %-d %B}"
 
 
-def verdict(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
+def headline(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
     """Tell a drop in one sentence. ``shut``: why nothing is being sent at all, if so."""
     rows = drop.summary["rows"] if drop.summary else {}
     match drop.state:

@@ -320,7 +320,7 @@ def test_a_body_that_fails_while_its_answer_is_booked_costs_its_own_drop(tmp_pat
             ]
             back = futures[0].result(timeout=60)
             assert isinstance(back.broken, StorageError)
-            assert back.moved
+            assert back.progressed
             assert futures[1].result(timeout=60).complete
             assert room.death is None
         assert world.deliver(broken)[0].complete

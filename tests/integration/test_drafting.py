@@ -18,7 +18,7 @@ from pipeline.service.check import check_files, draft_from
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from schemas.profile import builtin_profiles
-from schemas.statuses import Direction, StatusVerdict
+from schemas.statuses import Direction, StatusMeaning
 from tests.fakes.confirming import Says, confirmed
 
 pytestmark = pytest.mark.usefixtures("forked_readers")
@@ -52,7 +52,7 @@ def checked(root: Path, file: Path, profile: str) -> Mapping[str, Any]:
 def as_known(courier: str) -> Says:
     """Say what the built-in profile says."""
     profile = builtin_profiles()[courier]
-    words = {StatusVerdict.NO_MILESTONE: "no_milestone", StatusVerdict.AMBIGUOUS: "ambiguous"}
+    words = {StatusMeaning.NO_MILESTONE: "no_milestone", StatusMeaning.AMBIGUOUS: "ambiguous"}
     ways = {"return": Direction.RETURN, "rto": Direction.RTO}
 
     def says(beside: str, status: str) -> str:
@@ -63,7 +63,7 @@ def as_known(courier: str) -> Says:
             wires = ["bag_picked", "delivery_done", "rto_bag_delivered"]
             wires += ["return_bag_in_transit", "return_bag_delivered"]
             return wires[ruling.milestone - 1]
-        return words.get(ruling.verdict, "")
+        return words.get(ruling.meaning, "")
 
     return says
 

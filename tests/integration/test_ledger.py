@@ -69,7 +69,7 @@ def verdict(
 
 
 def asked(ledger: SqlLedger, *orders: str) -> list[OrderHistory]:
-    return ledger.standing(orders, but_seq=1 << 62)
+    return ledger.order_histories(orders, except_seq=1 << 62)
 
 
 class TestDrops:
@@ -200,7 +200,7 @@ class TestStanding:
 
     def test_the_drop_that_asks_does_not_stand_in_its_own_way(self, ledger):
         drop = freeze(ledger, "d1", 1)
-        assert ledger.standing(["o0000000"], but_seq=drop.seq) == []
+        assert ledger.order_histories(["o0000000"], except_seq=drop.seq) == []
 
     @pytest.mark.parametrize("state", [DropState.OPEN, DropState.COMPLETED, DropState.CANCELLED])
     def test_that_auto_dispatch_told_of_an_order_is_known_and_blocks_nobody(self, ledger, state):
@@ -220,7 +220,7 @@ class TestStanding:
         early = begin(ledger, "d1", state=DropState.CLAIMED)
         late = freeze(ledger, "d2", 1)
         ledger.exchange([done(chunk) for chunk in ledger.chunks(late.seq)], [], at=AT)
-        found = ledger.standing(["o0000000"], but_seq=early.seq)
+        found = ledger.order_histories(["o0000000"], except_seq=early.seq)
         assert [s.drop_id for s in found] == ["d2"]
 
     def test_more_orders_than_one_statement_holds(self, ledger):
@@ -407,14 +407,14 @@ def test_what_is_known_of_the_orders_of_several_drops_is_told_for_each(ledger):
         begun[1].seq: ["never seen"],
         begun[2].seq: ["o0000029"],
     }
-    told = ledger.standings(orders)
+    told = ledger.order_histories_of(orders)
     assert {seq: [each.order_id for each in found] for seq, found in told.items()} == {
         begun[0].seq: ["o0000001", "o0000002"],
         begun[1].seq: [],
         begun[2].seq: ["o0000029"],
     }
     for seq, some in orders.items():
-        assert list(told[seq]) == ledger.standing(some, but_seq=seq)
+        assert list(told[seq]) == ledger.order_histories(some, except_seq=seq)
 
 
 def test_drops_saved_together_keep_what_was_asked_of_each(ledger):

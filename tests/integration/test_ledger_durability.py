@@ -81,7 +81,7 @@ def test_killed_in_the_middle_of_a_freeze_the_drop_is_admitted_again(tmp_path, l
     assert lines_by_prefix(ledger) == ({"old": min(PART * parts, LARGE)} if parts else {})
     (drop,) = ledger.unfinished()
     assert drop.state is DropState.CLAIMING
-    assert ledger.standing(["old0000000"], but_seq=99) == []
+    assert ledger.order_histories(["old0000000"], except_seq=99) == []
     # The file is read anew, and by other settings: not one line of the first try may stay.
     again = replace(drop, state=DropState.OPEN, facts={"total": 1_400})
     ledger.freeze(again, frozen_plan(drop.seq, 1_400, prefix="new"))

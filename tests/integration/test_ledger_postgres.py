@@ -88,7 +88,7 @@ def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
     assert ledger.forget_old(closed_before=NOW + timedelta(hours=1)) == 0
     assert [each.drop_id for each in ledger.recent(9)] == ["d2", "d1"]
     assert not any("headings" in each.facts for each in ledger.recent(9))
-    found = ledger.standing(["o00000000", "o10000000"], but_seq=99)
+    found = ledger.order_histories(["o00000000", "o10000000"], except_seq=99)
     assert [(each.drop_id, each.outcome) for each in found] == [
         ("", Outcome.ACCEPTED),
         ("d1", Outcome.ACCEPTED),
@@ -104,7 +104,7 @@ def test_orders_are_compared_byte_by_byte(ledger):
         drop = replace(drop, state=DropState.OPEN)
         ledger.freeze(drop, frozen_plan(drop.seq, 1, prefix=prefix))
     asked = [f"{prefix}0000000" for prefix in "abB"]
-    assert [s.order_id[0] for s in ledger.standing(asked, but_seq=99)] == ["B", "a", "b"]
+    assert [s.order_id[0] for s in ledger.order_histories(asked, except_seq=99)] == ["B", "a", "b"]
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing() or "-")

@@ -198,19 +198,28 @@ class TestSegments:
     ):
         ledger = ledgers["a"]
         drop = planned(ledger, 400)
-        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (True, False)
+        assert (ledger.has_open_segments(drop.seq), ledger.all_segments_done(drop.seq)) == (
+            True,
+            False,
+        )
         (only,) = ledger.lay_out(drop.seq)
         assert ledgers["b"].take_post("b", only.post)
-        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (True, False)
+        assert (ledger.has_open_segments(drop.seq), ledger.all_segments_done(drop.seq)) == (
+            True,
+            False,
+        )
         *most, last = [
             ChunkResult(chunk=replace(c, state=ChunkState.DONE, outcome=Outcome.ACCEPTED))
             for c in ledger.chunks(drop.seq)
         ]
         ledger.exchange(most, [last.chunk], at=AT)
         assert ledgers["b"].end_segment(only) is None
-        assert (ledger.has_open_segments(drop.seq), ledger.is_through(drop.seq)) == (False, False)
+        assert (ledger.has_open_segments(drop.seq), ledger.all_segments_done(drop.seq)) == (
+            False,
+            False,
+        )
         ledger.exchange([last], [], at=AT)
-        assert ledger.is_through(drop.seq)
+        assert ledger.all_segments_done(drop.seq)
         assert ledger.lay_out(drop.seq) == []
 
     def test_only_what_is_left_is_laid_out(self, ledgers):
@@ -243,7 +252,7 @@ class TestSegments:
         ]
         ledger.exchange(done, [], at=AT)
         assert ledger.end_segment(one) is None
-        assert not ledger.is_through(drop.seq)
+        assert not ledger.all_segments_done(drop.seq)
         assert ledger.lay_out(drop.seq) == []
         ledger.let_go(drop, [20, 21, 29])
         (rest,) = ledger.lay_out(drop.seq)

@@ -75,15 +75,15 @@ class Bench:
         facts = prepare(source, reading, self.spool, _NoFamily())
         return load(facts, self.spool, profiles, self.ledger.states, lambda _drop: {})
 
-    def standing(self, drop: Drop, prepared: Prepared) -> list[OrderHistory]:
+    def order_histories(self, drop: Drop, prepared: Prepared) -> list[OrderHistory]:
         orders = sendable_orders(prepared.keys).to_pylist()
-        return self.ledger.standing(orders, but_seq=drop.seq)
+        return self.ledger.order_histories(orders, except_seq=drop.seq)
 
     def freeze(self, name: str, *lines: str, **rules: object) -> tuple[Drop, Planned]:
         drop, prepared = self.read(name, *lines)
-        standing = self.standing(drop, prepared)
-        first = blocking(standing, drop.seq)
-        planned = make_plan(prepared, standing, PlanRules(**rules), blocking=first)
+        histories = self.order_histories(drop, prepared)
+        first = blocking(histories, drop.seq)
+        planned = make_plan(prepared, histories, PlanRules(**rules), blocking=first)
         drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
         with freezing_bodies(planned, prepared, self.spool, drop_seq=drop.seq) as chunks:
             self.ledger.freeze(drop, frozen(prepared, planned, chunks))

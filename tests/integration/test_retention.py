@@ -276,7 +276,7 @@ def test_what_the_ledger_does_not_know_is_never_removed(place, tmp_path):
 
 
 def asked(place: Place, *orders: str) -> list:
-    return place.ledger.standing(orders, but_seq=1 << 62)
+    return place.ledger.order_histories(orders, except_seq=1 << 62)
 
 
 def send(place: Place, drop: Drop, *results: ChunkResult) -> None:

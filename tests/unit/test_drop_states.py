@@ -98,16 +98,16 @@ def test_a_drop_that_is_taken_up(found: DropEntry, step: SchedulerState) -> None
 @given(
     cancelled=st.booleans(),
     look_again=st.booleans(),
-    moved=st.booleans(),
+    progressed=st.booleans(),
     rests=st.booleans(),
     stopping=st.booleans(),
 )
 def test_what_may_go_or_is_cancelled_goes_and_all_else_waits(
-    *, cancelled: bool, look_again: bool, moved: bool, rests: bool, stopping: bool
+    *, cancelled: bool, look_again: bool, progressed: bool, rests: bool, stopping: bool
 ) -> None:
     found = entry(drop(state=DropState.OPEN), cancelled=cancelled, look_again=look_again)
-    looked = after_looking(found, moved=moved, rests=rests, stopping=stopping)
-    assert (looked is SchedulerState.SENDING) == (moved or cancelled or not rests)
+    looked = after_looking(found, progressed=progressed, rests=rests, stopping=stopping)
+    assert (looked is SchedulerState.SENDING) == (progressed or cancelled or not rests)
     if looked is SchedulerState.PLANNING:
         assert look_again
         assert not stopping
@@ -118,18 +118,20 @@ def test_what_may_go_or_is_cancelled_goes_and_all_else_waits(
 @given(
     cancelled=st.booleans(),
     look_again=st.booleans(),
-    through=st.booleans(),
+    only_waiting_left=st.booleans(),
     waits=st.booleans(),
     stopping=st.booleans(),
 )
 def test_a_drop_that_was_reported_rests_or_waits(
-    *, cancelled: bool, look_again: bool, through: bool, waits: bool, stopping: bool
+    *, cancelled: bool, look_again: bool, only_waiting_left: bool, waits: bool, stopping: bool
 ) -> None:
     found = entry(drop(state=DropState.OPEN), cancelled=cancelled, look_again=look_again)
-    state = after_reporting(found, through=through, waits=waits, stopping=stopping)
+    state = after_reporting(
+        found, only_waiting_left=only_waiting_left, waits=waits, stopping=stopping
+    )
     if cancelled:
         assert state is SchedulerState.SENDING
-    elif through and waits:
+    elif only_waiting_left and waits:
         assert state is (
             SchedulerState.PLANNING if look_again and not stopping else SchedulerState.WAITING
         )

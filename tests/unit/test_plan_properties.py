@@ -112,9 +112,9 @@ def test_a_repeat_follows_a_row_of_its_order_and_status_that_is_sent(rows, known
 @examples(200)
 def test_the_api_never_sees_an_illegal_move_because_of_us(drops, chunk_size, fill):
     api = ApiModel()
-    standing: list[OrderHistory] = []
+    histories: list[OrderHistory] = []
     for number, rows in enumerate(drops):
-        made = plan(plan_input(rows), standing, chunk_size=chunk_size, fill_missing_pickup=fill)
+        made = plan(plan_input(rows), histories, chunk_size=chunk_size, fill_missing_pickup=fill)
         for call in calls(made):
             for row, milestone in call:
                 order, status = rows[row][0], milestone.wire
@@ -126,7 +126,7 @@ def test_the_api_never_sees_an_illegal_move_because_of_us(drops, chunk_size, fil
                         left_out -= {"bag_picked"}
                     assert api.may(order, status, left_out=left_out)
                 api.take(order, status)
-                standing.append(accepted(order, milestone, drop_id=f"d{number}"))
+                histories.append(accepted(order, milestone, drop_id=f"d{number}"))
 
 
 RESULTS = st.tuples(

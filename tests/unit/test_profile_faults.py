@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.profile import builtin_profiles, load_profile
-from schemas.statuses import StatusVerdict
+from schemas.statuses import StatusMeaning
 from schemas.toml_reader import ProfileError
 
 MINIMAL = 'name = "acme"\n[statuses]\ndelivery_done = ["Delivered"]\n'
@@ -162,8 +162,8 @@ def test_what_is_not_confirmed_means_nothing_and_loads() -> None:
         origin="acme.toml",
     )
     table = profile.statuses
-    assert table.rule("Delivered").verdict is StatusVerdict.UNCONFIRMED
-    assert table.rule("GAYA").verdict is StatusVerdict.UNCONFIRMED
+    assert table.rule("Delivered").meaning is StatusMeaning.UNCONFIRMED
+    assert table.rule("GAYA").meaning is StatusMeaning.UNCONFIRMED
     assert table.rule("Pahuncha").milestone == 2
     assert {role.value: aliases for role, aliases in profile.headers.items()}["status"] == ("haal",)
     assert "jhola" not in {a for aliases in profile.headers.values() for a in aliases}

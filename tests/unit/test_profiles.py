@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.profile import builtin_profiles, load_profile
-from schemas.statuses import Direction, StatusVerdict
+from schemas.statuses import Direction, StatusMeaning
 from schemas.toml_reader import ProfileError
 from schemas.vocabulary import Role
 
@@ -112,17 +112,17 @@ def test_ranges_are_exact_members_and_give_way_to_what_is_named() -> None:
     text = MINIMAL + 'bag_picked = ["T-005"]\nno_milestone = ["T-001..T-010"]\n'
     table = load_profile(text, origin="a.toml").statuses
     assert table.rule("t 005").milestone == 1
-    assert table.rule("T-010").verdict is StatusVerdict.NO_MILESTONE
-    assert table.rule("T-011").verdict is StatusVerdict.UNKNOWN
-    assert table.rule("T-1").verdict is StatusVerdict.UNKNOWN
+    assert table.rule("T-010").meaning is StatusMeaning.NO_MILESTONE
+    assert table.rule("T-011").meaning is StatusMeaning.UNKNOWN
+    assert table.rule("T-1").meaning is StatusMeaning.UNKNOWN
 
 
 def test_a_family_never_swallows_a_milestone_or_a_slip_in_one() -> None:
     text = 'name="a"\n[statuses]\nrto_bag_delivered=["rto_done"]\nno_milestone=["rto_*"]\n'
     table = load_profile(text, origin="a.toml").statuses
     assert table.rule("RTO DONE").milestone == 3
-    assert table.rule("rto_started").verdict is StatusVerdict.NO_MILESTONE
-    assert table.rule("rto_donne").verdict is StatusVerdict.UNKNOWN
+    assert table.rule("rto_started").meaning is StatusMeaning.NO_MILESTONE
+    assert table.rule("rto_donne").meaning is StatusMeaning.UNKNOWN
 
 
 def test_a_profile_inherits_headers_but_not_those_it_uses_elsewhere() -> None:

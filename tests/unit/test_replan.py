@@ -18,14 +18,14 @@ ACCEPTED, UNKNOWN = Outcome.ACCEPTED, Outcome.UNKNOWN
 def _ends(
     milestone: Milestone, *others: tuple[Milestone, Outcome], doubtful: bool = False
 ) -> list[tuple[Outcome, str]]:
-    standing = [
+    histories = [
         OrderHistory(
             order_id="a", status=status, drop_id=f"d{n}", open=False, outcome=outcome, at="noon"
         )
         for n, (status, outcome) in enumerate(others)
     ]
     mine = Pending(chunk_no=3, pos=7, order_id="a", milestone=milestone, doubtful=doubtful)
-    found = recheck([mine], standing)
+    found = recheck([mine], histories)
     assert all((each.chunk_no, each.pos) == (3, 7) for each in found)
     return [(each.outcome, each.code) for each in found]
 

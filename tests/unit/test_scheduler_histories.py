@@ -150,7 +150,7 @@ class Model:
     def _hold(self, told: Told, orders: set[int]) -> None:
         first = self.blocking(told, orders)
         told.held = set().union(*first.values())
-        standing = [
+        histories = [
             OrderHistory(
                 order_id=str(order),
                 status=1,
@@ -164,7 +164,7 @@ class Model:
             for drop_id, shared in first.items()
             for order in shared
         ]
-        told.drop = told.drop.waiting_for(to_wait_for(standing))
+        told.drop = told.drop.waiting_for(to_wait_for(histories))
 
     def release(self, drop_id: str) -> Released | None:
         self.jobs += 1
@@ -173,7 +173,7 @@ class Model:
             return None
         before = set(told.held)
         self._hold(told, before)
-        return Released(drop=told.drop, moved=told.held != before)
+        return Released(drop=told.drop, progressed=told.held != before)
 
     def not_closed(self, drop_ids: Sequence[str]) -> list[str]:
         return [each for each in drop_ids if not self.told[each].drop.state.closed]
@@ -226,7 +226,7 @@ class Model:
                 complete=told.unsettled <= told.held,
                 cancelled=cancelled,
                 shut=shut,
-                moved=bool(news),
+                progressed=bool(news),
             )
         )
 
@@ -238,7 +238,12 @@ class Model:
             return self._close(told, DropState.CANCELLED)
         if told.unsettled:
             rest = rest_of(told.drop, back) or Rest(reason="Rows are left.", cause=Cause.EARLIER)
-            return LeftOpen(drop=told.drop, rest=rest, through=back.complete, moved=back.moved)
+            return LeftOpen(
+                drop=told.drop,
+                rest=rest,
+                only_waiting_left=back.complete,
+                progressed=back.progressed,
+            )
         return self._close(told, DropState.COMPLETED)
 
     def _close(self, told: Told, state: DropState) -> Closed:

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.folding import fold
 from schemas.profile import builtin_profiles
-from schemas.statuses import StatusVerdict
+from schemas.statuses import StatusMeaning
 from schemas.vocabulary import Milestone
 
 PICKED, DELIVERED, RTO, RETURNING, RETURNED = Milestone
@@ -224,8 +224,8 @@ def test_every_status_in_every_spelling(
     direction = profile.direction(way)
     for spelling in spellings(status):
         ruling = profile.statuses.rule(spelling, status_type=kind.lower(), direction=direction)
-        expected = {NOTHING: StatusVerdict.NO_MILESTONE, UNCLEAR: StatusVerdict.AMBIGUOUS}
-        assert ruling.verdict is expected.get(meaning, StatusVerdict.MILESTONE), spelling
+        expected = {NOTHING: StatusMeaning.NO_MILESTONE, UNCLEAR: StatusMeaning.AMBIGUOUS}
+        assert ruling.meaning is expected.get(meaning, StatusMeaning.MILESTONE), spelling
         assert ruling.milestone == max(meaning, 0), spelling
 
 

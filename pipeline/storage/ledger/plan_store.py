@@ -52,24 +52,28 @@ class Plans:
 
     _db: Database
 
-    def standing(self, order_ids: Iterable[str], *, but_seq: int) -> list[OrderHistory]:
-        """Return what other drops than ``but_seq`` planned for these orders, and what came of it.
+    def order_histories(self, order_ids: Iterable[str], *, except_seq: int) -> list[OrderHistory]:
+        """Return the updates of these orders that other drops planned, and their outcomes.
 
-        It holds what matters to a plan: updates that were accepted, those of drops that are not
-        through, and which orders are said to be auto-dispatched. Drops that were claimed later
+        The result holds what matters to a plan: accepted updates, updates of drops that are not
+        closed, and which orders a file calls auto-dispatched. Drops that were claimed later
         count as well: one may have been planned first, while this one could not be read.
         """
-        return list(self._standing(order_ids, [but_seq]))
+        return list(self._histories(order_ids, [except_seq]))
 
-    def standings(self, wanted: Mapping[int, Sequence[str]]) -> Mapping[int, list[OrderHistory]]:
-        """Return the standing for several drops, by number; no two may share an order."""
+    def order_histories_of(
+        self, wanted: Mapping[int, Sequence[str]]
+    ) -> Mapping[int, list[OrderHistory]]:
+        """Return the order histories for several drops, by number; no two may share an order."""
         drop_of = {order_id: seq for seq, orders in wanted.items() for order_id in orders}
         found: dict[int, list[OrderHistory]] = {seq: [] for seq in wanted}
-        for each in self._standing(drop_of, list(wanted)):
+        for each in self._histories(drop_of, list(wanted)):
             found[drop_of[each.order_id]].append(each)
         return found
 
-    def _standing(self, order_ids: Iterable[str], but: Sequence[int]) -> Iterator[OrderHistory]:
+    def _histories(
+        self, order_ids: Iterable[str], except_seqs: Sequence[int]
+    ) -> Iterator[OrderHistory]:
         with self._db.read() as connection:
             if _is_empty(connection, lines) and _is_empty(connection, accepted):
                 return
@@ -78,8 +82,8 @@ class Plans:
                 _KEPT.where(orders_in(accepted.c.order_id)),
                 _STANDING.where(orders_in(lines.c.order_id)),
             )
-            for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
-                yield from _standing_of(connection, queries, some, but)
+            for some in _batches(order_ids, self._db.dialect.order_batch - len(except_seqs)):
+                yield from _standing_of(connection, queries, some, except_seqs)
 
     def planned_since(self, drop_seq: int) -> int:
         """Count the drops with higher numbers that are planned."""
@@ -89,8 +93,10 @@ class Plans:
         with self._db.read() as connection:
             return connection.execute(later).scalar() or 0
 
-    def parcels_seen(self, order_ids: Iterable[str], *, but: Sequence[int]) -> list[ParcelSeen]:
-        """Return the rows of other drops than ``but`` that told of parcels of these orders.
+    def parcels_seen(
+        self, order_ids: Iterable[str], *, except_seqs: Sequence[int]
+    ) -> list[ParcelSeen]:
+        """Return the rows of other drops that report parcels of these orders.
 
         By order, and in the order of the drops.
         """
@@ -99,7 +105,7 @@ class Plans:
             if _is_empty(connection, lines):
                 return found
             query = _SEEN.where(self._db.dialect.orders_in(lines.c.order_id))
-            for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
+            for some in _batches(order_ids, self._db.dialect.order_batch - len(except_seqs)):
                 for (
                     order_id,
                     awb,
@@ -109,7 +115,7 @@ class Plans:
                     row,
                     drop_id,
                     source_file,
-                ) in connection.execute(query, {"wanted": some, "but": but}):
+                ) in connection.execute(query, {"wanted": some, "but": except_seqs}):
                     found.append(
                         ParcelSeen(
                             order_id=order_id,
@@ -240,10 +246,10 @@ def _standing_of(
     connection: sa.Connection,
     queries: tuple[sa.Select[*tuple[Any, ...]], sa.Select[*tuple[Any, ...]]],
     order_ids: list[str],
-    but: Sequence[int],
+    except_seqs: Sequence[int],
 ) -> Iterator[OrderHistory]:
     of_kept, query = queries
-    wanted = {"wanted": order_ids, "but": but}
+    wanted = {"wanted": order_ids, "but": except_seqs}
     # Compaction moves lines to what is kept: asked in this order, none is missed on its way.
     rows = connection.execute(query, wanted).all()
     kept = connection.execute(of_kept, wanted).all()

@@ -129,7 +129,7 @@ class Segments(Drops):
             next_wave = _open_of(segment.drop_seq).where(segments.c.wave == wave)
             return [_segment(row) for row in connection.execute(next_wave).all()]
 
-    def is_through(self, drop_seq: int) -> bool:
+    def all_segments_done(self, drop_seq: int) -> bool:
         """Return True when the drop was laid out, and all its segments and chunks are done."""
         laid = sa.select(sa.func.bool_and(segments.c.ended)).where(segments.c.drop_seq == drop_seq)
         undone = sa.select(chunks.c.no).where(

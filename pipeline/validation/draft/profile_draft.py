@@ -17,7 +17,7 @@ from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.folding import fold
 from schemas.status_reader import MARK, MEANINGS
-from schemas.statuses import Direction, StatusVerdict
+from schemas.statuses import Direction, StatusMeaning
 from schemas.vocabulary import DATE_ROLES, Milestone, Role
 
 _NEEDED = (Role.ORDER_ID, Role.STATUS)
@@ -122,9 +122,9 @@ def suggestion(each: StatusCount, generic: Profile) -> str:
         return ""
     side = generic.direction(each.direction)
     ruling = generic.statuses.rule(each.status, direction=side)
-    if ruling.verdict is StatusVerdict.MILESTONE:
+    if ruling.meaning is StatusMeaning.MILESTONE:
         return Milestone(ruling.milestone).wire
-    return "no_milestone" if ruling.verdict is StatusVerdict.NO_MILESTONE else ""
+    return "no_milestone" if ruling.meaning is StatusMeaning.NO_MILESTONE else ""
 
 
 def _headers(guesses: Sequence[Guess], seen: Survey) -> Iterator[str]:

@@ -108,7 +108,7 @@ def drop_object(front: Front, drop: DropLine) -> DropObject:
         same_as=drop.same_as,
         request=drop.request or None,
         read_again_as=drop.again_as,
-        verdict=plain(words.verdict(drop, far[0] if far else None)),
+        verdict=plain(words.headline(drop, far[0] if far else None)),
         progress=ProgressObject(answered=far[0].answered, total=far[0].total) if far else None,
         need=drop.need,
         corrected=drop.fixed,

@@ -84,9 +84,9 @@ def rows_to_correct(
 ) -> CorrectionList:
     """Show the rows that need somebody, as they are now, a page at a time."""
     table = judged_table(front, drop_id)
-    standing = table.standing
-    lines = lines_of(table, View(fault=fault, show=show, q=q), standing).tolist()
-    going = set(standing.ready.tolist())
+    groups = table.groups
+    lines = lines_of(table, View(fault=fault, show=show, q=q), groups).tolist()
+    going = set(groups.ready.tolist())
     touched = touched_lines(table.rejects, table.draft)
     rows, keys = [], table.rejects.keys()
     for line in lines[(page - 1) * _PAGE : page * _PAGE]:
@@ -115,12 +115,12 @@ def rows_to_correct(
 
 
 def _counts(table: Table) -> CorrectionCounts:
-    standing = table.standing
+    groups = table.groups
     return CorrectionCounts(
-        ready=len(standing.ready),
-        wrong=len(standing.wrong),
-        untouched=len(standing.untouched),
-        left_out=len(standing.left_out),
+        ready=len(groups.ready),
+        wrong=len(groups.wrong),
+        untouched=len(groups.untouched),
+        left_out=len(groups.left_out),
     )
 
 
@@ -189,7 +189,7 @@ def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrde
             CellFault(column=rejects.headers[int(place)] if place else "", message=message)
             for place, message in kept.table.draft.judged.get(line, ())
         ],
-        goes_out=len(kept.table.standing.ready),
+        goes_out=len(kept.table.groups.ready),
     )
 
 

@@ -211,7 +211,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
         "counts": counts,
         "need": drop.need,
         "total": far[0].total if far else sum(counts.values()),
-        "verdict": words.on_page(words.verdict(drop, far[0] if far else None, shut), correct),
+        "verdict": words.on_page(words.headline(drop, far[0] if far else None, shut), correct),
         "can_retry": drop_view.can_retry(front.site, drop),
         "can_cancel": drop_view.can_cancel(drop),
         "can_read_again": can_read_again,

@@ -95,31 +95,31 @@ def fix_page(
 
 
 def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
-    standing = table.standing
-    lines = grid.lines_of(table, view, standing)
+    groups = table.groups
+    lines = grid.lines_of(table, view, groups)
     pages = max(1, -(-len(lines) // grid.PAGE))
     view = replace(view, page=min(view.page, pages))
     some = lines[(view.page - 1) * grid.PAGE : view.page * grid.PAGE].tolist()
     profile = front.site.profiles.get(table.drop.courier)
-    doubts = doubts_of(front, table, standing)
+    doubts = doubts_of(front, table, groups)
     columns = grid.columns_of(table)
-    groups = {group.label: group for group in faults.grouped(table.left)}
-    lost = grid.lost_ids(table, standing)
+    fault_groups = {group.label: group for group in faults.grouped(table.left)}
+    lost = grid.lost_ids(table, groups)
     return {
         "drop": table.drop,
         "headers": [one_line(each) for each in table.rejects.headers],
         "columns": columns,
-        "rows": grid.rows_of(table, some, standing, columns),
-        "left": standing.total,
-        "done": len(table.rejects) - standing.total,
-        "counts": grid.counts_of(table, standing),
-        "standing": standing,
+        "rows": grid.rows_of(table, some, groups, columns),
+        "left": groups.total,
+        "done": len(table.rejects) - groups.total,
+        "counts": grid.counts_of(table, groups),
+        "standing": groups,
         "whole_file": table.whole_file,
         "view": view,
         "fits": len(lines),
         "pages": pages,
         "wrong_values": _wrong_values(table),
-        "faults": groups,
+        "faults": fault_groups,
         "rules": [
             (table.rejects.headers[each.column] or f"Column {each.column + 1}", each)
             for each in table.draft.rules
@@ -404,8 +404,8 @@ def _check_all_writable(
 
 def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
     """Return the counts, and cells and faults of these rows as they are now, fit for JSON."""
-    standing = table.standing
-    going = correcting.ticked_lines(table.draft, standing)
+    groups = table.groups
+    going = correcting.ticked_lines(table.draft, groups)
     touched = correcting.touched_lines(table.rejects, table.draft)
     rows = []
     for line in lines:
@@ -419,7 +419,7 @@ def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
                 "going": line in going,
             }
         )
-    return {**grid.counts_of(table, standing), "rows": rows}
+    return {**grid.counts_of(table, groups), "rows": rows}
 
 
 @router.post("/drops/{drop_id}/fix/undo")

@@ -202,7 +202,7 @@ def _watched(front: Front, upload: uploads.Upload) -> dict[str, Any]:
         "counts": counts,
         "need": drop.need if drop else 0,
         "total": far[0].total if far else sum(counts.values()),
-        "verdict": words.verdict(drop, far[0] if far else None) if drop else "",
+        "verdict": words.headline(drop, far[0] if far else None) if drop else "",
     }
 
 
