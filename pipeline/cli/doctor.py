@@ -130,19 +130,19 @@ def _ledger(site: Site) -> Iterator[Diagnosis]:
     health_file = site.health_file()
     unfinished = site.ledger.unfinished()
     for drop in unfinished[:_MOST_OPEN]:
-        rest = why_open(drop, health_file, site.clock)
-        if rest is None or not rest["cause"]:
+        open_reason = why_open(drop, health_file, site.clock)
+        if open_reason is None or not open_reason["cause"]:
             continue
-        ours = rest["cause"] in {Cause.STORAGE, Cause.BUG}
+        ours = open_reason["cause"] in {Cause.STORAGE, Cause.BUG}
         yield Diagnosis(
             subject="drop",
-            found=f"{shown(drop.source_file)} ({drop.drop_id}) is open: {in_words(rest)}",
+            found=f"{shown(drop.source_file)} ({drop.drop_id}) is open: {in_words(open_reason)}",
             fine=not ours,
             advice="Mend what is named, then it goes on by itself; `shipdrop cancel "
             f"{drop.drop_id}` gives up what is left of it."
             if ours
             else "",
-            code=1 if rest["cause"] == Cause.BUG else 2,
+            code=1 if open_reason["cause"] == Cause.BUG else 2,
         )
     if len(unfinished) > _MOST_OPEN:
         yield Diagnosis(

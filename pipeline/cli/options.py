@@ -166,7 +166,7 @@ class CommandOptions(Struct, frozen=True, dict=True):
             from pipeline.reading.process.reader_process import not_startable
 
             raise not_startable(error) from error
-        self.at_end.callback(child.bury)
+        self.at_end.callback(child.reap)
         return child
 
     @cached_property

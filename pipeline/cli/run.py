@@ -221,14 +221,14 @@ def _ask(options: CommandOptions, site: "Site", drop: str, what: str) -> int:
     site.ledger.request(drop, what)
     if not site.ledger.is_ours(site.drop(drop)):
         return _noted(options, drop, what)
-    lock, signals = RootLock(site.root, now=site.clock.now, gives_way=True), StopSignals()
+    lock, signals = RootLock(site.root, now=site.clock.now, yields_to_service=True), StopSignals()
     try:
         with lock, _alone(site) as hold:
             if what == "retry":
                 site.check_sending()
             service = _service(options, site)
             site.check_ledger(thoroughly=lock.was_left)
-            with lock.heard(service.stop) as asked:
+            with lock.on_release_request(service.stop) as asked:
                 outcome = _run(options, site, hold, service, signals, once=True, only=drop)
     except RootBusy:
         return _noted(options, drop, what)

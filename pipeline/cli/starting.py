@@ -103,9 +103,9 @@ class StartRetries:
             try:
                 done = step()
             except RootBusy as error:
-                if not error.gives_way:
+                if not error.yields_to_service:
                     raise
-                self._lock.ask()
+                self._lock.request_release()
                 self._tell(error.message, "It lets go of it in a moment.")
             except LedgerLost:
                 raise

@@ -89,7 +89,7 @@ class Engine:
         future = self._in_loop(count())
         return future.result(30) if future is not None else 0
 
-    def bury(self, silent_seconds: float) -> None:
+    def end_stale_jobs(self, silent_seconds: float) -> None:
         """End the jobs of workers that fell silent. Nothing is lost by it: see above."""
 
         async def end() -> None:

@@ -32,7 +32,7 @@ def _now() -> float:
 class Lease:
     """Implements ``ports.Presence``. Safe from any thread.
 
-    ``refused``: set when ``sure`` raised; the supervisor resets it.
+    ``refused``: set when ``require_valid`` raised; the supervisor resets it.
     """
 
     def __init__(self, stale_seconds: float) -> None:
@@ -68,7 +68,7 @@ class Lease:
         """Return True while nobody can have taken over."""
         return not self._ended and _now() < self._until
 
-    def sure(self) -> None:
+    def require_valid(self) -> None:
         """Raise Fenced unless nobody can have taken over."""
         if not self.holds:
             self.refused = True
@@ -113,7 +113,7 @@ class Locks:
     def holding(self, key: str, take: Callable[[str], _T | None]) -> "Iterator[HeldLock[_T]]":
         """Hold a post that ``take`` takes under our name; it returns None when it cannot be had."""
         me = self._lease.name
-        self._lease.sure()
+        self._lease.require_valid()
         with self._lock:
             twice = key in self._held
             self._held.add(key)

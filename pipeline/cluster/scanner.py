@@ -138,7 +138,7 @@ class Scanner:
 
     def _turn(self) -> float:
         """Look and claim, if it is ours to do; return the seconds to wait."""
-        self._lease.sure()
+        self._lease.require_valid()
         settings = self._site.settings.inbox
         if not self._mine:
             self._mine = self._ledger.take_post(self._lease.name, self._post)
@@ -155,7 +155,7 @@ class Scanner:
         while self._intake.ready and room > 0 and not self._end.is_set():
             room -= self._intake.hand_on(self._dispatcher, room)
         self._dispatcher.call_plan()
-        self._lease.sure()
+        self._lease.require_valid()
         self._health_file.beat()
         self._site.retention.start_if_due(lambda: False)
         settle = settings.settle_seconds

@@ -17,11 +17,11 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import Shut
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import sending
-from pipeline.storage.ledger.workers import Allowance, WorkerOrders
+from pipeline.storage.ledger.workers import Allowance, WorkerInstructions
 
 log = structlog.get_logger(__name__)
 
-_WORD_SECONDS = 0.5
+_HEARTBEAT_SECONDS = 0.5
 """How soon a worker hears what all are to obey: a pause, a smaller share, a wish to cancel."""
 
 _LOOK_SECONDS = 2.0
@@ -61,7 +61,7 @@ class Supervisor:
         self._logged_shut = ""
         self._quiet_until = 0.0
         self._quiet_wanted = 0.0
-        self._heard_since = time.monotonic()
+        self._ledger_back_at = time.monotonic()
         self._look_at = 0.0
         self._tidy_at = 0.0
         self._failures = 0
@@ -110,16 +110,16 @@ class Supervisor:
                 return
             except StorageError as error:
                 log.warning("worker.no_ledger", reason=error.message)
-                self._heard_since = time.monotonic()
+                self._ledger_back_at = time.monotonic()
             except Exception:  # a bug here must not make the worker look dead
                 log.exception("supervisor.bug")
             busy = self._work or self._tasks.sending
-            self._wake.wait(min(_WORD_SECONDS if busy else _LOOK_SECONDS, self._lease.pause))
+            self._wake.wait(min(_HEARTBEAT_SECONDS if busy else _LOOK_SECONDS, self._lease.pause))
             self._wake.clear()
 
     def _heartbeat(self) -> None:
         begun = self._lease.begin_heartbeat()
-        orders = self._ledger.word(
+        orders = self._ledger.heartbeat(
             self._lease.name,
             wants=1 if self._tasks.sending else 0,
             most=self._most,
@@ -140,21 +140,21 @@ class Supervisor:
         self._delivery.share(calls, rate)
         return self._delivery.in_flight
 
-    def _obey(self, orders: WorkerOrders) -> None:
+    def _obey(self, orders: WorkerInstructions) -> None:
         if orders.draining:
             self._ask_to_stop()
         if (orders.calls, orders.rate) != self._share:
             self._share = (orders.calls, orders.rate)
             self._delivery.share(orders.calls, orders.rate)
         until = time.monotonic() + orders.signals.quiet
-        if orders.signals.quiet > 0 and until > self._quiet_until + _WORD_SECONDS:
+        if orders.signals.quiet > 0 and until > self._quiet_until + _HEARTBEAT_SECONDS:
             self._quiet_until = until
             self._delivery.pause(orders.signals.quiet)
         self._open_or_shut(orders)
 
-    def _open_or_shut(self, orders: WorkerOrders) -> None:
+    def _open_or_shut(self, orders: WorkerInstructions) -> None:
         """Share with all workers that nothing can be sent, until it is tried again."""
-        heard, shut = orders.signals, self._delivery.shut
+        signals, shut = orders.signals, self._delivery.shut
         outage = self._delivery.outage
         if outage is not None and outage.shut is None:
             self._logged_shut = ""
@@ -163,9 +163,11 @@ class Supervisor:
             # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
             if not self._tasks.stopping:
                 self._delivery.reopen()
-        elif heard.shut > 0:
+        elif signals.shut > 0:
             if shut is None:
-                self._delivery.close(Shut(held=heard.held, reason=heard.reason, hint=heard.hint))
+                self._delivery.close(
+                    Shut(held=signals.held, reason=signals.reason, hint=signals.hint)
+                )
             self._known_shut = self._delivery.shut or self._known_shut
         elif shut is not None and self._known_shut is not None:
             self._known_shut = None
@@ -183,7 +185,7 @@ class Supervisor:
     def _look_after(self) -> None:
         """Queue jobs again that were lost, and remove workers that fell silent."""
         stale, tidy = self._lease.stale_seconds, time.monotonic() >= self._tidy_at
-        if self._silent and time.monotonic() - self._heard_since > stale:
+        if self._silent and time.monotonic() - self._ledger_back_at > stale:
             # After an outage of the ledger, every worker gets time for a heartbeat first.
             for name in self._ledger.give_up_the_silent(stale):
                 log.warning("worker.gave_up_another", worker=name)
@@ -201,7 +203,7 @@ class Supervisor:
             if self._delivery.shut is None:
                 self._call_for_segments(unfinished)
         if tidy:
-            self._engine.bury(3 * stale)
+            self._engine.end_stale_jobs(3 * stale)
             self._site.closer.put_away_leftovers()
             self._tidy_at = time.monotonic() + _TIDY_SECONDS
 

@@ -369,5 +369,5 @@ def plannable(unfinished: Iterable[Drop]) -> list[Drop]:
 
 def _waits_for_others(drop: Drop) -> bool:
     """Tell whether its last report said that what is left of it waits for other drops."""
-    rest = (drop.facts.get("summary") or {}).get("open") or {}
-    return bool(drop.waits_for) and rest.get("cause") == Cause.EARLIER
+    open_reason = (drop.facts.get("summary") or {}).get("open") or {}
+    return bool(drop.waits_for) and open_reason.get("cause") == Cause.EARLIER

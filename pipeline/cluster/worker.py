@@ -84,7 +84,7 @@ class Session:
         if self._tasks is not None:
             self._tasks.stopping = True
         self._site.files.stop()
-        self._site.delivery.kill()
+        self._site.delivery.terminate()
         if self._engine is not None:
             self._engine.stop()
 
@@ -128,7 +128,7 @@ class Session:
         supervisor = Supervisor(site, lease, tasks, engine, stop=self.stop, lost=self._lost)
         scanner = Scanner(site, lease, tasks, self._beside)
         site.readers.keep_ready()
-        site.delivery.on_death = self.stop
+        site.delivery.on_crash = self.stop
         try:
             site.delivery.start()
             supervisor.start()
@@ -143,9 +143,9 @@ class Session:
             site.delivery.join()
             supervisor.stop()
             self._leave()
-        if site.delivery.death is not None:
-            log.critical("worker.cannot_send", reason=repr(site.delivery.death))
-            raise DeliveryThreadDiedError(repr(site.delivery.death)) from site.delivery.death
+        if site.delivery.crash is not None:
+            log.critical("worker.cannot_send", reason=repr(site.delivery.crash))
+            raise DeliveryThreadDiedError(repr(site.delivery.crash)) from site.delivery.crash
 
     def _call(self, kind: str, args: Sequence[Mapping[str, int]], urgency: int) -> None:
         if self._engine is not None:

@@ -26,7 +26,7 @@ class Cause(StrEnum):
     BUG = "bug"
 
 
-class Rest(Struct, frozen=True, kw_only=True):
+class OpenReason(Struct, frozen=True, kw_only=True):
     """Why a drop is open, and what to do. ``reason`` is never empty.
 
     ``waits_for``: drops with the same orders that have to end first; ``file``: its file.
@@ -48,7 +48,7 @@ class Rest(Struct, frozen=True, kw_only=True):
         }
 
 
-class LeftOpen(Struct, frozen=True, kw_only=True):
+class StillOpen(Struct, frozen=True, kw_only=True):
     """A drop that was reported and is not finished.
 
     ``only_waiting_left``: only rows that wait for other drops are left. ``progressed``: rows got
@@ -56,6 +56,6 @@ class LeftOpen(Struct, frozen=True, kw_only=True):
     """
 
     drop: Drop
-    rest: Rest
+    open_reason: OpenReason
     only_waiting_left: bool = False
     progressed: bool = True

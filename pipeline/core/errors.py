@@ -46,11 +46,14 @@ class UsageError(ShipdropError):
 
 
 class RootBusy(ShipdropError):
-    """Another command holds this root. ``gives_way``: it lets go when a service asks for it."""
+    """Another command holds this root.
 
-    def __init__(self, message: str, *, hint: str = "", gives_way: bool = False) -> None:
+    ``yields_to_service``: it releases the root when a service asks for it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", yields_to_service: bool = False) -> None:
         super().__init__(message, hint=hint)
-        self.gives_way = gives_way
+        self.yields_to_service = yields_to_service
 
 
 class DropRefused(ShipdropError):

@@ -288,13 +288,13 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Presence(Protocol):
     """The right of this process to act on a root that others work on too.
 
-    ``sure`` raises ``Fenced`` once others may have taken over; it is asked right before whatever
-    cannot be taken back, and costs next to nothing. ``name`` is this process's alone.
+    ``require_valid`` raises ``Fenced`` once others may have taken over; call it right before
+    whatever cannot be taken back: it costs next to nothing. ``name`` is this process's alone.
     """
 
     @property
     def name(self) -> str: ...
-    def sure(self) -> None: ...
+    def require_valid(self) -> None: ...
 
 
 class DropSink(Protocol):

@@ -1,1 +1,1 @@
-"""Send chunks to the API and book their answers in the ledger; runs in a thread of its own."""
+"""Send chunks to the API and record the answers in the ledger; runs in a thread of its own."""

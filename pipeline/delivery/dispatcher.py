@@ -31,15 +31,15 @@ from pipeline.storage.ledger import SqlLedger
 
 log = structlog.get_logger(__name__)
 
-_BOOK_AGAIN = (0.1, 0.5, 1.0, 2.0, 4.0)
-"""Pauses before answers that could not be booked are booked again. What stays unbooked is in doubt
-and must be asked about, so a short trouble of the ledger is worth waiting out."""
+_RECORD_AGAIN = (0.1, 0.5, 1.0, 2.0, 4.0)
+"""Pauses between attempts to record answers that the ledger did not take. A call whose answer is
+not recorded is in doubt and must be asked about, so a short outage is worth waiting for."""
 
 _STOPPED = "The drop was stopped."
 
-_HEARING_SECONDS = 1.0
-"""After sending was tried again it is not held for the rows of some drops before this time: drops
-are handed in one after the other, and each must get its chance to be taken."""
+_GRACE_SECONDS = 1.0
+"""Seconds after a reopening in which sending is not held because of refusals: drops are handed in
+one after the other, and each must get its chance to be accepted."""
 
 
 class Dispatcher:
@@ -62,7 +62,7 @@ class Dispatcher:
         self._kick = asyncio.Event()
         self._stopping = False
         self._calling = 0
-        self._books_lost = False
+        self._unrecorded = False
 
     @property
     def limiter(self) -> Limiter:
@@ -83,7 +83,7 @@ class Dispatcher:
         self._kick.set()
 
     def cancel(self, drop_seq: int) -> None:
-        """Send nothing more of this drop; what is out is answered and booked."""
+        """Send nothing more of this drop; calls in flight are answered and recorded."""
         for queue in self._queues:
             if queue.drop_seq == drop_seq:
                 queue.cancelled = True
@@ -109,18 +109,18 @@ class Dispatcher:
         """Try again after a pause: one call at first."""
         self._tools.mass_refusal.reopened()
         self._tools.unclear.reopened()
-        self._held_results.hear_all_until(self._tools.clock.monotonic() + _HEARING_SECONDS)
-        self._hear_until_then()
+        self._held_results.start_grace(self._tools.clock.monotonic() + _GRACE_SECONDS)
+        self._check_after_grace()
         self.limiter.reopen()
         self._kick.set()
 
-    def _hear_until_then(self) -> None:
+    def _check_after_grace(self) -> None:
         """Look again when sending may be held, and not a moment before: nothing else would.
 
         The loop's clock counts in milliseconds, and need not agree with ours.
         """
-        if (left := self._held_results.seconds_to_hear) > 0:
-            asyncio.get_running_loop().call_later(left, self._hear_until_then)
+        if (left := self._held_results.grace_left) > 0:
+            asyncio.get_running_loop().call_later(left, self._check_after_grace)
         else:
             self._kick.set()
 
@@ -138,7 +138,7 @@ class Dispatcher:
                 for _ in range(self._tools.policy.concurrency)
             ]
             try:
-                await self._book()
+                await self._record_results()
             finally:
                 for task in (*callers, *self._aside):
                     task.cancel()
@@ -202,7 +202,7 @@ class Dispatcher:
         if (shut := self.limiter.shut) is not None or queue.cancelled or queue.broken:
             reason = shut.reason if shut else _STOPPED
             return ChunkOutcome(result=untouched(chunk, known, reason))
-        if self._tools.mass_refusal.has_heard_enough_of(queue.drop_seq):
+        if self._tools.mass_refusal.limit_reached_by(queue.drop_seq):
             return ChunkOutcome(result=untouched(chunk, known, ""), held_back=True)
         try:
             chunk_body = ChunkBody(queue.body(chunk.offset, chunk.length), chunk.size)
@@ -251,22 +251,22 @@ class Dispatcher:
         """Return whether chunks that nobody has tried yet are at hand."""
         return len(self._prefetch) > 0 or any(any(queue.waves) for queue in self._queues)
 
-    # -- books ---------------------------------------------------------------------------------
+    # -- records -------------------------------------------------------------------------------
 
-    async def _book(self) -> None:
+    async def _record_results(self) -> None:
         """Run the one loop that writes: record results, mark the next chunks and hand them out."""
         while not (self._stopping and not self._queues):
             await self._kick.wait()
             await self._prefetch.gather(len(self._back), calling=self._calling)
             self._kick.clear()
-            self._back += self._held_results.to_book(self._queues)
+            self._back += self._held_results.to_record(self._queues)
             back, self._back = self._back, []
             self._prefetch.keep_pace(len(back))
             marked = self._next_chunks(len(back))
             if back or marked:
-                await self._book_one(back, marked)
+                await self._record_once(back, marked)
                 if self._held_results.waiting:
-                    self._kick.set()  # what was booked just now may have been the last to speak
+                    self._kick.set()  # what was recorded just now may decide about those
             elif self._held_results.is_all_there_is(self._queues):
                 self._back += self._held_results.end()
                 self._kick.set()
@@ -284,9 +284,7 @@ class Dispatcher:
             queue = self._queues[0]
             self._queues.rotate(-1)
             chunk = (
-                None
-                if self._tools.mass_refusal.has_heard_enough_of(queue.drop_seq)
-                else queue.next()
+                None if self._tools.mass_refusal.limit_reached_by(queue.drop_seq) else queue.next()
             )
             if chunk is None:
                 idle += 1
@@ -296,7 +294,7 @@ class Dispatcher:
             chosen.append((queue, chunk))
         return chosen
 
-    async def _book_one(
+    async def _record_once(
         self,
         back: Sequence[tuple[DropQueue, ChunkResult]],
         marked: Sequence[tuple[DropQueue, Chunk]],
@@ -308,11 +306,11 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - whatever it was: nothing is on disk
             await self._fail(error, back, marked)
             return
-        self._books_lost = False
+        self._unrecorded = False
         for queue, result in back:
             try:
                 queue.finish(result)
-            except Exception as error:  # noqa: BLE001 - it is booked; the drop fails for the rest
+            except Exception as error:  # noqa: BLE001 - it is recorded; the drop fails for the rest
                 self._break(queue, error, result.chunk)
         for each in marked:
             self._lay_out(*each)
@@ -358,13 +356,13 @@ class Dispatcher:
             queue.out -= 1
         for queue in self._queues:
             queue.broken = error
-        patience = () if self._books_lost or not back else _BOOK_AGAIN
-        self._books_lost = True
-        for pause in patience:
+        pauses = () if self._unrecorded or not back else _RECORD_AGAIN
+        self._unrecorded = True
+        for pause in pauses:
             await asyncio.sleep(pause)
             with suppress(Exception):  # the failure is logged; the next pause is longer
                 await self._exchange([result for _, result in back], [])
-                self._books_lost = False
+                self._unrecorded = False
                 return
 
     def _hand_back(self) -> None:

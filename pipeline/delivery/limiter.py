@@ -57,7 +57,7 @@ class Limiter:
         self._monotonic = monotonic
         self._pace = Rate(policy.rate)
         self._queue: list[tuple[int, int, asyncio.Future[bool], object]] = []
-        self._resting: dict[asyncio.Future[bool], object] = {}
+        self._sleeping: dict[asyncio.Future[bool], object] = {}
         self._arrivals = count()
         self._timer: asyncio.TimerHandle | None = None
         self._in_flight = 0
@@ -109,20 +109,20 @@ class Limiter:
         if self._queue:
             self._admit()
 
-    async def rest(self, seconds: float, owner: object = None) -> None:
+    async def sleep(self, seconds: float, owner: object = None) -> None:
         """Let this much time pass without a turn. Raises SendingHeld as soon as sending ends."""
         if self.shut is not None:
             raise SendingHeld
         loop = asyncio.get_running_loop()
         over = loop.create_future()
-        self._resting[over] = owner
+        self._sleeping[over] = owner
         timer = loop.call_later(seconds, _grant, over, True)
         try:
             if not await over:
                 raise SendingHeld
         finally:
             timer.cancel()
-            del self._resting[over]
+            del self._sleeping[over]
 
     # -- what calls have learned ---------------------------------------------------------------
 
@@ -309,14 +309,14 @@ class Limiter:
         for _, _, turn, owner in self._queue:
             if concerned(owner):
                 _grant(turn, False)
-        for over, owner in self._resting.items():
+        for over, owner in self._sleeping.items():
             if concerned(owner):
                 _grant(over, False)
 
 
-def _grant(future: "asyncio.Future[bool]", word: bool) -> None:  # noqa: FBT001 - the future's value
+def _grant(future: "asyncio.Future[bool]", value: bool) -> None:  # noqa: FBT001 - the future's value
     if not future.done():
-        future.set_result(word)
+        future.set_result(value)
 
 
 _SLOWER = 1.015

@@ -34,7 +34,7 @@ _SAMPLE = 3
 
 
 class MassRefusal:
-    """The refusals since the API last accepted a call, by the ``key`` of their chunks."""
+    """Refused chunks since the API last accepted a call, by key."""
 
     def __init__(self) -> None:
         self._seat_free = True
@@ -43,7 +43,7 @@ class MassRefusal:
         self._counted: set[Key] = set()
         self._halved = False
         self._to_halve: set[Key] = set()
-        self._heard: set[int] = set()
+        self._refused_drops: set[int] = set()
         self._suspects: set[int] = set()
         self._at_fault: set[int] = set()
         self._words = ""
@@ -84,29 +84,29 @@ class MassRefusal:
         counted against the API any more, until one of their own calls is taken.
         """
         self._at_fault |= self._suspects
-        if self.has_heard_enough:
-            self._at_fault |= self._heard
+        if self.limit_reached:
+            self._at_fault |= self._refused_drops
         self._suspects.clear()
         self._at_fault.discard(drop_seq)
         self._alike.clear()
-        self._heard.clear()
+        self._refused_drops.clear()
         self._halved = False
         self._counted.clear()
         self._free_a_seat()
 
     def reopened(self) -> None:
         """Begin again with sending: one more chunk is enough to show that nothing changed."""
-        if self.has_heard_enough:
-            self._suspects |= self._heard
-        self._heard.clear()
+        if self.limit_reached:
+            self._suspects |= self._refused_drops
+        self._refused_drops.clear()
         self._alike = Counter({what: min(n, _ENOUGH - 1) for what, n in self._alike.items()})
         self._halved = False
         self._counted.clear()
         self._to_halve.clear()
 
-    def hear(self, key: Key, what: str, words: str) -> None:
-        """Note that a chunk got nothing but ``what`` (say "422")."""
-        self._heard.add(key[0])
+    def record_refusal(self, key: Key, what: str, words: str) -> None:
+        """Record that every row of a chunk was refused with ``what`` (say "422")."""
+        self._refused_drops.add(key[0])
         self._halved = True
         self._words = words or self._words
         if key not in self._counted:
@@ -126,9 +126,9 @@ class MassRefusal:
         """Have this chunk halved to its last row when it is sent once more."""
         self._to_halve.add(key)
 
-    def has_heard_enough_of(self, drop_seq: int) -> bool:
-        """Return whether this drop is among the refusals, and there are enough of them."""
-        return drop_seq in self._heard and self.has_heard_enough
+    def limit_reached_by(self, drop_seq: int) -> bool:
+        """Return whether the limit is reached, and this drop was refused."""
+        return drop_seq in self._refused_drops and self.limit_reached
 
     def is_at_fault(self, drop_seq: int) -> bool:
         """Return whether it has been shown that this drop's own rows are what is refused."""
@@ -141,17 +141,18 @@ class MassRefusal:
         self._to_halve = {key for key in self._to_halve if key[0] != drop_seq}
 
     @property
-    def has_heard_enough(self) -> bool:
+    def limit_reached(self) -> bool:
         """Return whether enough chunks were refused alike for a hold."""
         return max(self._alike.values(), default=0) >= _ENOUGH
 
     def why_hold(self, under_way: Iterable[int]) -> Shut | None:
         """Return why sending is to be held, once there is enough to say so.
 
-        ``under_way``: the drops that have something out or to send. Each of them is heard first: a
-        file whose rows are all bad must not keep a sound one from showing that it is these rows.
+        ``under_way``: the drops with updates in flight or to send. Each must have been refused
+        first: a file whose rows are all bad must not keep a sound one from showing that these rows
+        are to blame.
         """
-        if not self.has_heard_enough or not self._heard.issuperset(under_way):
+        if not self.limit_reached or not self._refused_drops.issuperset(under_way):
             return None
         what, _ = self._alike.most_common(1)[0]
         return Shut(
@@ -188,10 +189,10 @@ class UnclearAnswers:
         """Forget the unclear answers: the API took a call."""
         self._in_a_row.clear()
 
-    def again(self, kind: str) -> bool:
-        """Count an answer that says nothing, of a call that is not shown to be taken.
+    def count(self, kind: str) -> bool:
+        """Count an unclear answer to a call that is not shown to have been taken.
 
-        Returns whether there are enough of its kind to hold sending.
+        Return whether there are enough of its kind to hold sending.
         """
         self._in_a_row[kind] = self._in_a_row.get(kind, 0) + 1
         return self._in_a_row[kind] >= _UNCLEAR_IN_A_ROW
@@ -202,7 +203,7 @@ class UnclearAnswers:
 
 
 class _Case(Struct, frozen=True):
-    """A chunk's result that is not booked yet."""
+    """A chunk's result that is not recorded yet."""
 
     queue: DropQueue
     chunk: Chunk
@@ -214,13 +215,13 @@ class _Case(Struct, frozen=True):
         return (self.chunk.drop_seq, self.chunk.no)
 
 
-Booked = list[tuple[DropQueue, ChunkResult]]
+Results = list[tuple[DropQueue, ChunkResult]]
 
 
 class HeldResults:
     """The results of chunks that were refused whole, until it is known what is to blame.
 
-    They are booked as they are once the API has taken something, or when nothing is left that could
+    They are recorded unchanged once the API has taken something, or when nothing is left that could
     show it; when all sending is held, their rows have not failed: they stay unsent. Lives in the
     dispatcher's loop. ``send_again`` is handed chunks of which not every row was asked for.
     """
@@ -255,7 +256,7 @@ class HeldResults:
         case = _Case(queue, chunk, result)
         self._held_back.append(case)
         if what is not None and not self._mass_refusal.is_at_fault(queue.drop_seq):
-            self._mass_refusal.hear(case.key, what, _words_of(result))
+            self._mass_refusal.record_refusal(case.key, what, _message_of(result))
 
     def keep(
         self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str, *, whole: bool
@@ -268,10 +269,10 @@ class HeldResults:
         case = _Case(queue, chunk, result)
         self._kept.append(case)
         if whole:
-            self._mass_refusal.hear(case.key, what, _words_of(result))
+            self._mass_refusal.record_refusal(case.key, what, _message_of(result))
 
-    def to_book(self, queues: Iterable[DropQueue]) -> Booked:
-        """Return the results that can be booked by now."""
+    def to_record(self, queues: Iterable[DropQueue]) -> Results:
+        """Return the results that can be recorded by now."""
         if not self.waiting:
             return []
         if self._limiter.shut is None:
@@ -296,7 +297,7 @@ class HeldResults:
 
     def hold(self, queues: Iterable[DropQueue]) -> bool:
         """Hold all sending if everything is refused; at once, or the next chunk would be tried."""
-        if self.seconds_to_hear > 0:
+        if self.grace_left > 0:
             return False
         busy = (queue.drop_seq for queue in queues if not queue.exhausted)
         if (shut := self._mass_refusal.why_hold(busy)) is not None:
@@ -304,20 +305,20 @@ class HeldResults:
         return shut is not None
 
     @property
-    def seconds_to_hear(self) -> float:
-        """Return for how long nothing is held yet."""
+    def grace_left(self) -> float:
+        """Return the seconds in which sending is not held yet."""
         return max(0.0, self._not_before - self._monotonic())
 
-    def hear_all_until(self, moment: float) -> None:
-        """Hold nothing before this moment (monotonic seconds)."""
+    def start_grace(self, moment: float) -> None:
+        """Do not hold sending before this moment (monotonic seconds)."""
         self._not_before = moment
 
     def is_all_there_is(self, queues: Iterable[DropQueue]) -> bool:
         """Return whether only held results are in flight, so that nothing else can decide."""
         out = sum(queue.out for queue in queues)
-        return 0 < self.waiting == out and not self._mass_refusal.has_heard_enough
+        return 0 < self.waiting == out and not self._mass_refusal.limit_reached
 
-    def end(self) -> Booked:
+    def end(self) -> Results:
         """Return the held results as failed: nothing more can show whether it was the rows.
 
         Not before each of the rows was asked for alone.
@@ -327,7 +328,7 @@ class HeldResults:
         self._send_again()
         return []
 
-    def _failed(self) -> Booked:
+    def _failed(self) -> Results:
         cases, self._kept = self._kept, []
         return [(case.queue, case.result) for case in cases]
 
@@ -346,5 +347,5 @@ class HeldResults:
         return replace(before, chunk=tried, receipts=result.receipts)
 
 
-def _words_of(result: ChunkResult) -> str:
+def _message_of(result: ChunkResult) -> str:
     return result.verdicts[0].message if result.verdicts else ""

@@ -69,7 +69,7 @@ class OrderQuery:
         reached: dict[int, Reached] = {}
         notes: list[Receipt] = []
         if (wait := self._until(not_before)) > 0:
-            await self._limiter.rest(wait, owner)
+            await self._limiter.sleep(wait, owner)
         for pos, (order_id, milestone) in heads.items():
             reply = await self._reply_for(order_id)
             word = parse_order_info(reply, order_id, milestone) if reply else None
@@ -107,7 +107,7 @@ class OrderQuery:
             pause = self._policy.pause(attempt, self._rng)
             if reply is None or reply.status in _AGAIN:
                 # The questions' own trouble: calls that send go on meanwhile.
-                await self._limiter.rest(pause if attempt < _TRIES else 0)
+                await self._limiter.sleep(pause if attempt < _TRIES else 0)
             elif reply.status in _BUSY:
                 asked = self._policy.obeyed(retry_after(reply, self._clock.now()))
                 self._limiter.limited(max(pause, asked), asked=asked)

@@ -30,7 +30,7 @@ class PrefetchBuffer(Generic[T]):
         self._few = asyncio.Event()
         self._least = max(16, 2 * policy.concurrency)
         self._ahead = self._least
-        self._booked_at = 0.0
+        self._recorded_at = 0.0
         self._commit_seconds = 0.0
 
     @property
@@ -71,7 +71,7 @@ class PrefetchBuffer(Generic[T]):
     def keep_pace(self, answered: int) -> None:
         """Adapt to the answers since the last time: mark as much ahead as is soon sent."""
         now = self._monotonic()
-        passed, self._booked_at = max(now - self._booked_at, 1e-6), now
+        passed, self._recorded_at = max(now - self._recorded_at, 1e-6), now
         wanted = answered / passed * max(_AHEAD_SECONDS, 2 * self._commit_seconds)
         smooth = (3 * self._ahead + wanted) / 4
         self._ahead = max(self._least, min(_MOST_AHEAD, round(smooth)))

@@ -60,16 +60,16 @@ class Reconciler:
         answers = await self._ask(positions, not_before)
         again: list[int] = []
         for pos in positions:
-            word = answers.get(pos)
-            if over and word is not None:
-                self._proof[pos] = self._known[self._chunk_body.head(pos)] = word
-            if word is Reached.YES:
+            answer = answers.get(pos)
+            if over and answer is not None:
+                self._proof[pos] = self._known[self._chunk_body.head(pos)] = answer
+            if answer is Reached.YES:
                 self._rows.reconcile(pos)
             elif pos in self._rows.ended:
-                self._settle_ended(pos, word, again)
-            elif word is Reached.NO or self._is_resent(pos):
+                self._settle_ended(pos, answer, again)
+            elif answer is Reached.NO or self._is_resent(pos):
                 again.append(pos)
-            elif (word is not None and over) or not self._tools.policy.reconcile:
+            elif (answer is not None and over) or not self._tools.policy.reconcile:
                 self._rows.leave_unknown(pos)
         self._rows.send_again(again)
         return again
@@ -79,9 +79,9 @@ class Reconciler:
         resend = self._tools.policy.when_in_doubt == "resend"
         return resend and pos not in self._rows.unclear
 
-    def _settle_ended(self, pos: int, word: Reached | None, again: list[int]) -> None:
+    def _settle_ended(self, pos: int, answer: Reached | None, again: list[int]) -> None:
         """Settle a row that ended as unknown, and clearly is not there after all."""
-        if word is not Reached.NO:
+        if answer is not Reached.NO:
             return
         if pos in self._rows.refused_before:
             self._rows.fail(pos)
@@ -120,12 +120,12 @@ class Reconciler:
             with suppress(SendingHeld):  # they are asked about at the next pass
                 answers = {**self._proof, **await self._ask(open_still, None)}
         for pos in doubted:
-            word = answers.get(pos)
-            if word is Reached.YES:
+            answer = answers.get(pos)
+            if answer is Reached.YES:
                 self._rows.reconcile(pos)
-            elif word in {Reached.NO, Reached.NO_WORD}:
+            elif answer in {Reached.NO, Reached.NO_WORD}:
                 self._rows.fail(pos)
-            elif word is Reached.CANNOT_TELL and self._claims_to_be_there(pos):
+            elif answer is Reached.CANNOT_TELL and self._claims_to_be_there(pos):
                 self._rows.is_there(pos)  # refused so before, and sent again for a person
         await self._look_whether_there(pos for pos in refused if pos not in self._rows.doubted)
 
@@ -141,8 +141,8 @@ class Reconciler:
         with suppress(SendingHeld):
             answers = await self._ask(list(says), None)
         for pos, named in says.items():
-            word = answers.get(pos)
-            if word is Reached.YES or (named and word is Reached.CANNOT_TELL):
+            answer = answers.get(pos)
+            if answer is Reached.YES or (named and answer is Reached.CANNOT_TELL):
                 self._rows.is_there(pos)
 
     def _claims_to_be_there(self, pos: int) -> bool | None:

@@ -52,7 +52,7 @@ class RetryPolicy:
         self._check(answer.message, asked, attempts=self.tries)
         pause = max(tools.policy.pause(self.tries, tools.rng), asked)
         if not asked and tools.limiter.last_success >= self.left_at:
-            await tools.limiter.rest(pause, self._context.owner)
+            await tools.limiter.sleep(pause, self._context.owner)
         else:
             tools.limiter.slow_down(pause, asked=asked)
 

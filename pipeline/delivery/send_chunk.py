@@ -213,7 +213,7 @@ class ChunkSender:
             if got_there:
                 tools.limiter.succeeded()
                 tools.unclear.forget()
-            elif tools.unclear.again(answer.kind):
+            elif tools.unclear.count(answer.kind):
                 self._retry.hold(answer.message, self._rows.http_status)
             else:
                 tools.limiter.slow_down(tools.policy.pause(1, tools.rng))
@@ -237,7 +237,7 @@ class ChunkSender:
             if self._tools.limiter.shut is not None:
                 raise SendingHeld
             refusals, blank = self._tools.mass_refusal, self._rows.is_blank
-            if blank and refusals.has_heard_enough_of(self._chunk.drop_seq):
+            if blank and refusals.limit_reached_by(self._chunk.drop_seq):
                 self._held_back = True  # whether it is the rows is being found out elsewhere
                 return
             sample: Positions = ()
@@ -266,15 +266,15 @@ class ChunkSender:
     async def _isolate(self, answer: Answer, positions: Positions) -> None:
         """Isolate refused rows: several are halved, within the drop's budget."""
         named = {positions[at]: refusal for at, refusal in answer.failed.items()}
-        word = Refusal(code=str(self._rows.http_status or ""), message=answer.message)
+        refusal = Refusal(code=str(self._rows.http_status or ""), message=answer.message)
         if len(positions) == 1 or not self._context.may_split():
             if len(positions) > 1:
                 self._looked_into = False
                 others = len(positions) - 1
                 words = f"{answer.message} ({_NOT_ALONE.format(others)})".lstrip()
-                word = replace(word, message=words)
+                refusal = replace(refusal, message=words)
             for pos in positions:
-                self._rows.refuse(pos, named.get(pos, word))
+                self._rows.refuse(pos, named.get(pos, refusal))
             await self._reconciler.reconsider(positions)
             return
         if named and len(named) < len(positions):

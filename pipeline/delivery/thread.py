@@ -28,13 +28,13 @@ class DeliveryThreadDiedError(Exception):
 
 
 class DeliveryThread:
-    """Delivers drops side by side under one pace.
+    """Delivers drops side by side under one rate limit.
 
     ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. Until
-    it is started it remembers what is asked of it (stop, kill, close, pause, share); what is
+    it is started it remembers what is asked of it (stop, terminate, close, pause, share); what is
     submitted then is turned away.
     ``on_limited`` is called in the delivery thread with the seconds for which the API wants quiet,
-    ``on_death`` when the thread ended by an error, which ``death`` has.
+    ``on_crash`` when the thread ended by an error, which ``crash`` has.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class DeliveryThread:
         self._clock = clock
         self._rng = rng
         self.on_limited: Callable[[float], None] = lambda _seconds: None
-        self.on_death: Callable[[], None] = lambda: None
-        self.death: BaseException | None = None
+        self.on_crash: Callable[[], None] = lambda: None
+        self.crash: BaseException | None = None
         self._started = threading.Event()
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatcher: Dispatcher | None = None
         self._closed = False
@@ -70,8 +70,8 @@ class DeliveryThread:
         """
         self._thread.start()
         self._started.wait()
-        if self.death is not None:
-            raise DeliveryThreadDiedError(str(self.death)) from self.death
+        if self.crash is not None:
+            raise DeliveryThreadDiedError(str(self.crash)) from self.crash
 
     def submit(self, shipment: Shipment) -> Future[DeliveryResult]:
         """Queue a planned drop for delivery. The future may raise StorageError."""
@@ -145,10 +145,10 @@ class DeliveryThread:
         self._tell(lambda dispatcher: dispatcher.close(shut))
 
     def stop(self) -> None:
-        """Let the calls that are out be answered and booked; hand the rest back."""
+        """Let the calls in flight be answered and recorded; hand the rest back."""
         self._tell(lambda dispatcher: dispatcher.stop())
 
-    def kill(self) -> None:
+    def terminate(self) -> None:
         """End without waiting for answers: calls that are out stay in doubt, as after a crash."""
         self._tell(self._cancel_work)
 
@@ -159,7 +159,7 @@ class DeliveryThread:
 
     def _tell(self, act: Callable[[Dispatcher], None]) -> bool:
         """Have the loop do this as soon as there is one; False when it will not be done soon."""
-        with self._door:
+        with self._lock:
             if self._loop is None and not self._closed:
                 self._deferred.append(act)
                 return False
@@ -167,7 +167,7 @@ class DeliveryThread:
 
     def _in_loop(self, act: Callable[[Dispatcher], None]) -> bool:
         """Have the loop do this; False when it does nothing any more."""
-        with self._door:
+        with self._lock:
             if self._loop is None or self._dispatcher is None:
                 return False
             self._loop.call_soon_threadsafe(act, self._dispatcher)
@@ -177,9 +177,9 @@ class DeliveryThread:
         if self._task is not None:
             self._task.cancel()
 
-    async def _lock_up(self, dispatcher: Dispatcher) -> None:
+    async def _close_down(self, dispatcher: Dispatcher) -> None:
         """Hand back drops that came at the last moment, so that nobody waits for them."""
-        with self._door:
+        with self._lock:
             self._loop, self._closed = None, True
         await asyncio.sleep(0)
         dispatcher.abandon()
@@ -192,12 +192,12 @@ class DeliveryThread:
             log.warning("delivery.killed")
         except BaseException as error:  # the thread's owner ends the process
             log.exception("delivery.crashed")
-            self.death = _innermost(error)
+            self.crash = _innermost(error)
         finally:
             self._closed = True
             self._started.set()
-            if self.death is not None:
-                self.on_death()
+            if self.crash is not None:
+                self.on_crash()
 
     def _tell_limited(self, seconds: float) -> None:
         self.on_limited(seconds)
@@ -206,7 +206,7 @@ class DeliveryThread:
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
         limiter = Limiter(self._policy, monotonic=self._clock.monotonic)
-        # Looked up at each call: who wants to hear it may say so after the start.
+        # Looked up at each call: a listener may be set after the start.
         limiter.on_limited = self._tell_limited
         order_query = OrderQuery(
             api=api, limiter=limiter, policy=self._policy, clock=self._clock, rng=self._rng
@@ -222,7 +222,7 @@ class DeliveryThread:
         )
         with ThreadPoolExecutor(1, thread_name_prefix="ledger-commits") as committer:
             dispatcher = Dispatcher(tools, self._ledger, committer)
-            with self._door:
+            with self._lock:
                 self._loop, self._dispatcher = loop, dispatcher
                 for act in self._deferred:
                     loop.call_soon(act, dispatcher)
@@ -230,7 +230,7 @@ class DeliveryThread:
             try:
                 await dispatcher.run()
             finally:
-                await self._lock_up(dispatcher)
+                await self._close_down(dispatcher)
                 await api.close()
 
 

@@ -57,7 +57,7 @@ class Unclosed:
     def __contains__(self, path: Path) -> bool:
         return str(path) in self._paths
 
-    def hear(self, event: FileSystemEvent) -> None:
+    def note(self, event: FileSystemEvent) -> None:
         """Note an event of a file."""
         path = os.fsdecode(event.src_path)
         if isinstance(event, FileModifiedEvent):
@@ -129,7 +129,7 @@ class Watcher:
             return
         self._root = next(iter(wanted))
         try:
-            if not self._hears(wanted):
+            if not self._is_listening(wanted):
                 self.stop()
                 self._observer = Observer()
                 self._lost.listen()
@@ -163,7 +163,7 @@ class Watcher:
         what = "some folders of the inbox" if self._armed else "the inbox"
         self.trouble = f"No events from {what} ({reason}): scanned at intervals only."
 
-    def _hears(self, wanted: dict[Path, _Place]) -> bool:
+    def _is_listening(self, wanted: dict[Path, _Place]) -> bool:
         """Tell whether every watch that was armed still listens to the folder it was armed on."""
         observer = self._observer
         if observer is None:
@@ -198,7 +198,7 @@ class _Waker(FileSystemEventHandler):
         self._unclosed = unclosed
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        self._unclosed.hear(event)
+        self._unclosed.note(event)
         self._wake()
 
 

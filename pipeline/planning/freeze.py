@@ -24,7 +24,7 @@ from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.replan import Pending, pending_places
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.spool import Spool, keep
+from pipeline.storage.spool import Spool, sync_spools
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.vocabulary import Milestone, Role
@@ -127,7 +127,7 @@ def freezing_bodies(
         spool.write_plan(planned.table)
         written = spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
         if alone:
-            keep([spool])
+            sync_spools([spool])
         return written
 
     with ExitStack() as held:

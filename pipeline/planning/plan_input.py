@@ -68,7 +68,7 @@ def load(
     refused = DropState.REFUSED in known.values()
     parents = pa.array([] if refused else [*known], pa.string())
     sheets = [_columns(facts, number, spool, parents) for number in range(len(facts.sheets))]
-    _hear(sheets, known, ids_of)
+    _ignore_copied_confirmations(sheets, known, ids_of)
     whole = {
         name: np.concatenate([_EMPTY[name], *(sheet[name] for sheet in sheets)]) for name in _EMPTY
     }
@@ -159,7 +159,9 @@ def _named(
         yield place, found and (found[0], row_key(found[1], tab))
 
 
-def _hear(sheets: Iterable[Mapping[str, Any]], known: Collection[str], ids_of: IdsOf) -> None:
+def _ignore_copied_confirmations(
+    sheets: Iterable[Mapping[str, Any]], known: Collection[str], ids_of: IdsOf
+) -> None:
     """Ignore CONFIRMED in a row that is not the rejected row it refers to, but a copy of its line.
 
     The row is recognised by its order id, or, where that was lost, by being the only one that
@@ -171,7 +173,7 @@ def _hear(sheets: Iterable[Mapping[str, Any]], known: Collection[str], ids_of: I
         for _, named, order in sheet["spoken"]:
             orders.setdefault(named, set()).add(order)
 
-    def is_heard(named: _Named | None, order: str) -> bool:
+    def is_confirmed(named: _Named | None, order: str) -> bool:
         if named is None or named[0] not in known or len(orders[named]) > 1:
             return False
         there = kept(named[0]).get(number_of(named[1]), ())
@@ -179,7 +181,7 @@ def _hear(sheets: Iterable[Mapping[str, Any]], known: Collection[str], ids_of: I
         return any(may_be_mended(original, order) for _, original in here or there)
 
     for sheet in sheets:
-        nobodys = [place for place, *said in sheet["spoken"] if not is_heard(*said)]
+        nobodys = [place for place, *said in sheet["spoken"] if not is_confirmed(*said)]
         for name in _SAID:
             sheet[name][nobodys] = False
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pipeline.core.closed_drop import Cause, Closed, Rest
+from pipeline.core.closed_drop import Cause, Closed, OpenReason
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk
@@ -82,20 +82,20 @@ def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Cand
         yield group
 
 
-def rest_of(drop: Drop, back: "DeliveryResult") -> Rest | None:
+def reason_of(drop: Drop, back: "DeliveryResult") -> OpenReason | None:
     """Return why a drop came back early, as far as its delivery can tell."""
     file = shown(drop.source_file)
     if back.broken is not None:
-        return rest_after(drop, back.broken)
+        return reason_after(drop, back.broken)
     if back.shut is not None:
         shut = back.shut
-        return Rest(reason=shut.reason, hint=shut.hint, waits_for=drop.waits_for, file=file)
+        return OpenReason(reason=shut.reason, hint=shut.hint, waits_for=drop.waits_for, file=file)
     return None
 
 
-def rest_after(drop: Drop, error: BaseException) -> Rest:
+def reason_after(drop: Drop, error: BaseException) -> OpenReason:
     """Return why a drop rests after an error: its storage failed, or we did."""
     file = shown(drop.source_file)
     if isinstance(error, StorageError):
-        return Rest(reason=error.message, hint=error.hint, cause=Cause.STORAGE, file=file)
-    return Rest(reason=_BUG, cause=Cause.BUG, file=file)
+        return OpenReason(reason=error.message, hint=error.hint, cause=Cause.STORAGE, file=file)
+    return OpenReason(reason=_BUG, cause=Cause.BUG, file=file)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core import file_names
-from pipeline.core.closed_drop import Closed, Rest
+from pipeline.core.closed_drop import Closed, OpenReason
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.model import CHANGED, LAST_REPORT, TO_CORRECT, Drop, DropState
 from pipeline.core.ports import FOR_A_PERSON, Clock
@@ -118,24 +118,26 @@ class Closer:
 
         return [attempt(outcomes, drop, waiting) for drop, waiting in drops]
 
-    def report(self, drop: Drop, outcomes: DropOutcomes, rest: Rest) -> Mapping[str, Any]:
+    def report(
+        self, drop: Drop, outcomes: DropOutcomes, open_reason: OpenReason
+    ) -> Mapping[str, Any]:
         """Write the files of a drop that is not finished; the summary says why."""
-        why = {**rest.as_dict(), "again_seconds": self.again_seconds}
+        why = {**open_reason.as_dict(), "again_seconds": self.again_seconds}
         summary = write.write_report(replace(self._report(drop, outcomes), open=why), self._folders)
-        self._folders.outbox.keep([drop.folder])
+        self._folders.outbox.sync([drop.folder])
         return summary
 
-    def report_open(self, drop: Drop, outcomes: DropOutcomes, rest: Rest) -> Drop:
+    def report_open(self, drop: Drop, outcomes: DropOutcomes, open_reason: OpenReason) -> Drop:
         """Report a drop that stays open, and keep its summary for those who ask.
 
         Return the drop as it is then: the same where its last report says just this, and nothing
         was written.
         """
-        digest = _digest(outcomes, rest)
+        digest = _digest(outcomes, open_reason)
         if drop.facts.get(LAST_REPORT) == digest:
             return drop
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
-        summary = self.report(drop, outcomes, rest)
+        summary = self.report(drop, outcomes, open_reason)
         now = replace(drop, facts={**drop.facts, LAST_REPORT: digest})
         self._ledger.save(replace(now, facts={**now.facts, "summary": dict(summary)}))
         return now
@@ -331,7 +333,7 @@ class Closer:
         return found
 
     def _record(self, noted: Sequence[_Written]) -> None:
-        self._folders.outbox.keep([one.drop.folder for one in noted])
+        self._folders.outbox.sync([one.drop.folder for one in noted])
         self._ledger.save_all(
             [
                 replace(one.drop, facts={**one.drop.facts, "summary": dict(one.summary)})
@@ -457,7 +459,7 @@ class Closer:
             spool.write_ids(pa.concat_tables(kept))
 
 
-def _digest(outcomes: DropOutcomes, rest: Rest) -> str:
+def _digest(outcomes: DropOutcomes, open_reason: OpenReason) -> str:
     """Return what tells a report of an open drop from another: each row's end, and why it rests.
 
     Not the words about its rows that wait: they tell which of them was tried last.
@@ -467,7 +469,7 @@ def _digest(outcomes: DropOutcomes, rest: Rest) -> str:
     places = np.array([*(codes.index(remark.code) for remark in said), -1], dtype=np.int32)
     seen = hashlib.blake2b(outcomes.outcome.tobytes(), digest_size=8)
     seen.update(places[number].tobytes())  # where nothing is said the number is -1, the last place
-    seen.update(repr((codes, rest)).encode("utf-8", "surrogatepass"))
+    seen.update(repr((codes, open_reason)).encode("utf-8", "surrogatepass"))
     return seen.hexdigest()
 
 

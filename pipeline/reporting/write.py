@@ -105,7 +105,7 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
 def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
     """Write the summary, whose presence means that the other files are complete.
 
-    As with all that is written here, the name is on the disk after ``Outbox.keep``.
+    As with all that is written here, the name is on the disk after ``Outbox.sync``.
     """
     drop = facts.drop
     fields = summary_object(facts)

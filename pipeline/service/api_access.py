@@ -107,6 +107,6 @@ class PresentApi(Wrapped):
 
     def _still_here(self) -> None:
         try:
-            self._presence.sure()
+            self._presence.require_valid()
         except Fenced as error:
             raise Held(error.message, hint=error.hint) from error

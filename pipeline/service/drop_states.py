@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.core.closed_drop import Rest
+from pipeline.core.closed_drop import OpenReason
 from pipeline.core.model import Drop, DropState
 
 
@@ -47,7 +47,7 @@ class DropEntry:
 
     drop: Drop
     state: SchedulerState
-    reported: tuple[Rest | None, Rest] | None = None
+    reported: tuple[OpenReason | None, OpenReason] | None = None
     cancelled: bool = False
     look_again: bool = False
     seen: int = 0

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.chunk_columns import FreshChunks
-from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
+from pipeline.core.closed_drop import Cause, Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import LAST_REPORT, Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
@@ -21,7 +21,7 @@ from pipeline.planning.earlier_files import OUTWARD_ENDS, held_since
 from pipeline.planning.freeze import blocked_words, pending_in, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import Pending, doubts, let_go, recheck
-from pipeline.planning.results import Later, Released, Reopened, rest_of
+from pipeline.planning.results import Later, Released, Reopened, reason_of
 from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import DropOutcomes, Remark, unsent
 from pipeline.storage.departures import Departures
@@ -105,17 +105,22 @@ class DropSteps:
 
     def finish(
         self, ended: Sequence[tuple[Drop, DeliveryResult]]
-    ) -> list[Tried[Closed | LeftOpen]]:
+    ) -> list[Tried[Closed | StillOpen]]:
         """Report drops that came back from delivery, and close those that are finished.
 
         Return the result of each, in their order.
         """
         waiting = [
-            (drop, _CANCELLED if _is_cut_off(back) else unsent(rest.reason if rest else ""))
+            (
+                drop,
+                _CANCELLED
+                if _is_cut_off(back)
+                else unsent(open_reason.reason if open_reason else ""),
+            )
             for drop, back in ended
-            for rest in (rest_of(drop, back),)
+            for open_reason in (reason_of(drop, back),)
         ]
-        results: dict[int, Tried[Closed | LeftOpen]] = {}
+        results: dict[int, Tried[Closed | StillOpen]] = {}
         endings: dict[int, Ending] = {}
         for at, outcomes in enumerate(self._closer.outcomes_of_all(waiting)):
             drop, back = ended[at]
@@ -136,30 +141,33 @@ class DropSteps:
 
     def _left_open(
         self, drop: Drop, back: DeliveryResult, outcomes: DropOutcomes
-    ) -> Tried[LeftOpen]:
-        rest = rest_of(drop, back) or _rest_by_rows(drop, outcomes)
+    ) -> Tried[StillOpen]:
+        open_reason = reason_of(drop, back) or _reason_by_rows(drop, outcomes)
         try:
-            drop = self._closer.report_open(drop, outcomes, rest)
+            drop = self._closer.report_open(drop, outcomes, open_reason)
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
         if self._logged.get(drop.seq) != drop.facts[LAST_REPORT]:
             self._logged[drop.seq] = drop.facts[LAST_REPORT]
-            self._tell_open(drop, rest)
-        return LeftOpen(
-            drop=drop, rest=rest, only_waiting_left=back.complete, progressed=back.progressed
+            self._tell_open(drop, open_reason)
+        return StillOpen(
+            drop=drop,
+            open_reason=open_reason,
+            only_waiting_left=back.complete,
+            progressed=back.progressed,
         )
 
-    def _tell_open(self, drop: Drop, rest: Rest) -> None:
+    def _tell_open(self, drop: Drop, open_reason: OpenReason) -> None:
         """Log that a drop stays open, and why."""
-        waits_alone = rest.cause is Cause.EARLIER and rest.waits_for
+        waits_alone = open_reason.cause is Cause.EARLIER and open_reason.waits_for
         (log.info if waits_alone else log.warning)(
             "drop.waits" if waits_alone else "drop.open",
             drop=drop.drop_id,
-            file=rest.file,
+            file=open_reason.file,
             folder=shown(drop.folder),
             courier=drop.courier,
-            reason=rest.reason,
-            hint=rest.hint,
+            reason=open_reason.reason,
+            hint=open_reason.hint,
             again_seconds=self._closer.again_seconds,
         )
 
@@ -294,12 +302,12 @@ def _to_come_first(
     )
 
 
-def _rest_by_rows(drop: Drop, outcomes: DropOutcomes) -> Rest:
+def _reason_by_rows(drop: Drop, outcomes: DropOutcomes) -> OpenReason:
     """Return why a drop is not finished: the most frequent reason of its unsent rows."""
     count, most = outcomes.left()
     words = most.message if most else "The log says why."
     earlier = most is not None and most.code == Code.EARLIER_OPEN
-    return Rest(
+    return OpenReason(
         reason=f"{counted(count, 'row')} left. {words}",
         cause=Cause.EARLIER if earlier else Cause.API,
         waits_for=drop.waits_for,

@@ -250,8 +250,13 @@ class HealthMonitor:
             waiting_long=len(troubles.late),
             lying=as_dicts(troubles.lying[:_MOST_LATE]),
             open=[
-                {"drop_id": drop_id, "file": rest.file, **rest.as_dict(), "again_at": again_at}
-                for drop_id, rest in islice(troubles.resting.items(), _MOST_OPEN)
+                {
+                    "drop_id": drop_id,
+                    "file": open_reason.file,
+                    **open_reason.as_dict(),
+                    "again_at": again_at,
+                }
+                for drop_id, open_reason in islice(troubles.resting.items(), _MOST_OPEN)
             ],
             open_drops=len(troubles.resting),
         )
@@ -299,7 +304,9 @@ class HealthMonitor:
         return (
             delivery.has_work
             or delivery.shut is not None
-            or any(rest.cause is Cause.API for rest in self._troubles.resting.values())
+            or any(
+                open_reason.cause is Cause.API for open_reason in self._troubles.resting.values()
+            )
             or (self._due and self._troubles.busy)  # being taken up again
         )
 
@@ -336,8 +343,13 @@ def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]
             hint="`shipdrop ledger copy` moves it to PostgreSQL; set ledger.url then.",
         )
     known = ledger.known_workers()
-    heard = ledger.signals()
-    shut = {"seconds": heard.shut, "held": heard.held, "reason": heard.reason, "hint": heard.hint}
+    signals = ledger.signals()
+    shut = {
+        "seconds": signals.shut,
+        "held": signals.held,
+        "reason": signals.reason,
+        "hint": signals.hint,
+    }
     return {
         "workers": [
             {
@@ -361,6 +373,6 @@ def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]
         },
         "queues": ledger.waiting_jobs(),
         "stalled": sum(len(each.holds) for each in known if each.silent > stale_seconds),
-        "quiet_seconds": round(heard.quiet, 1),
-        "shut": shut if heard.shut else None,
+        "quiet_seconds": round(signals.quiet, 1),
+        "shut": shut if signals.shut else None,
     }

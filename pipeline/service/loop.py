@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.core.closed_drop import Cause, Closed, Rest
+from pipeline.core.closed_drop import Cause, Closed, OpenReason
 from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
@@ -78,7 +78,7 @@ class Service:
         self._claimer = claimer
         self._closer = closer
         self._delivery = delivery
-        delivery.on_death = self._bell.ring
+        delivery.on_crash = self._bell.ring
         self._clock = clock
         self._patience = pace.patience
         self._probe_seconds = pace.probe
@@ -98,7 +98,7 @@ class Service:
         self._logged_shut = ""
         self._once = False
         self._resume_at: float | None = None
-        self._heard_all = False
+        self._tried_all = False
 
     # -- from other threads and signal handlers ----------------------------------------------------
 
@@ -137,8 +137,8 @@ class Service:
                 self._turn(now)
                 if once and self._is_finished(late=now - began >= self._patience):
                     break
-                if self._delivery.death is not None:
-                    log.critical("service.cannot_send", reason=repr(self._delivery.death))
+                if self._delivery.crash is not None:
+                    log.critical("service.cannot_send", reason=repr(self._delivery.crash))
                     break
                 self._bell.wait(
                     self._scan_timer.until_next(
@@ -191,7 +191,7 @@ class Service:
                 self._look(now)
             self._claim()
             if not self._once:
-                self._mind_the_resting(now)
+                self._retry_open_drops(now)
                 self._retention.start_if_due(lambda: not self._scheduler.busy)
         except StorageError as error:
             if self._once or isinstance(error, LedgerLost):
@@ -216,7 +216,7 @@ class Service:
         self._troubles.trouble(
             "storage", error.message, hint=error.hint, event="service.storage_trouble"
         )
-        self._rest(now, _TROUBLE_SECONDS)
+        self._resume_after(now, _TROUBLE_SECONDS)
 
     def _look(self, now: float) -> None:
         """Scan the inbox, if it is time.
@@ -250,17 +250,17 @@ class Service:
             return True
         if self._intake.ready or not (late or not self._intake.awaited()):
             return False
-        return shut is None or not shut.arguable or not self._hear_the_others()
+        return shut is None or not shut.arguable or not self._try_all_drops()
 
-    def _hear_the_others(self) -> bool:
+    def _try_all_drops(self) -> bool:
         """Open sending once more and try the other drops: bad rows of the first may be to blame.
 
         Once in a run. Without it, a file whose rows are all bad would keep the others waiting at
         every start. Returns whether any drop goes on.
         """
-        if self._heard_all or len(self._scheduler.open) < 2:
+        if self._tried_all or len(self._scheduler.open) < 2:
             return False
-        self._heard_all = True
+        self._tried_all = True
         self._delivery.reopen()
         for drop in self._ledger.unfinished():
             if not self._scheduler.knows(drop.drop_id):
@@ -273,11 +273,11 @@ class Service:
     def _resting_from_trouble(self) -> bool:
         return self._troubled and self._delivery.shut is None
 
-    def _rest(self, now: float, seconds: float) -> None:
+    def _resume_after(self, now: float, seconds: float) -> None:
         if self._resume_at is None:
             self._resume_at = now + seconds
 
-    def _mind_the_resting(self, now: float) -> None:
+    def _retry_open_drops(self, now: float) -> None:
         """Try again after an outage, a pause or full storage."""
         shut = self._delivery.shut
         # Behind a shut limiter everything comes to rest; else single drops may, beside busy ones.
@@ -286,7 +286,7 @@ class Service:
             if shut is not None and shut.reason != self._logged_shut:
                 self._logged_shut = shut.reason
                 log.warning("api.shut", reason=shut.reason, hint=shut.hint)
-            self._rest(now, self._probe_seconds)
+            self._resume_after(now, self._probe_seconds)
         if self._resume_at is None or now < self._resume_at or not still:
             return
         self._resume_at, self._troubled = None, False
@@ -328,7 +328,7 @@ class Service:
         if self._once and self._only is None and not self._stop:
             self._retention.run_if_due()
         waiting = {
-            drop_id: Rest(
+            drop_id: OpenReason(
                 reason=f"The retry of {drop_id} waits for {', '.join(behind)}.",
                 cause=Cause.EARLIER,
                 waits_for=behind,
@@ -341,5 +341,5 @@ class Service:
             open=waiting | self._scheduler.open,
             left=left,
             shut=shut,
-            died=repr(self._delivery.death) if self._delivery.death is not None else "",
+            died=repr(self._delivery.crash) if self._delivery.crash is not None else "",
         )

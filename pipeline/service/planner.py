@@ -42,7 +42,7 @@ from pipeline.reporting.close_drop import Closer
 from pipeline.reporting.row_outcomes import Remark, outcomes_of
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.memory import trim
-from pipeline.storage.spool import Spools, keep
+from pipeline.storage.spool import Spools, sync_spools
 from schemas.codes import Code
 from schemas.courier import Profile
 
@@ -237,7 +237,7 @@ class Planner:
                 else:
                     ready[at] = made
             if not alone and ready:
-                keep([self._spools.of(one.drop) for one, _ in ready.values()])
+                sync_spools([self._spools.of(one.drop) for one, _ in ready.values()])
             if ready:
                 self._ledger.freeze_all([(one.drop, lines) for one, lines in ready.values()])
         for at, (one, _) in ready.items():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from pipeline.core.closed_drop import Cause, Rest
+from pipeline.core.closed_drop import Cause, OpenReason
 from pipeline.core.model import stamp
 from pipeline.core.ports import Clock
 from pipeline.inbox.late_files import Late
@@ -36,7 +36,7 @@ class Problems:
         self._logged: dict[str, tuple[str, float]] = {}
         self.late: tuple[Late, ...] = ()
         self.lying: tuple[Late, ...] = ()
-        self.resting: Mapping[str, Rest] = {}
+        self.resting: Mapping[str, OpenReason] = {}
         self.again_at: float | None = None
         self.busy = False
 
@@ -85,7 +85,7 @@ class Problems:
     def now(self) -> Mapping[str, str]:
         """Return what is in the way in each place; "" is fine."""
         since = self._clock.monotonic() - self._last.get("storage", 0.0)
-        rests = any(rest.cause is Cause.STORAGE for rest in self.resting.values())
+        rests = any(open_reason.cause is Cause.STORAGE for open_reason in self.resting.values())
         if self._reasons["storage"] and since > _OVER_SECONDS and not rests:
             self.clear("storage")
         return dict(self._reasons)

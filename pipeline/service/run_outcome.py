@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from pipeline.core.closed_drop import Cause, Closed, Rest
+from pipeline.core.closed_drop import Cause, Closed, OpenReason
 from pipeline.inbox.scan import Waiting
 from schemas.display import counted
 
@@ -54,7 +54,7 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
 
     refused: int = 0
     for_a_person: int = 0
-    open: Mapping[str, Rest] = field(default_factory=dict)
+    open: Mapping[str, OpenReason] = field(default_factory=dict)
     left: tuple[Waiting, ...] = ()
     shut: "Shut | None" = None
     died: str = ""
@@ -86,13 +86,13 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
             case Exit.BUG if self.died:
                 return f"Shipdrop failed while sending, a bug ({self.died}); the log says how."
             case Exit.BUG:
-                return self._rest_in_words(Cause.BUG)
+                return self._reason_in_words(Cause.BUG)
             case Exit.USAGE:
-                return self._rest_in_words(Cause.STORAGE)
+                return self._reason_in_words(Cause.STORAGE)
             case Exit.UNREACHABLE:
-                rest = next(iter(self.open.values())) if self.open else Rest(reason="")
-                reason = self.shut.reason if self.shut else rest.reason
-                hint = self.shut.hint if self.shut else rest.hint
+                open_reason = next(iter(self.open.values())) if self.open else OpenReason(reason="")
+                reason = self.shut.reason if self.shut else open_reason.reason
+                hint = self.shut.hint if self.shut else open_reason.hint
                 return f"{counted(len(self.open), 'file')} not sent yet. {reason} {hint}".rstrip()
             case Exit.REFUSED:
                 return "a file was refused"
@@ -102,10 +102,10 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
                 return f"{counted(len(self.left), 'file')} did not become ready"
         return "all is well"
 
-    def _resting(self, cause: Cause) -> list[Rest]:
-        return [rest for rest in self.open.values() if rest.cause is cause]
+    def _resting(self, cause: Cause) -> list[OpenReason]:
+        return [open_reason for open_reason in self.open.values() if open_reason.cause is cause]
 
-    def _rest_in_words(self, cause: Cause) -> str:
+    def _reason_in_words(self, cause: Cause) -> str:
         """Return what is wrong here; what rests for other reasons is counted, not hidden."""
         found = self._resting(cause)
         others = len(self.open) - len(found)

@@ -60,7 +60,7 @@ class ScanTimer:
         self._pace = pace
         self._wanted = True
         self._due = 0.0
-        self._rest = 0.0
+        self._not_before = 0.0
         self._deaf_until = 0.0
         self.more = False
 
@@ -74,7 +74,7 @@ class ScanTimer:
 
     def is_due(self, now: float) -> bool:
         """Tell whether it is time to look."""
-        return now >= self._due or (self._wanted and now >= self._rest)
+        return now >= self._due or (self._wanted and now >= self._not_before)
 
     def begins(self, now: float) -> None:
         """Note that a look begins; events from now on want another."""
@@ -86,8 +86,8 @@ class ScanTimer:
 
         Events come with every finished file: at most a tenth of the time goes to looks.
         """
-        self._rest = began + 10 * (now - began)
-        self._due = max(self._due, self._rest)
+        self._not_before = began + 10 * (now - began)
+        self._due = max(self._due, self._not_before)
 
     def claimed(self, now: float) -> None:
         """Note that a file was claimed: events count less for a while."""
@@ -110,5 +110,5 @@ class ScanTimer:
             left = min(left, 0.05)
             self._wanted = True
         if self._wanted:
-            left = min(left, max(0.0, self._rest - now))
+            left = min(left, max(0.0, self._not_before - now))
         return max(0.01, left)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.core.closed_drop import Closed, LeftOpen, Rest
+from pipeline.core.closed_drop import Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
@@ -21,8 +21,8 @@ from pipeline.planning.results import (
     Ready,
     Released,
     Reopened,
-    rest_after,
-    rest_of,
+    reason_after,
+    reason_of,
 )
 from pipeline.reading.drop_reader import MAX_TRIES, ClaimedFiles
 from pipeline.service.drop_states import (
@@ -98,7 +98,7 @@ class Scheduler:
         self._ended: list[Closed] = []
         self._not_reopened: set[str] = set()
         self.retries: dict[str, tuple[str, ...]] = {}
-        self.open: dict[str, Rest] = {}
+        self.open: dict[str, OpenReason] = {}
         self.trouble: StorageError | None = None
 
     @property
@@ -314,7 +314,11 @@ class Scheduler:
             self._tell_broken(drop, handback.broken)
         entry = self._drops.put(drop, SchedulerState.REPORTING)
         news = handback.progressed or handback.cancelled or handback.complete
-        if entry.reported is not None and entry.reported[0] == rest_of(drop, handback) and not news:
+        if (
+            entry.reported is not None
+            and entry.reported[0] == reason_of(drop, handback)
+            and not news
+        ):
             self.open[drop.drop_id] = entry.reported[1]
             self._drops.put(drop, SchedulerState.RESTING)
             self._planning_queue.go_on()
@@ -339,7 +343,7 @@ class Scheduler:
     def _were_reported(
         self,
         some: "Sequence[tuple[Drop, DeliveryResult]]",
-        over: "Future[list[Tried[Closed | LeftOpen]]]",
+        over: "Future[list[Tried[Closed | StillOpen]]]",
     ) -> None:
         self._is_reporting = False
         error = over.exception()
@@ -348,19 +352,19 @@ class Scheduler:
             match result:
                 case Closed():
                     self._closed(result)
-                case LeftOpen():
-                    self._left_open(result, rest_of(drop, handback))
+                case StillOpen():
+                    self._left_open(result, reason_of(drop, handback))
                 case _:
                     self.rest(drop, result)
         self._report_next()
         self._planning_queue.go_on()
 
-    def _left_open(self, left: LeftOpen, cut_off: Rest | None) -> None:
+    def _left_open(self, left: StillOpen, cut_off: OpenReason | None) -> None:
         """Go on with a drop that is still open after its report; ``cut_off``: why sending ended."""
         drop = left.drop
         entry = self._drops.put(drop, SchedulerState.REPORTING)
-        entry.reported = cut_off, left.rest
-        self.open[drop.drop_id] = left.rest
+        entry.reported = cut_off, left.open_reason
+        self.open[drop.drop_id] = left.open_reason
         if left.progressed:
             self._progress_count += 1
             entry.progressed_at = self._progress_count
@@ -375,7 +379,7 @@ class Scheduler:
         """Let a drop rest that failed by its storage or by a bug. It is taken up again later."""
         self._tell_broken(drop, error)
         self._drops.put(drop, SchedulerState.RESTING)
-        self.open[drop.drop_id] = rest_after(drop, error)
+        self.open[drop.drop_id] = reason_after(drop, error)
 
     def _tell_broken(self, drop: Drop, error: BaseException) -> None:
         """Log the error that keeps one drop from going on; a foreseen one without a traceback.
@@ -386,7 +390,7 @@ class Scheduler:
             self.trouble = error
             entry = self._drops.find(drop.drop_id)
             known = self.open.get(drop.drop_id), *((entry and entry.reported) or ())
-            if rest_after(drop, error) not in known:
+            if reason_after(drop, error) not in known:
                 log.error("drop.storage_trouble", drop=drop.drop_id, reason=error.message)
         else:
             log.error("drop.bug", drop=drop.drop_id, exc_info=error)

@@ -32,9 +32,9 @@ def why_open(drop: Drop, health_file: HealthFile | None, clock: Clock) -> dict[s
     for each in health_file.open if health_file is not None and fresh else ():
         if each["drop_id"] == drop.drop_id:
             return {key: value for key, value in each.items() if key not in {"drop_id", "file"}}
-    rest = (drop.facts.get("summary") or {}).get("open")
-    if rest:
-        return {**{key: rest[key] for key in _KEYS}, "again_at": None}
+    open_reason = (drop.facts.get("summary") or {}).get("open")
+    if open_reason:
+        return {**{key: open_reason[key] for key in _KEYS}, "again_at": None}
     doing = "A service is at work on it." if fresh else "It is taken up by the next run."
     return {"reason": doing, "hint": "", "cause": "", "waits_for": [], "again_at": None}
 
@@ -42,10 +42,10 @@ def why_open(drop: Drop, health_file: HealthFile | None, clock: Clock) -> dict[s
 _KEYS = ("reason", "hint", "cause", "waits_for")
 
 
-def in_words(rest: Mapping[str, Any]) -> str:
+def in_words(open_reason: Mapping[str, Any]) -> str:
     """Say it in a sentence or two."""
-    again = f"It is tried again at {rest['again_at']}." if rest["again_at"] else ""
-    return " ".join(part for part in (rest["reason"], rest["hint"], again) if part)
+    again = f"It is tried again at {open_reason['again_at']}." if open_reason["again_at"] else ""
+    return " ".join(part for part in (open_reason["reason"], open_reason["hint"], again) if part)
 
 
 def check_retry(

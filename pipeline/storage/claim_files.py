@@ -69,7 +69,7 @@ class Claims:
         self, inbox: Path, work: Path, *, done_marker: str, presence: Presence | None
     ) -> None:
         """Take the folders; ``presence`` is this worker's right to act beside others."""
-        self._sure: Callable[[], None] = presence.sure if presence else _alone
+        self._sure: Callable[[], None] = presence.require_valid if presence else _alone
         self._inbox = inbox
         self._inbox_mount = Mount(inbox)
         self._marker = done_marker

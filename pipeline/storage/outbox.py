@@ -18,7 +18,7 @@ class Outbox:
     def __init__(self, folder: Path, *, presence: Presence | None = None) -> None:
         """Take the folder; ``presence`` is this worker's right to act beside others."""
         self.folder = folder
-        self._sure: Callable[[], None] = presence.sure if presence else _alone
+        self._sure: Callable[[], None] = presence.require_valid if presence else _alone
         self._writer = f".{presence.name}" if presence else ""
         self._mount = Mount(folder)
         self._elsewhere = False
@@ -62,7 +62,7 @@ class Outbox:
             return path.read_bytes()
         return None
 
-    def keep(self, folders: Iterable[str]) -> None:
+    def sync(self, folders: Iterable[str]) -> None:
         """Sync these folders, so that the names of new files are on the disk."""
         for place in {self._place(folder) for folder in folders}:
             with storing("write into", place):

@@ -30,13 +30,15 @@ class RootLock:
     one, after ``kill -9``, hinders nobody. ``state/lock.asked`` asks for it.
     """
 
-    def __init__(self, root: Path, *, now: Callable[[], datetime], gives_way: bool = False) -> None:
+    def __init__(
+        self, root: Path, *, now: Callable[[], datetime], yields_to_service: bool = False
+    ) -> None:
         """Take the root, and the wall clock for "since when"."""
         self._state = root / "state"
         self._card = self._state / "lock.json"
         self._asked = self._state / "lock.asked"
         self._now = now
-        self._gives_way = gives_way
+        self._yields_to_service = yields_to_service
         self._lock = FileLock(self._state / "lock", thread_local=False)
         self.was_left = False
         """True when its last holder, before us, did not let go of it in good order: a crash."""
@@ -81,7 +83,7 @@ class RootLock:
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "since": self._now().isoformat(timespec="seconds"),
-            "gives_way": self._gives_way,
+            "gives_way": self._yields_to_service,
         }
         with storing("write", self._card):
             temporary = self._card.with_name(".lock.json.tmp")
@@ -102,14 +104,14 @@ class RootLock:
         self._lock.release()
         return None
 
-    def ask(self) -> None:
-        """Ask whoever holds the root, and gives way, to let go of it. Raises StorageError."""
+    def request_release(self) -> None:
+        """Ask the holder to release the root, if it yields to services. Raises StorageError."""
         with storing("write", self._asked):
             self._asked.touch()
 
     @contextmanager
-    def heard(self, let_go: Callable[[], None]) -> Iterator[threading.Event]:
-        """Call ``let_go``, in another thread, once somebody asks; the event tells that it was."""
+    def on_release_request(self, let_go: Callable[[], None]) -> Iterator[threading.Event]:
+        """Call ``let_go``, in another thread, once a service asks for the root; set the event."""
         asked, over = threading.Event(), threading.Event()
 
         def look() -> None:
@@ -131,7 +133,7 @@ class RootLock:
         return RootBusy(
             f"Another run holds this root{self._holder()}.",
             hint="Stop it first, or give this one another folder with --root.",
-            gives_way=self._read().get("gives_way") is True,
+            yields_to_service=self._read().get("gives_way") is True,
         )
 
     def _holder(self) -> str:

@@ -253,7 +253,7 @@ class Spool:
         return self.folder / f"rows-{sheet:02}.arrow"
 
 
-def keep(spools: Sequence[Spool]) -> None:
+def sync_spools(spools: Sequence[Spool]) -> None:
     """Sync rows, plan, bodies and folders of these drops' spools.
 
     All of it first and then the one folder of all: what was written together costs little more

@@ -196,10 +196,12 @@ class LaterHeaders:
             return True
         roles = [columns_of(folded, profile) for profile in self._profiles]
         pairs = zip_longest(folded, self._folded, fillvalue="")
-        return roles == self._roles and all(_heard(one) == _heard(other) for one, other in pairs)
+        return roles == self._roles and all(
+            _evidence_of(one) == _evidence_of(other) for one, other in pairs
+        )
 
 
-def _heard(heading: str) -> tuple[Look | None, AsksStatus | None]:
+def _evidence_of(heading: str) -> tuple[Look | None, AsksStatus | None]:
     """Return the evidence that a column with this heading is looked through for."""
     return look_of(heading), asks_status(heading) if heading else AsksStatus.MOSTLY
 

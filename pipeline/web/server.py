@@ -74,12 +74,12 @@ class _Connection(H11Protocol):
     crowd: "_Crowd"
     patience: Patience
     begun: float | None = None
-    heard: float = 0.0
+    last_byte_at: float = 0.0
     received: int = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
-        self.begun = self.heard = self.loop.time()
+        self.begun = self.last_byte_at = self.loop.time()
         self.crowd.join(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -88,11 +88,11 @@ class _Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle
-        self.heard = self.loop.time()
+        self.last_byte_at = self.loop.time()
         self.received += len(data)
         super().data_received(data)
         if self.cycle is not before or self.begun is None:
-            self.begun, self.received = self.heard, 0
+            self.begun, self.received = self.last_byte_at, 0
 
     def on_response_complete(self) -> None:
         more, _ = self.conn.trailing_data
@@ -157,7 +157,7 @@ class _Crowd:
         self._all.add(connection)
         if len(self._all) > self._patience.most:
             waiting = (each for each in self._all if each.awaits_client and each is not connection)
-            silent = min(waiting, key=lambda each: each.heard, default=None)
+            silent = min(waiting, key=lambda each: each.last_byte_at, default=None)
             if silent is not None:
                 self._all.discard(silent)
                 silent.give_up()

@@ -65,7 +65,7 @@ def test_kill_leaves_in_doubt_what_was_out_and_the_next_start_settles_it(tmp_pat
         with world.room() as room:
             future = room.submit(world.shipment(drop))
             _until_called(sandbox, 8)
-            room.kill()
+            room.terminate()
             with pytest.raises(StorageError):
                 future.result(timeout=60)
             room.join()
@@ -322,7 +322,7 @@ def test_a_body_that_fails_while_its_answer_is_booked_costs_its_own_drop(tmp_pat
             assert isinstance(back.broken, StorageError)
             assert back.progressed
             assert futures[1].result(timeout=60).complete
-            assert room.death is None
+            assert room.crash is None
         assert world.deliver(broken)[0].complete
 
 
@@ -355,12 +355,12 @@ def test_a_thread_that_dies_says_so_and_keeps_nobody_waiting(
         drop = world.drop(picked(20))
         died = threading.Event()
         with world.room() as room:
-            room.on_death = died.set
+            room.on_crash = died.set
             future = room.submit(world.shipment(drop))
             with pytest.raises(StorageError):
                 future.result(timeout=10)
             assert died.wait(10)
-            assert repr(room.death) == "RuntimeError('a bug')"
+            assert repr(room.crash) == "RuntimeError('a bug')"
             with pytest.raises(StorageError):
                 room.submit(world.shipment(drop)).result(timeout=10)
 

@@ -498,7 +498,7 @@ class GivenUp:
 
     name = "host-a1b2c3"
 
-    def sure(self) -> None:
+    def require_valid(self) -> None:
         raise Fenced("This worker was given up.")
 
 

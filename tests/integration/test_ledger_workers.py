@@ -15,7 +15,7 @@ from pipeline.core.model import DropState
 from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.segments import Load, Segment
-from pipeline.storage.ledger.workers import PLANNING, Allowance, WorkerOrders
+from pipeline.storage.ledger.workers import PLANNING, Allowance, WorkerInstructions
 from schemas.vocabulary import Outcome
 from tests.acceptance.harness import until
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
@@ -49,8 +49,8 @@ def ledgers(tmp_path: Path, url: str) -> Iterator[dict[str, SqlLedger]]:
 
 def word(
     ledger: SqlLedger, me: str, allowed: Allowance, *, wants: int = 1, out: int = 0
-) -> WorkerOrders:
-    return ledger.word(
+) -> WorkerInstructions:
+    return ledger.heartbeat(
         me,
         wants=wants,
         most=8,

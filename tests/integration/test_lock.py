@@ -111,23 +111,23 @@ def test_a_state_folder_that_cannot_be_made_says_so(tmp_path):
 
 def test_a_holder_that_gives_way_is_told_when_somebody_asks(tmp_path):
     now = ManualClock().now
-    mine, wanted = RootLock(tmp_path, now=now, gives_way=True), RootLock(tmp_path, now=now)
+    mine, wanted = RootLock(tmp_path, now=now, yields_to_service=True), RootLock(tmp_path, now=now)
     let_go = threading.Event()
-    with mine, mine.heard(let_go.set) as asked:
+    with mine, mine.on_release_request(let_go.set) as asked:
         with pytest.raises(RootBusy) as busy, wanted:
             pass
-        assert busy.value.gives_way
-        wanted.ask()
+        assert busy.value.yields_to_service
+        wanted.request_release()
         assert let_go.wait(10)
         assert asked.is_set()
     with wanted, pytest.raises(RootBusy) as busy, RootLock(tmp_path, now=now):
         pass
-    assert not busy.value.gives_way
+    assert not busy.value.yields_to_service
 
 
 def test_what_was_asked_of_an_earlier_holder_is_not_heard_by_a_later_one(tmp_path):
-    lock = RootLock(tmp_path, now=ManualClock().now, gives_way=True)
+    lock = RootLock(tmp_path, now=ManualClock().now, yields_to_service=True)
     with lock:
-        lock.ask()
-    with lock, lock.heard(lambda: pytest.fail("nobody asked")) as asked:
+        lock.request_release()
+    with lock, lock.on_release_request(lambda: pytest.fail("nobody asked")) as asked:
         assert not asked.wait(1)

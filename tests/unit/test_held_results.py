@@ -20,7 +20,7 @@ def test_a_sample_of_a_drop_that_is_at_fault_says_nothing_of_the_api(
 ) -> None:
     refusal = MassRefusal()
     for number in range(3):
-        refusal.hear((BAD, number), "422", "no")
+        refusal.record_refusal((BAD, number), "422", "no")
     refusal.took(OTHER)  # it was the rows of the other drop, then
     assert refusal.is_at_fault(BAD)
     limiter = Limiter(DeliveryPolicy(), monotonic=time.monotonic)

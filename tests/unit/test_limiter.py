@@ -211,7 +211,7 @@ def test_a_call_that_is_cancelled_while_it_waits_for_its_slot_takes_no_place_wit
 
 def _waiting_in(limiter: Limiter, how: str) -> Callable[[], "asyncio.Task[None]"]:
     if how == "rest":
-        return lambda: asyncio.create_task(limiter.rest(1000, "drop"))
+        return lambda: asyncio.create_task(limiter.sleep(1000, "drop"))
     return lambda: asyncio.create_task(limiter.enter(0, "drop"))
 
 

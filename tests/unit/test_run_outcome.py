@@ -11,12 +11,12 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import Shut
 from pipeline.inbox.scan import WaitCause as WaitsFor
 from pipeline.inbox.scan import Waiting
-from pipeline.service.run_outcome import Cause, Exit, Rest, RunOutcome, rows_for_a_person
+from pipeline.service.run_outcome import Cause, Exit, OpenReason, RunOutcome, rows_for_a_person
 from schemas.vocabulary import Outcome
 
-API = Rest(reason="The API is away.")
-DISK = Rest(reason="The disk is full.", cause=Cause.STORAGE)
-BUG = Rest(reason="A bug.", cause=Cause.BUG)
+API = OpenReason(reason="The API is away.")
+DISK = OpenReason(reason="The disk is full.", cause=Cause.STORAGE)
+BUG = OpenReason(reason="A bug.", cause=Cause.BUG)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ BUG = Rest(reason="A bug.", cause=Cause.BUG)
     ],
 )
 def test_what_is_wrong_here_goes_before_what_is_wrong_there(
-    resting: list[Rest], code: Exit, words: str
+    resting: list[OpenReason], code: Exit, words: str
 ) -> None:
     outcome = RunOutcome(open={str(number): rest for number, rest in enumerate(resting)})
     assert outcome.exit is code

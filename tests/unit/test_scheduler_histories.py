@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from pipeline.core.closed_drop import Cause, Closed, LeftOpen, Rest
+from pipeline.core.closed_drop import Cause, Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import OrderHistory
 from pipeline.core.shipment import DeliveryResult, Shut
 from pipeline.planning.order_history_rules import to_wait_for
-from pipeline.planning.results import Later, Ready, Released, Reopened, Step, rest_of
+from pipeline.planning.results import Later, Ready, Released, Reopened, Step, reason_of
 from pipeline.service.drop_states import SchedulerState
 from pipeline.service.planning_queue import Event
 from pipeline.service.scheduler import Scheduler
@@ -230,17 +230,19 @@ class Model:
             )
         )
 
-    def finish(self, ended: Sequence[tuple[Drop, DeliveryResult]]) -> list[Closed | LeftOpen]:
+    def finish(self, ended: Sequence[tuple[Drop, DeliveryResult]]) -> list[Closed | StillOpen]:
         return [self._end(self.told[drop.drop_id], back) for drop, back in ended]
 
-    def _end(self, told: Told, back: DeliveryResult) -> Closed | LeftOpen:
+    def _end(self, told: Told, back: DeliveryResult) -> Closed | StillOpen:
         if back.cancelled and not back.complete:
             return self._close(told, DropState.CANCELLED)
         if told.unsettled:
-            rest = rest_of(told.drop, back) or Rest(reason="Rows are left.", cause=Cause.EARLIER)
-            return LeftOpen(
+            open_reason = reason_of(told.drop, back) or OpenReason(
+                reason="Rows are left.", cause=Cause.EARLIER
+            )
+            return StillOpen(
                 drop=told.drop,
-                rest=rest,
+                open_reason=open_reason,
                 only_waiting_left=back.complete,
                 progressed=back.progressed,
             )

@@ -35,9 +35,9 @@ class CountingApi:
 def test_a_lease_holds_for_less_than_the_time_after_which_others_take_over():
     lease = Lease(12)
     with pytest.raises(Fenced):
-        lease.sure()
+        lease.require_valid()
     lease.renew(lease.begin_heartbeat())
-    lease.sure()
+    lease.require_valid()
     lease.renew(lease.begin_heartbeat() - 7.9)
     assert lease.holds
     lease.renew(lease.begin_heartbeat() - 8.1)
@@ -45,7 +45,7 @@ def test_a_lease_holds_for_less_than_the_time_after_which_others_take_over():
     lease.renew(lease.begin_heartbeat())
     lease.end()
     with pytest.raises(Fenced):
-        lease.sure()
+        lease.require_valid()
 
 
 def test_no_call_leaves_without_a_lease_and_all_sending_is_held():

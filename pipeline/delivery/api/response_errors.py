@@ -193,7 +193,7 @@ def _place(error: object, places: Mapping[str, int], size: int) -> int | None:
         for key in _INDEX_KEYS:
             if (at := _whole_number(error.get(key))) is not None:
                 return at if at < size else None
-        error = _words_of(error)
+        error = _message_of(error)
     if not isinstance(error, str):
         return None
     found = {places[word] for word in _mentioned(error) if word in places}
@@ -214,20 +214,20 @@ def _whole_number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _words_of(error: Mapping[str, Any], depth: int = 0) -> str:
+def _message_of(error: Mapping[str, Any], depth: int = 0) -> str:
     for key in _WORD_KEYS:
         value = error.get(key)
         if isinstance(value, str) and value.strip():
             return value
         if isinstance(value, dict) and depth < _DEEPEST:
-            return _words_of(value, depth + 1)
+            return _message_of(value, depth + 1)
     return ""
 
 
 def _refusal(error: object) -> Refusal:
     if isinstance(error, dict):
         code = next((str(error[key]) for key in _CODE_KEYS if error.get(key) is not None), "")
-        words = _words_of(error) or _as_text(error)
+        words = _message_of(error) or _as_text(error)
         return Refusal(code=_cut(code), message=_cut(words))
     return Refusal(code="", message=_cut(str(error)))
 
@@ -249,13 +249,13 @@ def names_an_order(reply: Reply, order_ids: Sequence[str]) -> bool:
         return True
     return any(
         str(level.get(key, "")).strip() in order_ids for level in levels(body) for key in _ID_KEYS
-    ) or any(not set(_mentioned(_words_of(each))).isdisjoint(order_ids) for each in levels(body))
+    ) or any(not set(_mentioned(_message_of(each))).isdisjoint(order_ids) for each in levels(body))
 
 
 def speech(reply: Reply, body: Mapping[str, Any] | None) -> str:
     """Return the API's words in short: a message of its JSON, or the start of the text."""
     for level in levels(body) if body is not None else ():
-        if words := _words_of(level):
+        if words := _message_of(level):
             return _cut(words)
     if body is not None and (errors := errors_of(body)):
         return _refusal(errors[0]).message

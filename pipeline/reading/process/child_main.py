@@ -63,14 +63,14 @@ class _Parent(Struct, frozen=True):
         self.answers.write(line + b"\n")
         self.answers.flush()
 
-    def hear(self) -> dict[str, Any]:
+    def read_message(self) -> dict[str, Any]:
         import orjson
 
         line = self.asked.readline()
         if not line:
             leave()
-        heard: dict[str, Any] = orjson.loads(line)
-        return heard
+        message: dict[str, Any] = orjson.loads(line)
+        return message
 
 
 class _Earlier(Struct, frozen=True):
@@ -84,7 +84,7 @@ class _Earlier(Struct, frozen=True):
         """Return the courier of an earlier drop, or None if there is no such drop."""
         if drop_id not in self.known:
             self.parent.tell({"ask": drop_id})
-            self.known[drop_id] = self.parent.hear()["courier"]
+            self.known[drop_id] = self.parent.read_message()["courier"]
         return self.known[drop_id]
 
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[tuple[str, str], ...]]:
@@ -114,7 +114,7 @@ def _serve(parent: _Parent, first: bytes) -> None:
     silence()
     parent.tell({})  # ready
     while True:
-        wanted = parent.hear()
+        wanted = parent.read_message()
         limit_seconds(wanted["seconds"])
         if "draft" in wanted:
             answers = [_draft(wanted["draft"], reading)]

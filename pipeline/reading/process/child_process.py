@@ -151,7 +151,7 @@ class Child:
         """End it at once; it has nothing that could be lost. May be called again, by any thread."""
         self._process.kill()
 
-    def bury(self) -> int:
+    def reap(self) -> int:
         """End it, wait for it, let go of its pipes. Returns its exit code, -n for signal n."""
         self._process.kill()
         code = self._process.wait()
@@ -165,7 +165,7 @@ class Child:
             self._process.wait(timeout=_LAST_MOMENT)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        return ChildGone(self.bury())
+        return ChildGone(self.reap())
 
 
 _LAST_MOMENT = 5.0

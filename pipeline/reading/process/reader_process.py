@@ -266,7 +266,7 @@ class Reader:
     def end(self) -> None:
         """End the process, if one is there; the next file gets another."""
         if self._child is not None:
-            self._child.bury()
+            self._child.reap()
         self._forget()
 
     def stop(self) -> None:

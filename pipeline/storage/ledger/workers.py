@@ -92,7 +92,7 @@ class Signals(Struct, frozen=True, kw_only=True):
     hint: str
 
 
-class WorkerOrders(Struct, frozen=True, kw_only=True):
+class WorkerInstructions(Struct, frozen=True, kw_only=True):
     """The answer of the ledger to a worker's heartbeat.
 
     ``work``: drops of the root are not closed, or something was asked for one; ``silent``: a worker
@@ -138,7 +138,7 @@ class Workers:
         with self._db.write() as connection:
             connection.execute(workers.delete().where(workers.c.id == me))
 
-    def word(
+    def heartbeat(
         self,
         me: str,
         *,
@@ -147,7 +147,7 @@ class Workers:
         allowed: Allowance,
         lower: Callable[[int, float], int],
         stale_seconds: float,
-    ) -> WorkerOrders:
+    ) -> WorkerInstructions:
         """Record a worker's heartbeat and return its orders. Raises Fenced when it was given up.
 
         ``most``: calls it could make at once; ``wants``: whether it has anything to send.
@@ -169,9 +169,9 @@ class Workers:
             values = {"beat": NOW, "wants": wants, "calls": kept, "rate": rate}
             connection.execute(workers.update().where(workers.c.id == me).values(**values))
             line = connection.execute(_orders(me, stale_seconds)).one()
-        heard = Signals(quiet=line[3], shut=line[4], held=line[5], reason=line[6], hint=line[7])
-        return WorkerOrders(
-            draining=line[0], calls=calls, rate=rate, signals=heard, work=line[1], silent=line[2]
+        to_all = Signals(quiet=line[3], shut=line[4], held=line[5], reason=line[6], hint=line[7])
+        return WorkerInstructions(
+            draining=line[0], calls=calls, rate=rate, signals=to_all, work=line[1], silent=line[2]
         )
 
     def give_up_the_silent(self, seconds: float) -> list[str]:
