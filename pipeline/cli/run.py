@@ -194,7 +194,7 @@ def retry(
 
     site = options.site()
     found = site.drop(drop)
-    check_retry(site, found.drop_id, found.state, found.facts.get("summary"))
+    check_retry(site, found.drop_id, found.state, found.facts.summary)
     return _ask(options, site, found.drop_id, "retry")
 
 

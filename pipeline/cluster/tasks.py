@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pipeline.cluster.lease import Lease, Locks
 from pipeline.core.closed_drop import Cause, Closed
 from pipeline.core.errors import Fenced, StorageError
-from pipeline.core.model import LAST_REPORT, Drop, DropState
+from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.results import Ready, Reopened
 from pipeline.service.drop_steps import doubts_of
@@ -214,7 +214,7 @@ class Tasks(Locks):
         shut = self._site.delivery.shut
         if shut is not None:
             drop = None if shut.ours else self._ledger.drop_numbered(drop_seq)
-            if drop is not None and LAST_REPORT not in drop.facts:  # planned since it was shut
+            if drop is not None and not drop.facts.last_report:  # planned since it was shut
                 self.call_report(drop_seq)
             return
         take = partial(self._ledger.take_segment, drop_seq=drop_seq, wave=wave, no=no)
@@ -258,7 +258,7 @@ class Tasks(Locks):
         spool.forget_departures()  # of an embedded run: workers note none
         body = held.enter_context(spool.body_reader())
         drop, known, now = load.drop, load.verdicts, self._site.clock.now()
-        rested = LAST_REPORT in drop.facts or now - drop.received_at > _LONG_AGO
+        rested = bool(drop.facts.last_report) or now - drop.received_at > _LONG_AGO
         if rested and self._ledger.planned_since(drop.seq):
             known = tuple(self._site.drop_steps.hold_since(drop, load.chunks, known, body))
         return Shipment(
@@ -369,5 +369,5 @@ def plannable(unfinished: Iterable[Drop]) -> list[Drop]:
 
 def _waits_for_others(drop: Drop) -> bool:
     """Tell whether its last report said that what is left of it waits for other drops."""
-    open_reason = (drop.facts.get("summary") or {}).get("open") or {}
+    open_reason = (drop.facts.summary or {}).get("open") or {}
     return bool(drop.waits_for) and open_reason.get("cause") == Cause.EARLIER

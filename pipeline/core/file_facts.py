@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from pipeline.core.model import Limits, Notice
+from pipeline.core.model import Limits, Notice, SheetFacts
 from schemas.courier import Profile
 
 
@@ -26,23 +26,6 @@ class Source(Struct, frozen=True, kw_only=True):
     name: str
     named: str | None
     now: datetime
-
-
-class SheetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One sheet as it was read: ``roles`` maps a role to its column's index.
-
-    ``matched``: role → how its heading was recognised (``columns.Match``); ``unused``: the headings
-    that stand for nothing. ``heard``: what else said something of the rows, as messages name it
-    (``the column "Leg"``) → what about: ``direction`` or ``status``.
-    """
-
-    name: str
-    headers: tuple[str, ...]
-    roles: Mapping[str, int]
-    rows: int
-    matched: Mapping[str, str]
-    unused: tuple[str, ...]
-    heard: Mapping[str, str] = field(default_factory=dict)
 
 
 class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

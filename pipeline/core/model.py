@@ -6,7 +6,7 @@ API; a *chunk* is up to 20 updates that travel in one call; a *wave* holds chunk
 together; a *receipt* is what the ledger keeps of one call.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.core.row_keys import RowKey
 from schemas.codes import Code
 
 if TYPE_CHECKING:
@@ -218,27 +219,106 @@ class ResultBlock(Struct, frozen=True, kw_only=True):
     extra: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-MTIME, CONTINUES, CHANGED = "mtime_ns", "continues", "changed"
-"""Facts of a drop: its file's modification time when it was hashed, the drop that it continues, and
-that its file was written to after it was read."""
+class SheetFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One sheet as it was read: ``roles`` maps a role to its column's index.
 
-AGAIN = "again"
-"""Fact of a closed drop whose file was put into the inbox to be read again: ``at``, ``who``,
-``folder`` and ``name`` there, and ``after``: the highest ``seq`` of all drops before that."""
+    ``matched``: role → how its heading was recognised (``columns.Match``); ``unused``: the headings
+    that stand for nothing. ``heard``: what else said something of the rows, as messages name it
+    (``the column "Leg"``) → what about: ``direction`` or ``status``. An earlier Shipdrop kept none
+    of these three.
+    """
 
-TO_CORRECT = "to_correct"
-"""Fact of a drop that was refused for its many bad rows: how many rows its rejects file has."""
+    name: str
+    headers: tuple[str, ...]
+    roles: Mapping[str, int]
+    rows: int
+    matched: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    heard: Mapping[str, str] = field(default_factory=dict)
 
-TIDIED = "tidied"
-"""Among a drop's facts: when its details were removed with its rows, ISO 8601; counts stay."""
 
-LAST_REPORT = "last_report"
-"""A fact of a drop that is open: a digest of its last report."""
+class Skipped(Struct, frozen=True, kw_only=True):
+    """Counts of the records of a file that are no data rows."""
 
-WAITS_FOR = "waits_for"
-"""A fact of a drop some of whose rows wait for other drops: their ids."""
+    blank: int = 0
+    header: int = 0
+    footer: int = 0
 
-_KNOWN_AT_CLAIM = (MTIME, CONTINUES)
+
+class SetAside(Struct, frozen=True, array_like=True):
+    """A row that somebody left as it is; reason and name are "" once details were removed."""
+
+    row: RowKey
+    reason: str
+    who: str
+    at: str
+
+
+class InboxAgain(Struct, frozen=True, kw_only=True):
+    """The file of a closed drop was put into the inbox to be read again: there, by whom, when.
+
+    ``after``: the highest ``seq`` of all drops before that.
+    """
+
+    at: str
+    who: str
+    folder: str
+    name: str
+    after: int
+
+
+class DropFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a drop besides its line; the ledger keeps it as JSON, by these names.
+
+    At its claim: ``mtime_ns``, the file's modification time when it was hashed, and ``continues``,
+    the earlier drop whose file this is: it was written to after it had been taken. ``changed``: it
+    was written to after it was read.
+
+    Once it was planned: ``sheets``, ``notices`` of reading and planning, ``skipped``,
+    ``courier_why``, ``total`` of its data rows, ``spool``, the part of its folder in which the
+    worker that planned it wrote, and ``waits_for``: the drops that have to settle some of its
+    orders before its last rows can go.
+
+    Once it was reported: ``summary``, the object of summary.json; ``last_report``, while it is
+    open: a digest of that. ``to_correct``, if it was refused for its many bad rows: how many its
+    rejects file has.
+
+    Closed: ``fixed_rows``, its rows that were corrected in other drops; ``aside``, those that are
+    left as they are; ``returned``, those that need a person in the drop it corrects, each as (row
+    here, row there); ``put_off``, where nothing is to be done about it: reason, who, when;
+    ``again``; ``tidied``: when its details were removed with its rows, ISO 8601; counts stay.
+    """
+
+    mtime_ns: int = -1
+    continues: str | None = None
+    changed: bool = False
+    sheets: tuple[SheetFacts, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    skipped: Skipped = Skipped()
+    courier_why: str = ""
+    total: int | None = None
+    spool: str = ""
+    waits_for: tuple[str, ...] = ()
+    summary: Mapping[str, Any] | None = None
+    last_report: str = ""
+    to_correct: int = 0
+    fixed_rows: tuple[RowKey, ...] = ()
+    aside: tuple[SetAside, ...] = ()
+    returned: tuple[tuple[RowKey, RowKey], ...] = ()
+    put_off: tuple[str, str, str] | None = None
+    again: InboxAgain | None = None
+    tidied: str = ""
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Return how many rows have each outcome by its last report; {} before the first."""
+        return (self.summary or {}).get("rows") or {}
+
+    @property
+    def key_sheets(self) -> list[str]:
+        """Return for each sheet what its rows' keys name: "" where there is only one."""
+        names = [sheet.name for sheet in self.sheets]
+        return names if len(names) > 1 else [""] * len(names)
 
 
 class Drop(Struct, frozen=True, kw_only=True):
@@ -262,27 +342,28 @@ class Drop(Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     request: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: DropFacts = DropFacts()
 
     @property
     def continues(self) -> str | None:
         """Return the earlier drop whose file this is: it was written to after it had been taken."""
-        return self.facts.get(CONTINUES)
+        return self.facts.continues
 
     @property
     def waits_for(self) -> tuple[str, ...]:
         """Return the drops that have to settle some of its orders before its last rows can go."""
-        return tuple(self.facts.get(WAITS_FOR, ()))
+        return self.facts.waits_for
 
-    def waiting_for(self, drop_ids: Sequence[str]) -> "Drop":
-        """Return the drop as it is when it waits for these, or for none."""
-        facts = {name: value for name, value in self.facts.items() if name != WAITS_FOR}
-        return replace(self, facts=facts | ({WAITS_FOR: list(drop_ids)} if drop_ids else {}))
+    def noting(self, **facts: object) -> "Drop":
+        """Return the drop with these facts changed."""
+        return replace(self, facts=replace(self.facts, **facts))
 
-    def with_facts(self, facts: Mapping[str, Any]) -> "Drop":
+    def planned_with(self, facts: DropFacts) -> "Drop":
         """Return the drop with these facts, and with those that its claim knew."""
-        known = {name: self.facts[name] for name in _KNOWN_AT_CLAIM if name in self.facts}
-        return replace(self, facts={**known, **facts})
+        known = self.facts
+        return replace(
+            self, facts=replace(facts, mtime_ns=known.mtime_ns, continues=known.continues)
+        )
 
 
 class ReadyFile(Struct, frozen=True, kw_only=True):

@@ -6,8 +6,7 @@ that of several rows.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable
 
 RowKey = int | tuple[str, int]
 """A row's number, or sheet and number."""
@@ -34,25 +33,9 @@ def in_words(key: RowKey) -> str:
     return str(key) if isinstance(key, int) else f"{key[1]} of {key[0]}"
 
 
-def key_from(stored: Any) -> RowKey:  # noqa: ANN401 - JSON of a drop's facts
-    """Return a key as facts keep it."""
-    return stored if isinstance(stored, int) else (stored[0], stored[1])
-
-
-def keys_from(stored: Iterable[Any]) -> set[RowKey]:
-    """Return the keys of a list among a drop's facts."""
-    return {key_from(each) for each in stored}
-
-
-def in_order(keys: Iterable[RowKey]) -> list[RowKey]:
+def in_order(keys: Iterable[RowKey]) -> tuple[RowKey, ...]:
     """Return keys sorted by number, as facts keep them."""
-    return sorted(keys, key=lambda key: (number_of(key), sheet_of(key)))
-
-
-def key_sheets(facts: Mapping[str, Any]) -> list[str]:
-    """Return for each sheet of a drop what its rows' keys name: "" where there is only one."""
-    sheets = facts.get("sheets") or ()
-    return [each["name"] for each in sheets] if len(sheets) > 1 else [""] * len(sheets)
+    return tuple(sorted(keys, key=lambda key: (number_of(key), sheet_of(key))))
 
 
 def without_doubles(keys: Iterable[RowKey], others: Iterable[RowKey] = ()) -> set[RowKey]:

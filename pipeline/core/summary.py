@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.core.file_names import REPORTS, file_name
-from pipeline.core.model import AGAIN, CHANGED, CONTINUES, TIDIED, TO_CORRECT, Drop
+from pipeline.core.model import Drop, DropFacts
 from pipeline.core.ports import DropLine
 from schemas.codes import Code
 from schemas.display import encodable
@@ -77,24 +78,29 @@ def summary_of_parts(
     }
 
 
-_LEFT = (CONTINUES, CHANGED, AGAIN, TO_CORRECT, "total", "fixed_rows", "returned", "put_off")
-"""Facts that stay as they are: what the drop has to do with others, and what is left to do."""
-
 _COUNTED = ("calls", "skipped")
 _REMARKS = ("errors", "warnings", "notices")
 
 
-def tidied(facts: Mapping[str, Any], at: str) -> dict[str, Any]:
+def tidied(facts: DropFacts, at: str) -> DropFacts:
     """Return what stays of a closed drop's facts; ``at``: when the rest went.
 
-    Rows that were set aside stay so, without who did it and the reason, which may name people.
+    What the drop has to do with others, and what is left to do, stays as it is. Rows that were set
+    aside stay so, without who did it and the reason, which may name people.
     """
-    kept = {name: facts[name] for name in _LEFT if facts.get(name)}
-    if facts.get("aside"):
-        kept["aside"] = [[row, "", "", when] for row, _, _, when in facts["aside"]]
-    if facts.get("summary"):
-        kept["summary"] = _counts_of(facts["summary"])
-    return {TIDIED: at, **kept}
+    return DropFacts(
+        tidied=at,
+        continues=facts.continues,
+        changed=facts.changed,
+        again=facts.again,
+        to_correct=facts.to_correct,
+        total=facts.total,
+        fixed_rows=facts.fixed_rows,
+        returned=facts.returned,
+        put_off=facts.put_off,
+        aside=tuple(replace(each, reason="", who="") for each in facts.aside),
+        summary=_counts_of(facts.summary) if facts.summary else None,
+    )
 
 
 def _counts_of(summary: Mapping[str, Any]) -> dict[str, Any]:

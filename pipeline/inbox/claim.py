@@ -4,7 +4,6 @@ After a crash the same steps go on from where they stopped.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import DropChanged, StorageError, attempt
 from pipeline.core.file_names import RECEIVED, as_text, file_name
-from pipeline.core.model import CONTINUES, MTIME, Drop, DropState, ReadyFile
+from pipeline.core.model import Drop, DropFacts, DropState, ReadyFile
 from pipeline.core.ports import Arrival, Clock
 from pipeline.core.summary import SCHEMA, json_text, utc_text
 from pipeline.storage.late_notes import Back, LateNotes
@@ -199,11 +198,9 @@ class Claimer:
         except DropChanged as changed:
             self.back_to_waiting(drop, changed)
             return None
-        facts: dict[str, Any] = {MTIME: digest.mtime_ns}
         this = Back(folder=drop.folder, inode=digest.inode)
-        for earlier, each in back.items():
-            if each == this:
-                facts[CONTINUES] = earlier
+        continued = [earlier for earlier, each in back.items() if each == this]
+        facts = DropFacts(mtime_ns=digest.mtime_ns, continues=continued[-1] if continued else None)
         return replace(
             drop, state=DropState.CLAIMED, size=digest.size, sha256=digest.sha256, facts=facts
         )

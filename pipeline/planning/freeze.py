@@ -1,6 +1,6 @@
 """Plan one drop: the history of its orders, the plan, and freezing it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -18,7 +18,7 @@ from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.drop_outcomes import PLANNED
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
-from pipeline.core.model import WAITS_FOR, Disposition, Drop, Notice, group_notices
+from pipeline.core.model import Disposition, Drop, DropFacts, Notice, Skipped, group_notices
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, ParcelSeen, Verdict
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
@@ -160,41 +160,16 @@ def blocked_words(waits_for: Sequence[str]) -> str:
     )
 
 
-def facts_of(prepared: Prepared, planned: Planned) -> Mapping[str, Any]:
-    """Return what the report needs and only reading knows, as JSON: kept with the drop."""
-    waits_for = list(planned.plan.waits_for)
-    return ({WAITS_FOR: waits_for} if waits_for else {}) | {
-        "sheets": [
-            {
-                "name": s.name,
-                "headers": list(s.headers),
-                "roles": dict(s.roles),
-                "rows": s.rows,
-                "matched": dict(s.matched),
-                "unused": list(s.unused),
-                "heard": dict(s.heard),
-            }
-            for s in prepared.sheets
-        ],
-        "notices": [
-            {
-                "code": str(n.code),
-                "message": n.message,
-                "column": n.column,
-                "count": n.count,
-                "example_row": n.example_row,
-            }
-            for n in group_notices([*prepared.notices, *planned.notices])
-        ],
-        "skipped": {
-            "blank": prepared.blank,
-            "header": prepared.header,
-            "footer": prepared.footer,
-        },
-        "courier_why": prepared.choice.why,
-        "total": prepared.total,
-        "kind": prepared.kind,
-    }
+def facts_of(prepared: Prepared, planned: Planned) -> DropFacts:
+    """Return what the report needs and only reading and planning know: kept with the drop."""
+    return DropFacts(
+        sheets=tuple(prepared.sheets),
+        notices=group_notices([*prepared.notices, *planned.notices]),
+        skipped=Skipped(blank=prepared.blank, header=prepared.header, footer=prepared.footer),
+        courier_why=prepared.choice.why,
+        total=prepared.total,
+        waits_for=tuple(planned.plan.waits_for),
+    )
 
 
 def _planned_table(made: Plan) -> pa.Table:

@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.file_facts import SheetFacts
 from pipeline.core.findings import Finding
-from pipeline.core.model import Disposition
+from pipeline.core.model import Disposition, SheetFacts
 from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders
 from pipeline.storage.spool import Spool
 from pipeline.validation.date_columns import clock_alone

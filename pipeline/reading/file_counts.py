@@ -8,8 +8,7 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.file_facts import SheetFacts
-from pipeline.core.model import Disposition, Notice, ReadTally
+from pipeline.core.model import Disposition, Notice, ReadTally, SheetFacts
 from pipeline.validation.sheet_dates import DateKinds, Proof
 from pipeline.validation.sheet_traits import Traits
 from schemas.codes import Code

@@ -21,7 +21,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
-from pipeline.core.file_facts import Facts, ReadingSettings, SheetFacts, Source
+from pipeline.core.file_facts import Facts, ReadingSettings, Source
 from pipeline.core.model import (
     Block,
     Manifest,
@@ -29,6 +29,7 @@ from pipeline.core.model import (
     PreparedBlock,
     ReadTally,
     Sheet,
+    SheetFacts,
     group_notices,
 )
 from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers

@@ -18,14 +18,11 @@ from msgspec.structs import replace
 from pipeline.core import file_names
 from pipeline.core.closed_drop import Closed, OpenReason
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
-from pipeline.core.model import CHANGED, LAST_REPORT, TO_CORRECT, Drop, DropState
+from pipeline.core.model import Drop, DropState, SetAside
 from pipeline.core.ports import FOR_A_PERSON, Clock
 from pipeline.core.row_keys import (
     RowKey,
     in_order,
-    key_from,
-    key_sheets,
-    keys_from,
     row_key,
     rows_named,
 )
@@ -134,12 +131,12 @@ class Closer:
         was written.
         """
         digest = _digest(outcomes, open_reason)
-        if drop.facts.get(LAST_REPORT) == digest:
+        if drop.facts.last_report == digest:
             return drop
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
         summary = self.report(drop, outcomes, open_reason)
-        now = replace(drop, facts={**drop.facts, LAST_REPORT: digest})
-        self._ledger.save(replace(now, facts={**now.facts, "summary": dict(summary)}))
+        now = drop.noting(last_report=digest)
+        self._ledger.save(now.noting(summary=summary))
         return now
 
     def close_all(self, endings: Sequence[Ending]) -> list[Tried[Closed]]:
@@ -152,10 +149,7 @@ class Closer:
                     state=each.state,
                     finished_at=now,
                     # Should it be retried, its report is that of a closed drop until then.
-                    facts={
-                        name: fact for name, fact in each.drop.facts.items() if name != LAST_REPORT
-                    },
-                )
+                ).noting(last_report="")
             )
             for each in endings
         ]
@@ -194,7 +188,7 @@ class Closer:
         """Note in the summary that a drop's file was changed after it was read."""
         since = attempt(self._since_read, drop)
         if isinstance(since, Since) and since.changed:
-            return replace(drop, facts={**drop.facts, CHANGED: True})
+            return drop.noting(changed=True)
         return drop  # also where it cannot be read any more: then it is looked at again
 
     def _since_read(self, drop: Drop) -> Since | None:
@@ -266,34 +260,29 @@ class Closer:
             left = rows_given_back(self._report(drop, outcomes).blocks())
             every = np.ones(len(outcomes.outcome), dtype=bool)
             seen_to = self._seen_to(drop, every, every) if drop.same_as else {}
-            facts = {**drop.facts, TO_CORRECT: left, **seen_to}
-            return replace(noted, drop=drop.with_facts(facts))
+            return replace(noted, drop=drop.noting(to_correct=left, **seen_to))
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
             return noted
-        facts = dict(drop.facts)
         if drop.parent:
-            facts["returned"] = self._tell_parent(drop, drop.parent, outcomes)
-        if drop.same_as:
-            noted, facts = self._dealt_with(noted, outcomes, facts)
-        return replace(noted, drop=replace(drop, facts=facts))
+            drop = drop.noting(returned=self._tell_parent(drop, drop.parent, outcomes))
+            noted = replace(noted, drop=drop)
+        return self._dealt_with(noted, outcomes) if drop.same_as else noted
 
-    def _dealt_with(
-        self, noted: _Written, outcomes: DropOutcomes, facts: dict[str, Any]
-    ) -> tuple[_Written, dict[str, Any]]:
+    def _dealt_with(self, noted: _Written, outcomes: DropOutcomes) -> _Written:
         """Add the rows that were corrected or set aside before this file was read again."""
-        drop, outcome = noted.drop, outcomes.outcome
+        outcome = outcomes.outcome
         seen_to = self._seen_to(
-            drop, np.isin(outcome, _CORRECTABLE), np.isin(outcome, _FOR_A_PERSON)
+            noted.drop, np.isin(outcome, _CORRECTABLE), np.isin(outcome, _FOR_A_PERSON)
         )
-        facts |= seen_to
-        fixed = seen_to.get("fixed_rows", ())
+        drop = noted.drop.noting(**seen_to)
+        fixed = drop.facts.fixed_rows
         if not fixed:
-            return noted, facts
+            return replace(noted, drop=drop)
         rows = noted.summary["rows"]["rejected"] + noted.summary["rows"]["failed"]
         summary = {**noted.summary, "corrections": {"rows": rows, "fixed": len(fixed)}}
-        write.summary_again(replace(drop, facts={**facts, "summary": summary}), self._folders)
-        return replace(noted, summary=summary), facts
+        write.summary_again(drop.noting(summary=summary), self._folders)
+        return replace(noted, drop=drop, summary=summary)
 
     def _seen_to(
         self,
@@ -305,12 +294,11 @@ class Closer:
 
         Only those that need a person as before: a row that is understood now is like any other.
         """
-        fixed, aside = set[RowKey](), dict[RowKey, Any]()
+        fixed, aside = set[RowKey](), dict[RowKey, SetAside]()
         for drop_id in self._ledger.read_again_from(drop.sha256, drop.seq):
-            earlier = self._ledger.find(drop_id)
-            fixed |= keys_from(earlier.facts.get("fixed_rows", ()) if earlier else ())
-            put = earlier.facts.get("aside", ()) if earlier else ()
-            aside |= {key_from(each[0]): each[1:] for each in put}
+            if (earlier := self._ledger.find(drop_id)) is not None:
+                fixed |= {*earlier.facts.fixed_rows}
+                aside |= {each.row: each for each in earlier.facts.aside}
         if not fixed and not aside:
             return {}
         fixed = rows_named(fixed, self._rows(drop, correctable))
@@ -318,13 +306,13 @@ class Closer:
         still = {row: why for key, why in aside.items() for row in rows_named({key}, left)}
         return {
             "fixed_rows": in_order(fixed),
-            "aside": [[row, *still[row]] for row in in_order(still)],
+            "aside": tuple(replace(still[row], row=row) for row in in_order(still)),
         }
 
     def _rows(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> set[RowKey]:
         """Return the keys of these rows."""
         spool, start, found = self._spools.of(drop), 0, set[RowKey]()
-        for number, sheet in enumerate(key_sheets(drop.facts)):
+        for number, sheet in enumerate(drop.facts.key_sheets):
             for batch in spool.blocks(number, ["row"]):
                 mine = wanted[start : start + batch.num_rows]
                 rows = batch.column(0).filter(pa.array(mine)).to_pylist()
@@ -334,12 +322,7 @@ class Closer:
 
     def _record(self, noted: Sequence[_Written]) -> None:
         self._folders.outbox.sync([one.drop.folder for one in noted])
-        self._ledger.save_all(
-            [
-                replace(one.drop, facts={**one.drop.facts, "summary": dict(one.summary)})
-                for one in noted
-            ]
-        )
+        self._ledger.save_all([one.drop.noting(summary=one.summary) for one in noted])
 
     def _to_closed(self, noted: _Written) -> Closed:
         drop = noted.drop
@@ -359,8 +342,7 @@ class Closer:
             seconds=_seconds(drop),
             **why,
         )
-        facts = {**drop.facts, "summary": dict(noted.summary)}
-        return Closed(drop=replace(drop, facts=facts), summary=noted.summary)
+        return Closed(drop=drop.noting(summary=noted.summary), summary=noted.summary)
 
     def _put_away_all(self, drops: Sequence[Drop]) -> None:
         """Put several files away. Where it fails all is on record, and the next look does it."""
@@ -387,23 +369,22 @@ class Closer:
 
     def _tell_parent(
         self, drop: Drop, parent_id: str, outcomes: DropOutcomes
-    ) -> list[tuple[RowKey, RowKey]]:
+    ) -> tuple[tuple[RowKey, RowKey], ...]:
         """Count in the parent's summary, for whoever sent it, what this corrected file mended.
 
         Return the rows that need a person there, not here: (row here, row in the parent).
         """
         parent = self._ledger.find(parent_id)
         if parent is None:
-            return []
+            return ()
         found = write.corrections_in(self._report(drop, outcomes), parent)
         self._mended(parent, found.fixed)
-        return list(found.returned) if parent.state.closed else []
+        return found.returned if parent.state.closed else ()
 
     def _mended(self, parent: Drop, rows: Collection[RowKey]) -> None:
         """Note the rows in the drop, and in the file that it corrects itself."""
         parent_id = parent.drop_id
-        stored = parent.facts.get("returned", ())
-        returned = {key_from(here): key_from(there) for here, there in stored}
+        returned = dict(parent.facts.returned)
         above = self._ledger.find(parent.parent) if parent.parent and returned else None
         if above is not None:
             self._mended(above, {returned[row] for row in rows_named(rows, returned)})
@@ -412,7 +393,7 @@ class Closer:
         while corrected is not None:
             write.summary_again(corrected, self._folders)
             again = self._ledger.find(parent_id)
-            same = again is None or again.facts.get("summary") == corrected.facts["summary"]
+            same = again is None or again.facts.summary == corrected.facts.summary
             corrected = None if same or again is None or not again.state.closed else again
 
     def _keep_ids(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> None:
@@ -424,9 +405,9 @@ class Closer:
         if not wanted.any():
             return
         spool, start, kept = self._spools.of(drop), 0, []
-        for number, sheet in enumerate(drop.facts["sheets"]):
-            saying = {role: f"c{at}" for role, at in sheet["roles"].items() if role in SAYING}
-            dates = {role: f"c{at}" for role, at in sheet["roles"].items() if role in DATE_ROLES}
+        for number, sheet in enumerate(drop.facts.sheets):
+            saying = {role: f"c{at}" for role, at in sheet.roles.items() if role in SAYING}
+            dates = {role: f"c{at}" for role, at in sheet.roles.items() if role in DATE_ROLES}
             cells = dict.fromkeys((*saying.values(), *dates.values()))
             columns = ["row", "order_id", "codes", "around", *cells]
             for batch in spool.blocks(number, columns):
@@ -437,7 +418,7 @@ class Closer:
                         {
                             "row": rows.column("row"),
                             "order_id": rows.column("order_id"),
-                            "sheet": pa.repeat(pa.scalar(sheet["name"], pa.string()), len(rows)),
+                            "sheet": pa.repeat(pa.scalar(sheet.name, pa.string()), len(rows)),
                             "said": pc.if_else(
                                 pc.match_substring(rows.column("codes"), UNCLEAR),
                                 pa.array(words_of(words, len(rows)), pa.string()),
@@ -475,7 +456,7 @@ def _digest(outcomes: DropOutcomes, open_reason: OpenReason) -> str:
 
 def _may_be_retried(drop: Drop, spool: Spool) -> bool:
     """Return whether its rows are needed once more should somebody ask for what was left."""
-    rows = (drop.facts.get("summary") or {}).get("rows", {})
+    rows = drop.facts.rows
     stopped = drop.state is DropState.CANCELLED and rows.get("unsent") and spool.has_plan
     return bool(rows.get("unknown") or stopped)
 

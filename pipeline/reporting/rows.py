@@ -31,15 +31,13 @@ _PIECE = 10_000
 class Report(Struct, frozen=True, kw_only=True):
     """Everything a drop's files are made of.
 
-    ``facts``: ``pipeline.planning.freeze.facts_of``; ``advice``: how to fix what each code says;
-    ``statuses``: what the courier's status column may hold, ``meanings``: what each means;
-    ``whole_file``: the file is refused for too many rejects, and the rejects file replaces it;
-    ``open``: why it is not finished, None when it is. ``kept``, ``lines``: what ``gathered`` made
-    of it beforehand.
+    ``advice``: how to fix what each code says; ``statuses``: what the courier's status column may
+    hold, ``meanings``: what each means; ``whole_file``: the file is refused for too many rejects,
+    and the rejects file replaces it; ``open``: why it is not finished, None when it is. ``kept``,
+    ``lines``: what ``gathered`` made of it beforehand.
     """
 
     drop: Drop
-    facts: Mapping[str, Any]
     outcomes: DropOutcomes
     spool: Spool
     advice: Mapping[str, Advice]
@@ -64,7 +62,6 @@ class Report(Struct, frozen=True, kw_only=True):
         statuses = profile.statuses.offered() if profile else ()
         return cls(
             drop=drop,
-            facts=drop.facts,
             outcomes=outcomes,
             spool=spool,
             advice=advice,
@@ -79,9 +76,8 @@ class Report(Struct, frozen=True, kw_only=True):
     def makers(self) -> Iterator[Callable[[], ResultBlock]]:
         """Yield the same, each still to be made, in any thread."""
         start = 0
-        for number, sheet in enumerate(self.facts["sheets"]):
+        for number, sheet in enumerate(self.drop.facts.sheets):
             for batch in self.spool.blocks(number):
-                headers = tuple(sheet["headers"])
                 for at in range(0, batch.num_rows, _PIECE):
                     part = batch.slice(at, _PIECE)
                     yield partial(
@@ -89,20 +85,20 @@ class Report(Struct, frozen=True, kw_only=True):
                         part,
                         start,
                         self.outcomes,
-                        sheet=sheet["name"],
-                        headers=headers,
+                        sheet=sheet.name,
+                        headers=sheet.headers,
                     )
                     start += part.num_rows
 
     @property
     def several(self) -> bool:
         """Return True when the file has several sheets: a row's number may be that of others."""
-        return len(self.facts["sheets"]) > 1
+        return len(self.drop.facts.sheets) > 1
 
     @property
-    def role_columns(self) -> dict[tuple[str, ...], dict[str, int]]:
+    def role_columns(self) -> dict[tuple[str, ...], Mapping[str, int]]:
         """Return for each header of the file: role → index of its column."""
-        return {tuple(sheet["headers"]): sheet["roles"] for sheet in self.facts["sheets"]}
+        return {sheet.headers: sheet.roles for sheet in self.drop.facts.sheets}
 
 
 class Again:

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from pipeline.core.model import CHANGED, Drop, DropState, Notice, group_notices
+from pipeline.core.model import Drop, DropState, Notice, group_notices
 from pipeline.core.summary import summary_of_parts
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.display import encodable
@@ -102,7 +102,7 @@ def with_changed_file(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_the_file(drop: Drop) -> Iterator[Notice]:
     """Yield the keys about the file itself: whether it changed or continues another."""
-    if drop.facts.get(CHANGED):
+    if drop.facts.changed:
         yield _CHANGED
     if drop.continues:
         message = f"{Code.FILE_CONTINUED.what} It was drop {drop.continues}."

@@ -18,8 +18,8 @@ from pipeline.core.file_names import (
     SUMMARY,
     file_name,
 )
-from pipeline.core.model import TIDIED, Block, Drop, Notice, ResultBlock, group_notices
-from pipeline.core.row_keys import RowKey, key_sheets, row_key
+from pipeline.core.model import Block, Drop, DropFacts, Notice, ResultBlock, group_notices
+from pipeline.core.row_keys import RowKey, row_key
 from pipeline.core.summary import json_text
 from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
@@ -160,7 +160,7 @@ def write_refused_rows(
     """
     drop = report.drop
     rejects = _write_rejects(report, Again(report), folders)
-    faults = [each for each in group_notices(_kept_notices(report.facts)) if each.code in ERRORS]
+    faults = [each for each in group_notices(drop.facts.notices) if each.code in ERRORS]
     table = rejects.get("rejects_xlsx") or rejects.get("rejects", "")
     refused = write_refusal(
         drop, refusal, folders, zone, rejects=table, faults=faults[:_FAULTS_TOLD]
@@ -177,8 +177,9 @@ def refused_rows_summary(
 
     It tells what is wrong.
     """
-    summary = refused_summary(report.drop, refusal, files, tuple(_kept_notices(report.facts)))
-    return replace(summary, more={"columns": columns_of(report.facts)})
+    facts = report.drop.facts
+    summary = refused_summary(report.drop, refusal, files, facts.notices)
+    return replace(summary, more={"columns": columns_of(facts)})
 
 
 def _write_rejects(
@@ -234,51 +235,50 @@ def _chain(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 
 def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
     """Return what the summary tells of a drop whose files have these names."""
-    outcomes, facts = report.outcomes, report.facts
+    outcomes, facts = report.outcomes, report.drop.facts
     counts = outcomes.counts()
     sent, retried = outcomes.ends.calls
-    skipped = facts["skipped"]
     return SummaryFacts(
         drop=report.drop,
         total=sum(counts.values()),
         counts=counts,
         calls_sent=sent,
         calls_retried=retried,
-        notices=group_notices([*_kept_notices(facts), *_delivery_notices(report)]),
-        blank=skipped["blank"],
-        header=skipped["header"],
-        footer=skipped["footer"],
+        notices=group_notices([*facts.notices, *_delivery_notices(report)]),
+        blank=facts.skipped.blank,
+        header=facts.skipped.header,
+        footer=facts.skipped.footer,
         corrections=_corrections(report),
         files={**files, "summary": file_name(report.drop, SUMMARY)},
         more={
-            "courier_why": facts["courier_why"],
+            "courier_why": facts.courier_why,
             "columns": columns_of(facts),
             "open": report.open,
         },
     )
 
 
-def columns_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def columns_of(facts: DropFacts) -> list[dict[str, Any]]:
     """Return per sheet the headings that were read, their roles, and the other headings.
 
     Empty for a drop that was read by a version that did not note it.
     """
     return [
         {
-            "sheet": sheet["name"],
+            "sheet": sheet.name,
             "used": [
                 {
-                    "column": encodable(" ".join(sheet["headers"][at].split())),
+                    "column": encodable(" ".join(sheet.headers[at].split())),
                     "role": role,
-                    "matched": sheet["matched"].get(role, ""),
+                    "matched": sheet.matched.get(role, ""),
                 }
-                for role, at in sheet["roles"].items()
+                for role, at in sheet.roles.items()
             ],
-            "unused": [encodable(header) for header in sheet["unused"]],
-            "heard": {encodable(name): about for name, about in sheet.get("heard", {}).items()},
+            "unused": [encodable(header) for header in sheet.unused],
+            "heard": {encodable(name): about for name, about in sheet.heard.items()},
         }
-        for sheet in facts["sheets"]
-        if "matched" in sheet
+        for sheet in facts.sheets
+        if sheet.matched
     ]
 
 
@@ -292,7 +292,7 @@ def _corrections(report: Report) -> tuple[int, int] | None:
 
 def corrections_in(child: Report, parent: Drop) -> Corrections:
     """Return the outcomes of the parent's rows in this drop of corrected rejects."""
-    sheets = None if TIDIED in parent.facts else key_sheets(parent.facts)
+    sheets = None if parent.facts.tidied else parent.facts.key_sheets
     return corrections(child.blocks(), parent.drop_id, several=child.several, sheets=sheets)
 
 
@@ -301,17 +301,13 @@ def summary_again(parent: Drop, folders: Folders) -> None:
 
     Of one whose details were tidied up it is still what it was, if it is there.
     """
-    name, summary = file_name(parent, SUMMARY), parent.facts["summary"]
-    if TIDIED in parent.facts:
+    name, summary = file_name(parent, SUMMARY), parent.facts.summary or {}
+    if parent.facts.tidied:
         before = folders.outbox.read(parent.folder, name)
         if before is None:
             return
         summary = {**json.loads(before), "corrections": summary["corrections"]}
     folders.outbox.write(parent.folder, name, [json_text(summary)])
-
-
-def _kept_notices(facts: Mapping[str, Any]) -> list[Notice]:
-    return [Notice(**{**each, "code": Code[each["code"]]}) for each in facts["notices"]]
 
 
 def _delivery_notices(report: Report) -> list[Notice]:
@@ -334,7 +330,7 @@ def _record_numbers(report: Report, rows: Sequence[int]) -> dict[int, int]:
     """Return the record numbers of these rows, which are counted through all sheets."""
     found: dict[int, int] = {}
     start = at = 0
-    for number in range(len(report.facts["sheets"])):
+    for number in range(len(report.drop.facts.sheets)):
         if at == len(rows):
             break
         for batch in report.spool.blocks(number, ["row"]):

@@ -151,14 +151,14 @@ def _first_updates(report: Report) -> list[dict[str, Any]]:
     """Give the first updates that would be sent, each with its row and the file's own status."""
     found: list[dict[str, Any]] = []
     outcome, start = report.outcomes.outcome, 0
-    for number, sheet in enumerate(report.facts["sheets"]):
+    for number, sheet in enumerate(report.drop.facts.sheets):
         for batch in report.spool.blocks(number, ["row", "source_status", "item"]):
             ours = outcome[start : start + batch.num_rows]
             for at in np.flatnonzero(ours == _UNSENT)[: FIRST - len(found)].tolist():
                 row, status, item = (batch.column(place)[at].as_py() for place in range(3))
                 found.append(
                     {
-                        "sheet": encodable(sheet["name"]),
+                        "sheet": encodable(sheet.name),
                         "row": row,
                         "status": encodable(status),
                         "update": orjson.loads(item),

@@ -14,7 +14,7 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.closed_drop import Cause, Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError, Tried
-from pipeline.core.model import LAST_REPORT, Drop, DropState
+from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment
 from pipeline.planning.earlier_files import OUTWARD_ENDS, held_since
@@ -147,8 +147,8 @@ class DropSteps:
             drop = self._closer.report_open(drop, outcomes, open_reason)
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
-        if self._logged.get(drop.seq) != drop.facts[LAST_REPORT]:
-            self._logged[drop.seq] = drop.facts[LAST_REPORT]
+        if self._logged.get(drop.seq) != drop.facts.last_report:
+            self._logged[drop.seq] = drop.facts.last_report
             self._tell_open(drop, open_reason)
         return StillOpen(
             drop=drop,
@@ -201,7 +201,7 @@ class DropSteps:
         waits_for = to_wait_for([each for each in first if each.order_id in stay])
         if not free and waits_for == drop.waits_for:
             return Released(drop=drop, progressed=False)
-        drop = drop.waiting_for(waits_for)
+        drop = drop.noting(waits_for=tuple(waits_for))
         verdicts = [
             replace(each, code=f"{each.code}:{Role.STATUS.value}")
             if each.outcome in _ENDS
@@ -239,7 +239,7 @@ class DropSteps:
         histories = self._ledger.order_histories(orders, except_seq=drop.seq)
         if behind := _to_come_first(blocking(histories, drop.seq), rests):
             return Later(drop=drop, behind=behind)
-        drop = drop.waiting_for(())
+        drop = drop.noting(waits_for=())
         self._ledger.let_go(drop, {each.chunk_no for each in pending})
         verdicts = recheck(pending, histories)
         verdicts += self._held_since(drop, pending, verdicts)

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 
 import structlog
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import SUMMARY, file_name
-from pipeline.core.model import CHANGED, TIDIED, Drop
+from pipeline.core.model import Drop
 from pipeline.core.ports import Clock
 from pipeline.core.summary import json_text
 from pipeline.reporting.summary_json import with_changed_file
@@ -128,9 +127,9 @@ class LateWrites:
             kept=kept,
             hint="It came back into the inbox as it is now, and goes on as a file of its own.",
         )
-        if drop.facts.get(CHANGED) or TIDIED in drop.facts:
+        if drop.facts.changed or drop.facts.tidied or not drop.facts.summary:
             return
-        summary = with_changed_file(drop.facts["summary"])
+        summary = with_changed_file(drop.facts.summary)
         name = file_name(drop, SUMMARY)
         self._folders.outbox.write(drop.folder, name, [json_text(summary)])
-        self._ledger.save(replace(drop, facts={**drop.facts, CHANGED: True, "summary": summary}))
+        self._ledger.save(drop.noting(changed=True, summary=summary))

@@ -117,8 +117,8 @@ def _results(site: Site, drop: Drop) -> Path | None:
 
 
 def _sheet(drop: Drop, seen: Sighting) -> str:
-    sheets = drop.facts.get("sheets", ())
-    return str(sheets[seen.sheet]["name"]) if seen.sheet < len(sheets) else ""
+    sheets = drop.facts.sheets
+    return sheets[seen.sheet].name if seen.sheet < len(sheets) else ""
 
 
 def _line(path: Path, sheet: str, number: int, status: str) -> dict[str, str]:

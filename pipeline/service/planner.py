@@ -242,7 +242,7 @@ class Planner:
                 self._ledger.freeze_all([(one.drop, lines) for one, lines in ready.values()])
         for at, (one, _) in ready.items():
             results[at] = one
-            rows, chunks = one.drop.facts["total"], len(one.chunks)
+            rows, chunks = one.drop.facts.total, len(one.chunks)
             waits = {"waits_for": one.drop.waits_for} if one.drop.waits_for else {}
             log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks, **waits)
         return [results[at] for at in range(len(plans))]
@@ -251,7 +251,7 @@ class Planner:
         """Write plan and bodies, or begin with it; and what the ledger is to keep."""
         drop, prepared, planned = plan.drop, plan.prepared, plan.planned
         facts = self._spools.placed(facts_of(prepared, planned))
-        drop = replace(drop, state=DropState.OPEN).with_facts(facts)
+        drop = replace(drop, state=DropState.OPEN).planned_with(facts)
         spool = self._spools.of(plan.drop)
         writing = freezing_bodies(planned, prepared, spool, drop_seq=drop.seq, alone=alone)
         chunks = held.enter_context(writing)
@@ -263,6 +263,6 @@ class Planner:
         """Refuse a file most of whose rows are bad; TOO_MANY_REJECTS gets them back to correct."""
         if refusal.code is not Code.TOO_MANY_REJECTS:
             return self._closer.refuse(drop, refusal)
-        drop = drop.with_facts(self._spools.placed(facts_of(prepared, planned)))
+        drop = drop.planned_with(self._spools.placed(facts_of(prepared, planned)))
         outcomes = outcomes_of(planned.table, [], [], waiting=Remark(code="", message=""))
         return self._closer.refuse_rows(drop, refusal, outcomes)

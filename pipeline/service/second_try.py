@@ -32,7 +32,7 @@ def why_open(drop: Drop, health_file: HealthFile | None, clock: Clock) -> dict[s
     for each in health_file.open if health_file is not None and fresh else ():
         if each["drop_id"] == drop.drop_id:
             return {key: value for key, value in each.items() if key not in {"drop_id", "file"}}
-    open_reason = (drop.facts.get("summary") or {}).get("open")
+    open_reason = (drop.facts.summary or {}).get("open")
     if open_reason:
         return {**{key: open_reason[key] for key in _KEYS}, "again_at": None}
     doing = "A service is at work on it." if fresh else "It is taken up by the next run."

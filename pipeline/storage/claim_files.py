@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import DropChanged, Fenced, Tried
 from pipeline.core.file_names import as_text, one_component
-from pipeline.core.model import MTIME, Drop, ReadyFile
+from pipeline.core.model import Drop, ReadyFile
 from pipeline.core.ports import Presence
 from pipeline.storage.durable_files import (
     COPY_NAME,
@@ -44,7 +44,7 @@ class Digest(Struct, frozen=True, kw_only=True):
 
 def digest_of(drop: Drop) -> Digest:
     """Return the hash of a drop's file as it was read."""
-    return Digest(sha256=drop.sha256, size=drop.size, mtime_ns=drop.facts.get(MTIME, -1))
+    return Digest(sha256=drop.sha256, size=drop.size, mtime_ns=drop.facts.mtime_ns)
 
 
 class Since(Struct, frozen=True, kw_only=True):

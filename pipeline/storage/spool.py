@@ -10,12 +10,14 @@ is all that is needed of it at first, can be asked for before.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.core.model import Drop, DropState
+from msgspec.structs import replace
+
+from pipeline.core.model import Drop, DropFacts, DropState
 from pipeline.core.rejected_row import RejectedRow
 from pipeline.storage import departures
 from pipeline.storage.attempt_counter import TRIES, AttemptCounter, in_spool
@@ -33,10 +35,6 @@ _READ_AHEAD = 256 * 1024
 _PLAN = "plan.arrow"
 _IDS = "ids.arrow"
 _PASSING = frozenset({TRIES, DEPARTURES})
-
-
-_PART = "spool"
-"""Stands in a drop's facts: the part of its folder in which the worker that planned it wrote."""
 
 
 class Spools:
@@ -59,16 +57,16 @@ class Spools:
         """Return the spool of a drop: of one that is not planned, the part of this worker."""
         home = self.folder / drop.drop_id
         unplanned = drop.state in {DropState.CLAIMING, DropState.CLAIMED}
-        part = drop.facts.get(_PART, self._part if unplanned else "")
+        part = drop.facts.spool or (self._part if unplanned else "")
         return Spool(home / part if part else home, home=home)
 
     def ids(self, drop_id: str) -> "dict[int, tuple[tuple[str, str], ...]]":
         """Return what is kept of the rows of a drop that a person may correct (``Spool.ids``)."""
         return Spool(self.folder / drop_id).ids()
 
-    def placed(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    def placed(self, facts: DropFacts) -> DropFacts:
         """Return a drop's facts, with where its spool is when several workers write."""
-        return {**facts, _PART: self._part} if self._part else facts
+        return replace(facts, spool=self._part)
 
 
 class Spool:

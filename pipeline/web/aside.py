@@ -12,8 +12,6 @@ from pipeline.core.row_keys import (
     RowKey,
     in_order,
     in_words,
-    key_sheets,
-    keys_from,
     row_key,
     rows_meant,
     sheet_of,
@@ -66,7 +64,7 @@ def rows_of_sheet(
     """
     if put:
         full = front.site.ledger.find(drop_id)
-        known = keys_from(each[0] for each in (full.facts.get("aside", ()) if full else ()))
+        known = {each.row for each in full.facts.aside} if full else set()
     else:
         known = _rows_for_a_person(front, drop_id)
     found = set[RowKey]()
@@ -162,7 +160,7 @@ def rows_in(front: Front, drop_id: str, outcome: str) -> set[RowKey]:
         return set()
     row, tab = sheet.header.index("row"), sheet.header.index("sheet")
     full = front.site.ledger.find(drop_id)
-    several = full is not None and len(key_sheets(full.facts)) > 1
+    several = full is not None and len(full.facts.sheets) > 1
     return {row_key(int(cells[row]), cells[tab] if several else "") for cells in records}
 
 

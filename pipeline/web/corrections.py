@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.core.row_keys import RowKey, key_from, keys_from, rows_meant, rows_named
+from pipeline.core.row_keys import RowKey, rows_meant, rows_named
 from pipeline.web import correcting, drop_view, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.drafts import Draft, Rule
@@ -78,11 +78,11 @@ def table_of(front: Front, drop_id: str) -> Table:
             "This file is old: its rows cannot be corrected here any more.",
             hint="Correct the original file, and upload it again: nothing is sent twice.",
         )
-    if full is None or not full.facts.get("sheets"):
+    if full is None or not full.facts.sheets:
         raise NotThere("There is nothing to correct in this file.")
     path = drop_view.outbox_file(front.site, drop, "rejects")
     try:
-        rejects = front.rejects(path, full.facts["sheets"])
+        rejects = front.rejects(path, full.facts.sheets)
     except StorageError as error:
         raise NotPossible(error.message, hint=error.hint) from error
     except OSError as error:
@@ -90,9 +90,9 @@ def table_of(front: Front, drop_id: str) -> Table:
             "The file of rows to correct is no longer there.",
             hint="Correct the original file, and upload it again: nothing is sent twice.",
         ) from error
-    aside = {key_from(each[0]): (each[1], each[2], each[3]) for each in full.facts.get("aside", ())}
-    elsewhere = keys_from(here for here, _ in full.facts.get("returned", ()))
-    fixed = keys_from(full.facts.get("fixed_rows", ()))
+    aside = {each.row: (each.reason, each.who, each.at) for each in full.facts.aside}
+    elsewhere = {here for here, _ in full.facts.returned}
+    fixed = {*full.facts.fixed_rows}
     if fixed or aside or elsewhere:
         rows = rejects.keys_of(drop_id).values()
         # A number of several rows tells of none of them that it was corrected: the draft knows.
@@ -147,22 +147,17 @@ def _returned(
             if note is not None and batch == note.batch and line < len(rejects):
                 yield keys[line], (), ("", why)
         return
-    if full is None or not full.facts.get("returned"):
+    if full is None or not full.facts.returned:
         return
-    there = {key_from(here): key_from(row) for here, row in full.facts["returned"]}
+    there = dict(full.facts.returned)
     path = drop_view.outbox_file(front.site, child, "rejects")
     try:
-        back = front.rejects(path, full.facts["sheets"])
-    except (KeyError, OSError, StorageError):  # an old one has no sheets on record any more
-        for row in there.values():
-            yield (
-                row,
-                (),
-                (
-                    "",
-                    "It came back with a fault; its file is not there any more.",
-                ),
-            )
+        back = front.rejects(path, full.facts.sheets) if full.facts.sheets else None
+    except (OSError, StorageError):
+        back = None
+    if back is None:  # or it is an old one, which has no sheets on record any more
+        why = "It came back with a fault; its file is not there any more."
+        yield from ((row, (), ("", why)) for row in there.values())
         return
     names = back.headers
     places = [names.index(each) if each in names else None for each in rejects.headers]

@@ -4,13 +4,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.formula_guard import unguard_array
+from pipeline.core.model import SheetFacts
 from pipeline.core.row_keys import RowKey, in_words, row_key
 from pipeline.reporting.rejects_csv import LEADING, LEADING_WITH_SHEET
 from pipeline.web.sheets import Identity, identity_of, read_table
@@ -139,7 +140,7 @@ class FaultGroup(Struct, frozen=True, kw_only=True):
         return bool(self.values) and self.code != Code.STATUS_CONFLICT and role not in IDENTIFIERS
 
 
-def read_rejects(path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
+def read_rejects(path: Path, sheets: Sequence[SheetFacts]) -> Rejects:
     """Read a rejects file; ``sheets`` as in the drop's facts. Raises StorageError, OSError."""
     identity = identity_of(path)
     header, table = read_table(path)
@@ -221,12 +222,12 @@ def _value_counts(column: pa.ChunkedArray) -> Iterable[tuple[str, int]]:
         yield each["values"], each["counts"]
 
 
-def _roles(headers: Sequence[str], sheets: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _roles(headers: Sequence[str], sheets: Sequence[SheetFacts]) -> dict[str, int]:
     """Return role → place among the columns of the rejects file, which are those of its sheets."""
     found: dict[str, int] = {}
     for sheet in sheets:
-        for role, index in sheet["roles"].items():
-            name = sheet["headers"][index]
+        for role, index in sheet.roles.items():
+            name = sheet.headers[index]
             if role not in found and name in headers:
                 found[role] = headers.index(name)
     return found

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
 from pipeline.core.errors import ShipdropError, StorageError
+from pipeline.core.model import SheetFacts
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, Visitor
 from pipeline.web.drafts import Drafts
@@ -91,7 +92,7 @@ class Front(Struct, frozen=True, kw_only=True):
     teachings: "Teachings"
     unsaved: "Unsaved"
 
-    def rejects(self, path: Path, sheets: Sequence[Mapping[str, Any]]) -> Rejects:
+    def rejects(self, path: Path, sheets: Sequence[SheetFacts]) -> Rejects:
         """Return a rejects file, or what was read of it while it was as it is.
 
         Raises StorageError, OSError.

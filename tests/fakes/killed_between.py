@@ -186,7 +186,7 @@ def taken_back(site: Site) -> None:
         (path,) = site.outbox_path.glob(f"*__{drop.drop_id}.summary.json")
         told = [each["code"] for each in orjson.loads(path.read_bytes())["warnings"]]
         assert told.count("FILE_CHANGED") == (name != "c.csv")
-        assert bool(drop.facts.get("changed")) is (name != "c.csv")
+        assert drop.facts.changed is (name != "c.csv")
     assert site.inbox.scan().ready == ()  # they must not change for longer than others
     unhurried = Inbox(
         site.inbox_path,

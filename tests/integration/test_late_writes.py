@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipeline.core.model import MTIME, DropState
+from pipeline.core.model import DropFacts, DropState
 from pipeline.service.late_writes import LateWrites
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -63,7 +63,7 @@ def placed(root: Path) -> Iterator[Place]:
         finished_at=clock.now(),
         sha256=hashlib.sha256(kept.read_bytes()).hexdigest(),
         size=kept.stat().st_size,
-        facts={MTIME: kept.stat().st_mtime_ns, "summary": {"warnings": []}},
+        facts=DropFacts(mtime_ns=kept.stat().st_mtime_ns, summary={"warnings": []}),
     )
     ledger.save(drop)
     notes.watch(drop.drop_id)

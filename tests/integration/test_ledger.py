@@ -6,12 +6,22 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import (
+    Drop,
+    DropFacts,
+    DropState,
+    InboxAgain,
+    Notice,
+    SetAside,
+    SheetFacts,
+    Skipped,
+)
 from pipeline.core.ports import (
     DISPATCHED,
     Arrival,
@@ -24,7 +34,8 @@ from pipeline.core.ports import (
     Search,
     Verdict,
 )
-from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.ledger import SqlLedger, open_ledger, tables
+from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 from tests.examples import examples
 from tests.fakes.ledger_plans import AT, NOW, frozen_plan
@@ -72,6 +83,38 @@ def asked(ledger: SqlLedger, *orders: str) -> list[OrderHistory]:
     return ledger.order_histories(orders, except_seq=1 << 62)
 
 
+EVERY_FACT = DropFacts(
+    mtime_ns=1_700_000_000_123_456_789,
+    continues="d0",
+    changed=True,
+    sheets=(
+        SheetFacts(
+            name="é",
+            headers=("Order ID", ""),
+            roles={"order_id": 0},
+            rows=9,
+            matched={"order_id": "heading"},
+            unused=("",),
+            heard={'the column "Leg"': "direction"},
+        ),
+    ),
+    notices=(Notice(code=Code.FILE_CHANGED, message="It changed.", example_row=2),),
+    skipped=Skipped(blank=1, footer=2),
+    courier_why="its name",
+    total=9,
+    spool="w1",
+    waits_for=("d7",),
+    summary={"rows": {"rejected": 1}, "open": None},
+    last_report="ab",
+    to_correct=3,
+    fixed_rows=(2, ("North", 3)),
+    aside=(SetAside(("North", 4), "gone", "Asha", AT),),
+    returned=((2, ("South", 5)),),
+    put_off=("old", "Asha", AT),
+    again=InboxAgain(at=AT, who="Asha", folder="", name="a.csv", after=7),
+)
+
+
 class TestDrops:
     def test_come_back_as_they_were_saved(self, ledger):
         drop = begin(
@@ -85,10 +128,40 @@ class TestDrops:
             same_as="d0",
             started_at=NOW,
             finished_at=NOW,
-            facts={"sheets": [{"name": "é"}]},
+            facts=EVERY_FACT,
         )
         assert ledger.find("d1") == drop
         assert ledger.find("d2") is None
+
+    def test_facts_of_an_earlier_shipdrop_are_read_and_what_nobody_reads_goes(self, ledger):
+        drop = begin(ledger, "d1", state=DropState.COMPLETED)
+        notice = {"message": "m", "column": "", "count": 2, "example_row": None}
+        sheet = {"name": "", "headers": ["Order ID"], "roles": {"order_id": 0}, "rows": 3}
+        facts = {
+            "behind": ["d0"],
+            "kind": "csv",
+            "sheets": [sheet],
+            "notices": [{"code": "FILE_CHANGED", **notice}, {"code": "NO_LONGER_ONE", **notice}],
+            "skipped": {"blank": 0, "header": 0, "footer": 1},
+            "total": 3,
+            "put_off": None,
+            "aside": [[["North", 2], "", "", ""]],
+        }
+        with ledger._db.write() as connection:
+            connection.execute(tables.drops.update().values(facts=facts))
+        found = ledger.find("d1")
+        assert found == drop.noting(
+            sheets=(SheetFacts(name="", headers=("Order ID",), roles={"order_id": 0}, rows=3),),
+            notices=(Notice(code=Code.FILE_CHANGED, message="m", count=2),),
+            skipped=Skipped(footer=1),
+            total=3,
+            aside=(SetAside(("North", 2), "", "", ""),),
+        )
+        ledger.save(found)
+        with ledger._db.read() as connection:
+            stored = connection.execute(sa.select(tables.drops.c.facts)).scalar_one()
+        assert stored.keys() == {"sheets", "notices", "skipped", "total", "aside"}
+        assert ledger.find("d1") == found
 
     def test_a_request_survives_saving_until_the_drop_is_closed(self, ledger):
         drop = begin(ledger, "d1", state=DropState.OPEN)
@@ -146,7 +219,7 @@ class TestFreezing:
         drop = freeze(ledger, "d1", 120_000)
         orders = [f"o{n:07}" for n in (0, 49_999, 50_000, 119_999)]
         assert [s.order_id for s in asked(ledger, *orders)] == orders
-        assert ledger.find("d1").facts == {}
+        assert ledger.find("d1").facts == DropFacts()
         assert len(ledger.chunks(drop.seq)) == 6000
 
     def test_rows_without_a_chunk_are_known_to_trace_alone(self, ledger):
@@ -449,15 +522,15 @@ def test_the_first_drop_with_the_same_bytes_is_found_for_many_at_once(ledger):
 def test_corrections_are_added_to_each_other_and_leave_a_retry_alone(ledger):
     rows = {"rejected": 3, "failed": 1}
     parent = begin(
-        ledger, "d1", state=DropState.COMPLETED, facts={"summary": {"rows": rows}, "total": 9}
+        ledger, "d1", state=DropState.COMPLETED, facts=DropFacts(summary={"rows": rows}, total=9)
     )
     first = ledger.add_corrections(parent.seq, {4, 2})
-    assert first.facts["fixed_rows"] == [2, 4]
+    assert first.facts.fixed_rows == (2, 4)
     ledger.request("d1", "retry")
     # The second child had read its parent before the first one was noted.
     second = ledger.add_corrections(parent.seq, {7})
-    assert second.facts["fixed_rows"] == [2, 4, 7]
-    assert second.facts["summary"]["corrections"] == {"rows": 4, "fixed": 3}
+    assert second.facts.fixed_rows == (2, 4, 7)
+    assert second.facts.summary["corrections"] == {"rows": 4, "fixed": 3}
     assert ledger.find("d1") == second
     assert second.request == "retry"
     ledger.save(replace(second, state=DropState.OPEN))

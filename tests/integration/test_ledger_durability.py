@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.errors import SettingsError, StorageError
-from pipeline.core.model import DropState
+from pipeline.core.model import DropFacts, DropState
 from pipeline.core.ports import ChunkResult, ChunkState, Frozen
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Outcome
@@ -83,7 +83,7 @@ def test_killed_in_the_middle_of_a_freeze_the_drop_is_admitted_again(tmp_path, l
     assert drop.state is DropState.CLAIMING
     assert ledger.order_histories(["old0000000"], except_seq=99) == []
     # The file is read anew, and by other settings: not one line of the first try may stay.
-    again = replace(drop, state=DropState.OPEN, facts={"total": 1_400})
+    again = replace(drop, state=DropState.OPEN, facts=DropFacts(total=1_400))
     ledger.freeze(again, frozen_plan(drop.seq, 1_400, prefix="new"))
     assert ledger.find("d1") == again
     assert lines_by_prefix(ledger) == {"new": 1_400}
@@ -110,8 +110,8 @@ def test_a_freeze_whose_bodies_fail_leaves_nothing_that_a_later_one_meets(
     with pytest.raises(StorageError, match="no space"):
         ledger.freeze(replace(drop, state=DropState.OPEN), without_bodies(drop.seq, rows))
     # Meanwhile it has to wait for others, and that is noted where its facts will be.
-    ledger.save(replace(drop, facts={"behind": ["d0"]}))
-    again = replace(drop, state=DropState.OPEN, facts={"total": rows})
+    ledger.save(drop.noting(waits_for=("d0",)))
+    again = replace(drop, state=DropState.OPEN, facts=DropFacts(total=rows))
     ledger.freeze(again, frozen_plan(drop.seq, rows, prefix="new"))
     assert ledger.find("d1") == again
     assert lines_by_prefix(ledger) == {"new": rows}
@@ -135,8 +135,9 @@ def test_a_ledger_of_before_knows_a_freeze_that_did_not_end(tmp_path):
     drop = ledger.find("d1")
     with pytest.raises(StorageError):
         ledger.freeze(replace(drop, state=DropState.OPEN), without_bodies(drop.seq, AHEAD + 1))
-    ledger.save(replace(drop, facts={"freezing": True}))  # so it was noted until version 3
     with ledger._db.write() as connection:
+        noted = """UPDATE drops SET facts = '{"freezing": true}'"""  # so it was until version 3
+        connection.exec_driver_sql(noted)
         connection.exec_driver_sql("DROP TABLE unfrozen")
         connection.exec_driver_sql("DROP TABLE beginnings")
         connection.exec_driver_sql("CREATE TABLE waiting (drop_seq INTEGER)")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import Drop, DropFacts, DropState
 from pipeline.core.ports import ChunkResult, ChunkState, Search, Verdict
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.drops import write_drops
@@ -29,7 +29,7 @@ def begin(ledger: SqlLedger, number: int, **more: object) -> Drop:
         drop_id=f"d{number:02}", folder="", source_file=f"file_{number}%.csv", received_at=NOW
     )
     rows = {outcome.value: 0 for outcome in Outcome} | {"rejected": number}
-    drop = replace(drop, facts={"summary": {"rows": rows}, "total": number}, **more)
+    drop = replace(drop, facts=DropFacts(summary={"rows": rows}, total=number), **more)
     ledger.save(drop)
     return drop
 
@@ -108,7 +108,7 @@ def test_closed_drops_are_numbered_in_the_order_of_their_commits_whatever_their_
     closed = replace(slow, state=DropState.COMPLETED, finished_at=early)
     ledger.save(closed)
     assert ids(ledger.ended(seen)) == ["d01"]
-    ledger.save(replace(closed, facts={"summary": {"rows": {}}}))  # a corrected file came back
+    ledger.save(closed.noting(summary={"rows": {}}))  # a corrected file came back
     assert ids(ledger.ended(0)) == ["d02", "d01"]
     ledger.save(replace(slow, state=DropState.OPEN))
     ledger.save(closed)  # a retry, and another end

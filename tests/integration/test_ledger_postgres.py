@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import DropState
+from pipeline.core.model import DropFacts, DropState
 from pipeline.core.ports import ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.migrations import VERSION
@@ -73,7 +73,7 @@ def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
     """As in SQLite; what is left of a younger drop is changed in its place."""
     for number in range(3):
         begun = ledger.begin(drop_id=f"d{number}", folder="", source_file="a", received_at=NOW)
-        drop = replace(begun, state=DropState.OPEN, facts={"headings": "x" * 3000})
+        drop = replace(begun, state=DropState.OPEN, facts=DropFacts(courier_why="x" * 3000))
         ledger.freeze(drop, frozen_plan(drop.seq, 2, prefix=f"o{number}"))
         (chunk,) = ledger.chunks(drop.seq)
         ended = replace(chunk, state=ChunkState.DONE, outcome=Outcome.ACCEPTED)
@@ -87,7 +87,7 @@ def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
     assert ledger.forget_old(closed_before=NOW + timedelta(hours=1)) == 1
     assert ledger.forget_old(closed_before=NOW + timedelta(hours=1)) == 0
     assert [each.drop_id for each in ledger.recent(9)] == ["d2", "d1"]
-    assert not any("headings" in each.facts for each in ledger.recent(9))
+    assert not any(each.facts.courier_why for each in ledger.recent(9))
     found = ledger.order_histories(["o00000000", "o10000000"], except_seq=99)
     assert [(each.drop_id, each.outcome) for each in found] == [
         ("", Outcome.ACCEPTED),

@@ -147,7 +147,7 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
     (last,) = bench.ledger.sightings("A139")
     assert last.sheet == 139
     outcomes = outcomes_of(planned.table, chunks, [], waiting=unsent())
-    report = Report(drop=drop, facts=drop.facts, outcomes=outcomes, spool=bench.spool, advice={})
+    report = Report(drop=drop, outcomes=outcomes, spool=bench.spool, advice={})
     notice = next(e for e in summary_of(report, {}).notices if e.code is not Code.NO_EVENT_TIME)
     assert (notice.code, notice.count, notice.example_row) == ("NOT_SENT", 140, 2)
 
@@ -163,7 +163,7 @@ def test_a_remark_of_delivery_names_its_first_row_by_its_record_number(bench):
         for no, pos, words in [(2, 1, "third"), (1, 7, "first"), (1, 9, "second")]
     ]
     outcomes = outcomes_of(planned.table, chunks, verdicts, waiting=unsent())
-    report = Report(drop=drop, facts=drop.facts, outcomes=outcomes, spool=bench.spool, advice={})
+    report = Report(drop=drop, outcomes=outcomes, spool=bench.spool, advice={})
     refused = Notice(code=Code.API_REFUSED, message="first", count=3, example_row=29)
     assert refused in summary_of(report, {}).notices
 
@@ -245,4 +245,4 @@ def test_a_file_of_only_a_header_has_an_empty_plan(bench):
     drop, planned = bench.freeze("d1")
     assert planned.table.num_rows == 0
     assert bench.bodies(drop) == []
-    assert bench.ledger.find("d1").facts["total"] == 0
+    assert bench.ledger.find("d1").facts.total == 0

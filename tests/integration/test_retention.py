@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from pipeline.core.model import Drop, DropState, stamp
+from pipeline.core.model import Drop, DropFacts, DropState, SetAside, stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.service.retention import Keep, Retention, Swept
 from pipeline.service.retention_files import RetentionFiles, SweptFile
 from pipeline.storage.ledger import SqlLedger, migrations, open_ledger, tables
+from pipeline.storage.ledger.drops import facts_from
 from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts
 from pipeline.storage.outbox import Outbox
 from schemas.vocabulary import Milestone, Outcome
@@ -340,17 +341,18 @@ def test_of_old_rows_what_was_accepted_stays_known_and_nothing_else(place):
 
 def test_drops_that_an_earlier_shipdrop_gave_up_are_tidied_as_well(place):
     drop = place.drop(300)
-    facts = {"sheets": ["x" * 4000], "total": 3, "aside": [[2, "her name", "asha", "when"]]}
-    place.ledger.save(replace(drop, facts=facts))
+    aside = [2, "her name", "asha", "when"]
+    facts = {"courier_why": "x" * 4000, "total": 3, "kind": "csv", "aside": [aside]}
+    place.ledger.save(replace(drop, facts=facts_from(facts)))
     assert place.sweep(rows_days=180) == Swept(drops=1)
     with place.ledger._db.write() as connection:
         of_it = tables.drops.update().where(tables.drops.c.seq == drop.seq)
         connection.execute(of_it.values(facts=facts))
         migrations.take_step(connection, migrations._TIDY_AGAIN)
     assert place.sweep(rows_days=180) == Swept(drops=1)
-    left = dict(place.ledger.find(drop.drop_id).facts)
-    assert left.pop("tidied") == place.clock.now().isoformat()
-    assert left == {"total": 3, "aside": [[2, "", "", "when"]], "summary": None}
+    left = place.ledger.find(drop.drop_id).facts
+    aside = (SetAside(2, "", "", "when"),)
+    assert left == DropFacts(tidied=place.clock.now().isoformat(), total=3, aside=aside)
     assert place.sweep(rows_days=180) == Swept()
 
 

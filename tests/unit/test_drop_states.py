@@ -29,7 +29,7 @@ def drop(number: int = 1, state: DropState = DropState.CLAIMED, *, waits_for: st
         state=state,
         received_at=NOW,
     )
-    return made.waiting_for([waits_for] if waits_for else [])
+    return made.noting(waits_for=(waits_for,) if waits_for else ())
 
 
 def entry(of: Drop, *, cancelled: bool = False, look_again: bool = False) -> DropEntry:

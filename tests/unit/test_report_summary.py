@@ -47,11 +47,11 @@ def test_keys_and_order_are_the_contracts_with_ours_after_them() -> None:
 
 
 def test_a_file_that_was_written_to_or_comes_back_says_so() -> None:
-    changed = told(drop=replace(DROP, facts={"changed": True}))
+    changed = told(drop=DROP.noting(changed=True))
     assert [each["code"] for each in changed["warnings"]] == ["FILE_CHANGED"]
     later = with_changed_file(told())
     assert later == changed == with_changed_file(later)
-    back = told(drop=replace(DROP, facts={"continues": "d0"}))
+    back = told(drop=DROP.noting(continues="d0"))
     assert back["continues"] == "d0"
     (warning,) = back["warnings"]
     assert warning["code"] == "FILE_CONTINUED"

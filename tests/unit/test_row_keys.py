@@ -1,16 +1,14 @@
 """Rows by their numbers, and by sheet and number where a file has several."""
 
-import json
-
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.model import DropFacts, SheetFacts
 from pipeline.core.row_keys import (
     RowKey,
     in_order,
     in_words,
-    key_sheets,
-    keys_from,
     row_key,
     rows_meant,
     rows_named,
@@ -30,9 +28,10 @@ def test_a_row_of_the_only_sheet_is_its_number() -> None:
         ("North side", 12),
     )
     assert (in_words(12), in_words(NORTH)) == ("12", "12 of North")
-    assert key_sheets({"sheets": [{"name": "Only"}]}) == [""]
-    assert key_sheets({"sheets": [{"name": "A"}, {"name": "B"}]}) == ["A", "B"]
-    assert key_sheets({}) == []
+    only, a, b = (SheetFacts(name=n, headers=(), roles={}, rows=1) for n in ("Only", "A", "B"))
+    assert DropFacts(sheets=(only,)).key_sheets == [""]
+    assert DropFacts(sheets=(a, b)).key_sheets == ["A", "B"]
+    assert DropFacts().key_sheets == []
 
 
 def test_a_number_alone_names_the_only_row_that_has_it() -> None:
@@ -52,7 +51,8 @@ def test_a_number_alone_gives_way_to_a_row_that_is_named_whole() -> None:
 
 @given(KEYS)
 def test_keys_are_read_as_they_were_kept(keys: set[RowKey]) -> None:
-    assert keys_from(json.loads(json.dumps(in_order(keys)))) == keys
+    stored = msgspec.json.decode(msgspec.json.encode(DropFacts(fixed_rows=in_order(keys))))
+    assert {*msgspec.convert(stored, DropFacts).fixed_rows} == keys
 
 
 @given(KEYS, KEYS)

@@ -164,7 +164,7 @@ class Model:
             for drop_id, shared in first.items()
             for order in shared
         ]
-        told.drop = told.drop.waiting_for(to_wait_for(histories))
+        told.drop = told.drop.noting(waits_for=tuple(to_wait_for(histories)))
 
     def release(self, drop_id: str) -> Released | None:
         self.jobs += 1
@@ -190,7 +190,7 @@ class Model:
             return Later(drop=told.drop, behind=tuple(behind))
         told.orders |= dict.fromkeys(told.unknown, False)
         told.unknown, told.held = set(), set()
-        told.drop = told.drop.waiting_for(())
+        told.drop = told.drop.noting(waits_for=())
         told.drop = replace(told.drop, state=DropState.OPEN)
         return Reopened(drop=told.drop)
 

@@ -3,8 +3,7 @@
 from contextlib import closing
 from datetime import timedelta
 
-from msgspec.structs import replace
-
+from pipeline.core.model import SetAside
 from pipeline.core.ports import SystemClock
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
@@ -52,8 +51,8 @@ def test_a_row_that_was_set_aside_nobody_knows_when_is_shown(live: Live) -> None
     with closing(Site(live.root.path, settings)) as site:
         found = site.ledger.find(drop)
         assert found is not None
-        note = {**found.facts, "aside": [[2, "", "", ""]]}  # as earlier builds tidied it
-        site.ledger.save(replace(found, facts=note))
+        aside = (SetAside(2, "", "", ""),)  # as earlier builds tidied it
+        site.ledger.save(found.noting(aside=aside))
     with live.client() as client:
         (row,) = client.get(f"/api/v1/drops/{drop}/set-aside").json()["rows"]
         assert (row["row"], row["at"]) == (2, None)

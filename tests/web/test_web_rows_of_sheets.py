@@ -10,9 +10,9 @@ from typing import Any
 
 import openpyxl
 import pytest
-from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
+from pipeline.core.model import SetAside
 from pipeline.core.ports import SystemClock
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
@@ -336,9 +336,9 @@ def test_what_an_earlier_build_noted_is_read(live: Live, tmp_path: Path) -> None
         with closing(Site(live.root.path, settings)) as site:
             found = site.ledger.find(drop)
             assert found is not None
-            site.ledger.save(replace(found, facts={**found.facts, **facts}))
+            site.ledger.save(found.noting(**facts))
 
-    noted(fixed_rows=[ROW])
+    noted(fixed_rows=(ROW,))
     base = f"/api/v1/drops/{drop}"
     with live.client() as client:
         assert of(live, drop)["need"] == 1
@@ -348,7 +348,7 @@ def test_what_an_earlier_build_noted_is_read(live: Live, tmp_path: Path) -> None
     back(live, "earlier_north.csv", [each for each in lines if "NORTH" in each["Order ID"]])
     told = settled(live, drop, 1)
     assert told["corrected"] == 1
-    noted(fixed_rows=[], aside=[[ROW, "other", "Asha", ""]])
+    noted(fixed_rows=(), aside=(SetAside(ROW, "other", "Asha", ""),))
     with live.client() as client:
         (row,) = client.get(f"{base}/set-aside").json()["rows"]
         assert (row["row"], row["sheet"]) == (ROW, "")

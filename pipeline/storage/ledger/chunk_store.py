@@ -5,6 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from pipeline.core.chunk_columns import ChunkEnds
@@ -122,7 +123,9 @@ class Sends:
             if verdicts_now:
                 _overrule(connection, drop.seq, verdicts_now)
             same = (drops.c.seq == drop.seq) & (drops.c.state == drop.state.value)
-            connection.execute(drops.update().where(same).values(facts=dict(drop.facts)))
+            connection.execute(
+                drops.update().where(same).values(facts=msgspec.to_builtins(drop.facts))
+            )
 
     def overrule(self, drop_seq: int, verdicts_now: Sequence[Verdict]) -> None:
         """Let these verdicts stand in the place of what was said of those updates."""

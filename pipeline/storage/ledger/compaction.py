@@ -11,11 +11,12 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
-from pipeline.core.model import TIDIED, DropState
+from pipeline.core.model import DropState
 from pipeline.core.summary import tidied
-from pipeline.storage.ledger.drops import Drops
+from pipeline.storage.ledger.drops import Drops, facts_from
 from pipeline.storage.ledger.queries import NOTHING_TO_DO
 from pipeline.storage.ledger.tables import (
     accepted,
@@ -258,8 +259,8 @@ def _tidy(connection: sa.Connection, numbers: Sequence[int]) -> None:
     )
     smaller = []
     for row in connection.execute(full).mappings():
-        if TIDIED not in row["facts"]:
-            facts = tidied(row["facts"], row["at"])
+        if not (before := facts_from(row["facts"])).tidied:
+            facts = msgspec.to_builtins(tidied(before, row["at"]))
             smaller.append({column.name: row[column] for column in drops.c} | {"facts": facts})
     if not smaller:
         return

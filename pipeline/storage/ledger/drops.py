@@ -9,16 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
-from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import AGAIN, TIDIED, TO_CORRECT, Drop, DropState
+from pipeline.core.model import Drop, DropFacts, DropState, InboxAgain, SetAside
 from pipeline.core.ports import FOR_A_PERSON, Arrival
-from pipeline.core.row_keys import RowKey, in_order, key_from, keys_from, without_doubles
+from pipeline.core.row_keys import RowKey, in_order, without_doubles
 from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
+from schemas.codes import Code
 
 _COUNTED = ("need", "to_do", "rows")
 _TIMES = ("received_at", "started_at", "finished_at")
@@ -33,11 +34,21 @@ def drop_from(row: sa.Row[Any]) -> Drop:
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
+    values["facts"] = facts_from(values["facts"])
     drop = Drop(**values)
-    if TIDIED not in drop.facts:
+    if not drop.facts.tidied:
         return drop
-    summary = summary_left(drop.facts.get("summary"), drop, drop.continues)
-    return replace(drop, facts={**drop.facts, "summary": summary})
+    return drop.noting(summary=summary_left(drop.facts.summary, drop, drop.continues))
+
+
+def facts_from(stored: Mapping[str, Any]) -> DropFacts:
+    """Return facts as the ledger keeps them.
+
+    Let go is what nobody reads any more: names that ``DropFacts`` does not have, and notices with a
+    code that there is no more; an earlier Shipdrop wrote them. Raises msgspec.ValidationError.
+    """
+    notices = [each for each in stored.get("notices", ()) if each["code"] in Code.__members__]
+    return msgspec.convert({**stored, "notices": notices}, DropFacts)
 
 
 def drop_columns(drop: Drop) -> dict[str, Any]:
@@ -46,27 +57,26 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
     for name in _TIMES:
         values[name] = values[name].isoformat() if values[name] else None
     values["state"] = drop.state.value
-    values["facts"] = dict(drop.facts)
+    values["facts"] = msgspec.to_builtins(drop.facts)
     # The request is the operator's side of the line: saving a drop must not undo it.
     del values["request"], values["seq"]
     return {**values, **what_is_left(drop.state, drop.facts)}
 
 
-def what_is_left(state: DropState, facts: Mapping[str, Any]) -> dict[str, int]:
+def what_is_left(state: DropState, facts: DropFacts) -> dict[str, int]:
     """Return the columns that say how much of a drop somebody has to see to.
 
     A file that was refused is to be seen to until its rows went out corrected, as far as it has
-    any, or somebody said that nothing is to be done (``put_off``: reason, who, when).
+    any, or somebody said that nothing is to be done.
     """
-    rows = (facts.get("summary") or {}).get("rows") or {}
-    troubled = sum(rows.get(each, 0) for each in FOR_A_PERSON) or facts.get(TO_CORRECT) or 0
-    done = sum(len(facts.get(name, ())) for name in ("fixed_rows", "aside", "returned"))
-    need = 0 if facts.get("put_off") else max(0, troubled - done)
-    refused = state is DropState.REFUSED and not troubled and not facts.get("put_off")
+    troubled = sum(facts.rows.get(each, 0) for each in FOR_A_PERSON) or facts.to_correct
+    done = len(facts.fixed_rows) + len(facts.aside) + len(facts.returned)
+    need = 0 if facts.put_off else max(0, troubled - done)
+    refused = state is DropState.REFUSED and not troubled and not facts.put_off
     return {
         "need": need,
         "to_do": int(state.closed and (need > 0 or refused)),
-        "rows": rows.get("total") or facts.get("total") or 0,
+        "rows": facts.rows.get("total") or facts.total or 0,
     }
 
 
@@ -119,9 +129,9 @@ _CLOSING = _SAVING.values(
 )
 
 
-def _write_facts(connection: sa.Connection, drop: Drop, facts: Mapping[str, Any]) -> None:
-    values = {"facts": facts, **what_is_left(drop.state, facts)}
-    connection.execute(drops.update().where(drops.c.seq == drop.seq).values(values))
+def _write_facts(connection: sa.Connection, drop: Drop) -> None:
+    stored = {"facts": msgspec.to_builtins(drop.facts), **what_is_left(drop.state, drop.facts)}
+    connection.execute(drops.update().where(drops.c.seq == drop.seq).values(stored))
 
 
 def unfinished_of(root: str | sa.Column[str]) -> sa.ColumnElement[bool]:
@@ -212,22 +222,19 @@ class Drops:
         with self._db.write() as connection:
             row = connection.execute(drops.select().where(this).with_for_update()).first()
             drop = drop_from(row) if row else None
-            if drop is None or not drop.state.closed or not drop.facts.get("summary"):
+            if drop is None or not drop.state.closed or not (summary := drop.facts.summary):
                 return None
-            fixed = without_doubles({*keys_from(drop.facts.get("fixed_rows", ())), *rows})
-            summary = drop.facts["summary"]
+            fixed = without_doubles({*drop.facts.fixed_rows, *rows})
             total = summary["rows"]["rejected"] + summary["rows"]["failed"]
-            summary = {
-                **summary,
-                "corrections": {"rows": max(total, len(fixed)), "fixed": len(fixed)},
-            }
-            put = drop.facts.get("aside", ())
-            left = without_doubles(keys_from(each[0] for each in put), fixed) - fixed
-            aside = [each for each in put if key_from(each[0]) in left]
-            done = {"fixed_rows": in_order(fixed), "aside": aside}
-            facts = {**drop.facts, "summary": summary, **done}
-            _write_facts(connection, drop, facts)
-        return replace(drop, facts=facts)
+            counted = {"rows": max(total, len(fixed)), "fixed": len(fixed)}
+            left = without_doubles((each.row for each in drop.facts.aside), fixed) - fixed
+            drop = drop.noting(
+                summary={**summary, "corrections": counted},
+                fixed_rows=in_order(fixed),
+                aside=tuple(each for each in drop.facts.aside if each.row in left),
+            )
+            _write_facts(connection, drop)
+        return drop
 
     def set_aside(
         self, seq: int, rows: Collection[RowKey], *, reason: str, who: str, at: str
@@ -242,15 +249,15 @@ class Drops:
             drop = drop_from(row) if row else None
             if drop is None or not drop.state.closed:
                 return 0
-            before, facts = list(drop.facts.get("aside", ())), dict(drop.facts)
-            aside = [each for each in before if key_from(each[0]) not in rows]
+            before = drop.facts.aside
+            aside = [each for each in before if each.row not in rows]
             if reason:
-                fixed = keys_from(drop.facts.get("fixed_rows", ()))
-                aside += [[each, reason, who, at] for each in in_order({*rows} - fixed)]
-                left = without_doubles((key_from(each[0]) for each in aside), fixed)
-                aside = [each for each in aside if key_from(each[0]) in left]
-                facts |= {"fixed_rows": in_order(without_doubles(fixed, left))} if fixed else {}
-            _write_facts(connection, drop, {**facts, "aside": aside})
+                fixed = {*drop.facts.fixed_rows}
+                aside += [SetAside(each, reason, who, at) for each in in_order({*rows} - fixed)]
+                left = without_doubles((each.row for each in aside), fixed)
+                aside = [each for each in aside if each.row in left]
+                drop = drop.noting(fixed_rows=in_order(without_doubles(fixed, left)))
+            _write_facts(connection, drop.noting(aside=tuple(aside)))
         return len(aside) if reason else len(before) - len(aside)
 
     def put_off(self, seq: int, *, reason: str, who: str, at: str) -> bool:
@@ -264,14 +271,13 @@ class Drops:
             drop = drop_from(row) if row else None
             if drop is None or not drop.state.closed:
                 return False
-            note = [reason, who, at] if reason else None
-            _write_facts(connection, drop, {**drop.facts, "put_off": note})
+            _write_facts(connection, drop.noting(put_off=(reason, who, at) if reason else None))
         return True
 
     def note_again(
         self, seq: int, *, at: str, who: str, folder: str, name: str, after: int
     ) -> None:
-        """Note that the file of a closed drop lies in the inbox again; see ``AGAIN``.
+        """Note that the file of a closed drop lies in the inbox again; see ``InboxAgain``.
 
         Only ``facts`` is written.
         """
@@ -280,9 +286,8 @@ class Drops:
             row = connection.execute(drops.select().where(this).with_for_update()).first()
             if row is None:
                 return
-            facts = drop_from(row).facts
-            again = {"at": at, "who": who, "folder": folder, "name": name, "after": after}
-            connection.execute(drops.update().where(this).values(facts={**facts, AGAIN: again}))
+            again = InboxAgain(at=at, who=who, folder=folder, name=name, after=after)
+            _write_facts(connection, drop_from(row).noting(again=again))
 
     def forget(self, drop: Drop) -> None:
         """Remove a drop that was never claimed, or whose file went back to waiting."""

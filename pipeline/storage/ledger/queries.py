@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from pipeline.core.model import AGAIN, CONTINUES, TIDIED, TO_CORRECT, DropState
+from pipeline.core.model import DropState
 from pipeline.core.ports import (
     FOR_A_PERSON,
     Chunk,
@@ -38,7 +38,7 @@ def _length(name: str) -> sa.ColumnElement[int]:
     return sa.func.coalesce(length, 0)
 
 
-_AGAIN = drops.c.facts[AGAIN]
+_AGAIN = drops.c.facts["again"]
 _AFTER = _AGAIN["after"].as_integer()
 _LATER = drops.alias("later")
 _READ_AGAIN = (
@@ -78,10 +78,10 @@ _COLUMNS = (
     ),
     _SUMMARY.label("summary"),
     drops.c.facts["total"].as_integer().label("total"),
-    sa.func.coalesce(drops.c.facts[TO_CORRECT].as_integer(), 0).label("to_correct"),
+    sa.func.coalesce(drops.c.facts["to_correct"].as_integer(), 0).label("to_correct"),
     drops.c.facts["put_off"].label("put_off"),
-    sa.func.coalesce(drops.c.facts[CONTINUES].as_string(), "").label("continues"),
-    sa.func.coalesce(drops.c.facts[TIDIED].as_string(), "").label("tidied_at"),
+    sa.func.coalesce(drops.c.facts["continues"].as_string(), "").label("continues"),
+    sa.func.coalesce(drops.c.facts["tidied"].as_string(), "").label("tidied_at"),
     *(_length(name).label(label) for name, label in _COUNTED),
     *(
         sa.func.coalesce(_AGAIN[name].as_string(), "").label(f"again_{name}")

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 
-from pipeline.core.row_keys import key_from, number_of, row_key, sheet_of
+from pipeline.core.row_keys import number_of, row_key, sheet_of
 from pipeline.web.api_models import (
     AsideList,
     AsideOrder,
@@ -239,18 +239,16 @@ def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideLi
     """List the rows of a drop that somebody set aside."""
     line_of(front, drop_id)
     full = front.site.ledger.find(drop_id)
-    aside = full.facts.get("aside", ()) if full else ()
-    rows = [(key_from(row), why) for row, *why in aside]
     return AsideList(
         rows=[
             AsideRow(
-                row=number_of(row),
-                sheet=sheet_of(row),
-                reason=reason,
-                who=who,
-                at=datetime.fromisoformat(at) if at else None,
+                row=number_of(each.row),
+                sheet=sheet_of(each.row),
+                reason=each.reason,
+                who=each.who,
+                at=datetime.fromisoformat(each.at) if each.at else None,
             )
-            for row, (reason, who, at) in rows
+            for each in (full.facts.aside if full else ())
         ]
     )
 

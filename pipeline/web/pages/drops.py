@@ -242,7 +242,7 @@ def drop_page(
         "teachable": _is_teachable(drop),
         "downloads": drop_view.downloads(front.site, drop),
         "note": note_of(front.site, drop),
-        "why": full.facts.get("courier_why", "") if full else "",
+        "why": full.facts.courier_why if full else "",
         "warnings": (drop.summary or {}).get("warnings", ()),
         "next_to_do": front.to_do.after(drop_id) if visitor.operates else None,
     }
@@ -301,7 +301,7 @@ def _rows(front: Front, drop: DropLine, outcome: str, code: str, page_no: int) -
 
 def _faults(front: Front, drop: DropLine, full: Drop | None) -> dict[str, Any]:
     path = drop_view.outbox_file(front.site, drop, "rejects")
-    if full is None or not full.facts.get("sheets") or not path.is_file():
+    if full is None or not full.facts.sheets or not path.is_file():
         return {"groups": (), "left": 0, "total_to_fix": 0}
     try:
         table = table_of(front, drop.drop_id)
