@@ -120,6 +120,11 @@ Tried: TypeAlias = _T | Exception
 matter of the others."""
 
 
+def as_exception(error: BaseException) -> Exception:
+    """Return the error of a thread; one that would end it as an error of the step."""
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
+
+
 def attempt(step: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> Tried[_T]:
     """Return the result of a step, or its exception: the caller knows whose it is."""
     try:

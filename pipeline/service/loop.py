@@ -20,7 +20,6 @@ from pipeline.reporting.close_drop import Closer
 from pipeline.service.drop_steps import DropSteps
 from pipeline.service.intake import Intake
 from pipeline.service.planner import Planner
-from pipeline.service.planning_queue import Event
 from pipeline.service.problems import Problems
 from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
@@ -86,7 +85,7 @@ class Service:
         self._on_closed = on_closed
         self._on_turn = on_turn
         self._on_end = on_end
-        self._events: deque[Event] = deque()
+        self._events: deque[Callable[[], None]] = deque()
         self._scheduler = Scheduler(files, planner, steps, delivery, self._post)
         self._requests = Requests(
             ledger=ledger, delivery=delivery, scheduler=self._scheduler, take=self._take
@@ -112,8 +111,8 @@ class Service:
         self._scan_timer.wake()
         self._bell.ring()
 
-    def _post(self, event: Event) -> None:
-        self._events.append(event)
+    def _post(self, act: Callable[[], None]) -> None:
+        self._events.append(act)
         self._bell.ring()
 
     # -- the loop ------------------------------------------------------------------------------
@@ -175,7 +174,7 @@ class Service:
 
     def _handle_events(self) -> None:
         while self._events:
-            self._events.popleft().act()
+            self._events.popleft()()
         for closed in self._scheduler.take_closed():
             if self._scheduler.retries:
                 self._scan_timer.at_once()  # it may be what a retry waits for

@@ -10,10 +10,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
-from msgspec import Struct
-
-from pipeline.core.errors import Tried
+from pipeline.core.errors import Tried, as_exception
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.planning.results import Step
@@ -157,10 +156,17 @@ PlanResult = Tried[Step | None]
 """Result of a drop's planning; None: it went back to waiting, or the service is to end."""
 
 
-class Event(Struct, frozen=True, kw_only=True):
-    """Something ended in another thread; the service's own thread acts on it."""
+Post = Callable[[Callable[[], None]], None]
+"""Takes, from any thread, what the service's own thread is to do."""
 
-    act: Callable[[], None]
+_Result = TypeVar("_Result")
+
+
+def when_done(
+    post: Post, future: "Future[_Result]", act: "Callable[[Future[_Result]], None]"
+) -> None:
+    """Have the service's thread act on a future once it is done."""
+    future.add_done_callback(lambda done: post(partial(act, done)))
 
 
 def thread_named(name: str) -> Executor:
@@ -183,7 +189,7 @@ class PlanningQueue:
         planner: Planner,
         *,
         drops: DropStates,
-        post: Callable[[Event], None],
+        post: Post,
         planned: Callable[[Drop, PlanResult], None],
         room: Callable[[], int],
         thread: Callable[[str], Executor] = thread_named,
@@ -252,8 +258,7 @@ class PlanningQueue:
         self._hand_out([drop])
         read = self._large.submit(self._files.read, [drop], beside=True)
         job = partial(self._admit, [drop], read)
-        act = partial(self._in_planning, job, [drop])
-        read.add_done_callback(lambda _: self._post(Event(act=act)))
+        when_done(self._post, read, lambda _: self._in_planning(job, [drop]))
 
     # -- in the thread ``planning`` --------------------------------------------------------------
 
@@ -277,9 +282,7 @@ class PlanningQueue:
         self, job: Callable[[], Sequence[PlanResult]], drops: Sequence[Drop], *, batch: bool = False
     ) -> None:
         future = self._planning.submit(job)
-        future.add_done_callback(
-            lambda done: self._post(Event(act=lambda: self._were_planned(drops, done, batch=batch)))
-        )
+        when_done(self._post, future, lambda done: self._were_planned(drops, done, batch=batch))
 
     def _were_planned(
         self, drops: Sequence[Drop], done: "Future[Sequence[PlanResult]]", *, batch: bool
@@ -287,12 +290,8 @@ class PlanningQueue:
         if batch:
             self._batches -= 1
         error = done.exception()
-        steps = done.result() if error is None else [_as_exception(error)] * len(drops)
+        steps = done.result() if error is None else [as_exception(error)] * len(drops)
         for drop, step in zip(drops, steps, strict=True):
             self._waiting.ended(drop)
             self._planned(drop, step)
         self.go_on()
-
-
-def _as_exception(error: BaseException) -> Exception:
-    return error if isinstance(error, Exception) else RuntimeError(str(error))

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pipeline.core.closed_drop import Closed, OpenReason, StillOpen
-from pipeline.core.errors import StorageError, Tried
+from pipeline.core.errors import StorageError, Tried, as_exception
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
+from pipeline.core.shipment import DeliveryResult
 from pipeline.planning.results import (
     Later,
     Ready,
@@ -38,10 +39,9 @@ from pipeline.service.drop_states import (
 )
 from pipeline.service.drop_steps import DropSteps
 from pipeline.service.planner import Planner
-from pipeline.service.planning_queue import Event, PlanningQueue, PlanResult, thread_named
+from pipeline.service.planning_queue import PlanningQueue, PlanResult, Post, thread_named, when_done
 
 if TYPE_CHECKING:
-    from pipeline.core.shipment import DeliveryResult
     from pipeline.delivery.thread import DeliveryThread
 
 _SENT_AHEAD = 64
@@ -58,7 +58,7 @@ class Scheduler:
 
     Owned by the service's thread: every method is called there.
 
-    ``post`` queues an event, which the service's thread acts on. ``open``: drop id → why it is not
+    ``post`` takes what the service's thread is to do. ``open``: drop id → why it is not
     finished, for the drops that rest. ``trouble``: the last failure of a folder or the ledger; the
     loop resets it. ``retries``: closed drop → the open drops that its retry waits for.
 
@@ -73,7 +73,7 @@ class Scheduler:
         planner: Planner,
         steps: DropSteps,
         delivery: "DeliveryThread",
-        post: Callable[[Event], None],
+        post: Post,
         thread: Callable[[str], Executor] = thread_named,
     ) -> None:
         self._steps = steps
@@ -278,8 +278,6 @@ class Scheduler:
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
-        from pipeline.core.shipment import DeliveryResult  # loaded by now, or soon to be
-
         if self._drops.put(drop, SchedulerState.SENDING).cancelled:
             self._report(drop, DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True))
             return
@@ -291,19 +289,15 @@ class Scheduler:
             back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, progressed=False)
             self._report(drop, back)
             return
-        future.add_done_callback(
-            lambda done: self._post(Event(act=lambda: self._came_back(drop, done, held)))
-        )
+        when_done(self._post, future, lambda done: self._came_back(drop, done, held))
 
     def _came_back(self, drop: Drop, done: "Future[DeliveryResult]", held: ExitStack) -> None:
-        from pipeline.core.shipment import DeliveryResult
-
         held.close()
         error = done.exception()
         if error is None:
             self._report(drop, done.result())
             return
-        broken = error if isinstance(error, Exception) else RuntimeError(str(error))
+        broken = as_exception(error)
         self._report(
             drop, DeliveryResult(drop_seq=drop.seq, complete=False, broken=broken, progressed=False)
         )
@@ -336,9 +330,7 @@ class Scheduler:
             self._to_report[_REPORTED_AT_ONCE:],
         )
         future = self._reports.submit(self._steps.finish, some)
-        future.add_done_callback(
-            lambda over: self._post(Event(act=lambda: self._were_reported(some, over)))
-        )
+        when_done(self._post, future, lambda over: self._were_reported(some, over))
 
     def _were_reported(
         self,

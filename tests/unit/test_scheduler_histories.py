@@ -27,7 +27,6 @@ from pipeline.core.shipment import DeliveryResult, Shut
 from pipeline.planning.order_history_rules import to_wait_for
 from pipeline.planning.results import Later, Ready, Released, Reopened, Step, reason_of
 from pipeline.service.drop_states import SchedulerState
-from pipeline.service.planning_queue import Event
 from pipeline.service.scheduler import Scheduler
 from tests.examples import examples
 
@@ -276,7 +275,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
-        self.events: deque[Event] = deque()
+        self.events: deque[Callable[[], None]] = deque()
         self.queues: dict[str, Queue] = {}
         self.foreign: set[str] = set()
         self.stopped = False
@@ -450,7 +449,7 @@ class Histories(RuleBasedStateMachine):
         return [name for name in busy if name != "planning" or "reads" not in busy]
 
     def act_on_one(self) -> None:
-        self.events.popleft().act()
+        self.events.popleft()()
         self.work.take_closed()
 
     def probe(self) -> None:
