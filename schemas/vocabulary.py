@@ -77,6 +77,13 @@ class Outcome(StrEnum):
     UNSENT = "unsent"  # not sent; goes out later unless cancelled
 
 
+CORRECTABLE = (Outcome.REJECTED, Outcome.FAILED)
+"""Outcomes of rows that go into the rejects file: corrected, they are sent."""
+
+FOR_A_PERSON = (*CORRECTABLE, Outcome.UNKNOWN)
+"""Outcomes of rows that a person has to look at."""
+
+
 class Milestone(IntEnum):
     """The five values of ``orderStatus``. The number is how blocks and the ledger store it."""
 

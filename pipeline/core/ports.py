@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from pipeline.core.model import Drop, DropState
 from schemas.parcels import Said
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import FOR_A_PERSON, Outcome
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -192,10 +192,6 @@ class Sighting(Struct, frozen=True, kw_only=True):
     verdict: Verdict | None
     receipts: tuple[Receipt, ...]
     accepted_by: datetime | None = None
-
-
-FOR_A_PERSON = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN)
-"""Outcomes of rows that a person has to look at."""
 
 
 class DropLine(Struct, frozen=True, kw_only=True):

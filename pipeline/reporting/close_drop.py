@@ -19,7 +19,7 @@ from pipeline.core import file_names
 from pipeline.core.closed_drop import Closed, OpenReason
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.model import Drop, DropState, SetAside
-from pipeline.core.ports import FOR_A_PERSON, Clock
+from pipeline.core.ports import Clock
 from pipeline.core.row_keys import (
     RowKey,
     in_order,
@@ -40,15 +40,12 @@ from pipeline.validation.kept_evidence import with_dates
 from pipeline.validation.rejects_file import SAYING, UNCLEAR, words_of
 from schemas.courier import Profile
 from schemas.display import shown
-from schemas.vocabulary import DATE_ROLES, Outcome
+from schemas.vocabulary import CORRECTABLE, DATE_ROLES, FOR_A_PERSON
 
 log = structlog.get_logger(__name__)
 
-_CORRECTABLE = [
-    number for number, o in enumerate(OUTCOMES) if o in {Outcome.REJECTED, Outcome.FAILED}
-]
-
-_FOR_A_PERSON = [number for number, o in enumerate(OUTCOMES) if o in FOR_A_PERSON]
+_CORRECTABLE = [OUTCOMES.index(outcome) for outcome in CORRECTABLE]
+_FOR_A_PERSON = [OUTCOMES.index(outcome) for outcome in FOR_A_PERSON]
 
 
 class Ending(Struct, frozen=True, kw_only=True):

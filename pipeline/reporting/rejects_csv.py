@@ -29,7 +29,7 @@ from pipeline.validation.rejects_file import (
     sheets_named,
 )
 from schemas.codes import Code
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import CORRECTABLE, Outcome
 
 #: What stands before the original columns; rows of several sheets have ``REJECT_SHEET`` besides.
 LEADING: Final = (REJECT_ROW, REJECT_CODES, REJECT_MESSAGE, REJECT_DROP)
@@ -38,7 +38,6 @@ LEADING_WITH_SHEET: Final = (*LEADING, REJECT_SHEET)
 Columns = Mapping[tuple[str, ...], Mapping[str, int]]
 """For each header tuple of a file: role → index of its column, for the columns in use."""
 
-_NEED_A_PERSON = (Outcome.REJECTED, Outcome.FAILED)
 _SETTLED = (Outcome.IGNORED, Outcome.DUPLICATE)
 
 
@@ -209,7 +208,7 @@ def pick(
         return None
     block = _narrowed(block, wanted)
     table = block.table
-    faulty = _one_of(table.column("outcome"), _NEED_A_PERSON)
+    faulty = _one_of(table.column("outcome"), CORRECTABLE)
     cells: list[pa.Array | None] = [None] * len(layout.names)
     for place, column in zip(layout.places[block.headers], block.cells, strict=True):
         if place is not None:
@@ -271,7 +270,7 @@ def _keys(headers: Sequence[str], roles: Mapping[str, int]) -> tuple[tuple[str, 
 def _wanted(block: ResultBlock, orders: pa.Array | None) -> Any:
     outcome = block.table.column("outcome")
     if orders is None:
-        wanted = _one_of(outcome, _NEED_A_PERSON)
+        wanted = _one_of(outcome, CORRECTABLE)
     else:
         beside = pc.is_in(_orders(block), orders)
         ignored = pc.and_(pc.equal(outcome, str(Outcome.IGNORED)), beside)

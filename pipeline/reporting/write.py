@@ -29,9 +29,8 @@ from pipeline.storage.root_folders import Folders
 from pipeline.validation.rejects_file import is_rejects_header, references, sheets_named
 from schemas.codes import ERRORS, Code
 from schemas.display import encodable
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import CORRECTABLE, Outcome
 
-_OPEN = frozenset({Outcome.REJECTED, Outcome.FAILED})
 _SOUND = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.IGNORED})
 
 
@@ -77,7 +76,7 @@ def corrections(
                 returned_rows.add(there)
                 if outcome in _SOUND:
                     fixed.add(there)
-                elif outcome in _OPEN:
+                elif outcome in CORRECTABLE:
                     returned.append((row_key(row, own), there))
     return Corrections(
         rows=frozenset(returned_rows), fixed=frozenset(fixed), returned=tuple(returned)

@@ -96,15 +96,11 @@ class DropStates:
             self.forget(drop_id)
 
 
-def after_taking(entry: DropEntry) -> SchedulerState:
+def after_taking(drop: Drop, *, cancelled: bool) -> SchedulerState:
     """Return the step of a drop that comes, or is found unfinished."""
-    if entry.drop.state is not DropState.OPEN:
+    if drop.state is not DropState.OPEN:
         return SchedulerState.QUEUED
-    return (
-        SchedulerState.PLANNING
-        if entry.drop.waits_for and not entry.cancelled
-        else SchedulerState.SENDING
-    )
+    return SchedulerState.PLANNING if drop.waits_for and not cancelled else SchedulerState.SENDING
 
 
 def after_looking(

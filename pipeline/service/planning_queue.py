@@ -17,7 +17,7 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
 from pipeline.planning.results import Step
 from pipeline.reading.drop_reader import ClaimedFiles
-from pipeline.service.drop_states import BEFORE_SENDING, DropStates, SchedulerState
+from pipeline.service.drop_states import BEFORE_SENDING, DropEntry, DropStates, SchedulerState
 from pipeline.service.planner import Planner
 from pipeline.storage.memory import trim
 
@@ -206,11 +206,10 @@ class PlanningQueue:
         self._batches = 0
         self._stopping = threading.Event()
 
-    def append(self, drops: Sequence[Drop]) -> None:
-        """Take drops in; ``go_on`` begins with them."""
-        for drop in drops:
-            self._waiting.append(drop)
-            self._drops.put(drop, SchedulerState.QUEUED)
+    def append(self, drop: Drop) -> DropEntry:
+        """Take a drop in; ``go_on`` begins with it."""
+        self._waiting.append(drop)
+        return self._drops.put(drop, SchedulerState.QUEUED)
 
     def go_on(self) -> None:
         """Have read what waits, as far as there is room: whatever is there now, never more late."""

@@ -9,11 +9,10 @@ from msgspec import Struct, field
 from pipeline.core.closed_drop import Cause, Closed, OpenReason
 from pipeline.inbox.scan import Waiting
 from schemas.display import counted
+from schemas.vocabulary import FOR_A_PERSON
 
 if TYPE_CHECKING:
     from pipeline.core.shipment import Shut
-
-_FOR_A_PERSON = ("rejected", "failed", "unknown")
 
 
 class Exit(IntEnum):
@@ -31,7 +30,7 @@ class Exit(IntEnum):
 
 def rows_for_a_person(closed: Closed) -> int:
     """Count the rows of a drop that a person has to look at."""
-    return sum(closed.summary["rows"][name] for name in _FOR_A_PERSON)
+    return sum(closed.summary["rows"][name] for name in FOR_A_PERSON)
 
 
 _BY_CAUSE = {

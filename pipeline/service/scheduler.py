@@ -128,9 +128,9 @@ class Scheduler:
         """Take several drops, in this order."""
         for drop in drops:
             self.open.pop(drop.drop_id, None)
-            entry = self._drops.put(drop, SchedulerState.QUEUED)
-            entry.seen = self._progress_count
-            self._go_to(after_taking(entry), drop)
+            known = self._drops.find(drop.drop_id)
+            cancelled = known is not None and known.cancelled
+            self._go_to(after_taking(drop, cancelled=cancelled), drop)
         self._planning_queue.go_on()
 
     def _go_to(
@@ -139,7 +139,7 @@ class Scheduler:
         """Begin a drop's next step; ``fresh``: the chunks of a plan that was frozen just now."""
         match state:
             case SchedulerState.QUEUED:
-                self._planning_queue.append([drop])
+                self._planning_queue.append(drop).seen = self._progress_count
             case SchedulerState.PLANNING:
                 self._release(drop)
             case SchedulerState.SENDING:
@@ -245,7 +245,7 @@ class Scheduler:
         log.error("drop.bug", drop=drop.drop_id, exc_info=error)
         # Once more from the start; the count of tries ends it (MAX_TRIES).
         log.warning("drop.again", drop=drop.drop_id, at_most=MAX_TRIES)
-        self._planning_queue.append([drop])
+        self._go_to(SchedulerState.QUEUED, drop)
 
     # -- wait for other drops --------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import structlog
 
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState, stamp
-from pipeline.core.ports import FOR_A_PERSON, DropLine
+from pipeline.core.ports import DropLine
 from pipeline.core.row_keys import (
     RowKey,
     in_order,
@@ -20,6 +20,7 @@ from pipeline.web import drop_view
 from pipeline.web.access import Visitor
 from pipeline.web.corrections import Table, line_of, table_of
 from pipeline.web.front import Front, NotPossible
+from schemas.vocabulary import FOR_A_PERSON
 
 log = structlog.get_logger(__name__)
 

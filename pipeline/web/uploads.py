@@ -36,7 +36,6 @@ class Upload(Struct, frozen=True, kw_only=True):
     sha256: str
     folder: str
     name: str
-    given_name: str
     who: str
     note: str
     at: str
@@ -69,7 +68,6 @@ def put(
         sha256=sha256,
         folder=folder,
         name=name,
-        given_name=given_name[:NAME_BYTES],
         who=who[:100],
         note=note.strip()[:_LONGEST_NOTE],
         at=at,

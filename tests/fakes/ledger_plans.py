@@ -2,16 +2,25 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.core.ports import Chunk, Frozen
-from pipeline.storage.ledger import plan_store
+from pipeline.core.model import Drop
+from pipeline.core.ports import Arrival, Chunk, Frozen
+from pipeline.storage.ledger import SqlLedger, plan_store
 from schemas.vocabulary import Milestone
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 AT = "2026-11-20T10:00:00.000Z"
+
+
+def begun(ledger: SqlLedger, **of_it: Any) -> Drop:
+    """Record that one file is about to be claimed."""
+    (drop,) = ledger.begin_all([Arrival(**of_it)])
+    return drop
+
 
 AHEAD, PART, LARGE = 200, 1_000, 2_400
 """Lines from which a plan's are written ahead, those of one transaction, those of a plan of three:

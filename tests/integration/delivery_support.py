@@ -29,6 +29,7 @@ from pipeline.sandbox.server import SandboxHandle, running
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.spool import Spool
 from schemas.vocabulary import Milestone, Outcome
+from tests.fakes.ledger_plans import begun
 
 Update = tuple[str, Milestone]
 Wave = Sequence[Sequence[Update]]
@@ -80,8 +81,12 @@ class World:
     def drop(self, *waves: Wave) -> Drop:
         """Plan and freeze a drop of these waves."""
         number = len(self.drops) + 1
-        began = self.ledger.begin(
-            drop_id=f"d{number}", folder="", source_file="x.csv", received_at=SystemClock().now()
+        began = begun(
+            self.ledger,
+            drop_id=f"d{number}",
+            folder="",
+            source_file="x.csv",
+            received_at=SystemClock().now(),
         )
         drop = replace(began, state=DropState.OPEN)
         flat = [(wave, list(chunk)) for wave, chunks in enumerate(waves) for chunk in chunks]

@@ -17,6 +17,7 @@ from pipeline.service.late_writes import LateWrites
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders, place_of
+from tests.fakes.ledger_plans import begun
 from tests.fakes.manual_clock import ManualClock
 
 HOUR = 3600.0
@@ -48,7 +49,8 @@ def placed(root: Path) -> Iterator[Place]:
     folders = Folders(root, root / "inbox", root / "outbox", done_marker="")
     folders.prepare()
     ledger: SqlLedger = open_ledger("sqlite:///state/ledger.db", root=root)
-    began = ledger.begin(
+    began = begun(
+        ledger,
         drop_id="d20261123t144123123k7qz",
         folder="",
         source_file="a.csv",

@@ -38,7 +38,7 @@ from pipeline.storage.ledger import SqlLedger, open_ledger, tables
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 from tests.examples import examples
-from tests.fakes.ledger_plans import AT, NOW, frozen_plan
+from tests.fakes.ledger_plans import AT, NOW, begun, frozen_plan
 
 DONE = Milestone.DELIVERY_DONE
 
@@ -51,7 +51,7 @@ def ledger(tmp_path: Path, ledger_url: str) -> Iterator[SqlLedger]:
 
 
 def begin(ledger: SqlLedger, drop_id: str, **more: object) -> Drop:
-    drop = ledger.begin(drop_id=drop_id, folder="x", source_file="a.csv", received_at=NOW)
+    drop = begun(ledger, drop_id=drop_id, folder="x", source_file="a.csv", received_at=NOW)
     if more:
         drop = replace(drop, **more)
         ledger.save(drop)

@@ -23,6 +23,7 @@ from tests.fakes.ledger_plans import (
     LARGE,
     NOW,
     PART,
+    begun,
     frozen_plan,
     in_small_parts,
 )
@@ -40,7 +41,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened(root: Path, *drop_ids: str, url: str = URL) -> SqlLedger:
     ledger = open_ledger(url, root=root)
     for drop_id in drop_ids:
-        ledger.begin(drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
+        begun(ledger, drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
     return ledger
 
 
@@ -206,7 +207,7 @@ def test_another_process_reads_what_is_committed_while_we_write(tmp_path, ledger
 
 def test_a_ledger_is_made_from_nothing_and_opened_again(tmp_path):
     ledger = open_ledger("sqlite:///deep/in/ledger.db", root=tmp_path)
-    ledger.begin(drop_id="d1", folder="", source_file="a", received_at=NOW)
+    begun(ledger, drop_id="d1", folder="", source_file="a", received_at=NOW)
     ledger.close()
     again = open_ledger("sqlite:///deep/in/ledger.db", root=tmp_path)
     assert again.find("d1") is not None

@@ -13,7 +13,7 @@ from pipeline.core.ports import ChunkResult, ChunkState, Search, Verdict
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.drops import write_drops
 from schemas.vocabulary import Outcome
-from tests.fakes.ledger_plans import AT, NOW, frozen_plan
+from tests.fakes.ledger_plans import AT, NOW, begun, frozen_plan
 
 
 @pytest.fixture
@@ -25,8 +25,12 @@ def ledger(tmp_path: Path, ledger_url: str) -> Iterator[SqlLedger]:
 
 def begin(ledger: SqlLedger, number: int, **more: object) -> Drop:
     """A drop whose summary has so many rejected rows as its number says, if it is through."""
-    drop = ledger.begin(
-        drop_id=f"d{number:02}", folder="", source_file=f"file_{number}%.csv", received_at=NOW
+    drop = begun(
+        ledger,
+        drop_id=f"d{number:02}",
+        folder="",
+        source_file=f"file_{number}%.csv",
+        received_at=NOW,
     )
     rows = {outcome.value: 0 for outcome in Outcome} | {"rejected": number}
     drop = replace(drop, facts=DropFacts(summary={"rows": rows}, total=number), **more)

@@ -15,7 +15,7 @@ from pipeline.core.ports import ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.migrations import VERSION
 from schemas.vocabulary import Outcome
-from tests.fakes.ledger_plans import AT, NOW, frozen_plan
+from tests.fakes.ledger_plans import AT, NOW, begun, frozen_plan
 from tests.postgres import PrivatePostgres, missing, private_postgres
 
 
@@ -56,7 +56,7 @@ def test_several_that_open_a_new_ledger_at_once_make_its_tables_once(tmp_path, u
 
 
 def test_text_with_a_nul_is_kept_readable(ledger):
-    drop = ledger.begin(drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
+    drop = begun(ledger, drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
     drop = replace(drop, state=DropState.OPEN)
     ledger.freeze(drop, frozen_plan(drop.seq, 1, prefix="o\0"))
     (chunk,) = ledger.chunks(drop.seq)
@@ -72,8 +72,8 @@ def test_text_with_a_nul_is_kept_readable(ledger):
 def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
     """As in SQLite; what is left of a younger drop is changed in its place."""
     for number in range(3):
-        begun = ledger.begin(drop_id=f"d{number}", folder="", source_file="a", received_at=NOW)
-        drop = replace(begun, state=DropState.OPEN, facts=DropFacts(courier_why="x" * 3000))
+        drop = begun(ledger, drop_id=f"d{number}", folder="", source_file="a", received_at=NOW)
+        drop = replace(drop, state=DropState.OPEN, facts=DropFacts(courier_why="x" * 3000))
         ledger.freeze(drop, frozen_plan(drop.seq, 2, prefix=f"o{number}"))
         (chunk,) = ledger.chunks(drop.seq)
         ended = replace(chunk, state=ChunkState.DONE, outcome=Outcome.ACCEPTED)
@@ -100,7 +100,7 @@ def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
 
 def test_orders_are_compared_byte_by_byte(ledger):
     for number, prefix in enumerate("aBb"):
-        drop = ledger.begin(drop_id=f"d{number}", folder="", source_file="a", received_at=NOW)
+        drop = begun(ledger, drop_id=f"d{number}", folder="", source_file="a", received_at=NOW)
         drop = replace(drop, state=DropState.OPEN)
         ledger.freeze(drop, frozen_plan(drop.seq, 1, prefix=prefix))
     asked = [f"{prefix}0000000" for prefix in "abB"]
@@ -111,7 +111,7 @@ def test_orders_are_compared_byte_by_byte(ledger):
 def test_a_restart_of_the_server_is_trouble_for_a_moment_only(tmp_path):
     with private_postgres() as server:
         ledger = open_ledger(server.database(), root=tmp_path)
-        ledger.begin(drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
+        begun(ledger, drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
         server.stop()
         with pytest.raises(StorageError, match="cannot be read") as caught:
             ledger.find("d1")

@@ -18,7 +18,7 @@ from pipeline.storage.ledger.segments import Load, Segment
 from pipeline.storage.ledger.workers import PLANNING, Allowance, WorkerInstructions
 from schemas.vocabulary import Outcome
 from tests.acceptance.harness import until
-from tests.fakes.ledger_plans import AT, NOW, frozen_plan
+from tests.fakes.ledger_plans import AT, NOW, begun, frozen_plan
 from tests.postgres import PrivatePostgres
 
 
@@ -65,7 +65,7 @@ def taken(ledger: SqlLedger, me: str, each: Segment) -> Load | None:
 
 
 def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1", *, held: int = 0):
-    drop = ledger.begin(drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
+    drop = begun(ledger, drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
     drop = replace(drop, state=DropState.OPEN)
     plan = frozen_plan(drop.seq, rows)
     free, waiting = plan.chunks[: len(plan.chunks) - held], plan.chunks[len(plan.chunks) - held :]

@@ -35,6 +35,7 @@ from pipeline.storage.spool import Spool
 from schemas.codes import Code
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Milestone, Outcome
+from tests.fakes.ledger_plans import begun
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PICKED, DONE = Milestone.BAG_PICKED, Milestone.DELIVERY_DONE
@@ -62,7 +63,7 @@ class Bench:
     def read(self, name: str, *lines: str) -> tuple[Drop, Prepared]:
         path = self.root / f"{name}.csv"
         path.write_text("Order ID,Status,Status Date\n" + "".join(f"{line}\n" for line in lines))
-        drop = self.ledger.begin(drop_id=name, folder="", source_file=path.name, received_at=NOW)
+        drop = begun(self.ledger, drop_id=name, folder="", source_file=path.name, received_at=NOW)
         self.spool = Spool(self.root / "drops" / name)
         return drop, self.prepare(path)
 
@@ -138,7 +139,7 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
             sheet = book.add_worksheet(f"S{number}")
             sheet.write_row(0, 0, ["Order ID", "Status"])
             sheet.write_row(1, 0, [f"A{number}", "Delivered"])
-    drop = bench.ledger.begin(drop_id="d1", folder="", source_file=path.name, received_at=NOW)
+    drop = begun(bench.ledger, drop_id="d1", folder="", source_file=path.name, received_at=NOW)
     prepared = bench.prepare(path)
     planned = make_plan(prepared, [], PlanRules())
     drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))

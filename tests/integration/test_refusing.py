@@ -8,6 +8,7 @@ from pipeline.core.file_names import REJECTS, REJECTS_TWIN, RESULTS, file_name
 from pipeline.service.settings import Settings
 from pipeline.service.wiring import Site
 from schemas.codes import Code
+from tests.fakes.ledger_plans import begun
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -15,7 +16,7 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 def test_a_file_refused_whole_has_neither_results_nor_rejects(tmp_path: Path) -> None:
     site = Site(tmp_path, Settings())
     site.folders.prepare()
-    drop = site.ledger.begin(drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
+    drop = begun(site.ledger, drop_id="d1", folder="", source_file="a.csv", received_at=NOW)
     for kind in (RESULTS, REJECTS, REJECTS_TWIN):
         site.folders.outbox.write("", file_name(drop, kind), [b"as it was"])
     site.closer.refuse(drop, DropRefused(Code.PROCESSING_FAILED, "It failed.", hint="Ask."))

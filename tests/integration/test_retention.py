@@ -20,7 +20,7 @@ from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts
 from pipeline.storage.outbox import Outbox
 from schemas.vocabulary import Milestone, Outcome
 from tests.acceptance.harness import until
-from tests.fakes.ledger_plans import AT, frozen_plan
+from tests.fakes.ledger_plans import AT, begun, frozen_plan
 from tests.fakes.manual_clock import ManualClock
 
 PICKED, DONE = Milestone.BAG_PICKED, Milestone.DELIVERY_DONE
@@ -67,7 +67,7 @@ class Place:
         """A drop that came, and was closed if it was, so many days ago, with all it left."""
         at = self.clock.now() - timedelta(days=age_days)
         drop_id = f"d{at:%Y%m%dt%H%M%S}000{'abcd'}"
-        drop = self.ledger.begin(drop_id=drop_id, folder="", source_file="a.csv", received_at=at)
+        drop = begun(self.ledger, drop_id=drop_id, folder="", source_file="a.csv", received_at=at)
         if rows:
             self.ledger.freeze(
                 replace(drop, state=DropState.OPEN), frozen_plan(drop.seq, rows, prefix=drop_id)
@@ -263,8 +263,8 @@ def test_what_the_ledger_does_not_know_is_never_removed(place, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious").touch()
-    known = place.ledger.begin(
-        drop_id="d1", folder="", source_file="a", received_at=place.clock.now()
+    known = begun(
+        place.ledger, drop_id="d1", folder="", source_file="a", received_at=place.clock.now()
     )
     place.ledger.save(
         replace(known, state=DropState.REFUSED, finished_at=datetime(2020, 1, 1, tzinfo=UTC))
@@ -387,7 +387,9 @@ def test_a_drop_that_somebody_asked_something_for_is_kept(place):
 def test_an_order_of_many_old_drops_keeps_each_status_once(place):
     for age, status in ((400, PICKED), (390, DONE), (380, DONE)):
         at = place.clock.now() - timedelta(days=age)
-        drop = place.ledger.begin(drop_id=f"d{age}", folder="", source_file="a.csv", received_at=at)
+        drop = begun(
+            place.ledger, drop_id=f"d{age}", folder="", source_file="a.csv", received_at=at
+        )
         plan = frozen_plan(drop.seq, 1, prefix="same", status=status)
         place.ledger.freeze(replace(drop, state=DropState.OPEN), plan)
         place.ledger.save(replace(drop, state=DropState.COMPLETED, finished_at=at))

@@ -9,6 +9,7 @@ from pipeline.core.model import DropState
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.web.tally import Tally
+from tests.fakes.ledger_plans import begun
 from tests.fakes.manual_clock import ManualClock
 
 
@@ -16,8 +17,8 @@ def test_a_drop_whose_report_took_long_stays_in_the_tally(tmp_path: Path) -> Non
     clock = ManualClock()
     site = Site(tmp_path, load(tmp_path), clock=clock)
     tally = Tally(site)
-    begun = site.ledger.begin(drop_id="d1", folder="", source_file="a.csv", received_at=clock.now())
-    drop = replace(begun, state=DropState.OPEN, courier="acme")
+    drop = begun(site.ledger, drop_id="d1", folder="", source_file="a.csv", received_at=clock.now())
+    drop = replace(drop, state=DropState.OPEN, courier="acme")
     site.ledger.save(drop)
     assert tally.files() == {("acme", "open"): 1}
     stamped = clock.now()

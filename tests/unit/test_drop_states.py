@@ -82,17 +82,17 @@ def test_what_is_known_of_a_drop_goes_with_it_until_it_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "step"),
+    ("found", "cancelled", "step"),
     [
-        (entry(drop()), SchedulerState.QUEUED),
-        (entry(drop(), cancelled=True), SchedulerState.QUEUED),
-        (entry(drop(state=DropState.OPEN)), SchedulerState.SENDING),
-        (entry(drop(state=DropState.OPEN, waits_for="d0")), SchedulerState.PLANNING),
-        (entry(drop(state=DropState.OPEN, waits_for="d0"), cancelled=True), SchedulerState.SENDING),
+        (drop(), False, SchedulerState.QUEUED),
+        (drop(), True, SchedulerState.QUEUED),
+        (drop(state=DropState.OPEN), False, SchedulerState.SENDING),
+        (drop(state=DropState.OPEN, waits_for="d0"), False, SchedulerState.PLANNING),
+        (drop(state=DropState.OPEN, waits_for="d0"), True, SchedulerState.SENDING),
     ],
 )
-def test_a_drop_that_is_taken_up(found: DropEntry, step: SchedulerState) -> None:
-    assert after_taking(found) is step
+def test_a_drop_that_is_taken_up(found: Drop, cancelled: bool, step: SchedulerState) -> None:
+    assert after_taking(found, cancelled=cancelled) is step
 
 
 @given(

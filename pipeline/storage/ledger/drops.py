@@ -14,12 +14,13 @@ import sqlalchemy as sa
 
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropFacts, DropState, InboxAgain, SetAside
-from pipeline.core.ports import FOR_A_PERSON, Arrival
+from pipeline.core.ports import Arrival
 from pipeline.core.row_keys import RowKey, in_order, without_doubles
 from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
 from schemas.codes import Code
+from schemas.vocabulary import FOR_A_PERSON
 
 _COUNTED = ("need", "to_do", "rows")
 _TIMES = ("received_at", "started_at", "finished_at")
@@ -164,14 +165,6 @@ class Drops:
         Made when it is first asked for: whoever only looks leaves no traces.
         """
         return root_id(self._root) if self._db.dialect.many_roots else ""
-
-    def begin(self, *, drop_id: str, folder: str, source_file: str, received_at: datetime) -> Drop:
-        """Record that a file is about to be claimed."""
-        arrival = Arrival(
-            drop_id=drop_id, folder=folder, source_file=source_file, received_at=received_at
-        )
-        (drop,) = self.begin_all([arrival])
-        return drop
 
     def begin_all(self, arrivals: Sequence[Arrival]) -> list[Drop]:
         """Record, in one commit, which files are about to be claimed, and in which order."""

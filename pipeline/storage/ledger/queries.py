@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from pipeline.core.model import DropState
 from pipeline.core.ports import (
-    FOR_A_PERSON,
     Chunk,
     ChunkState,
     DropLine,
@@ -26,6 +25,7 @@ from pipeline.storage.ledger.chunk_store import chunk_from, receipt_from, verdic
 from pipeline.storage.ledger.database import MARK, Database, escaped
 from pipeline.storage.ledger.drops import drop_from
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, receipts, verdicts
+from schemas.vocabulary import FOR_A_PERSON
 
 _OPEN = [state.value for state in DropState if not state.closed]
 _SUMMARY = drops.c.facts["summary"]
