@@ -21,7 +21,7 @@ import uvloop
 
 from benchmarks.rivals import bare_aiohttp
 from pipeline.core.chunk_body import ChunkBody
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Frozen, SystemClock, Verdict
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, FrozenPlan, SystemClock, Verdict
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.context import ChunkContext, Tools
@@ -116,7 +116,7 @@ class Ladder:
             drop = ledger.begin(
                 drop_id="d", folder="", source_file="f", received_at=self._clock.now()
             )
-            ledger.freeze(drop, Frozen(chunks=list(self._chunks()), lines=_NO_LINES))
+            ledger.freeze(drop, FrozenPlan(chunks=list(self._chunks()), lines=_NO_LINES))
             await self._through_dispatcher(ledger)
             ledger.close()
 

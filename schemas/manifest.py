@@ -1,10 +1,10 @@
 """The law of the manifest: every rule that a row can break by itself, as a pandera schema.
 
-A file is first brought into the *canonical frame*, which holds facts and judges nothing (``Fact``).
+A file is first brought into the *canonical frame*, which holds facts and no decisions (``Fact``).
 ``RULES`` says which fact gets which code, and in which words; the schema has a named check for
-each of them. ``judge`` runs the checks and settles what is reported where several rules apply;
-nothing changes its judgement afterwards. What takes more than one row, or the ledger, stands at
-the end.
+each of them. ``check_rows`` runs the checks and decides which are reported where several rules
+apply; nothing changes its results afterwards. What needs more than one row, or the ledger, is
+at the end.
 
 A new rule is one entry in ``RULES`` and a test. A fact that is not in the frame yet is collected
 while the file is read (``pipeline.core.model.RowFacts`` for a single row) and put into the frame by
@@ -398,7 +398,7 @@ RULES: tuple[Rule, ...] = (
 """The rules, in the order in which a row's codes are reported."""
 
 
-# The schema and its judgement.
+# The schema and its results.
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -427,7 +427,7 @@ _FORM = _schema(lambda _: [])
 """The schema without its checks: which facts there are, of which type."""
 
 
-class Judgement(Struct, frozen=True, kw_only=True):
+class RuleResults(Struct, frozen=True, kw_only=True):
     """The verdict of the rules on the rows of a frame.
 
     ``broken``: each rule that some rows break, in the order of ``RULES``, with their positions,
@@ -440,7 +440,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     ignored: Mask
 
 
-def judge(frame: pd.DataFrame, profile: Profile) -> Judgement:
+def check_rows(frame: pd.DataFrame, profile: Profile) -> RuleResults:
     """Judge a frame made by ``pipeline.validation.canonical``.
 
     A row that is rejected is not said to have nothing to send; a row with nothing to send is not
@@ -467,7 +467,7 @@ def judge(frame: pd.DataFrame, profile: Profile) -> Judgement:
         known[rule.label] = known.get(rule.label, none) | left
         if left.any():
             reported.append((rule, np.flatnonzero(left)))
-    return Judgement(broken=tuple(reported), rejected=rejected, ignored=ignored)
+    return RuleResults(broken=tuple(reported), rejected=rejected, ignored=ignored)
 
 
 def _broken(frame: pd.DataFrame, profile: Profile) -> list[tuple[Rule, Mask]]:

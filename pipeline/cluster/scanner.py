@@ -86,7 +86,7 @@ class Scanner:
         self._held = ExitStack()
         self._ledger = site.ledger
         self._lease = lease
-        self._dispatcher = JobSink(site, tasks)
+        self._sink = JobSink(site, tasks)
         self._bell = threading.Event()
         self._end = threading.Event()
         self._post = f"{SCAN}{site.ledger.root_id}"
@@ -151,10 +151,10 @@ class Scanner:
             self._recover()
         self._looks += 1
         self._intake.look(once=False)
-        room = _AHEAD - self._dispatcher.under_way if self._intake.ready else 0
+        room = _AHEAD - self._sink.under_way if self._intake.ready else 0
         while self._intake.ready and room > 0 and not self._end.is_set():
-            room -= self._intake.hand_on(self._dispatcher, room)
-        self._dispatcher.call_plan()
+            room -= self._intake.hand_on(self._sink, room)
+        self._sink.call_plan()
         self._lease.require_valid()
         self._health_file.beat()
         self._site.retention.start_if_due(lambda: False)
@@ -170,4 +170,4 @@ class Scanner:
             if there is None and self._site.clock.now() - drop.received_at < _LOST_CLAIM:
                 continue
             if self._site.claimer.recover(drop) is not None:
-                self._dispatcher.take(drop)
+                self._sink.take(drop)

@@ -14,7 +14,7 @@ from pipeline.cluster.lease import Lease
 from pipeline.cluster.tasks import Tasks, plannable
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.core.shipment import Shut
+from pipeline.core.shipment import SendingStop
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import sending
 from pipeline.storage.ledger.workers import Allowance, WorkerInstructions
@@ -57,7 +57,7 @@ class Supervisor:
         self._end = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
-        self._known_shut: Shut | None = None
+        self._known_shut: SendingStop | None = None
         self._logged_shut = ""
         self._quiet_until = 0.0
         self._quiet_wanted = 0.0
@@ -166,7 +166,7 @@ class Supervisor:
         elif signals.shut > 0:
             if shut is None:
                 self._delivery.close(
-                    Shut(held=signals.held, reason=signals.reason, hint=signals.hint)
+                    SendingStop(held=signals.held, reason=signals.reason, hint=signals.hint)
                 )
             self._known_shut = self._delivery.shut or self._known_shut
         elif shut is not None and self._known_shut is not None:

@@ -244,23 +244,23 @@ class Tasks(Locks):
             return None
         if load.drop.request == "cancel":
             return DeliveryResult(drop_seq=load.drop.seq, complete=False, cancelled=True)
-        with ExitStack() as held:
+        with ExitStack() as stack:
             try:
-                return self._site.delivery.submit(self._shipment(load, held)).result()
+                return self._site.delivery.submit(self._shipment(load, stack)).result()
             except Fenced as error:
                 log.warning("segment.broken", post=load.segment.post, reason=error.message)
                 return None
             except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
                 return DeliveryResult(drop_seq=load.drop.seq, complete=False, broken=error)
 
-    def _shipment(self, load: Load, held: ExitStack) -> Shipment:
+    def _shipment(self, load: Load, stack: ExitStack) -> Shipment:
         spool = self._site.spools.of(load.drop)
         spool.forget_departures()  # of an embedded run: workers note none
-        body = held.enter_context(spool.body_reader())
+        body = stack.enter_context(spool.body_reader())
         drop, known, now = load.drop, load.verdicts, self._site.clock.now()
         rested = bool(drop.facts.last_report) or now - drop.received_at > _LONG_AGO
         if rested and self._ledger.planned_since(drop.seq):
-            known = tuple(self._site.drop_steps.hold_since(drop, load.chunks, known, body))
+            known = tuple(self._site.drop_steps.block_since(drop, load.chunks, known, body))
         return Shipment(
             drop_seq=drop.seq,
             chunks=load.chunks,

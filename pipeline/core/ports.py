@@ -146,7 +146,7 @@ DISPATCHED = -1
 """The ``pos`` of a line that is not sent and tells that its order is auto-dispatched."""
 
 
-class Lines(Protocol):
+class LineTable(Protocol):
     """A table that is made part by part."""
 
     @property
@@ -154,7 +154,7 @@ class Lines(Protocol):
     def slice(self, start: int, count: int, /) -> "pa.Table": ...
 
 
-class Frozen(Struct, frozen=True, kw_only=True):
+class FrozenPlan(Struct, frozen=True, kw_only=True):
     """A plan on its way into the ledger.
 
     ``lines``, a table or what can be cut like one, has the columns order_id (string), idx (int32:
@@ -164,10 +164,10 @@ class Frozen(Struct, frozen=True, kw_only=True):
     """
 
     chunks: Sequence[Chunk]
-    lines: Lines
+    lines: LineTable
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
+class NewDrop(Struct, frozen=True, kw_only=True):
     """A file that is about to be claimed, under the id that was made for it."""
 
     drop_id: str
@@ -176,7 +176,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     received_at: datetime
 
 
-class Sighting(Struct, frozen=True, kw_only=True):
+class OrderRow(Struct, frozen=True, kw_only=True):
     """One row of one drop that names an order, for ``trace``.
 
     ``accepted_by``: set where the row itself is no longer kept, only that the status was accepted
@@ -254,7 +254,7 @@ class Search(Struct, frozen=True, kw_only=True):
     ``since``, ``until``: received in this time, from the one moment to before the other.
     ``sort``: "" by number, else file, courier, state, rows or need; ``backward``: the
     largest first, but by number the oldest first. ``offset``: how many to leave out.
-    ``families``: drops that correct another only where there is something to do in them.
+    ``group_corrections``: drops that correct another only where there is something to do in them.
     """
 
     words: str = ""
@@ -270,7 +270,7 @@ class Search(Struct, frozen=True, kw_only=True):
     limit: int = 50
     to_do: bool = False
     since: datetime | None = None
-    families: bool = False
+    group_corrections: bool = False
 
 
 class Reply(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from pipeline.core.ports import Chunk, Verdict
 from schemas.vocabulary import Milestone, Outcome
 
 
-class Shut(Struct, frozen=True, kw_only=True):
+class SendingStop(Struct, frozen=True, kw_only=True):
     """Why nothing is sent any more.
 
     ``held``: the API refuses every call; else it cannot be reached. ``ours``: the cause is this
@@ -26,7 +26,7 @@ class Shut(Struct, frozen=True, kw_only=True):
     status: int | None = None
 
 
-class Before(Struct, frozen=True, kw_only=True):
+class EarlierStep(Struct, frozen=True, kw_only=True):
     """The outcome of an order's earlier milestone that was not accepted, in this drop or another.
 
     ``code``: its verdict's code once its chunk has ended. An unknown outcome stays until the API
@@ -39,7 +39,7 @@ class Before(Struct, frozen=True, kw_only=True):
 
 
 #: order id → its earlier milestone
-Earlier = Mapping[str, Before]
+EarlierSteps = Mapping[str, EarlierStep]
 
 
 class Shipment(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
     note_call: Callable[[int], None] | None
     before: tuple[Chunk, ...] = ()
     taken_up: datetime | None = None
-    doubts: Mapping[int, Earlier] = field(default_factory=dict)
+    doubts: Mapping[int, EarlierSteps] = field(default_factory=dict)
 
 
 class DeliveryResult(Struct, frozen=True, kw_only=True):
@@ -74,6 +74,6 @@ class DeliveryResult(Struct, frozen=True, kw_only=True):
     drop_seq: int
     complete: bool
     cancelled: bool = False
-    shut: Shut | None = None
+    shut: SendingStop | None = None
     broken: Exception | None = None
     progressed: bool = True

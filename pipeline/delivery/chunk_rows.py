@@ -100,7 +100,7 @@ class RowOutcomes:
         self._accepted.update(taken - self.doubted)
         for pos in sorted(taken & self.doubted):
             words = f"The answer was {self._how(pos)}; it was sent again and accepted."
-            self.judge(pos, Outcome.ACCEPTED, Code.RESENT, words)
+            self.set_outcome(pos, Outcome.ACCEPTED, Code.RESENT, words)
 
     def send_again(self, positions: Iterable[int]) -> None:
         """Note that rows which may have arrived are sent once more."""
@@ -112,7 +112,7 @@ class RowOutcomes:
     def _how(self, pos: int) -> str:
         return "unclear" if pos in self.unclear | self._were_unclear else "lost"
 
-    def judge(self, pos: int, outcome: Outcome, code: Code, message: str) -> None:
+    def set_outcome(self, pos: int, outcome: Outcome, code: Code, message: str) -> None:
         """Give a row an end of its own."""
         self.lost.discard(pos)
         self.unclear.discard(pos)
@@ -137,15 +137,15 @@ class RowOutcomes:
             said = f"An answer was {self._how(pos)}; sent again, the API refused: {words}"
             again = pos in self.refused_before
             outcome = Outcome.FAILED if again else Outcome.UNKNOWN
-            self.judge(pos, outcome, Code.API_REFUSED, said)
+            self.set_outcome(pos, outcome, Code.API_REFUSED, said)
         elif pos in self.behind:
             step = self.behind[pos].wire
             said = (
                 f"The earlier status {step} of this order is still open; the API refused: {words}"
             )
-            self.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, said)
+            self.set_outcome(pos, Outcome.UNSENT, Code.EARLIER_OPEN, said)
         else:
-            self.judge(pos, Outcome.FAILED, Code.API_REFUSED, f"The API refused: {words}")
+            self.set_outcome(pos, Outcome.FAILED, Code.API_REFUSED, f"The API refused: {words}")
 
     def wait(self, pos: int, step: Milestone) -> None:
         """Leave a row unsent: an earlier step of its order is not settled."""
@@ -153,7 +153,7 @@ class RowOutcomes:
             self._verdicts[pos] = next(v for v in self._known if v.pos == pos)
             return
         words = f"Not sent yet: the earlier status {step.wire} of this order is still open."
-        self.judge(pos, Outcome.UNSENT, Code.EARLIER_OPEN, words)
+        self.set_outcome(pos, Outcome.UNSENT, Code.EARLIER_OPEN, words)
         self._verdicts[pos] = replace(self._verdicts[pos], http_status=None)
 
     def fail(self, pos: int) -> None:
@@ -166,7 +166,7 @@ class RowOutcomes:
             f"The API's answer was {self._how(pos)}. "
             "We asked, and the order has this status or a later one."
         )
-        self.judge(pos, Outcome.ACCEPTED, Code.RECONCILED, words)
+        self.set_outcome(pos, Outcome.ACCEPTED, Code.RECONCILED, words)
 
     def claims_to_be_there(self, pos: int, wire: str) -> bool | None:
         """Tell whether a row was refused because its order has the status already.
@@ -182,12 +182,12 @@ class RowOutcomes:
         """Make a refused row a duplicate: the order has the status already, as asking showed."""
         said = self._verdicts[pos].message
         words = f"The order has this status already, as asking the API showed. {said}"
-        self.judge(pos, Outcome.DUPLICATE, Code.ALREADY_THERE, words)
+        self.set_outcome(pos, Outcome.DUPLICATE, Code.ALREADY_THERE, words)
 
     def leave_open(self, pos: int, why: str) -> None:
         """Leave a row open whose answer says nothing: it is asked about, now and at every pass."""
         words = f"Not known whether the API took it: its answer was unclear ({why})."
-        self.judge(pos, Outcome.UNKNOWN, Code.ANSWER_UNCLEAR, words)
+        self.set_outcome(pos, Outcome.UNKNOWN, Code.ANSWER_UNCLEAR, words)
         self.unclear.add(pos)
 
     def leave_unknown(self, pos: int) -> None:
@@ -199,7 +199,7 @@ class RowOutcomes:
             return
         why = "its answer was lost, and api.when_in_doubt is hold"
         words = f"Not known whether the API took it: {why}. {_LOOK_IT_UP}"
-        self.judge(pos, Outcome.UNKNOWN, Code.ANSWER_LOST, words)
+        self.set_outcome(pos, Outcome.UNKNOWN, Code.ANSWER_LOST, words)
 
     def note(self, receipt: Receipt) -> None:
         """Keep a call for ``trace``."""

@@ -18,12 +18,12 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
-from pipeline.core.shipment import DeliveryResult, Shipment, Shut
+from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.chunk_rows import doubtful, untouched
 from pipeline.delivery.context import ChunkContext, Tools
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
-from pipeline.delivery.mass_refusal import HeldResults
+from pipeline.delivery.mass_refusal import SuspectResults
 from pipeline.delivery.prefetch import PrefetchBuffer
 from pipeline.delivery.reconcile import proof_from
 from pipeline.delivery.send_chunk import ChunkOutcome, ChunkSender
@@ -54,7 +54,7 @@ class Dispatcher:
             tools.policy, tools.clock.monotonic
         )
         self._back: list[tuple[DropQueue, ChunkResult]] = []
-        self._held_results = HeldResults(
+        self._suspect_results = SuspectResults(
             tools.mass_refusal, tools.limiter, tools.clock.monotonic, self._serve_aside
         )
         self._aside: set[asyncio.Task[None]] = set()
@@ -100,7 +100,7 @@ class Dispatcher:
         queues = tuple(self._queues)
         return sum(queue.rows_done for queue in queues), sum(queue.rows for queue in queues)
 
-    def close(self, shut: Shut) -> None:
+    def close(self, shut: SendingStop) -> None:
         """Send nothing more until ``reopen``."""
         self.limiter.close(shut)
         self._kick.set()
@@ -109,7 +109,7 @@ class Dispatcher:
         """Try again after a pause: one call at first."""
         self._tools.mass_refusal.reopened()
         self._tools.unclear.reopened()
-        self._held_results.start_grace(self._tools.clock.monotonic() + _GRACE_SECONDS)
+        self._suspect_results.start_grace(self._tools.clock.monotonic() + _GRACE_SECONDS)
         self._check_after_grace()
         self.limiter.reopen()
         self._kick.set()
@@ -119,7 +119,7 @@ class Dispatcher:
 
         The loop's clock counts in milliseconds, and need not agree with ours.
         """
-        if (left := self._held_results.grace_left) > 0:
+        if (left := self._suspect_results.grace_left) > 0:
             asyncio.get_running_loop().call_later(left, self._check_after_grace)
         else:
             self._kick.set()
@@ -127,7 +127,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Hand everything back as soon as the calls that are out have been answered."""
         self._stopping = True
-        self.limiter.close(Shut(held=False, reason="Shipdrop is stopping.", ours=True))
+        self.limiter.close(SendingStop(held=False, reason="Shipdrop is stopping.", ours=True))
         self._kick.set()
 
     async def run(self) -> None:
@@ -188,11 +188,11 @@ class Dispatcher:
             result = replace(result, receipts=(*receipts, *result.receipts))
         whole = result.chunk.state is ChunkState.DONE
         if outcome.held_back:
-            self._held_results.hold_back(queue, chunk, result, refused_with)
-            self._held_results.hold(self._queues)
+            self._suspect_results.add_untested(queue, chunk, result, refused_with)
+            self._suspect_results.hold(self._queues)
         elif refused_with and not (whole and self._tools.mass_refusal.is_at_fault(queue.drop_seq)):
-            self._held_results.keep(queue, chunk, result, refused_with, whole=whole)
-            self._held_results.hold(self._queues)
+            self._suspect_results.add(queue, chunk, result, refused_with, whole=whole)
+            self._suspect_results.hold(self._queues)
         else:
             self._back.append((queue, result))
         self._kick.set()
@@ -259,16 +259,16 @@ class Dispatcher:
             await self._kick.wait()
             await self._prefetch.gather(len(self._back), calling=self._calling)
             self._kick.clear()
-            self._back += self._held_results.to_record(self._queues)
+            self._back += self._suspect_results.to_record(self._queues)
             back, self._back = self._back, []
             self._prefetch.keep_pace(len(back))
             marked = self._next_chunks(len(back))
             if back or marked:
                 await self._record_once(back, marked)
-                if self._held_results.waiting:
+                if self._suspect_results.waiting:
                     self._kick.set()  # what was recorded just now may decide about those
-            elif self._held_results.is_all_there_is(self._queues):
-                self._back += self._held_results.end()
+            elif self._suspect_results.is_all_there_is(self._queues):
+                self._back += self._suspect_results.end()
                 self._kick.set()
             self._hand_back()
 
@@ -276,7 +276,7 @@ class Dispatcher:
         """Return chunks to mark now, one of each drop in turn, up to what callers can soon take."""
         if self.limiter.shut is not None:
             return []
-        room = self._prefetch.room + len(self._aside) + self._held_results.waiting
+        room = self._prefetch.room + len(self._aside) + self._suspect_results.waiting
         out = sum(queue.out for queue in self._queues) - coming_back
         chosen: list[tuple[DropQueue, Chunk]] = []
         idle = 0
@@ -351,7 +351,9 @@ class Dispatcher:
         log.error("delivery.ledger_failed", reason=str(error), exc_info=None if foreseen else error)
         if not isinstance(error, StorageError):
             error = StorageError(f"The ledger cannot be written: {error}.")
-        self.limiter.close(Shut(held=False, reason=error.message, hint=error.hint, ours=True))
+        self.limiter.close(
+            SendingStop(held=False, reason=error.message, hint=error.hint, ours=True)
+        )
         for queue, _ in (*self._prefetch.empty(), *back, *marked):
             queue.out -= 1
         for queue in self._queues:

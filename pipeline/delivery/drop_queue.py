@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
-from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment, Shut
+from pipeline.core.shipment import DeliveryResult, EarlierStep, EarlierSteps, SendingStop, Shipment
 from pipeline.delivery.api.order_info import Reached
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
@@ -61,12 +61,12 @@ class DropQueue(Struct, eq=False):
     broken: Exception | None = None
     progressed: bool = False
     known: dict[int, list[Verdict]] = field(default_factory=dict)
-    earlier: dict[str, Before] = field(default_factory=dict)
+    earlier: dict[str, EarlierStep] = field(default_factory=dict)
     chunks: int = 0
     rows: int = 0
     rows_done: int = 0
     taken_up: datetime | None = None
-    doubts: Mapping[int, Earlier] = field(default_factory=dict)
+    doubts: Mapping[int, EarlierSteps] = field(default_factory=dict)
     note_call: Callable[[int], None] | None = None
     reached: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)
 
@@ -109,7 +109,7 @@ class DropQueue(Struct, eq=False):
         """Return whether a chunk has rows whose outcome is unknown."""
         return any(v.outcome is Outcome.UNKNOWN for v in self.known.get(chunk.no, ()))
 
-    def earlier_of(self, chunk: Chunk) -> Earlier:
+    def earlier_of(self, chunk: Chunk) -> EarlierSteps:
         """Return the ends of earlier steps of a chunk's orders that did not end well."""
         others = self.doubts.get(chunk.no)
         return ChainMap({}, self.earlier, dict(others)) if others else self.earlier
@@ -168,14 +168,14 @@ class DropQueue(Struct, eq=False):
         for pos, outcome in bad.items():
             order_id, milestone = chunk_body.head(pos)
             code = given[pos].code if ended and pos in given else ""
-            self.earlier[order_id] = Before(milestone=milestone, outcome=outcome, code=code)
+            self.earlier[order_id] = EarlierStep(milestone=milestone, outcome=outcome, code=code)
 
     @property
     def exhausted(self) -> bool:
         """Return whether no chunk is left to send and no call is in flight."""
         return self.out == 0 and (self.cancelled or not any(self.waves))
 
-    def result_of_drop(self, shut: Shut | None) -> DeliveryResult:
+    def result_of_drop(self, shut: SendingStop | None) -> DeliveryResult:
         """Return the end of the drop's queue, as the scheduler gets it."""
         left = any(self.waves)
         return DeliveryResult(

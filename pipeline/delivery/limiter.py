@@ -10,7 +10,7 @@ from itertools import count
 
 import structlog
 
-from pipeline.core.shipment import Shut
+from pipeline.core.shipment import SendingStop
 from pipeline.delivery.policy import DeliveryPolicy
 
 _SHORTEST_TIMER = 0.001
@@ -19,7 +19,7 @@ _SHORTEST_TIMER = 0.001
 log = structlog.get_logger(__name__)
 
 
-class SendingHeld(Exception):
+class SendingStopped(Exception):
     """A signal, no error: nothing may be sent any more; unsent chunks stay as they are."""
 
 
@@ -34,7 +34,7 @@ class Outage:
     def __init__(self) -> None:
         self.since: float | None = None
         self.answered: float | None = None
-        self.shut: Shut | None = None
+        self.shut: SendingStop | None = None
         self.words = ""
 
     def wanted(self, now: float) -> None:
@@ -71,21 +71,21 @@ class Limiter:
         self._probing = False
         self._failing: set[Hashable] = set()
         self.last_success = float("-inf")
-        self.shut: Shut | None = None
+        self.shut: SendingStop | None = None
         self.outage = Outage()
         self.on_limited: Callable[[float], None] = lambda _seconds: None
 
     # -- passing -------------------------------------------------------------------------------
 
     async def enter(self, urgency: int = 0, owner: object = None) -> None:
-        """Wait for a turn; every return is answered by one ``leave``. Raises SendingHeld.
+        """Wait for a turn; every return is answered by one ``leave``. Raises SendingStopped.
 
         While concurrency is reduced, the most urgent call and the one that waited longest take
         turns: one chunk's tries show whether the API is back, the others whether it is only that
         chunk.
         """
         if self.shut is not None:
-            raise SendingHeld
+            raise SendingStopped
         now = self._monotonic()
         self.outage.wanted(now)
         if not self._queue and self._wait_from(now) == 0:
@@ -101,7 +101,7 @@ class Limiter:
                 self.leave()
             raise
         if not granted:
-            raise SendingHeld
+            raise SendingStopped
 
     def leave(self) -> None:
         """End a call and let the next one in."""
@@ -110,16 +110,16 @@ class Limiter:
             self._admit()
 
     async def sleep(self, seconds: float, owner: object = None) -> None:
-        """Let this much time pass without a turn. Raises SendingHeld as soon as sending ends."""
+        """Let this much time pass without a turn. Raises SendingStopped as soon as sending ends."""
         if self.shut is not None:
-            raise SendingHeld
+            raise SendingStopped
         loop = asyncio.get_running_loop()
         over = loop.create_future()
         self._sleeping[over] = owner
         timer = loop.call_later(seconds, _grant, over, True)
         try:
             if not await over:
-                raise SendingHeld
+                raise SendingStopped
         finally:
             timer.cancel()
             del self._sleeping[over]
@@ -219,7 +219,7 @@ class Limiter:
 
     # -- shutting ------------------------------------------------------------------------------
 
-    def close(self, shut: Shut) -> None:
+    def close(self, shut: SendingStop) -> None:
         """Stop all sending. What is out already may still be answered."""
         if self.shut is not None:
             return
@@ -232,7 +232,7 @@ class Limiter:
         """Stop all sending: the API refuses every call."""
         answered = f"answered {status}" if status else "refuses every call"
         self.close(
-            Shut(
+            SendingStop(
                 held=True,
                 reason=f"The API {answered}: {words}" if words else f"The API {answered}.",
                 hint="Check api.base_url, the token and its rights; nothing was rejected.",

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
-from pipeline.core.shipment import Shut
+from pipeline.core.shipment import SendingStop
 from pipeline.delivery.chunk_rows import untouched
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
@@ -145,7 +145,7 @@ class MassRefusal:
         """Return whether enough chunks were refused alike for a hold."""
         return max(self._alike.values(), default=0) >= _ENOUGH
 
-    def why_hold(self, under_way: Iterable[int]) -> Shut | None:
+    def why_hold(self, under_way: Iterable[int]) -> SendingStop | None:
         """Return why sending is to be held, once there is enough to say so.
 
         ``under_way``: the drops with updates in flight or to send. Each must have been refused
@@ -155,7 +155,7 @@ class MassRefusal:
         if not self.limit_reached or not self._refused_drops.issuperset(under_way):
             return None
         what, _ = self._alike.most_common(1)[0]
-        return Shut(
+        return SendingStop(
             held=True,
             arguable=True,
             status=int(what) if what.isdecimal() else None,
@@ -218,7 +218,7 @@ class _Case(Struct, frozen=True):
 Results = list[tuple[DropQueue, ChunkResult]]
 
 
-class HeldResults:
+class SuspectResults:
     """The results of chunks that were refused whole, until it is known what is to blame.
 
     They are recorded unchanged once the API has taken something, or when nothing is left that could
@@ -239,14 +239,14 @@ class HeldResults:
         self._resend = send_again
         self._not_before = 0.0
         self._kept: list[_Case] = []
-        self._held_back: list[_Case] = []
+        self._untested: list[_Case] = []
 
     @property
     def waiting(self) -> int:
         """Return how many chunks wait."""
-        return len(self._kept) + len(self._held_back)
+        return len(self._kept) + len(self._untested)
 
-    def hold_back(
+    def add_untested(
         self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str | None = None
     ) -> None:
         """Keep a chunk whose rows were not all tried alone; it is sent again if the API is cleared.
@@ -254,11 +254,11 @@ class HeldResults:
         ``what``: the status with which a sample of its rows was refused, if one was sent.
         """
         case = _Case(queue, chunk, result)
-        self._held_back.append(case)
+        self._untested.append(case)
         if what is not None and not self._mass_refusal.is_at_fault(queue.drop_seq):
             self._mass_refusal.record_refusal(case.key, what, _message_of(result))
 
-    def keep(
+    def add(
         self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str, *, whole: bool
     ) -> None:
         """Keep a chunk whose rows were refused with the status ``what``.
@@ -281,7 +281,7 @@ class HeldResults:
                 return self._failed()
             if not self.hold(queues):
                 return []
-        cases, self._kept, self._held_back = [*self._kept, *self._held_back], [], []
+        cases, self._kept, self._untested = [*self._kept, *self._untested], [], []
         return [(case.queue, self._cleared(case)) for case in cases]
 
     def _send_again(self) -> None:
@@ -289,7 +289,7 @@ class HeldResults:
 
         Not everything was refused, or nobody else can tell.
         """
-        cases, self._held_back = self._held_back, []
+        cases, self._untested = self._untested, []
         for case in cases:
             self._mass_refusal.halve(case.key)
             chunk = replace(case.chunk, attempts=case.result.chunk.attempts)
@@ -323,7 +323,7 @@ class HeldResults:
 
         Not before each of the rows was asked for alone.
         """
-        if not self._held_back:
+        if not self._untested:
             return self._failed()
         self._send_again()
         return []

@@ -8,7 +8,7 @@ from pipeline.core.model import stamp
 from pipeline.core.ports import Clock, Receipt, Reply, StatusApi
 from pipeline.delivery.api.order_info import Reached, parse_order_info
 from pipeline.delivery.api.status_response import retry_after
-from pipeline.delivery.limiter import Limiter, SendingHeld
+from pipeline.delivery.limiter import Limiter, SendingStopped
 from pipeline.delivery.policy import DeliveryPolicy
 from schemas.vocabulary import Milestone
 
@@ -64,7 +64,7 @@ class OrderQuery:
         Nothing is asked before ``not_before`` (seconds since the epoch): until then the call that
         was out may still be running over there, and what is sent again would be in flight beside
         it. Returns what was found out by place, and a receipt per question that was answered;
-        places that are not in it could not be asked. Raises SendingHeld.
+        places that are not in it could not be asked. Raises SendingStopped.
         """
         reached: dict[int, Reached] = {}
         notes: list[Receipt] = []
@@ -126,14 +126,14 @@ class OrderQuery:
             return None, generation
         except Held as error:
             self._limiter.hold(str(error), None)
-            raise SendingHeld from error
+            raise SendingStopped from error
         finally:
             self._limiter.leave()
 
     async def _renew(self, generation: int) -> None:
         """Get a new token, for this question and for everybody; without one, everything pauses."""
         if self._limiter.shut is not None:
-            raise SendingHeld
+            raise SendingStopped
         try:
             renewed = await self._api.renew_token(generation)
         except Transient:
@@ -142,4 +142,4 @@ class OrderQuery:
             renewed = False
         if not renewed:
             self._limiter.hold("the token is not taken any more", 401)
-            raise SendingHeld
+            raise SendingStopped

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.ports import Chunk
-from pipeline.core.shipment import Before, Earlier
+from pipeline.core.shipment import EarlierStep, EarlierSteps
 from pipeline.delivery.api.order_info import Reached
 from pipeline.delivery.chunk_rows import Positions, RowOutcomes
 from pipeline.delivery.context import Tools
-from pipeline.delivery.limiter import SendingHeld
+from pipeline.delivery.limiter import SendingStopped
 from pipeline.delivery.policy import DeliveryPolicy
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
@@ -101,7 +101,7 @@ class Reconciler:
         """Accept those of these rows that asking shows to be there. Returns whether one is."""
         try:
             answers = await self._ask(positions, None)
-        except SendingHeld:
+        except SendingStopped:
             return False
         reached = [pos for pos in positions if answers.get(pos) is Reached.YES]
         for pos in reached:
@@ -117,7 +117,7 @@ class Reconciler:
         open_still = [pos for pos in doubted if pos not in self._proof]
         answers: Mapping[int, Reached] = self._proof
         if open_still:
-            with suppress(SendingHeld):  # they are asked about at the next pass
+            with suppress(SendingStopped):  # they are asked about at the next pass
                 answers = {**self._proof, **await self._ask(open_still, None)}
         for pos in doubted:
             answer = answers.get(pos)
@@ -138,7 +138,7 @@ class Reconciler:
             pos: named for pos in refused if (named := self._claims_to_be_there(pos)) is not False
         }
         answers: Mapping[int, Reached] = {}
-        with suppress(SendingHeld):
+        with suppress(SendingStopped):
             answers = await self._ask(list(says), None)
         for pos, named in says.items():
             answer = answers.get(pos)
@@ -148,7 +148,7 @@ class Reconciler:
     def _claims_to_be_there(self, pos: int) -> bool | None:
         return self._rows.claims_to_be_there(pos, self._chunk_body.head(pos)[1].wire)
 
-    async def hold_back(self, positions: Positions, earlier: Earlier) -> list[int]:
+    async def hold_back(self, positions: Positions, earlier: EarlierSteps) -> list[int]:
         """Judge rows whose order's earlier milestone did not get through; return the others."""
         if not earlier:
             return list(positions)
@@ -161,12 +161,12 @@ class Reconciler:
                 go.append(pos)
             elif outcome is Outcome.FAILED:
                 words = f"{before.milestone.wire} of this order failed, so this was not sent."
-                self._rows.judge(pos, Outcome.FAILED, Code.EARLIER_FAILED, words)
+                self._rows.set_outcome(pos, Outcome.FAILED, Code.EARLIER_FAILED, words)
             else:
                 self._rows.wait(pos, before.milestone)
         return go
 
-    async def _after(self, before: Before, pos: int) -> Outcome:
+    async def _after(self, before: EarlierStep, pos: int) -> Outcome:
         """Return what a row may take its order's earlier milestone for: accepted, failed or open.
 
         Unknown keeps the later one waiting (hazards.md B), but not for ever: where the order's

@@ -1,10 +1,10 @@
 """Decide how one chunk waits, is tried again, renews the token, and gives up."""
 
 from pipeline.core.errors import Held, Transient
-from pipeline.core.shipment import Shut
+from pipeline.core.shipment import SendingStop
 from pipeline.delivery.api.status_response import Answer, Meaning
 from pipeline.delivery.context import ChunkContext, Tools
-from pipeline.delivery.limiter import SendingHeld
+from pipeline.delivery.limiter import SendingStopped
 
 _MAX_RENEWALS = 2
 """Renewals of the token in a row after which a 401 counts as a refusal of every call."""
@@ -15,7 +15,7 @@ class GaveUp(Exception):
 
 
 class RetryPolicy:
-    """Count one chunk's tries and time. Every method may raise SendingHeld or GaveUp."""
+    """Count one chunk's tries and time. Every method may raise SendingStopped or GaveUp."""
 
     def __init__(self, tools: Tools, context: ChunkContext) -> None:
         self._tools = tools
@@ -74,7 +74,7 @@ class RetryPolicy:
         """
         tools = self._tools
         if tools.limiter.shut is not None:
-            raise SendingHeld
+            raise SendingStopped
         try:
             renewed = await tools.api.renew_token(generation)
         except Transient as error:
@@ -90,7 +90,7 @@ class RetryPolicy:
     def hold(self, words: str, status: int | None) -> None:
         """Stop everybody: the API refuses every call."""
         self._tools.limiter.hold(words, status)
-        raise SendingHeld
+        raise SendingStopped
 
     def _check(self, words: str, asked: float, *, attempts: int) -> None:
         """Give up when tries or time are used up, or would be by waiting as long as asked."""
@@ -105,7 +105,7 @@ class RetryPolicy:
         untried = tools.limiter.waiting or self._context.others()
         if asked or (silent and (others_fail or not untried)):
             tools.limiter.close(
-                Shut(
+                SendingStop(
                     held=False,
                     reason=f"The API cannot be reached or does not answer: {words}.",
                     hint="Nothing is lost; sending goes on when it is back.",

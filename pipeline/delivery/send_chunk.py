@@ -14,12 +14,12 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
-from pipeline.core.shipment import Earlier
+from pipeline.core.shipment import EarlierSteps
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.api.status_response import Answer, Meaning, parse_status_response
 from pipeline.delivery.chunk_rows import Positions, RowOutcomes
 from pipeline.delivery.context import ChunkContext, Tools
-from pipeline.delivery.limiter import SendingHeld
+from pipeline.delivery.limiter import SendingStopped
 from pipeline.delivery.reconcile import Reconciler, proof_from
 from pipeline.delivery.retry import GaveUp, RetryPolicy
 
@@ -51,7 +51,7 @@ class ChunkSender:
         tools: Tools,
         *,
         known: Sequence[Verdict],
-        earlier: Earlier,
+        earlier: EarlierSteps,
         context: ChunkContext,
     ) -> None:
         self._chunk = chunk
@@ -110,7 +110,7 @@ class ChunkSender:
             if self._earlier:
                 send = await self._reconciler.hold_back(send, self._earlier)
             await self._send(send)
-        except (SendingHeld, GaveUp):
+        except (SendingStopped, GaveUp):
             pass  # what was lost or doubted says so itself; the rest has not been sent
         return ChunkOutcome(
             result=self._rows.result(), refused_with=self._refused_with, held_back=self._held_back
@@ -148,7 +148,7 @@ class ChunkSender:
         """Make one PUT. A call that did not come back is an answer too."""
         tools, rows = self._tools, self._rows
         if self._context.cancelled():
-            raise SendingHeld
+            raise SendingStopped
         await tools.limiter.enter(self._retry.tries, self._context.owner)
         try:
             if self._context.note_call is not None:
@@ -208,7 +208,7 @@ class ChunkSender:
             self._rows.leave_open(pos, answer.message)
         async with tools.unclear.turn:
             if tools.limiter.shut is not None:
-                raise SendingHeld
+                raise SendingStopped
             got_there = await self._reconciler.ask_only(positions[:1])
             if got_there:
                 tools.limiter.succeeded()
@@ -235,7 +235,7 @@ class ChunkSender:
         self._isolating = True
         async with self._tools.mass_refusal.one_at_a_time():
             if self._tools.limiter.shut is not None:
-                raise SendingHeld
+                raise SendingStopped
             refusals, blank = self._tools.mass_refusal, self._rows.is_blank
             if blank and refusals.limit_reached_by(self._chunk.drop_seq):
                 self._held_back = True  # whether it is the rows is being found out elsewhere

@@ -10,7 +10,7 @@ import structlog
 
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Clock, StatusApi
-from pipeline.core.shipment import DeliveryResult, Shipment, Shut
+from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.context import Tools
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.limiter import Limiter, Outage
@@ -85,7 +85,7 @@ class DeliveryThread:
         self._in_loop(lambda dispatcher: dispatcher.cancel(drop_seq))
 
     @property
-    def shut(self) -> Shut | None:
+    def shut(self) -> SendingStop | None:
         """Return why nothing is being sent, or None."""
         return self._dispatcher.limiter.shut if self._dispatcher else None
 
@@ -140,7 +140,7 @@ class DeliveryThread:
         """Pause for so long: another worker got a 429."""
         self._tell(lambda dispatcher: dispatcher.limiter.slow_down(seconds))
 
-    def close(self, shut: Shut) -> None:
+    def close(self, shut: SendingStop) -> None:
         """Send nothing more, as if the API had said so here; ``reopen`` ends it."""
         self._tell(lambda dispatcher: dispatcher.close(shut))
 

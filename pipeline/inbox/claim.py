@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from pipeline.core.errors import DropChanged, StorageError, attempt
 from pipeline.core.file_names import RECEIVED, as_text, file_name
 from pipeline.core.model import Drop, DropFacts, DropState, ReadyFile
-from pipeline.core.ports import Arrival, Clock
+from pipeline.core.ports import Clock, NewDrop
 from pipeline.core.summary import SCHEMA, json_text, utc_text
-from pipeline.storage.late_notes import Back, LateNotes
+from pipeline.storage.late_notes import LateNotes, ReturnedFile
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, inode_of
 from schemas.display import encodable, shown
@@ -67,7 +67,7 @@ class Claimer:
         """
         drops = self._ledger.begin_all(
             [
-                Arrival(
+                NewDrop(
                     drop_id=self._new_id(),
                     folder=file.folder,
                     source_file=as_text(file.name),
@@ -133,7 +133,9 @@ class Claimer:
         """Move a file that is still being written back to the inbox as if never touched."""
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         if drop.continues and path:  # the next drop of this file continues that one as well
-            self._notes.gives_back(drop.continues, Back(folder=drop.folder, inode=inode_of(path)))
+            self._notes.gives_back(
+                drop.continues, ReturnedFile(folder=drop.folder, inode=inode_of(path))
+            )
         self._folders.release(drop.drop_id, drop.source_file, drop.folder)
         self._folders.outbox.remove(drop.folder, file_name(drop, RECEIVED))
         self._ledger.forget(drop)
@@ -188,7 +190,7 @@ class Claimer:
             named.append(replace(drop, same_as=drop_id if seq < drop.seq else None))
         return named, left
 
-    def _digested(self, drop: Drop, back: Mapping[str, Back]) -> Drop | None:
+    def _digested(self, drop: Drop, back: Mapping[str, ReturnedFile]) -> Drop | None:
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         if path is None:
             self._ledger.forget(drop)
@@ -198,7 +200,7 @@ class Claimer:
         except DropChanged as changed:
             self.back_to_waiting(drop, changed)
             return None
-        this = Back(folder=drop.folder, inode=digest.inode)
+        this = ReturnedFile(folder=drop.folder, inode=digest.inode)
         continued = [earlier for earlier, each in back.items() if each == this]
         facts = DropFacts(mtime_ns=digest.mtime_ns, continues=continued[-1] if continued else None)
         return replace(

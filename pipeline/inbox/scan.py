@@ -149,10 +149,12 @@ class Inbox:
         # this one, so that a slow listing never counts as time in which nothing changed.
         self._remember(listing, self._monotonic())
         listing.files.sort(key=lambda entry: (entry.identity[3], entry.name, entry.folder))
-        judged = [self._judge(entry, listing.names[entry.folder], began) for entry in listing.files]
+        classified = [
+            self._classify(entry, listing.names[entry.folder], began) for entry in listing.files
+        ]
         scan = Scan(
-            ready=tuple(one for one in judged if isinstance(one, ReadyFile)),
-            waiting=tuple(one for one in judged if isinstance(one, Waiting)),
+            ready=tuple(one for one in classified if isinstance(one, ReadyFile)),
+            waiting=tuple(one for one in classified if isinstance(one, Waiting)),
             left_alone=tuple(listing.left_alone),
         )
         self._verdicts = _verdicts(scan)
@@ -209,7 +211,7 @@ class Inbox:
             tracks[place] = track
         self._tracks = tracks
 
-    def _judge(self, entry: Entry, names: frozenset[str], now: float) -> ReadyFile | Waiting:
+    def _classify(self, entry: Entry, names: frozenset[str], now: float) -> ReadyFile | Waiting:
         path = self._root / entry.folder / entry.name
         track = self._tracks[entry.folder, entry.name]
         unchanged = max(now - track.since, 0.0)

@@ -17,7 +17,7 @@ from msgspec import Struct
 from pipeline.core.findings import Finding
 from pipeline.core.ports import ParcelSeen, Verdict
 from pipeline.planning.replan import Pending
-from pipeline.planning.sendable_rows import NO_TIME, Candidates, Mask, Numbers, Orders, numbers_of
+from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders, SendableRows, numbers_of
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
@@ -47,7 +47,7 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
 
 
 def held_by_earlier_files(
-    work: Candidates,
+    work: SendableRows,
     parcels: ParcelColumns,
     seen: Sequence[ParcelSeen],
     *,
@@ -107,7 +107,7 @@ def held_by_earlier_files(
     ]
 
 
-def held_since(
+def blocked_since(
     pending: Sequence[Pending],
     seen: Sequence[ParcelSeen],
     *,
@@ -180,7 +180,7 @@ def _objection(
 _End = tuple[int, Milestone, str]
 
 
-def _ends(mine: Candidates, parcels: ParcelColumns) -> list[_End]:
+def _ends(mine: SendableRows, parcels: ParcelColumns) -> list[_End]:
     """Return of each candidate its order, final status and parcel."""
     awbs = parcels.awbs.take(pa.array(mine.rows)).to_pylist()
     finals = map(Milestone, mine.status.tolist())
@@ -188,8 +188,8 @@ def _ends(mine: Candidates, parcels: ParcelColumns) -> list[_End]:
 
 
 def _suspects(
-    mine: Candidates, parcels: ParcelColumns, history: dict[int, list[ParcelSeen]]
-) -> Candidates:
+    mine: SendableRows, parcels: ParcelColumns, history: dict[int, list[ParcelSeen]]
+) -> SendableRows:
     """Return the rows of orders of which something may speak against one: few, most days.
 
     Nearly every order is one parcel, written alike in all files, with no scan later than its end.
@@ -206,7 +206,7 @@ def _suspects(
     return mine.only(some[mine.order])
 
 
-def _named_here(mine: Candidates, parcels: ParcelColumns, orders: Orders) -> dict[int, set[str]]:
+def _named_here(mine: SendableRows, parcels: ParcelColumns, orders: Orders) -> dict[int, set[str]]:
     """Return for each order of the candidates the parcels that rows of this file name."""
     wanted = np.zeros(len(orders.names), dtype=np.bool_)
     wanted[mine.order] = True

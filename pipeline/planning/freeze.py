@@ -100,7 +100,7 @@ def make_plan(
 def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
     """Refuse a file that is probably the wrong one. Raises DropRefused."""
     sheet = prepared.sheets[0]
-    refusal = judge(
+    refusal = too_many_rejects(
         id_header=" ".join(sheet.headers[sheet.roles[Role.ORDER_ID.value]].split()),
         total=prepared.total,
         id_bad=prepared.id_bad,
@@ -130,13 +130,13 @@ def freezing_bodies(
             sync_spools([spool])
         return written
 
-    with ExitStack() as held:
+    with ExitStack() as stack:
         lengths = write
         if not alone:
             at_once = write()
             lengths = lambda: at_once  # noqa: E731 - what is there already
         elif prepared.total > _ALONE:
-            beside = held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="bodies"))
+            beside = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="bodies"))
             lengths = beside.submit(write).result
         yield FreshChunks(
             drop_seq=drop_seq,
@@ -323,7 +323,7 @@ def share_in_words(ratio: float) -> str:
     return "half of them" if ratio == 0.5 else f"{ratio:.0%} of them"
 
 
-def judge(
+def too_many_rejects(
     *, id_header: str, total: int, id_bad: int, rejected: int, ratio: float
 ) -> DropRefused | None:
     """Return the refusal of a file with too many bad rows, or None.

@@ -12,9 +12,9 @@ from pipeline.core.ports import OrderHistory
 from pipeline.planning.sendable_rows import (
     WIDTH,
     Bits,
-    Candidates,
     Mask,
     Numbers,
+    SendableRows,
     bit,
     numbers_of,
 )
@@ -108,7 +108,7 @@ def earlier_in_doubt(milestone: Milestone, unknown: int, accepted: int) -> Miles
     return max(found, default=None)
 
 
-def waits_for_doubt(work: Candidates, unknown: Bits, accepted: Bits, present: Bits) -> Mask:
+def waits_for_doubt(work: SendableRows, unknown: Bits, accepted: Bits, present: Bits) -> Mask:
     """Return candidates with an earlier step in doubt that this file does not send again itself.
 
     ``unknown``, ``accepted``, ``present``: per order, the bits of what was sent without an end, of
@@ -124,7 +124,7 @@ def waits_for_doubt(work: Candidates, unknown: Bits, accepted: Bits, present: Bi
     return waits
 
 
-def sent_in_doubt(work: Candidates, unknown: Bits) -> Mask:
+def sent_in_doubt(work: SendableRows, unknown: Bits) -> Mask:
     """Return candidates that were sent before, they or a later step, without a known end."""
     doubt: Mask = np.zeros(len(work.order), dtype=np.bool_)
     if unknown.any():
@@ -169,7 +169,7 @@ class Known:
         self._drops = pa.array([each.source for each in found], pa.string())
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
 
-    def against(self, work: Candidates, record: Numbers) -> tuple[Mask, list[Finding]]:
+    def against(self, work: SendableRows, record: Numbers) -> tuple[Mask, list[Finding]]:
         """Return which candidates are not sent, and why, in words. ``record``: number by row."""
         table = _TABLE[work.status, self.accepted[work.order]]
         verdict, because = table[:, 0], table[:, 1]
@@ -181,7 +181,7 @@ class Known:
         return verdict >= 0, findings
 
     def _finding(
-        self, code: Code, work: Candidates, because: npt.NDArray[np.int8], record: Numbers
+        self, code: Code, work: SendableRows, because: npt.NDArray[np.int8], record: Numbers
     ) -> Finding:
         first = pa.array(self._first[work.order.astype(np.int64) * WIDTH + because])
         before, after = _WORDS[code]

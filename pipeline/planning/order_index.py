@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.model import Disposition
-from pipeline.core.ports import DISPATCHED, Chunk, Frozen
+from pipeline.core.ports import DISPATCHED, Chunk, FrozenPlan
 from pipeline.planning.freeze import Planned
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.sendable_rows import NO_TIME
 from schemas.parcels import Said
 
 
-def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Frozen:
+def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> FrozenPlan:
     """Return the plan as the ledger keeps it: a line for every row that names an order.
 
     A pickup that we add has a line of its own, beyond the last row, or the next drop would not know
@@ -33,7 +33,7 @@ def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Fro
     row_of = np.concatenate([rows, made.update_row[added]])
     order = np.argsort(rank[orders.number[row_of]], kind="stable").astype(np.int32)
     lines = _Lines(prepared=prepared, planned=planned, row_of=row_of, added=added, order=order)
-    return Frozen(chunks=chunks, lines=lines)
+    return FrozenPlan(chunks=chunks, lines=lines)
 
 
 class _Lines(Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class _Lines(Struct, frozen=True, kw_only=True):
         return len(self.order)
 
     def slice(self, start: int, count: int) -> pa.Table:
-        """Return some of them, with the columns that ``ports.Frozen`` names."""
+        """Return some of them, with the columns that ``ports.FrozenPlan`` names."""
         keys, made, table = self.prepared.keys, self.planned.plan, self.planned.table
         line = self.order[start : start + count]
         row = self.row_of[line]

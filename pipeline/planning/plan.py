@@ -34,12 +34,12 @@ from pipeline.planning.parcels_of_orders import (
 from pipeline.planning.sendable_rows import (
     NO_TIME,
     WIDTH,
-    Candidates,
     Mask,
     Numbers,
     Orders,
+    SendableRows,
     bit,
-    candidates,
+    select_rows,
 )
 from pipeline.planning.status_order import in_flow_order, lacks_pickup
 from schemas.codes import Code
@@ -151,7 +151,7 @@ def plan(
     disposition = given.disposition.astype(np.int8)
     leader = np.full(len(disposition), -1, dtype=np.int32)
     rows = np.flatnonzero(disposition == Disposition.SEND)
-    work = candidates(given.orders, rows, given.status, given.event_ms)
+    work = select_rows(given.orders, rows, given.status, given.event_ms)
     work, conflicts = _without_conflicts(work, given, disposition)
     held = _hold_parcels(given, disposition, open_parcels, taken_back, superseded)
     work = work.only(disposition[work.rows] == Disposition.SEND) if held else work
@@ -205,7 +205,7 @@ def plan(
     )
 
 
-def _waits_for(work: Candidates, blocking: Sequence[OrderHistory]) -> tuple[str, ...]:
+def _waits_for(work: SendableRows, blocking: Sequence[OrderHistory]) -> tuple[str, ...]:
     """Return the drops that have to settle orders of these candidates."""
     wanted = work.names.take(pa.array(np.unique(work.order)))
     shared = pc.is_in(pa.array([e.order_id for e in blocking], pa.string()), value_set=wanted)
@@ -240,8 +240,8 @@ def _hold_parcels(
 
 
 def _without_conflicts(
-    work: Candidates, given: PlanInput, disposition: npt.NDArray[np.int8]
-) -> tuple[Candidates, list[Finding]]:
+    work: SendableRows, given: PlanInput, disposition: npt.NDArray[np.int8]
+) -> tuple[SendableRows, list[Finding]]:
     """Reject the rows of each order with two ends that exclude each other.
 
     Return the work without them, and findings that name both ends.
@@ -268,11 +268,11 @@ def _without_conflicts(
 
 
 def _without_repeats(
-    work: Candidates,
+    work: SendableRows,
     given: PlanInput,
     disposition: npt.NDArray[np.int8],
     leader: npt.NDArray[np.int32],
-) -> tuple[Candidates, list[Finding]]:
+) -> tuple[SendableRows, list[Finding]]:
     """Return one update per order and status.
 
     The row with the latest event time, else the first one.
@@ -309,7 +309,7 @@ def _without_repeats(
 
 
 def _picked_elsewhere(
-    work: Candidates, given: PlanInput, histories: Sequence[OrderHistory]
+    work: SendableRows, given: PlanInput, histories: Sequence[OrderHistory]
 ) -> Mask:
     """Return per order whether its pickup is known from auto-dispatch.
 

@@ -43,17 +43,17 @@ class Reopened(Struct, frozen=True, kw_only=True):
     drop: Drop
 
 
-class Later(Struct, frozen=True, kw_only=True):
+class RetryPostponed(Struct, frozen=True, kw_only=True):
     """A drop whose retry waits for drops that are not finished and share its orders."""
 
     drop: Drop
     behind: tuple[str, ...]
 
 
-Step = Ready | Released | Closed | Reopened | Later
+Step = Ready | Released | Closed | Reopened | RetryPostponed
 
 
-class Candidate(Struct, frozen=True, kw_only=True):
+class DropToPlan(Struct, frozen=True, kw_only=True):
     """A drop that was read and is to be planned; ``orders``: those it would send something for."""
 
     drop: Drop
@@ -61,13 +61,13 @@ class Candidate(Struct, frozen=True, kw_only=True):
     orders: "pa.Array"
 
 
-def without_shared_orders(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+def without_shared_orders(candidates: Sequence[DropToPlan]) -> Iterator[list[DropToPlan]]:
     """Yield the candidates in their order, in groups in which no two name the same order.
 
     A drop that names an order of an earlier one is planned after it, so it begins the next group.
     What is not sent counts as well: a row may tell of an order's auto-dispatch.
     """
-    group: list[Candidate] = []
+    group: list[DropToPlan] = []
     taken: set[str] = set()
     for candidate in candidates:
         # A drop that comes alone may be large, and has nobody to share with.

@@ -23,11 +23,11 @@ WIDTH = 8
 
 
 def bit(*milestones: Milestone) -> int:
-    """Return the bits of these milestones, as ``Candidates.milestones`` gives them."""
+    """Return the bits of these milestones, as ``SendableRows.milestones`` gives them."""
     return sum(1 << int(milestone) for milestone in milestones)
 
 
-class Candidates(Struct, frozen=True, kw_only=True):
+class SendableRows(Struct, frozen=True, kw_only=True):
     """Some rows of a drop, ascending. All arrays but ``names`` have a value per candidate.
 
     ``rows``: its place in the drop; ``order``: a number for its order, into ``names``; ``status``:
@@ -40,9 +40,9 @@ class Candidates(Struct, frozen=True, kw_only=True):
     event: npt.NDArray[np.int64]
     names: pa.Array
 
-    def only(self, mask: Mask) -> "Candidates":
+    def only(self, mask: Mask) -> "SendableRows":
         """Return those where the mask is true."""
-        return Candidates(
+        return SendableRows(
             rows=self.rows[mask],
             order=self.order[mask],
             status=self.status[mask],
@@ -96,10 +96,10 @@ def numbers_of(order_ids: Sequence[str], names: pa.Array) -> pa.Array:
     return pc.index_in(pa.array(order_ids, pa.string()), value_set=names)
 
 
-def candidates(orders: Orders, rows: Numbers, status: Numbers, event: Numbers) -> Candidates:
+def select_rows(orders: Orders, rows: Numbers, status: Numbers, event: Numbers) -> SendableRows:
     """Take up these ``rows``; the other arguments have a value per row of the drop."""
     every = len(rows) == len(status)
-    return Candidates(
+    return SendableRows(
         rows=rows.astype(np.int32),
         order=orders.number if every else orders.number[rows],
         status=status[rows].astype(np.int8),

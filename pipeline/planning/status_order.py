@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from pipeline.core.findings import Finding
 from pipeline.planning.order_history_rules import sent_in_doubt, waits_for_doubt
-from pipeline.planning.sendable_rows import NO_TIME, WIDTH, Bits, Candidates, Mask, Numbers, bit
+from pipeline.planning.sendable_rows import NO_TIME, WIDTH, Bits, Mask, Numbers, SendableRows, bit
 from schemas.codes import Code
 from schemas.vocabulary import STEPS, Journey, Milestone
 
@@ -69,7 +69,7 @@ class Updates(Struct, frozen=True, kw_only=True):
 
 
 def in_flow_order(
-    work: Candidates,
+    work: SendableRows,
     *,
     accepted: Bits,
     unknown: Bits,
@@ -97,7 +97,7 @@ def in_flow_order(
         present[order[added]] |= bit(Milestone.BAG_PICKED)
     first = _goes_first(work, present, accepted | pending)
     wave = _PLACE[first[order], present[order], status]
-    every = Candidates(rows=rows, order=order, status=status, event=work.event, names=work.names)
+    every = SendableRows(rows=rows, order=order, status=status, event=work.event, names=work.names)
     kind = sent_in_doubt(every, unknown) + 2 * waits_for_doubt(every, unknown, accepted, present)
     blocked = pending[order] != 0
     behind = int(wave.max(initial=-1)) + 1
@@ -118,7 +118,7 @@ def in_flow_order(
     return updates, _contradicting_times(work, wave[: len(work.rows)], record)
 
 
-def lacks_pickup(work: Candidates, picked: Mask) -> Mask:
+def lacks_pickup(work: SendableRows, picked: Mask) -> Mask:
     """Return candidates that end a forward journey whose pickup nobody reported.
 
     ``picked``: per order, whether its pickup is known from elsewhere.
@@ -129,7 +129,7 @@ def lacks_pickup(work: Candidates, picked: Mask) -> Mask:
     return lacking
 
 
-def _goes_first(work: Candidates, present: Bits, accepted: Bits) -> npt.NDArray[np.int8]:
+def _goes_first(work: SendableRows, present: Bits, accepted: Bits) -> npt.NDArray[np.int8]:
     """Return per order, the journey that goes first. One that has begun goes on."""
     first = np.full(len(present), Journey.FORWARD, dtype=np.int8)
     both = (present & _FORWARD != 0) & (present & _RETURN_OVER != 0) & (accepted & _FORWARD == 0)
@@ -154,7 +154,7 @@ _BY_JOURNEY = np.array(
 
 
 def _contradicting_times(
-    work: Candidates, wave: npt.NDArray[np.int8], record: Numbers
+    work: SendableRows, wave: npt.NDArray[np.int8], record: Numbers
 ) -> list[Finding]:
     """Return TIME_ORDER where a step has an earlier time than one that goes before it."""
     many = np.flatnonzero(_MANY[work.milestones()][work.order] & (work.event != NO_TIME))

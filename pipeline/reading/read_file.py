@@ -45,9 +45,9 @@ from pipeline.validation.evidence import Evidence, around
 from pipeline.validation.profile_by_name import Choice, decided
 from pipeline.validation.profile_choice import (
     ProfileHeaderFinder,
-    candidates,
     careful,
     choose_profile,
+    possible_profiles,
 )
 from pipeline.validation.rejects_file import EarlierDrops, couriers, parent_of, restored, unguarded
 from pipeline.validation.sheet_dates import (
@@ -70,18 +70,18 @@ _JUDGES = 2
 """Blocks judged at a time: each holds some 20 MB."""
 
 
-def prepare(source: Source, reading: ReadingSettings, spool: Spool, family: EarlierDrops) -> Facts:
+def prepare(source: Source, reading: ReadingSettings, spool: Spool, earlier: EarlierDrops) -> Facts:
     """Read the file to its end into the spool.
 
     Raises DropRefused for a file that cannot be taken at all, StorageError when the file or the
     spool cannot be used. Nothing is sent from here.
     """
-    with _open(Job(source=source, spool=spool), reading, family) as file:
+    with _open(Job(source=source, spool=spool), reading, earlier) as file:
         return file.read()
 
 
 def prepare_together(
-    jobs: Sequence[Job], reading: ReadingSettings, family: EarlierDrops
+    jobs: Sequence[Job], reading: ReadingSettings, earlier: EarlierDrops
 ) -> list[Tried[Facts]]:
     """Read files to their ends into their spools, each as it would be alone.
 
@@ -89,25 +89,25 @@ def prepare_together(
     once, so they should be small: blocks of files with one block each are judged together.
     """
     if len(jobs) == 1:
-        return [attempt(prepare, jobs[0].source, reading, jobs[0].spool, family)]
-    begun = [attempt(_begun, job, reading, family) for job in jobs]
+        return [attempt(prepare, jobs[0].source, reading, jobs[0].spool, earlier)]
+    begun = [attempt(_begun, job, reading, earlier) for job in jobs]
     single = [each for each in begun if isinstance(each, _OnlyBlock)]
     prepared = prepare_each([each.wanted for each in single], reading.timezone)
     ended = iter([attempt(one.end, block) for one, block in zip(single, prepared, strict=True)])
     return [next(ended) if isinstance(each, _OnlyBlock) else each for each in begun]
 
 
-def _begun(job: Job, reading: ReadingSettings, family: EarlierDrops) -> "_OnlyBlock | Facts":
+def _begun(job: Job, reading: ReadingSettings, earlier: EarlierDrops) -> "_OnlyBlock | Facts":
     """Read a small file up to its only block; one with more of them to its end."""
-    with _open(job, reading, family) as file:
+    with _open(job, reading, earlier) as file:
         return file.only_block() or file.read()
 
 
 @contextmanager
-def _open(job: Job, reading: ReadingSettings, family: EarlierDrops) -> "Iterator[_File]":
+def _open(job: Job, reading: ReadingSettings, earlier: EarlierDrops) -> "Iterator[_File]":
     with _naming_the_folder(job.source, reading), _opened(job.source.path) as data:
         finder = ProfileHeaderFinder(
-            candidates(
+            possible_profiles(
                 file_name=job.source.name,
                 named=job.source.named,
                 profiles=reading.profiles,
@@ -115,13 +115,13 @@ def _open(job: Job, reading: ReadingSettings, family: EarlierDrops) -> "Iterator
             )
         )
         manifest = read_manifest(data, name=job.source.name, limits=reading.limits, header=finder)
-        parent = parent_of(manifest, family)
-        choice = _choose(job.source, reading, manifest, family, parent)
+        parent = parent_of(manifest, earlier)
+        choice = _choose(job.source, reading, manifest, earlier, parent)
         strict = choice.profile.strict_dates
         yield _File(
             job=job,
             reading=reading,
-            family=family,
+            earlier=earlier,
             data=data,
             manifest=manifest,
             parent=parent,
@@ -182,11 +182,11 @@ def _choose(
     source: Source,
     reading: ReadingSettings,
     manifest: Manifest,
-    family: EarlierDrops,
+    earlier: EarlierDrops,
     parent: str | None,
 ) -> Choice:
     """Return the parent's profile for a corrected rejects file, else in the contract's order."""
-    of_parent = family.courier(parent) if parent else None
+    of_parent = earlier.courier(parent) if parent else None
     # Rejects in their courier's folder are read anew: there may be a profile by now.
     anew = of_parent in {GENERIC, CAREFUL} and source.named is not None
     profile = _profile(of_parent or "", reading)
@@ -211,7 +211,7 @@ class _File(Struct, frozen=True, kw_only=True):
 
     job: Job
     reading: ReadingSettings
-    family: EarlierDrops
+    earlier: EarlierDrops
     data: Buffer
     manifest: Manifest
     parent: str | None
@@ -233,12 +233,12 @@ class _File(Struct, frozen=True, kw_only=True):
         (sheet, *others), gathered = self.manifest.sheets, self._gathered()
         if others or rejects_file.is_rejects_header(sheet.headers):
             return None
-        lane = self._lane(0, self.choice.profile, gathered)
+        rules = self._rules_of(0, self.choice.profile, gathered)
         blocks = list(islice(sheet.blocks(gathered.tally), 2))
         if len(blocks) != 1:
             return None
-        block = lane.seen(blocks[0], first=True)
-        return _OnlyBlock(file=self, lane=lane, block=block, wanted=lane.wanted(block))
+        block = rules.seen(blocks[0], first=True)
+        return _OnlyBlock(file=self, rules=rules, block=block, wanted=rules.wanted(block))
 
     def _gathered(self, before: Gathered | None = None) -> Gathered:
         """Begin to gather, with what is known of whole sheets when they were read before."""
@@ -250,7 +250,7 @@ class _File(Struct, frozen=True, kw_only=True):
             gathered.traits = {sheet: each.again() for sheet, each in before.traits.items()}
         return gathered
 
-    def _lane(self, number: int, profile: Profile, gathered: Gathered) -> "_Lane":
+    def _rules_of(self, number: int, profile: Profile, gathered: Gathered) -> "CourierRules":
         sheet, source = self.manifest.sheets[number], self.job.source
         headers = _headers_of(sheet, self.manifest)
         mapping = map_columns(headers, profile, hidden=sheet.hidden)
@@ -258,7 +258,7 @@ class _File(Struct, frozen=True, kw_only=True):
         said = around(sheet.name, source.name, source.named, profile, headers, tabs=tabs)
         mapping = replace(mapping, around=said)
         mapping = with_dates(mapping, profile)
-        return _Lane(
+        return CourierRules(
             number=number,
             mapping=mapping,
             profile=profile,
@@ -275,15 +275,15 @@ class _File(Struct, frozen=True, kw_only=True):
 
     def _read_sheet(self, number: int, gathered: Gathered) -> None:
         sheet = self.manifest.sheets[number]
-        main = self._lane(number, self.choice.profile, gathered)
+        main = self._rules_of(number, self.choice.profile, gathered)
         with self.taking(main) as taken:
             if rejects_file.is_rejects_header(sheet.headers):
-                self._judge_returned(sheet, main, taken)
+                self._check_returned(sheet, main, taken)
             else:
-                self._judge(sheet.blocks(gathered.tally), main, taken)
+                self._check(sheet.blocks(gathered.tally), main, taken)
 
     @contextmanager
-    def taking(self, main: "_Lane") -> "Iterator[_Taken]":
+    def taking(self, main: "CourierRules") -> "Iterator[_Taken]":
         """Take a sheet's judged blocks into the spool; its facts are gathered in the end."""
         mapping, gathered = main.mapping, main.gathered
         gathered.notices += mapping.notices
@@ -312,48 +312,48 @@ class _File(Struct, frozen=True, kw_only=True):
         for table in taken.ending:
             take_back_footers(table, gathered)
 
-    def _judge(self, blocks: Iterator[Block], lane: "_Lane", taken: "_Taken") -> None:
+    def _check(self, blocks: Iterator[Block], rules: "CourierRules", taken: "_Taken") -> None:
         """Judge the rows of a sheet with one courier's profile."""
 
         def seen() -> Iterator[Block]:
             for at, block in enumerate(blocks):
                 let_go(self.data)
-                yield lane.seen(block, first=at == 0)
+                yield rules.seen(block, first=at == 0)
 
         found = seen()
         some = list(islice(found, 2))
-        judge = partial(self._judged, lane)
+        check = partial(self._checked, rules)
         if len(some) < 2:  # threads would cost more than they save
             for block in some:
-                taken.take(block, judge(block))
+                taken.take(block, check(block))
             return
         together = chain(some, found)
         del some
-        for block, prepared in _side_by_side(together, judge):
+        for block, prepared in _side_by_side(together, check):
             taken.take(block, prepared)
             del block, prepared  # else they stay until the next ones come
 
-    def _judge_returned(self, sheet: Sheet, main: "_Lane", taken: "_Taken") -> None:
+    def _check_returned(self, sheet: Sheet, main: "CourierRules", taken: "_Taken") -> None:
         """Judge the rows of a rejects file, each as the drop was read that it came from."""
-        lanes = {main.profile.name: main}
+        rules_by_courier = {main.profile.name: main}
         for at, read in enumerate(sheet.blocks(main.gathered.tally)):
             whole = restored(
                 unguarded(read, sheet, self.manifest),
                 main.mapping.headers,
                 main.mapping,
-                self.family,
+                self.earlier,
             )
             let_go(self.data)
-            named = couriers(whole, main.mapping.headers, self.family)
+            named = couriers(whole, main.mapping.headers, self.earlier)
             of = self._couriers_of(named, main.profile.name)
             parts, places = [], []
             for name in dict.fromkeys(of):
                 profile = _profile(name, self.reading)
-                if name not in lanes and profile is not None:
-                    lanes[name] = self._lane(main.number, profile, main.gathered)
+                if name not in rules_by_courier and profile is not None:
+                    rules_by_courier[name] = self._rules_of(main.number, profile, main.gathered)
                 rows = np.flatnonzero([each == name for each in of])
-                part = lanes[name].seen(whole.only(rows), first=not at)
-                parts.append(self._judged(lanes[name], part))
+                part = rules_by_courier[name].seen(whole.only(rows), first=not at)
+                parts.append(self._checked(rules_by_courier[name], part))
                 places.append(rows)
             taken.take(whole, _in_order(parts, np.concatenate(places)))
 
@@ -368,8 +368,8 @@ class _File(Struct, frozen=True, kw_only=True):
         others = CAREFUL if unclear else parent
         return [name if name and name in known else others for name in named]
 
-    def _judged(self, lane: "_Lane", block: Block) -> PreparedBlock:
-        return prepare_blocks([lane.wanted(block)], self.reading.timezone)[0]
+    def _checked(self, rules: "CourierRules", block: Block) -> PreparedBlock:
+        return prepare_blocks([rules.wanted(block)], self.reading.timezone)[0]
 
     def assemble(self, gathered: Gathered) -> Facts:
         """Return the facts of the file, once all of its rows are in the spool."""
@@ -406,7 +406,7 @@ class _OnlyBlock(Struct, frozen=True, kw_only=True):
     """The only block of a small file, to be judged with those of others."""
 
     file: _File
-    lane: "_Lane"
+    rules: "CourierRules"
     block: Block
     wanted: Wanted
 
@@ -415,12 +415,12 @@ class _OnlyBlock(Struct, frozen=True, kw_only=True):
         with _naming_the_folder(self.file.job.source, self.file.reading):
             if isinstance(prepared, Exception):
                 raise prepared
-            with self.file.taking(self.lane) as taken:
+            with self.file.taking(self.rules) as taken:
                 taken.take(self.block, prepared)
-            return self.file.assemble(self.lane.gathered)
+            return self.file.assemble(self.rules.gathered)
 
 
-class _Lane(Struct, frozen=True, kw_only=True):
+class CourierRules(Struct, frozen=True, kw_only=True):
     """The rules for rows of a sheet that are one courier's."""
 
     number: int

@@ -31,7 +31,7 @@ from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.rejects_csv import rows_given_back
 from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
 from pipeline.reporting.rows import Report, gathered
-from pipeline.storage.claim_files import Since, digest_of
+from pipeline.storage.claim_files import FileChange, digest_of
 from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, place_of
@@ -184,11 +184,11 @@ class Closer:
     def _mark_if_changed(self, drop: Drop) -> Drop:
         """Note in the summary that a drop's file was changed after it was read."""
         since = attempt(self._since_read, drop)
-        if isinstance(since, Since) and since.changed:
+        if isinstance(since, FileChange) and since.changed:
             return drop.noting(changed=True)
         return drop  # also where it cannot be read any more: then it is looked at again
 
-    def _since_read(self, drop: Drop) -> Since | None:
+    def _since_read(self, drop: Drop) -> FileChange | None:
         """Return how the file of a drop is, as long as it lies in work."""
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         return self._folders.since_read(path, digest_of(drop)) if path else None
@@ -354,7 +354,7 @@ class Closer:
     def _watch(self, drop: Drop) -> None:
         """See that its file is looked at again, unless it is certain that nobody writes it."""
         since = attempt(self._since_read, drop)
-        if since is not None and not (isinstance(since, Since) and since.is_final):
+        if since is not None and not (isinstance(since, FileChange) and since.is_final):
             self._notes.watch(drop.drop_id)
 
     def _forget_rows(self, drop: Drop) -> None:

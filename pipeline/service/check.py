@@ -53,15 +53,15 @@ class Checked(Struct, frozen=True, kw_only=True):
 
     ``summary``: as a run would write it, as far as a check can know. ``why``: why it was read so.
     ``more``: what only a check tells (``check_report.preflight``, and ``first``: the first updates
-    that would be sent); empty for a file that cannot be used. ``held``: record number → codes and
-    message of each row that a run would reject; only ``judge_rows`` tells.
+    that would be sent); empty for a file that cannot be used. ``rejected``: record number →
+    codes and message of each row that a run would reject; only ``check_file_rows`` fills it.
     """
 
     shown_name: str
     summary: Mapping[str, Any]
     why: str
     more: Mapping[str, Any] = field(default_factory=dict)
-    held: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    rejected: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
 def check_files(
@@ -77,7 +77,7 @@ def check_files(
     return [_check(site, file, courier=courier, out=out) for file in files]
 
 
-def judge_rows(site: Site, file: Path, *, courier: str | None) -> Checked:
+def check_file_rows(site: Site, file: Path, *, courier: str | None) -> Checked:
     """Check one file, and tell of each row that a run would reject.
 
     Raises UsageError for a file that cannot be opened.
@@ -113,7 +113,7 @@ def _check(
             return _refused(site, drop, refusal, out, why="the file cannot be used")
         prepared = load(facts, spool, site.profiles, partial(_states, site), site.spools.ids)
         checked, report = _planned(site, drop, prepared, spool, out)
-        return replace(checked, held=_held(report)) if rows else checked
+        return replace(checked, rejected=_rejected_rows(report)) if rows else checked
 
 
 def _planned(
@@ -136,7 +136,7 @@ def _planned(
     return replace(checked, more={**more, "first": _first_updates(report)}), report
 
 
-def _held(report: Report) -> dict[int, tuple[str, str]]:
+def _rejected_rows(report: Report) -> dict[int, tuple[str, str]]:
     """Give codes and message of each row that would be rejected, by its record number."""
     found: dict[int, tuple[str, str]] = {}
     for block in report.blocks():

@@ -16,12 +16,12 @@ from pipeline.core.closed_drop import Cause, Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
-from pipeline.core.shipment import Before, DeliveryResult, Earlier, Shipment
-from pipeline.planning.earlier_files import OUTWARD_ENDS, held_since
+from pipeline.core.shipment import DeliveryResult, EarlierStep, EarlierSteps, Shipment
+from pipeline.planning.earlier_files import OUTWARD_ENDS, blocked_since
 from pipeline.planning.freeze import blocked_words, pending_in, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import Pending, doubts, let_go, recheck
-from pipeline.planning.results import Later, Released, Reopened, reason_of
+from pipeline.planning.results import Released, Reopened, RetryPostponed, reason_of
 from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import DropOutcomes, Remark, unsent
 from pipeline.storage.departures import Departures
@@ -64,9 +64,9 @@ class DropSteps:
     # -- deliver and finish --------------------------------------------------------------------
 
     def shipment(
-        self, drop: Drop, held: ExitStack, fresh: Sequence[Chunk] | None = None
+        self, drop: Drop, stack: ExitStack, fresh: Sequence[Chunk] | None = None
     ) -> Shipment:
-        """Return what the delivery thread needs; ``held`` keeps the bodies open until it is closed.
+        """Return what the delivery thread needs; ``stack`` keeps the bodies open.
 
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
         """
@@ -76,10 +76,10 @@ class DropSteps:
         many = len(chunks)
         if isinstance(chunks, FreshChunks):
             doubtful = [no for no, doubt in enumerate(chunks.doubtful) if doubt]
-            departures = held.enter_context(spool.departures(many, doubtful))
+            departures = stack.enter_context(spool.departures(many, doubtful))
         else:
             doubtful = [each.no for each in chunks if each.state is ChunkState.SENDING]
-            departures = held.enter_context(spool.departures(many, doubtful))
+            departures = stack.enter_context(spool.departures(many, doubtful))
             chunks = [
                 _as_it_left(each, departures)
                 for each in chunks
@@ -88,11 +88,11 @@ class DropSteps:
             if doubtful := [no for no in doubtful if departures.has_left(no)]:
                 calls = len(doubtful)
                 log.info("drop.in_doubt", drop=drop.drop_id, calls=calls, hint=_IN_DOUBT)
-        body = held.enter_context(spool.body_reader())
+        body = stack.enter_context(spool.body_reader())
         if fresh is None:
             came = self._ledger.planned_since(drop.seq)
             if came != self._looked.get(drop.seq, 0):
-                known = self.hold_since(drop, chunks, known, body)
+                known = self.block_since(drop, chunks, known, body)
                 self._looked[drop.seq] = came
         return Shipment(
             drop_seq=drop.seq,
@@ -191,13 +191,13 @@ class DropSteps:
         drop = self._ledger.find(drop_id)
         if drop is None or drop.state is not DropState.OPEN:
             return None
-        held = pending_of(drop, self._ledger, self._spools.of(drop), blocked=True)
+        blocked = pending_of(drop, self._ledger, self._spools.of(drop), blocked=True)
         histories = self._ledger.order_histories(
-            sorted({e.order_id for e in held}), except_seq=drop.seq
+            sorted({e.order_id for e in blocked}), except_seq=drop.seq
         )
         first = blocking(histories, drop.seq)
-        free = let_go(held, {each.order_id for each in first})
-        stay = {each.order_id for each in held if each.chunk_no not in free}
+        free = let_go(blocked, {each.order_id for each in first})
+        stay = {each.order_id for each in blocked if each.chunk_no not in free}
         waits_for = to_wait_for([each for each in first if each.order_id in stay])
         if not free and waits_for == drop.waits_for:
             return Released(drop=drop, progressed=False)
@@ -206,9 +206,9 @@ class DropSteps:
             replace(each, code=f"{each.code}:{Role.STATUS.value}")
             if each.outcome in _ENDS
             else each
-            for each in recheck([each for each in held if each.chunk_no in free], histories)
+            for each in recheck([each for each in blocked if each.chunk_no in free], histories)
         ]
-        verdicts += self._held_since(drop, [e for e in held if e.chunk_no in free], verdicts)
+        verdicts += self._blocked_since(drop, [e for e in blocked if e.chunk_no in free], verdicts)
         self._ledger.let_go(drop, free, verdicts, waiting=blocked_words(waits_for))
         if free:
             log.info("drop.goes_on", drop=drop.drop_id, chunks=len(free), waits_for=waits_for)
@@ -218,11 +218,11 @@ class DropSteps:
 
     def reopen(
         self, drop: Drop, *, rests: Callable[[str], bool] = lambda _: False
-    ) -> Reopened | Later | None:
+    ) -> Reopened | RetryPostponed | None:
         """Take up the rows that a closed drop left unsent or unknown; None if there are none.
 
-        Updates that were accepted for other drops since then are not sent again. Returns Later
-        where an open drop has the same orders, unless that one ``rests`` and waits for this one.
+        Updates that other drops sent since then are not sent again. Returns RetryPostponed where an
+        open drop has the same orders, unless that one ``rests`` and waits for this one.
         Call it in the planning thread, so that no drop is planned at the same time.
         """
         try:
@@ -238,18 +238,18 @@ class DropSteps:
         orders = sorted({each.order_id for each in pending})
         histories = self._ledger.order_histories(orders, except_seq=drop.seq)
         if behind := _to_come_first(blocking(histories, drop.seq), rests):
-            return Later(drop=drop, behind=behind)
+            return RetryPostponed(drop=drop, behind=behind)
         drop = drop.noting(waits_for=())
         self._ledger.let_go(drop, {each.chunk_no for each in pending})
         verdicts = recheck(pending, histories)
-        verdicts += self._held_since(drop, pending, verdicts)
+        verdicts += self._blocked_since(drop, pending, verdicts)
         self._ledger.reopen(drop.seq, verdicts)
         drop = replace(drop, state=DropState.OPEN, finished_at=None)
         self._ledger.save(drop)
         self._ledger.request(drop.drop_id, "")
         return Reopened(drop=drop)
 
-    def hold_since(
+    def block_since(
         self,
         drop: Drop,
         chunks: Sequence[Chunk],
@@ -262,15 +262,15 @@ class DropSteps:
         Returns the verdicts as they are then.
         """
         planned = [each for each in chunks if each.state is ChunkState.PLANNED]
-        held = self._held_since(drop, pending_in(planned, known, body), ())
-        if not held:
+        blocked = self._blocked_since(drop, pending_in(planned, known, body), ())
+        if not blocked:
             return known
-        self._ledger.overrule(drop.seq, held)
-        log.info("drop.held_since", drop=drop.drop_id, rows=len(held))
-        places = {(each.chunk_no, each.pos) for each in held}
-        return [*(each for each in known if (each.chunk_no, each.pos) not in places), *held]
+        self._ledger.overrule(drop.seq, blocked)
+        log.info("drop.held_since", drop=drop.drop_id, rows=len(blocked))
+        places = {(each.chunk_no, each.pos) for each in blocked}
+        return [*(each for each in known if (each.chunk_no, each.pos) not in places), *blocked]
 
-    def _held_since(
+    def _blocked_since(
         self, drop: Drop, pending: Sequence[Pending], verdicts: Sequence[Verdict]
     ) -> list[Verdict]:
         """Return which of these updates, without a verdict yet, later files hold."""
@@ -280,7 +280,7 @@ class DropSteps:
         if not orders:
             return []
         profile = self._profiles.get(drop.courier or "")
-        return held_since(
+        return blocked_since(
             left,
             self._ledger.parcels_seen(orders, except_seqs=[]),
             drop_id=drop.drop_id,
@@ -343,15 +343,15 @@ def doubts_of(
     verdicts: Sequence[Verdict],
     body: Callable[[int, int], bytes],
     ledger: SqlLedger,
-) -> Mapping[int, Earlier]:
+) -> Mapping[int, EarlierSteps]:
     """Number of a chunk → order id → the earlier step of the order that another drop left in doubt.
 
     The ledger is asked, as it stands now, only about chunks that wait for one (``EARLIER_OPEN``) or
     are in doubt: a row that waits and a row whose answer was lost look alike in a chunk in doubt.
     """
-    held = {v.chunk_no for v in verdicts if v.code == Code.EARLIER_OPEN}
+    blocked = {v.chunk_no for v in verdicts if v.code == Code.EARLIER_OPEN}
     waiting = [each for each in _to_look_at(chunks) if each.state is not ChunkState.DONE]
-    waiting += [each for each in chunks if each.no in held] if held else []
+    waiting += [each for each in chunks if each.no in blocked] if blocked else []
     if not waiting:
         return {}
     heads: dict[int, list[tuple[str, Milestone]]] = {}
@@ -377,6 +377,6 @@ def _to_look_at(chunks: Sequence[Chunk]) -> list[Chunk]:
     ]
 
 
-def _before(step: Milestone, is_open: bool) -> Before:  # noqa: FBT001 - as ``doubts`` has it
+def _before(step: Milestone, is_open: bool) -> EarlierStep:  # noqa: FBT001 - as ``doubts`` has it
     code = "" if is_open else Code.ANSWER_UNCLEAR.value
-    return Before(milestone=step, outcome=Outcome.UNKNOWN, code=code)
+    return EarlierStep(milestone=step, outcome=Outcome.UNKNOWN, code=code)

@@ -24,7 +24,7 @@ from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.listing import list_inbox
 
 if TYPE_CHECKING:
-    from pipeline.core.shipment import Shut
+    from pipeline.core.shipment import SendingStop
     from pipeline.delivery.thread import DeliveryThread
     from pipeline.service.wiring import Site
 
@@ -218,7 +218,7 @@ class HealthMonitor:
         self._started_at = stamp(clock.now())
         self._due = False
         self._idle_at = clock.monotonic()
-        self._not_due: Shut | None = None
+        self._not_due: SendingStop | None = None
         self._pause_until: float | None = None
 
     def __call__(self) -> HealthFile:

@@ -193,7 +193,7 @@ class Intake:
             self._inbox.doubt(file)
         return claimed
 
-    def hand_on(self, dispatcher: DropSink, room: int) -> int:
+    def hand_on(self, sink: DropSink, room: int) -> int:
         """Claim some files, at most ``room``, and hand them on; return how many.
 
         Not all that wait, so that whoever asks can look after other things in between: ``ready``
@@ -203,7 +203,7 @@ class Intake:
             return 0
         claimed = self.claim(min(_CLAIMED_AT_ONCE, room))
         if claimed.drops:
-            dispatcher.take_all(claimed.drops)
+            sink.take_all(claimed.drops)
         if claimed.trouble is not None:
             raise claimed.trouble
         return len(claimed.drops)

@@ -17,7 +17,7 @@ from pipeline.core.summary import json_text
 from pipeline.reporting.summary_json import with_changed_file
 from pipeline.storage.claim_files import digest_of
 from pipeline.storage.file_systems import Writer
-from pipeline.storage.late_notes import Back, LateNotes
+from pipeline.storage.late_notes import LateNotes, ReturnedFile
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, inode_of, place_of
 from schemas.display import shown
@@ -59,7 +59,9 @@ class LateWrites:
                 self._notes.is_back(drop_id)
         return given_back
 
-    def _look_at(self, drop_id: str, begun: Back | None, now: datetime) -> list[tuple[str, str]]:
+    def _look_at(
+        self, drop_id: str, begun: ReturnedFile | None, now: datetime
+    ) -> list[tuple[str, str]]:
         """Look at one drop's file; what is wrong with it is no matter of the others."""
         try:
             if begun is not None or self._was_written_to(drop_id, now):
@@ -99,7 +101,7 @@ class LateWrites:
             self._put_off(known, now, since.writer)
         return False
 
-    def _give_back(self, drop_id: str, begun: Back | None) -> list[tuple[str, str]]:
+    def _give_back(self, drop_id: str, begun: ReturnedFile | None) -> list[tuple[str, str]]:
         """Give a file back, or end what a crash left; each step finds what was done before."""
         drop = self._ledger.find(drop_id)
         if drop is None or not drop.state.closed:
@@ -107,11 +109,11 @@ class LateWrites:
         given_back, place = [], place_of(drop)
         inode = inode_of(self._folders.kept(place))
         if inode and (begun is None or inode == begun.inode):
-            self._notes.gives_back(drop_id, Back(folder=drop.folder, inode=inode))
+            self._notes.gives_back(drop_id, ReturnedFile(folder=drop.folder, inode=inode))
             target = self._folders.back_to_inbox(place, drop.folder, digest_of(drop))
             there = inode_of(target)
             if there != inode:
-                self._notes.gives_back(drop_id, Back(folder=drop.folder, inode=there))
+                self._notes.gives_back(drop_id, ReturnedFile(folder=drop.folder, inode=there))
             given_back.append((drop.folder, target.name))
         kept = self._folders.keep_what_was_read(place)
         self._tell(drop, kept=kept)

@@ -13,7 +13,7 @@ from pipeline.core.errors import StorageError
 from pipeline.core.file_names import one_component
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import Drop, stamp
-from pipeline.core.ports import NO_LONGER_LISTED, Chunk, ChunkState, Receipt, Sighting
+from pipeline.core.ports import NO_LONGER_LISTED, Chunk, ChunkState, OrderRow, Receipt
 from pipeline.service.wiring import Site
 from schemas.display import counted
 from schemas.vocabulary import Milestone, Outcome
@@ -33,7 +33,7 @@ def trace_order(site: Site, order_id: str, *, in_short: bool = False) -> list[di
     ]
 
 
-def _gone(seen: Sighting) -> dict[str, Any]:
+def _gone(seen: OrderRow) -> dict[str, Any]:
     """Return what stays of an order whose drop is no longer kept."""
     return {
         "drop_id": "",
@@ -57,7 +57,7 @@ def _gone(seen: Sighting) -> dict[str, Any]:
     }
 
 
-def _entry(site: Site, seen: Sighting, drop: Drop, *, in_short: bool) -> dict[str, Any]:
+def _entry(site: Site, seen: OrderRow, drop: Drop, *, in_short: bool) -> dict[str, Any]:
     chunk, verdict = seen.chunk, seen.verdict
     status = Milestone(seen.status).wire if seen.status else ""
     results = None if in_short else _results(site, drop)
@@ -96,7 +96,7 @@ def _entry(site: Site, seen: Sighting, drop: Drop, *, in_short: bool) -> dict[st
     return entry | {"story": _story(entry, seen, calls)}
 
 
-def _outcome(seen: Sighting) -> Outcome | None:
+def _outcome(seen: OrderRow) -> Outcome | None:
     """Return how the ledger has it; a chunk whose answer was never booked may have arrived."""
     if seen.verdict is not None:
         return seen.verdict.outcome
@@ -116,7 +116,7 @@ def _results(site: Site, drop: Drop) -> Path | None:
     return path if path.exists() else None
 
 
-def _sheet(drop: Drop, seen: Sighting) -> str:
+def _sheet(drop: Drop, seen: OrderRow) -> str:
     sheets = drop.facts.sheets
     return sheets[seen.sheet].name if seen.sheet < len(sheets) else ""
 
@@ -133,7 +133,7 @@ def _line(path: Path, sheet: str, number: int, status: str) -> dict[str, str]:
     return {}
 
 
-def _sent(site: Site, drop: Drop, seen: Sighting, chunk: Chunk) -> object:
+def _sent(site: Site, drop: Drop, seen: OrderRow, chunk: Chunk) -> object:
     """Return the update as it was frozen; None where the bodies are no longer kept."""
     spool = site.spools.of(drop)
     with suppress(StorageError), spool.body_reader() as body:
@@ -142,7 +142,7 @@ def _sent(site: Site, drop: Drop, seen: Sighting, chunk: Chunk) -> object:
     return None
 
 
-def _story(entry: dict[str, Any], seen: Sighting, calls: list[Receipt]) -> list[str]:
+def _story(entry: dict[str, Any], seen: OrderRow, calls: list[Receipt]) -> list[str]:
     """Return the same for a person, a sentence a line."""
     chunk = seen.chunk
     if seen.accepted_by:

@@ -23,7 +23,7 @@ from pipeline.core.errors import (
 )
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Clock, Frozen, OrderHistory, ParcelSeen
+from pipeline.core.ports import Clock, FrozenPlan, OrderHistory, ParcelSeen
 from pipeline.inbox.claim import Claimer
 from pipeline.planning.freeze import (
     Planned,
@@ -37,7 +37,7 @@ from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
-from pipeline.planning.results import Candidate, Ready, Step, without_shared_orders
+from pipeline.planning.results import DropToPlan, Ready, Step, without_shared_orders
 from pipeline.reporting.close_drop import Closer
 from pipeline.reporting.row_outcomes import Remark, outcomes_of
 from pipeline.storage.ledger import SqlLedger
@@ -93,14 +93,14 @@ class Planner:
         stopping, an exception if it could not be planned.
         """
         steps: dict[str, Tried[Step | None]] = {}
-        candidates: list[Candidate] = []
+        candidates: list[DropToPlan] = []
         for drop, facts in zip(drops, read, strict=True):
             begun = replace(drop, started_at=drop.started_at or self._clock.now())
             try:
                 if isinstance(facts, Exception):
                     steps[drop.drop_id] = self._not_read(begun, facts)
                 else:
-                    candidates.append(self._candidate(begun, facts))
+                    candidates.append(self._drop_to_plan(begun, facts))
             except StorageError as error:
                 self._spools.of(drop).tries.end_all()  # the disk's fault, not the file's
                 steps[drop.drop_id] = error
@@ -124,21 +124,21 @@ class Planner:
             case _:
                 return error
 
-    def _candidate(self, drop: Drop, facts: Facts) -> Candidate:
+    def _drop_to_plan(self, drop: Drop, facts: Facts) -> DropToPlan:
         spool = self._spools.of(drop)
         try:
             spool.tries.begin()
             drop = replace(drop, courier=facts.courier, parent=facts.parent)
             prepared = load(facts, spool, self._profiles, self._ledger.states, self._spools.ids)
             orders = sendable_orders(prepared.keys)
-            return Candidate(drop=drop, prepared=prepared, orders=orders)
+            return DropToPlan(drop=drop, prepared=prepared, orders=orders)
         except StorageError:
             raise
         except Exception:
             spool.tries.fail()
             raise
 
-    def _planned(self, group: Sequence[Candidate]) -> dict[str, Tried[Step | None]]:
+    def _planned(self, group: Sequence[DropToPlan]) -> dict[str, Tried[Step | None]]:
         """Plan a group, and keep count of the tries."""
         steps = self.plan(group)
         ended: dict[str, Tried[Step | None]] = {}
@@ -154,7 +154,7 @@ class Planner:
                 ended[candidate.drop.drop_id] = error
         return ended
 
-    def plan(self, group: Sequence[Candidate]) -> list[Tried[Step]]:
+    def plan(self, group: Sequence[DropToPlan]) -> list[Tried[Step]]:
         """Plan and freeze drops no two of which share an order.
 
         What has an order that another drop may still send something for is frozen with the rest,
@@ -169,14 +169,14 @@ class Planner:
             judged = [self._plan_one(each, standings[each.drop.seq], seen) for each in group]
             return self._freeze_all(judged)
 
-    def _standings(self, group: Sequence[Candidate]) -> Mapping[int, Sequence[OrderHistory]]:
+    def _standings(self, group: Sequence[DropToPlan]) -> Mapping[int, Sequence[OrderHistory]]:
         if len(group) == 1:  # it may be large: its orders are never all in memory as texts
             (one,) = group
             seq, orders = one.drop.seq, one_by_one(one.orders)
             return {seq: self._ledger.order_histories(orders, except_seq=seq)}
         return self._ledger.order_histories_of({e.drop.seq: e.orders.to_pylist() for e in group})
 
-    def _seen(self, group: Sequence[Candidate]) -> list[ParcelSeen]:
+    def _seen(self, group: Sequence[DropToPlan]) -> list[ParcelSeen]:
         """Return what rows of other drops said of parcels of the orders that would end now."""
         ending = [ending_orders(each.prepared.keys) for each in group]
         if not any(len(each) for each in ending):
@@ -186,7 +186,7 @@ class Planner:
 
     def _plan_one(
         self,
-        candidate: Candidate,
+        candidate: DropToPlan,
         histories: Sequence[OrderHistory],
         seen: Sequence[ParcelSeen],
     ) -> Tried[Step | _Unfrozen]:
@@ -228,10 +228,10 @@ class Planner:
         """Return what became of each plan; raises what kept all of them from being frozen."""
         alone = len(plans) == 1
         results: dict[int, Tried[Step]] = {}
-        ready: dict[int, tuple[Ready, Frozen]] = {}
-        with ExitStack() as held:
+        ready: dict[int, tuple[Ready, FrozenPlan]] = {}
+        with ExitStack() as stack:
             for at, plan in enumerate(plans):
-                made = attempt(self._write_plan, plan, held, alone=alone)
+                made = attempt(self._write_plan, plan, stack, alone=alone)
                 if isinstance(made, Exception):
                     results[at] = made
                 else:
@@ -247,14 +247,16 @@ class Planner:
             log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks, **waits)
         return [results[at] for at in range(len(plans))]
 
-    def _write_plan(self, plan: _Unfrozen, held: ExitStack, *, alone: bool) -> tuple[Ready, Frozen]:
+    def _write_plan(
+        self, plan: _Unfrozen, stack: ExitStack, *, alone: bool
+    ) -> tuple[Ready, FrozenPlan]:
         """Write plan and bodies, or begin with it; and what the ledger is to keep."""
         drop, prepared, planned = plan.drop, plan.prepared, plan.planned
         facts = self._spools.placed(facts_of(prepared, planned))
         drop = replace(drop, state=DropState.OPEN).planned_with(facts)
         spool = self._spools.of(plan.drop)
         writing = freezing_bodies(planned, prepared, spool, drop_seq=drop.seq, alone=alone)
-        chunks = held.enter_context(writing)
+        chunks = stack.enter_context(writing)
         return Ready(drop=drop, chunks=chunks), frozen(prepared, planned, chunks)
 
     def _refuse(

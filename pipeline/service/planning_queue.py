@@ -25,7 +25,7 @@ _LEAST = 64 * 1024
 """Bytes that a file counts for at least: opening, planning and reporting it cost something too."""
 
 
-_GIANT = 4 * 1024 * 1024
+_LARGE = 4 * 1024 * 1024
 _TOGETHER_BYTES = 512 * 1024
 """Largest file that is read with others; a larger one is read alone."""
 
@@ -33,10 +33,10 @@ _UNPACKS = 8
 _PACKED = (".xlsx", ".xlsm", ".xlsb", ".ods", ".zip")
 
 
-class Lanes:
-    """Claimed drops that wait to be read, in two lanes.
+class ReadQueues:
+    """Claimed drops that wait to be read, in two queues.
 
-    A courier's files keep their order: behind its large file, its small files wait in the lane of
+    A courier's files keep their order: behind its large file, its small files wait in the queue of
     large ones. The inbox itself is no courier's: small files in it pass.
     """
 
@@ -49,7 +49,7 @@ class Lanes:
         behind = drop.folder and any(each.folder == drop.folder for each in self._large_now())
         (self._large if behind or is_large_file(drop) else self._small).append(drop)
 
-    def some(self, most: int) -> list[Drop]:
+    def next_batch(self, most: int) -> list[Drop]:
         """Give out the next of the small ones, so many at most that they can be read together."""
         drops: list[Drop] = []
         weight = 0
@@ -92,7 +92,7 @@ class Lanes:
 
 def is_large_file(drop: Drop) -> bool:
     """Tell whether reading it takes long."""
-    return weight_of(drop) >= _GIANT
+    return weight_of(drop) >= _LARGE
 
 
 def weight_of(drop: Drop) -> int:
@@ -201,23 +201,23 @@ class PlanningQueue:
         self._room = room
         self._reads, self._large = thread("reads"), thread("large-files")
         self._planning = thread("planning")
-        self._waiting = Lanes()
+        self._waiting = ReadQueues()
         self._drops = drops
         self._batches = 0
         self._stopping = threading.Event()
 
     def append(self, drop: Drop) -> DropEntry:
-        """Take a drop in; ``go_on`` begins with it."""
+        """Take a drop in; ``start_reading`` begins with it."""
         self._waiting.append(drop)
         return self._drops.put(drop, SchedulerState.QUEUED)
 
-    def go_on(self) -> None:
+    def start_reading(self) -> None:
         """Have read what waits, as far as there is room: whatever is there now, never more late."""
         if self._stopping.is_set():
             return
         while self._batches < _BATCHES:
             most = min(_FILES_IN_BATCH, self._room() - self._drops.count(*BEFORE_SENDING))
-            if not (drops := self._waiting.some(most)):
+            if not (drops := self._waiting.next_batch(most)):
                 break
             self._hand_out(drops)
             self._batches += 1
@@ -228,7 +228,7 @@ class PlanningQueue:
         ):
             self._read_beside(large)
 
-    def do(self, job: Callable[[], Step | None], drop: Drop) -> None:
+    def run_in_planning_thread(self, job: Callable[[], Step | None], drop: Drop) -> None:
         """Run another job in the planning thread, so that no drop is planned at the same time."""
         self._drops.put(drop, SchedulerState.PLANNING)
         self._in_planning(lambda: [job()], [drop])
@@ -253,7 +253,7 @@ class PlanningQueue:
             self._drops.put(drop, SchedulerState.READING)
 
     def _read_beside(self, drop: Drop) -> None:
-        """Read a large file in its own lane; its turn to be planned comes when it was read."""
+        """Read a large file beside the small ones; it is planned once it is read."""
         self._hand_out([drop])
         read = self._large.submit(self._files.read, [drop], beside=True)
         job = partial(self._admit, [drop], read)
@@ -293,4 +293,4 @@ class PlanningQueue:
         for drop, step in zip(drops, steps, strict=True):
             self._waiting.ended(drop)
             self._planned(drop, step)
-        self.go_on()
+        self.start_reading()

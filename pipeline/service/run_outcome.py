@@ -12,7 +12,7 @@ from schemas.display import counted
 from schemas.vocabulary import FOR_A_PERSON
 
 if TYPE_CHECKING:
-    from pipeline.core.shipment import Shut
+    from pipeline.core.shipment import SendingStop
 
 
 class Exit(IntEnum):
@@ -55,7 +55,7 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
     for_a_person: int = 0
     open: Mapping[str, OpenReason] = field(default_factory=dict)
     left: tuple[Waiting, ...] = ()
-    shut: "Shut | None" = None
+    shut: "SendingStop | None" = None
     died: str = ""
 
     @property

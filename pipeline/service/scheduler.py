@@ -18,10 +18,10 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
 from pipeline.core.shipment import DeliveryResult
 from pipeline.planning.results import (
-    Later,
     Ready,
     Released,
     Reopened,
+    RetryPostponed,
     reason_after,
     reason_of,
 )
@@ -131,7 +131,7 @@ class Scheduler:
             known = self._drops.find(drop.drop_id)
             cancelled = known is not None and known.cancelled
             self._go_to(after_taking(drop, cancelled=cancelled), drop)
-        self._planning_queue.go_on()
+        self._planning_queue.start_reading()
 
     def _go_to(
         self, state: SchedulerState, drop: Drop, fresh: Sequence[Chunk] | None = None
@@ -150,7 +150,9 @@ class Scheduler:
     def retry(self, drop: Drop) -> None:
         """Take up the rest of a closed drop; it is planned in its turn, alone."""
         self.retries.pop(drop.drop_id, None)
-        self._planning_queue.do(lambda: self._steps.reopen(drop, rests=self._rests), drop)
+        self._planning_queue.run_in_planning_thread(
+            lambda: self._steps.reopen(drop, rests=self._rests), drop
+        )
 
     def _rests(self, drop_id: str) -> bool:
         """Return True for a drop of this root that nobody is working on; asked in any thread."""
@@ -226,7 +228,7 @@ class Scheduler:
             case Reopened(drop=reopened):
                 self.open.pop(reopened.drop_id, None)
                 self._deliver(reopened)
-            case Later(drop=closed_one, behind=behind):
+            case RetryPostponed(drop=closed_one, behind=behind):
                 self._drops.forget(closed_one.drop_id)
                 self.retries[closed_one.drop_id] = behind
                 log.info("drop.retry_waits", drop=closed_one.drop_id, behind=behind)
@@ -273,7 +275,7 @@ class Scheduler:
         """Have the waiting rows of a drop released, in the planning thread."""
         entry = self._drops.put(drop, SchedulerState.PLANNING)
         entry.look_again, entry.seen = False, self._progress_count
-        self._planning_queue.do(lambda: self._steps.release(drop.drop_id), drop)
+        self._planning_queue.run_in_planning_thread(lambda: self._steps.release(drop.drop_id), drop)
 
     # -- deliver -------------------------------------------------------------------------------
 
@@ -281,18 +283,18 @@ class Scheduler:
         if self._drops.put(drop, SchedulerState.SENDING).cancelled:
             self._report(drop, DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True))
             return
-        held = ExitStack()
+        stack = ExitStack()
         try:
-            future = self._delivery.submit(self._steps.shipment(drop, held, fresh))
+            future = self._delivery.submit(self._steps.shipment(drop, stack, fresh))
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
-            held.close()
+            stack.close()
             back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, progressed=False)
             self._report(drop, back)
             return
-        when_done(self._post, future, lambda done: self._came_back(drop, done, held))
+        when_done(self._post, future, lambda done: self._came_back(drop, done, stack))
 
-    def _came_back(self, drop: Drop, done: "Future[DeliveryResult]", held: ExitStack) -> None:
-        held.close()
+    def _came_back(self, drop: Drop, done: "Future[DeliveryResult]", stack: ExitStack) -> None:
+        stack.close()
         error = done.exception()
         if error is None:
             self._report(drop, done.result())
@@ -315,7 +317,7 @@ class Scheduler:
         ):
             self.open[drop.drop_id] = entry.reported[1]
             self._drops.put(drop, SchedulerState.RESTING)
-            self._planning_queue.go_on()
+            self._planning_queue.start_reading()
             return
         self._to_report.append((drop, handback))
         self._report_next()
@@ -349,7 +351,7 @@ class Scheduler:
                 case _:
                     self.rest(drop, result)
         self._report_next()
-        self._planning_queue.go_on()
+        self._planning_queue.start_reading()
 
     def _left_open(self, left: StillOpen, cut_off: OpenReason | None) -> None:
         """Go on with a drop that is still open after its report; ``cut_off``: why sending ended."""

@@ -177,14 +177,14 @@ def _model_in(kind: object) -> type[BaseModel] | None:
 
 def _place(where: list[str], given: Given, env_prefix: str) -> str:
     """Return where the value that counts was given: flag, variable, secret file, file."""
-    if _held(given.flags, where):
+    if _contains(given.flags, where):
         return "On the command line"
     for length in range(min(2, len(where)), 0, -1):
         variable = f"{env_prefix}{'__'.join(where[:length])}".upper()
         name = next((each for each in os.environ if each.upper() == variable), None)
         if name is not None:
             return f"Environment variable {name}"
-    if given.secrets and not _held(given.values, where):
+    if given.secrets and not _contains(given.values, where):
         return f"Secret file {Path(given.secrets) / '__'.join(where[:2])}"
     while len(where) > 1 and where[-1].isdecimal():
         where = where[:-1]  # of a list the line that begins it
@@ -193,7 +193,7 @@ def _place(where: list[str], given: Given, env_prefix: str) -> str:
     return f"{given.path}, line {line}" if line else str(given.path)
 
 
-def _held(values: Mapping[str, Any], where: list[str]) -> bool:
+def _contains(values: Mapping[str, Any], where: list[str]) -> bool:
     found: object = values
     for part in where:
         if not isinstance(found, Mapping) or part not in found:

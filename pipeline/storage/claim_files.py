@@ -47,7 +47,7 @@ def digest_of(drop: Drop) -> Digest:
     return Digest(sha256=drop.sha256, size=drop.size, mtime_ns=drop.facts.mtime_ns)
 
 
-class Since(Struct, frozen=True, kw_only=True):
+class FileChange(Struct, frozen=True, kw_only=True):
     """A file as it is now, against its content when it was read; and who may be writing it."""
 
     changed: bool
@@ -208,7 +208,7 @@ class Claims:
         return Digest(sha256=sha256, size=before[2], mtime_ns=before[3], inode=before[1])
 
     @staticmethod
-    def since_read(path: Path, read: Digest) -> Since | None:
+    def since_read(path: Path, read: Digest) -> FileChange | None:
         """Compare a file in ``work/`` with its content when it was read; None when it is not there.
 
         Its content is only looked at where its size is the same and its time is not.
@@ -223,7 +223,7 @@ class Claims:
                 changed = size != read.size or (
                     mtime_ns != read.mtime_ns and hash_of(file) != read.sha256
                 )
-                return Since(changed=changed, writer=writer_of(file.fileno()))
+                return FileChange(changed=changed, writer=writer_of(file.fileno()))
 
     def _inbox_is_there(self) -> None:
         """Refuse to make a share's folder anew below a mount point that is not mounted."""

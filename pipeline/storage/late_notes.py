@@ -18,7 +18,7 @@ from pipeline.storage.durable_files import make_directory, replace_with, storing
 _BACK = "back"
 
 
-class Back(Struct, frozen=True, kw_only=True):
+class ReturnedFile(Struct, frozen=True, kw_only=True):
     """A file on its way back into the inbox: into which of its folders, and its inode there."""
 
     folder: str
@@ -36,13 +36,13 @@ class LateNotes:
         """Return the drops whose files may be written to, oldest first."""
         return [name for name in _names(self._folder) if name != _BACK]
 
-    def back(self) -> Mapping[str, Back]:
+    def back(self) -> Mapping[str, ReturnedFile]:
         """Return the drops whose files are on their way back, oldest first."""
-        found: dict[str, Back] = {}
+        found: dict[str, ReturnedFile] = {}
         for name in _names(self._back):
             with storing("read", self._back / name), suppress(FileNotFoundError):
                 content = (self._back / name).read_bytes()
-                found[name] = msgspec.json.decode(content, type=Back)
+                found[name] = msgspec.json.decode(content, type=ReturnedFile)
         return found
 
     def watch(self, drop_id: str) -> None:
@@ -51,7 +51,7 @@ class LateNotes:
             make_directory(self._folder)
             (self._folder / drop_id).touch()
 
-    def gives_back(self, drop_id: str, back: Back) -> None:
+    def gives_back(self, drop_id: str, back: ReturnedFile) -> None:
         """Note, on the disk, that a drop's file is given back."""
         path = self._back / drop_id
         with storing("write", path):

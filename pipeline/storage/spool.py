@@ -130,18 +130,18 @@ class Spool:
         with in_spool(self.folder):
             handle = os.open(self.folder / _BODIES, os.O_RDONLY)
 
-        start, held = 0, b""
+        start, buffer = 0, b""
 
         def body(offset: int, length: int) -> bytes:
-            nonlocal start, held
+            nonlocal start, buffer
             # Bodies are asked for nearly in their order: each read gives up the interpreter lock,
             # and getting it back costs more than the read.
-            if not start <= offset <= offset + length <= start + len(held):
+            if not start <= offset <= offset + length <= start + len(buffer):
                 with in_spool(self.folder):
-                    start, held = offset, os.pread(handle, max(length, _READ_AHEAD), offset)
-                    if len(held) < length:
+                    start, buffer = offset, os.pread(handle, max(length, _READ_AHEAD), offset)
+                    if len(buffer) < length:
                         raise OSError(f"{_BODIES} is cut off")
-            return held[offset - start : offset - start + length]
+            return buffer[offset - start : offset - start + length]
 
         try:
             yield body

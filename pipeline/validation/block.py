@@ -1,4 +1,4 @@
-"""One block from text cells to prepared rows: normalise, judge, transform to JSON, and tell."""
+"""One block from text cells to prepared rows: normalise, check, transform to JSON, report."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ from pipeline.validation.sheet_dates import Proof
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
-from schemas.manifest import Judgement, Rows, Rule, judge
+from schemas.manifest import Rows, Rule, RuleResults, check_rows
 from schemas.parcels import Said, said_of
 from schemas.sentences import Place
 from schemas.update import META_KEYS
@@ -114,11 +114,11 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
         mixed=wanted[0].mixed,
         proven=wanted[0].proven,
     )
-    judgement = judge(canonical.frame, profile)
-    findings = _findings(judgement, canonical, block, mapping, profile)
-    live = np.flatnonzero(~judgement.ignored)
-    items = transform(canonical, live, dropped=_dropped(judgement), date_output=profile.date_output)
-    table = _table(block, mapping, canonical, judgement, findings, live, items)
+    results = check_rows(canonical.frame, profile)
+    findings = _findings(results, canonical, block, mapping, profile)
+    live = np.flatnonzero(~results.ignored)
+    items = transform(canonical, live, dropped=_dropped(results), date_output=profile.date_output)
+    table = _table(block, mapping, canonical, results, findings, live, items)
     return [
         PreparedBlock(
             table=table.slice(end - len(each), len(each)),
@@ -176,17 +176,17 @@ def _between(findings: Sequence[Finding], start: int, stop: int) -> list[Finding
 
 
 def _findings(
-    judgement: Judgement,
+    results: RuleResults,
     canonical: Canonical,
     block: Block,
     mapping: ColumnMap,
     profile: Profile,
 ) -> list[Finding]:
-    """Put the judgement into words: a sentence is made once per distinct evidence."""
+    """Put the rules' results into words: a sentence is made once per distinct evidence."""
     place = Place(profile=profile, headings={role: mapping.header(role) for role in Role})
     return [
         _finding(rule, canonical.evidence[rule.fact], block.rows, rows, place)
-        for rule, rows in judgement.broken
+        for rule, rows in results.broken
     ]
 
 
@@ -209,10 +209,10 @@ def _finding(
     return Finding(code=rule.code, column=column, rows=rows, sentences=sentences)
 
 
-def _dropped(judgement: Judgement) -> dict[Role, Rows]:
+def _dropped(results: RuleResults) -> dict[Role, Rows]:
     """Return for each delivery date which rows go without it."""
     dropped: dict[Role, Rows] = {}
-    for rule, rows in judgement.broken:
+    for rule, rows in results.broken:
         if rule.code is Code.DATE_DROPPED and rule.role is not None:
             dropped[rule.role] = np.union1d(dropped.get(rule.role, rows), rows)
     return dropped
@@ -222,7 +222,7 @@ def _table(
     block: Block,
     mapping: ColumnMap,
     canonical: Canonical,
-    judgement: Judgement,
+    results: RuleResults,
     findings: Sequence[Finding],
     live: Rows,
     items: pa.Array,
@@ -230,12 +230,12 @@ def _table(
     """Lay the rows out as ``PREPARED``."""
     length = len(block)
     disposition = np.full(length, Disposition.SEND, dtype=np.int8)
-    disposition[judgement.ignored] = Disposition.IGNORED
-    disposition[judgement.rejected] = Disposition.REJECTED
+    disposition[results.ignored] = Disposition.IGNORED
+    disposition[results.rejected] = Disposition.REJECTED
     event = canonical.times.get(Role.EVENT_TIME)
     columns = {
         "row": pa.array(block.rows, pa.int32()),
-        "order_id": _shown_ids(block, mapping, canonical, judgement),
+        "order_id": _shown_ids(block, mapping, canonical, results),
         "awb": _cells(block, mapping, Role.AWB),
         "source_status": _cells(block, mapping, Role.STATUS),
         "status": pa.array(canonical.statuses.milestones()),
@@ -269,11 +269,11 @@ def _cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
 
 
 def _shown_ids(
-    block: Block, mapping: ColumnMap, canonical: Canonical, judgement: Judgement
+    block: Block, mapping: ColumnMap, canonical: Canonical, results: RuleResults
 ) -> pa.Array:
     """Return the ids as they are sent; one that is rejected as it stands in the file."""
     bad = np.zeros(len(block), dtype=np.bool_)
-    for rule, rows in judgement.broken:
+    for rule, rows in results.broken:
         if rule.role is Role.ORDER_ID and rule.code.kind is Kind.REJECT:
             bad[rows] = True
     if not bad.any():

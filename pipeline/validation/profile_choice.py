@@ -216,7 +216,7 @@ def _are_of_two(known: Sequence[set[Role]]) -> bool:
     return len(known) > 1 and len(roles) > 1 and not roles.isdisjoint(_TELLING)
 
 
-def candidates(
+def possible_profiles(
     *, file_name: str, named: str | None, profiles: Mapping[str, Profile], default: str
 ) -> tuple[Profile, ...]:
     """Return profiles whose header may be looked for: one when name or file name already decide."""

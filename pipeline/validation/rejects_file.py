@@ -332,7 +332,7 @@ class EarlierDrops(Protocol):
     def rejected(self, drop_id: str) -> Mapping[tuple[str, int], Sequence[RejectedRow]]: ...
 
 
-def parent_of(manifest: Manifest, family: EarlierDrops) -> str | None:
+def parent_of(manifest: Manifest, earlier: EarlierDrops) -> str | None:
     """Return the drop that a rejects file came from: the first it names that we know."""
     for sheet in manifest.sheets:
         if not is_rejects_header(sheet.headers):
@@ -340,19 +340,19 @@ def parent_of(manifest: Manifest, family: EarlierDrops) -> str | None:
         block = next(iter(sheet.blocks(ReadTally())), None)
         named = references(unguarded(block, sheet, manifest), sheet.headers) if block else []
         for drop_id in dict.fromkeys(reference[0] for reference in named if reference):
-            if family.courier(drop_id) is not None:
+            if earlier.courier(drop_id) is not None:
                 return drop_id
     return None
 
 
-def couriers(block: Block, headers: tuple[str, ...], family: EarlierDrops) -> list[str | None]:
+def couriers(block: Block, headers: tuple[str, ...], earlier: EarlierDrops) -> list[str | None]:
     """Return for each row the courier of the drop that it came from, None where nobody knows it."""
     found: dict[str, str | None] = {}
     names = []
     for reference in references(block, headers):
         drop_id = reference[0] if reference else ""
         if drop_id not in found:
-            found[drop_id] = family.courier(drop_id) if drop_id else None
+            found[drop_id] = earlier.courier(drop_id) if drop_id else None
         names.append(found[drop_id])
     return names
 
@@ -363,20 +363,20 @@ def unguarded(block: Block, sheet: Sheet, manifest: Manifest) -> Block:
 
 
 def restored(
-    block: Block, headers: tuple[str, ...], mapping: ColumnMap, family: EarlierDrops
+    block: Block, headers: tuple[str, ...], mapping: ColumnMap, earlier: EarlierDrops
 ) -> Block:
     """Give ids back that a spreadsheet damaged, where the parent knows them."""
     column = mapping.columns[Role.ORDER_ID]
     drops = {found[0] for found in references(block, headers) if found}
     originals: dict[tuple[str, int], Sequence[Original]] = {}
     for drop_id in sorted(drops):
-        originals |= family.rejected_ids(drop_id)
+        originals |= earlier.rejected_ids(drop_id)
     whole = restore_ids(block, headers, column, originals) if originals else block
-    return _as_they_were(whole, headers, mapping, family)
+    return _as_they_were(whole, headers, mapping, earlier)
 
 
 def _as_they_were(
-    block: Block, headers: Sequence[str], mapping: ColumnMap, family: EarlierDrops
+    block: Block, headers: Sequence[str], mapping: ColumnMap, earlier: EarlierDrops
 ) -> Block:
     """Note of rows that come back what their file said of them, and which are as they were.
 
@@ -392,7 +392,7 @@ def _as_they_were(
     named, facts = references(block, headers), dict(block.facts)
     rejected: dict[tuple[str, int], Sequence[RejectedRow]] = {}
     for drop_id in sorted({found[0] for found in named if found}):
-        rejected |= family.rejected(drop_id)
+        rejected |= earlier.rejected(drop_id)
     by_id: dict[str, list[RejectedRow]] = {}
     for each in chain.from_iterable(rejected.values()):
         by_id.setdefault(each.order_id, []).append(each)

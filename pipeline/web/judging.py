@@ -14,7 +14,7 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from pipeline.core.errors import ShipdropError
-from pipeline.service.check import judge_rows
+from pipeline.service.check import check_file_rows
 from pipeline.web import correcting
 from pipeline.web.corrections import Table, table_of
 from pipeline.web.faults import bad_columns
@@ -50,7 +50,7 @@ def judged_table(front: Front, drop_id: str, *, again: bool = False) -> Table:
         return table
     try:
         with _JUDGES:
-            judged = judge(front, table, lines)
+            judged = recheck_rows(front, table, lines)
     except ShipdropError:
         if again:
             raise
@@ -70,7 +70,7 @@ def get_ready(front: Front, table: Table) -> None:
 
 def _judge_idly(front: Front, table: Table, lines: Sequence[int]) -> None:
     with suppress(ShipdropError), _JUDGES:
-        judge(front, table, lines)
+        recheck_rows(front, table, lines)
 
 
 def orders_judged(front: Front, table: Table) -> Table:
@@ -86,7 +86,7 @@ def orders_judged(front: Front, table: Table) -> Table:
     if not lines:
         return table
     with _JUDGES:
-        judged = judge(front, table, lines)
+        judged = recheck_rows(front, table, lines)
     keep_judged(front, table, {line: judged[line] for line in lines if line in ready})
     return table_of(front, table.drop.drop_id)
 
@@ -113,7 +113,7 @@ def _unjudged(table: Table, *, again: bool) -> list[int]:
     return [line for line in lines if line not in judged or (again and judged[line])][:_AT_ONCE]
 
 
-def judge(front: Front, table: Table, lines: Sequence[int]) -> dict[int, Faults]:
+def recheck_rows(front: Front, table: Table, lines: Sequence[int]) -> dict[int, Faults]:
     """Return the faults of rows as they are now; none for those that are sound.
 
     Raises UsageError, StorageError.
@@ -121,14 +121,14 @@ def judge(front: Front, table: Table, lines: Sequence[int]) -> dict[int, Faults]
     with tempfile.TemporaryDirectory(prefix="shipdrop-rows-") as folder:
         path = Path(folder) / correcting.corrected_name(table.drop.source_file)
         correcting.write_corrected(path, table.rejects, table.draft, np.array(lines, np.int64))
-        checked = judge_rows(front.site, path, courier=table.drop.courier or None)
+        checked = check_file_rows(front.site, path, courier=table.drop.courier or None)
     refused = (checked.summary["refused"] or {}).get("message", "")
-    if refused and not checked.held:
+    if refused and not checked.rejected:
         return dict.fromkeys(lines, (("", refused),))
     numbers = [table.rejects.called(line) for line in lines]
     found: dict[int, Faults] = {}
     for at, line in enumerate(lines, _FIRST_ROW):
-        codes, message = checked.held.get(at, ("", ""))
+        codes, message = checked.rejected.get(at, ("", ""))
         found[line] = _faults(table, codes, _of_the_file(message, numbers))
     return found
 

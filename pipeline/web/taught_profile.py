@@ -75,7 +75,7 @@ class Preview(Struct, frozen=True, kw_only=True):
     folder: str
 
 
-class Candidate(Struct, frozen=True, kw_only=True):
+class BuiltProfile(Struct, frozen=True, kw_only=True):
     """A profile that is not saved yet, and where it will lie."""
 
     path: Path
@@ -83,7 +83,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     profile: Profile
 
 
-def candidate(site: Site, teachings: Teachings, teaching: Teaching) -> Candidate:
+def build_profile(site: Site, teachings: Teachings, teaching: Teaching) -> BuiltProfile:
     """Return the profile that was taught so far. Raises NotPossible, NotThere."""
     for fault in teachings.faults(teaching):
         raise NotPossible(fault)
@@ -104,7 +104,7 @@ def candidate(site: Site, teachings: Teachings, teaching: Teaching) -> Candidate
         raise NotPossible(f"This cannot be taught: {error.message}", hint=error.hint) from error
     for each in draft.statuses:
         _is_read_so(profile, each, said)
-    return Candidate(path=path, text=text, profile=profile)
+    return BuiltProfile(path=path, text=text, profile=profile)
 
 
 def _is_read_so(profile: Profile, each: DraftStatus, said: RoleChoices) -> None:
@@ -193,7 +193,7 @@ def _table_of(document: tomlkit.TOMLDocument, profile: Profile, each: DraftStatu
 
 
 @contextmanager
-def _with(site: Site, made: Candidate) -> Iterator[Site]:
+def _with(site: Site, made: BuiltProfile) -> Iterator[Site]:
     """Look at the root as if the profile were saved: nothing else knows of it."""
     with tempfile.TemporaryDirectory(prefix="shipdrop-teach-") as folder:
         place = Path(folder)
@@ -221,7 +221,7 @@ def preview(site: Site, teachings: Teachings, teaching: Teaching) -> Preview:
 
     Raises NotPossible, NotThere, StorageError.
     """
-    made = candidate(site, teachings, teaching)
+    made = build_profile(site, teachings, teaching)
     draft = teachings.read(teaching)
     path = teachings.path(teaching)
     with _with(site, made) as shadow, tempfile.TemporaryDirectory(prefix="shipdrop-teach-") as out:
@@ -271,7 +271,7 @@ def _shown(draft: ProfileDraft, results: Sequence[Mapping[str, str]]) -> tuple[S
     return tuple(sorted(found.values(), key=lambda each: -each.rows))
 
 
-def _others(shadow: Site, made: Candidate, teaching: Teaching) -> Iterator[tuple[DropLine, int]]:
+def _others(shadow: Site, made: BuiltProfile, teaching: Teaching) -> Iterator[tuple[DropLine, int]]:
     """Yield refused files that can be read with the profile, and the rows that would be sent."""
     tried = 0
     for line in shadow.ledger.search(Search(state="refused", limit=_LOOKED_THROUGH)):
@@ -291,13 +291,15 @@ def _others(shadow: Site, made: Candidate, teaching: Teaching) -> Iterator[tuple
             yield line, checked.summary["rows"]["unsent"]
 
 
-def save(site: Site, teachings: Teachings, teaching: Teaching, *, who: str, note: str) -> Candidate:
+def save(
+    site: Site, teachings: Teachings, teaching: Teaching, *, who: str, note: str
+) -> BuiltProfile:
     """Save what was taught as a courier's profile; the one before is kept.
 
     Raises NotPossible where somebody saved the same courier meanwhile, StorageError.
     """
     with PROFILES:
-        made = candidate(site, teachings, teaching)
+        made = build_profile(site, teachings, teaching)
         if teaching.courier and mark_of(source_of(site, teaching.courier)[1]) != teaching.base:
             saved = last_saved(site, teaching.courier)
             by = f"{saved.who or 'Somebody'} saved" if saved else "Somebody changed"

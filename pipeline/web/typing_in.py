@@ -13,7 +13,7 @@ from pipeline.web.corrections import Table, table_of
 from pipeline.web.drafts import Draft, DraftSheet, Paste
 from pipeline.web.faults import Rejects
 from pipeline.web.front import Front, NotPossible
-from pipeline.web.judging import judge, judged_table, keep_judged
+from pipeline.web.judging import judged_table, keep_judged, recheck_rows
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +123,7 @@ def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
     if conflicts:
         return Kept(conflicts=conflicts)
     table = table_of(front, drop_id)
-    keep_judged(front, table, judge(front, table, [cell.line]))
+    keep_judged(front, table, recheck_rows(front, table, [cell.line]))
     return Kept(conflicts=(), table=judged_table(front, drop_id), filled=1)
 
 

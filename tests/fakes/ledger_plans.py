@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.model import Drop
-from pipeline.core.ports import Arrival, Chunk, Frozen
+from pipeline.core.ports import Chunk, FrozenPlan, NewDrop
 from pipeline.storage.ledger import SqlLedger, plan_store
 from schemas.vocabulary import Milestone
 
@@ -18,7 +18,7 @@ AT = "2026-11-20T10:00:00.000Z"
 
 def begun(ledger: SqlLedger, **of_it: Any) -> Drop:
     """Record that one file is about to be claimed."""
-    (drop,) = ledger.begin_all([Arrival(**of_it)])
+    (drop,) = ledger.begin_all([NewDrop(**of_it)])
     return drop
 
 
@@ -63,7 +63,7 @@ def frozen_plan(
     size: int = 20,
     prefix: str = "o",
     status: Milestone = Milestone.DELIVERY_DONE,
-) -> Frozen:
+) -> FrozenPlan:
     """``rows`` orders, one milestone, all of them sent."""
     number = np.arange(rows, dtype=np.int32)
     lines = pa.table(
@@ -84,4 +84,4 @@ def frozen_plan(
         Chunk(drop_seq=drop_seq, no=no, wave=0, offset=no * 50, length=49, size=size)
         for no in range(-(-rows // size))
     ]
-    return Frozen(chunks=chunks, lines=lines)
+    return FrozenPlan(chunks=chunks, lines=lines)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from pipeline.core.chunk_body import ChunkBody, join_items
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Chunk, ChunkState, Clock, Frozen, SystemClock, Verdict
+from pipeline.core.ports import Chunk, ChunkState, Clock, FrozenPlan, SystemClock, Verdict
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.policy import DeliveryPolicy
@@ -97,7 +97,7 @@ class World:
             Chunk(drop_seq=drop.seq, no=no, wave=wave, offset=at, length=length, size=len(updates))
             for no, ((wave, updates), (at, length)) in enumerate(zip(flat, places, strict=True))
         ]
-        self.ledger.freeze(drop, Frozen(chunks=chunks, lines=_LINES.empty_table()))
+        self.ledger.freeze(drop, FrozenPlan(chunks=chunks, lines=_LINES.empty_table()))
         self.drops[drop.seq] = drop
         return drop
 

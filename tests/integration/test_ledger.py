@@ -24,11 +24,11 @@ from pipeline.core.model import (
 )
 from pipeline.core.ports import (
     DISPATCHED,
-    Arrival,
     Chunk,
     ChunkResult,
     ChunkState,
-    Frozen,
+    FrozenPlan,
+    NewDrop,
     OrderHistory,
     Receipt,
     Search,
@@ -227,7 +227,7 @@ class TestFreezing:
         plan = frozen_plan(drop.seq, 2)
         index = plan.lines.schema.get_field_index("chunk")
         lines = plan.lines.set_column(index, "chunk", pa.array([None, 0], pa.int32()))
-        ledger.freeze(drop, Frozen(chunks=plan.chunks, lines=lines))
+        ledger.freeze(drop, FrozenPlan(chunks=plan.chunks, lines=lines))
         assert [s.order_id for s in asked(ledger, "o0000000", "o0000001")] == ["o0000001"]
         (seen,) = ledger.sightings("o0000000")
         assert (seen.chunk, seen.verdict, seen.receipts) == (None, None, ())
@@ -282,7 +282,7 @@ class TestStanding:
         lines = sent.set_column(5, "chunk", pa.nulls(3, pa.int32())).set_column(
             6, "pos", pa.array([DISPATCHED, 0, DISPATCHED], pa.int8())
         )
-        ledger.freeze(drop, Frozen(chunks=[], lines=lines))
+        ledger.freeze(drop, FrozenPlan(chunks=[], lines=lines))
         found = asked(ledger, "o0000000", "o0000001", "o0000002")
         assert [(s.order_id, s.dispatched, s.open, s.outcome) for s in found] == [
             ("o0000000", True, False, None),
@@ -442,7 +442,7 @@ class TestTrace:
 
 def test_files_are_numbered_in_the_order_in_which_they_are_claimed_together(ledger):
     arrivals = [
-        Arrival(drop_id=f"d{9 - number}", folder="", source_file="a.csv", received_at=NOW)
+        NewDrop(drop_id=f"d{9 - number}", folder="", source_file="a.csv", received_at=NOW)
         for number in range(5)
     ]
     drops = ledger.begin_all(arrivals)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import DropFacts, DropState
-from pipeline.core.ports import ChunkResult, ChunkState, Frozen
+from pipeline.core.ports import ChunkResult, ChunkState, FrozenPlan
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import (
@@ -56,7 +56,7 @@ def killed_in_a_freeze(root: Path, url: str, parts: int) -> int:
     return run_code(CHILD, root, parts, url)
 
 
-def without_bodies(drop_seq: int, rows: int) -> Frozen:
+def without_bodies(drop_seq: int, rows: int) -> FrozenPlan:
     """A plan whose bodies cannot be written: known once its lines are."""
 
     def lengths() -> npt.NDArray[np.int64]:
@@ -71,7 +71,7 @@ def without_bodies(drop_seq: int, rows: int) -> Frozen:
         doubtful=[False] * count,
         lengths=lengths,
     )
-    return Frozen(chunks=chunks, lines=planned.lines)
+    return FrozenPlan(chunks=chunks, lines=planned.lines)
 
 
 @pytest.mark.parametrize("parts", [0, 1, 2, 3])

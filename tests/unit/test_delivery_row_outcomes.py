@@ -101,7 +101,7 @@ def test_a_chunk_is_done_only_when_every_row_has_its_end() -> None:
 def test_a_lost_row_makes_the_chunk_doubtful_whatever_else_waits() -> None:
     rows = RowOutcomes(_chunk(PLANNED), [])
     rows.accept([0, 1])
-    rows.judge(3, Outcome.UNSENT, Code.EARLIER_OPEN, "waits")
+    rows.set_outcome(3, Outcome.UNSENT, Code.EARLIER_OPEN, "waits")
     rows.lost.update([2, 4])
     result = rows.result()
     assert result.chunk.state is SENDING

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState
-from pipeline.service.planning_queue import FairQueue, Lanes, is_large_file
+from pipeline.service.planning_queue import FairQueue, ReadQueues, is_large_file
 
 MB = 1024 * 1024
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,41 +80,41 @@ def test_none_waiting_is_an_error():
 
 
 def test_large_files_have_a_lane_of_their_own_one_at_a_time():
-    lanes = Lanes()
+    queues = ReadQueues()
     for each in (drop(0, "a", 300 * MB), drop(1, "b"), drop(2, "b", 5 * MB), drop(3, "")):
-        lanes.append(each)
-    assert len(lanes) == 4
-    large = lanes.large_file()
+        queues.append(each)
+    assert len(queues) == 4
+    large = queues.large_file()
     assert large is not None
     assert large.seq == 2
-    assert [each.seq for each in lanes.some(9)] == [1, 3]
-    assert lanes.some(9) == []
-    assert lanes.large_file() is None
-    lanes.ended(large)
-    assert lanes.large_file().seq == 0
-    assert len(lanes) == 0
+    assert [each.seq for each in queues.next_batch(9)] == [1, 3]
+    assert queues.next_batch(9) == []
+    assert queues.large_file() is None
+    queues.ended(large)
+    assert queues.large_file().seq == 0
+    assert len(queues) == 0
 
 
 def test_behind_a_large_file_of_the_same_courier_small_files_wait_in_its_lane():
-    lanes = Lanes()
-    lanes.append(drop(0, "a", 300 * MB))
-    large = lanes.large_file()
+    queues = ReadQueues()
+    queues.append(drop(0, "a", 300 * MB))
+    large = queues.large_file()
     for each in (drop(1, "a"), drop(2, "b"), drop(3, "a")):
-        lanes.append(each)
-    assert [each.seq for each in lanes.some(9)] == [2]
-    assert lanes.some(9) == []
-    lanes.ended(large)
-    second = lanes.large_file()
+        queues.append(each)
+    assert [each.seq for each in queues.next_batch(9)] == [2]
+    assert queues.next_batch(9) == []
+    queues.ended(large)
+    second = queues.large_file()
     assert second.seq == 1
-    lanes.ended(second)
-    assert lanes.large_file().seq == 3
+    queues.ended(second)
+    assert queues.large_file().seq == 3
 
 
 def test_the_inbox_itself_is_no_courier_s():
-    lanes = Lanes()
+    queues = ReadQueues()
     for each in (drop(0, "", 300 * MB), drop(1, "")):
-        lanes.append(each)
-    assert [each.seq for each in lanes.some(9)] == [1]
+        queues.append(each)
+    assert [each.seq for each in queues.next_batch(9)] == [1]
 
 
 def test_a_packed_workbook_is_a_large_file_sooner():

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.errors import DropRefused
-from pipeline.planning.freeze import judge
+from pipeline.planning.freeze import too_many_rejects
 from pipeline.validation.columns import Match, map_columns
 from pipeline.validation.profile_by_name import did_you_mean, find_profile
 from pipeline.validation.profile_choice import ProfileHeaderFinder
@@ -102,7 +102,7 @@ def test_two_statuses_that_are_equally_near_are_both_offered() -> None:
 
 
 def test_the_wrong_column_is_named_in_one_sentence() -> None:
-    told = judge(id_header="Customer", total=40, id_bad=30, rejected=30, ratio=0.5)
+    told = too_many_rejects(id_header="Customer", total=40, id_bad=30, rejected=30, ratio=0.5)
     assert told is not None
     assert told.message == (
         '30 of 40 rows have no usable order id in the column "Customer", so it is probably the '
@@ -111,7 +111,7 @@ def test_the_wrong_column_is_named_in_one_sentence() -> None:
 
 
 def test_too_many_rejects_is_one_sentence() -> None:
-    told = judge(id_header="Order ID", total=40, id_bad=0, rejected=30, ratio=0.5)
+    told = too_many_rejects(id_header="Order ID", total=40, id_bad=0, rejected=30, ratio=0.5)
     assert told is not None
     assert told.message == (
         "30 of 40 rows are faulty: more than half of them, so nothing was sent."

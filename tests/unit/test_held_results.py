@@ -8,7 +8,7 @@ import pytest
 from pipeline.core.ports import Chunk, ChunkResult
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
-from pipeline.delivery.mass_refusal import HeldResults, MassRefusal
+from pipeline.delivery.mass_refusal import MassRefusal, SuspectResults
 from pipeline.delivery.policy import DeliveryPolicy
 
 BAD, OTHER = 1, 2
@@ -24,8 +24,8 @@ def test_a_sample_of_a_drop_that_is_at_fault_says_nothing_of_the_api(
     refusal.took(OTHER)  # it was the rows of the other drop, then
     assert refusal.is_at_fault(BAD)
     limiter = Limiter(DeliveryPolicy(), monotonic=time.monotonic)
-    held = HeldResults(refusal, limiter, time.monotonic, lambda _queue, _chunk, _receipts: None)
+    held = SuspectResults(refusal, limiter, time.monotonic, lambda _queue, _chunk, _receipts: None)
     queue = DropQueue(drop_seq=drop_seq, body=lambda _at, _size: b"", future=Future())
     chunk = Chunk(drop_seq=drop_seq, no=9, wave=0, size=20, offset=0, length=0)
-    held.hold_back(queue, chunk, ChunkResult(chunk=chunk, verdicts=()), "422")
+    held.add_untested(queue, chunk, ChunkResult(chunk=chunk, verdicts=()), "422")
     assert refusal.suspicious is suspicious

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.model import Disposition
-from pipeline.planning.freeze import judge
+from pipeline.planning.freeze import too_many_rejects
 from pipeline.validation.order_ids import canonical_ids
 from schemas.codes import Code
 from schemas.profile import load_profile
@@ -213,15 +213,21 @@ def test_odd_ids_among_many_keep_their_places() -> None:
 
 
 def test_more_than_half_missing_or_invalid_is_the_wrong_column() -> None:
-    refusal = judge(id_header="Order ID", total=20, id_bad=11, rejected=20, ratio=0.5)
+    refusal = too_many_rejects(id_header="Order ID", total=20, id_bad=11, rejected=20, ratio=0.5)
     assert refusal is not None
     assert refusal.code is Code.WRONG_COLUMN
-    assert judge(id_header="Order ID", total=20, id_bad=10, rejected=10, ratio=0.5) is None
-    assert judge(id_header="Order ID", total=19, id_bad=19, rejected=19, ratio=0.5) is None
+    assert (
+        too_many_rejects(id_header="Order ID", total=20, id_bad=10, rejected=10, ratio=0.5) is None
+    )
+    assert (
+        too_many_rejects(id_header="Order ID", total=19, id_bad=19, rejected=19, ratio=0.5) is None
+    )
 
 
 def test_damaged_ids_are_too_many_rejects_not_the_wrong_column() -> None:
-    refusal = judge(id_header="Order ID", total=100, id_bad=0, rejected=51, ratio=0.5)
+    refusal = too_many_rejects(id_header="Order ID", total=100, id_bad=0, rejected=51, ratio=0.5)
     assert refusal is not None
     assert refusal.code is Code.TOO_MANY_REJECTS
-    assert judge(id_header="Order ID", total=100, id_bad=0, rejected=50, ratio=0.5) is None
+    assert (
+        too_many_rejects(id_header="Order ID", total=100, id_bad=0, rejected=50, ratio=0.5) is None
+    )

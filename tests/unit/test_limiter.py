@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.core.shipment import Shut
-from pipeline.delivery.limiter import Limiter, SendingHeld
+from pipeline.core.shipment import SendingStop
+from pipeline.delivery.limiter import Limiter, SendingStopped
 from pipeline.delivery.policy import DeliveryPolicy
 from tests.fakes.virtual_loop import run_virtually
 
@@ -111,7 +111,7 @@ def test_a_pause_the_api_asked_for_outlives_a_reopen_and_our_own_does_not() -> N
             limiter = _limiter()
             began = loop.time()
             limiter.slow_down(60.0, asked=asked)
-            limiter.close(Shut(held=False, reason="down"))
+            limiter.close(SendingStop(held=False, reason="down"))
             limiter.reopen()
             await limiter.enter()
             found.append(loop.time() - began)
@@ -226,13 +226,13 @@ def test_whoever_waits_is_sent_away_at_once_when_sending_ends(how: str, end: str
         await asyncio.sleep(1)
         began = loop.time()
         if end == "close":
-            limiter.close(Shut(held=False, reason="stop"))
+            limiter.close(SendingStop(held=False, reason="stop"))
         else:
             limiter.dismiss("another drop")
             await asyncio.sleep(0)
             assert not task.done()
             limiter.dismiss("drop")
-        with pytest.raises(SendingHeld):
+        with pytest.raises(SendingStopped):
             await task
         return loop.time() - began
 
@@ -243,8 +243,8 @@ def test_nothing_enters_a_shut_gate_and_the_first_reason_stays() -> None:
     async def work() -> None:
         limiter = _limiter()
         limiter.hold("bad token", 401)
-        limiter.close(Shut(held=False, reason="later"))
-        with pytest.raises(SendingHeld):
+        limiter.close(SendingStop(held=False, reason="later"))
+        with pytest.raises(SendingStopped):
             await limiter.enter()
         assert limiter.shut is not None
         assert limiter.shut.held

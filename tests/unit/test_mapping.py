@@ -8,7 +8,11 @@ from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block
 from pipeline.validation.columns import check_twins, map_columns
 from pipeline.validation.profile_by_name import find_profile
-from pipeline.validation.profile_choice import ProfileHeaderFinder, candidates, choose_profile
+from pipeline.validation.profile_choice import (
+    ProfileHeaderFinder,
+    choose_profile,
+    possible_profiles,
+)
 from schemas.codes import Code
 from schemas.folding import fold_header
 from schemas.profile import builtin_profiles, load_profile
@@ -244,9 +248,9 @@ def test_a_sub_folder_without_a_profile_is_generic_with_a_warning() -> None:
 
 
 def test_candidates_are_one_when_the_name_decides() -> None:
-    found = candidates(file_name="x.csv", named="dtdc", profiles=PROFILES, default="generic")
+    found = possible_profiles(file_name="x.csv", named="dtdc", profiles=PROFILES, default="generic")
     assert [profile.name for profile in found] == ["dtdc"]
-    many = candidates(file_name="x.csv", named=None, profiles=PROFILES, default="dtdc")
+    many = possible_profiles(file_name="x.csv", named=None, profiles=PROFILES, default="dtdc")
     assert [profile.name for profile in many][:2] == ["dtdc", "generic"]
     assert len(many) == len(PROFILES)
     assert find_profile("DELHIVERY", PROFILES) is PROFILES["delhivery"]

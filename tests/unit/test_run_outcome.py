@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
-from pipeline.core.shipment import Shut
+from pipeline.core.shipment import SendingStop
 from pipeline.inbox.scan import WaitCause as WaitsFor
 from pipeline.inbox.scan import Waiting
 from pipeline.service.run_outcome import Cause, Exit, OpenReason, RunOutcome, rows_for_a_person
@@ -56,13 +56,13 @@ def test_rejected_failed_and_unknown_rows_need_a_person(outcome: Outcome) -> Non
 
 
 def test_held_sending_is_the_apis_matter_even_if_nothing_waits() -> None:
-    shut = Shut(held=True, reason="The API answered 401.")
+    shut = SendingStop(held=True, reason="The API answered 401.")
     outcome = RunOutcome(shut=shut)
     assert outcome.exit is Exit.UNREACHABLE
     assert "401" in outcome.why
 
 
-HELD = Shut(held=True, reason="The API answered 401.")
+HELD = SendingStop(held=True, reason="The API answered 401.")
 LEFT = (
     Waiting(
         path=Path("x.csv"),

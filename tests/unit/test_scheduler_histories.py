@@ -23,16 +23,16 @@ from pipeline.core.closed_drop import Cause, Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import OrderHistory
-from pipeline.core.shipment import DeliveryResult, Shut
+from pipeline.core.shipment import DeliveryResult, SendingStop
 from pipeline.planning.order_history_rules import to_wait_for
-from pipeline.planning.results import Later, Ready, Released, Reopened, Step, reason_of
+from pipeline.planning.results import Ready, Released, Reopened, RetryPostponed, Step, reason_of
 from pipeline.service.drop_states import SchedulerState
 from pipeline.service.scheduler import Scheduler
 from tests.examples import examples
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-AWAY = Shut(held=False, reason="The API is away.")
-STOPPING = Shut(held=False, reason="Shipdrop is stopping.", ours=True)
+AWAY = SendingStop(held=False, reason="The API is away.")
+STOPPING = SendingStop(held=False, reason="Shipdrop is stopping.", ours=True)
 FILE = st.sets(st.integers(1, 4), min_size=1, max_size=3)
 ORDERS = st.sets(st.integers(1, 4), max_size=4)
 ALL = {1, 2, 3, 4}
@@ -90,7 +90,7 @@ class Model:
         self.told: dict[str, Told] = {}
         self.out: dict[str, tuple[Told, Future[DeliveryResult]]] = {}
         self.elsewhere: set[str] = set()
-        self.shut: Shut | None = None
+        self.shut: SendingStop | None = None
         self.failing = False
         self.jobs = 0
 
@@ -180,13 +180,15 @@ class Model:
     def is_ours(self, drop_id: str) -> bool:
         return drop_id not in self.elsewhere
 
-    def reopen(self, drop: Drop, *, rests: Callable[[str], bool]) -> Reopened | Later | None:
+    def reopen(
+        self, drop: Drop, *, rests: Callable[[str], bool]
+    ) -> Reopened | RetryPostponed | None:
         self.jobs += 1
         told = self.told[drop.drop_id]
         if not told.unknown:
             return None
         if behind := self.blocking(told, told.unknown):
-            return Later(drop=told.drop, behind=tuple(behind))
+            return RetryPostponed(drop=told.drop, behind=tuple(behind))
         told.orders |= dict.fromkeys(told.unknown, False)
         told.unknown, told.held = set(), set()
         told.drop = told.drop.noting(waits_for=())
@@ -214,7 +216,12 @@ class Model:
         return future
 
     def answer(
-        self, drop_id: str, settled: set[int], *, shut: Shut | None = None, cancelled: bool = False
+        self,
+        drop_id: str,
+        settled: set[int],
+        *,
+        shut: SendingStop | None = None,
+        cancelled: bool = False,
     ) -> None:
         told, future = self.out.pop(drop_id)
         news = (told.unsettled - told.held) & settled
@@ -263,7 +270,7 @@ class Model:
     def stop(self) -> None:
         self.away(STOPPING)
 
-    def away(self, shut: Shut) -> None:
+    def away(self, shut: SendingStop) -> None:
         self.shut = shut
         for drop_id in list(self.out):
             self.answer(drop_id, set(), shut=shut)

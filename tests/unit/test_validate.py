@@ -13,7 +13,7 @@ from pipeline.core.model import Block, Disposition, RowFacts
 from pipeline.validation.canonical import normalise
 from pipeline.validation.columns import map_columns
 from schemas.codes import Code, Kind
-from schemas.manifest import DECIDED_ELSEWHERE, RULES, Fact, judge, manifest_schema
+from schemas.manifest import DECIDED_ELSEWHERE, RULES, Fact, check_rows, manifest_schema
 from schemas.profile import builtin_profiles, load_profile
 from schemas.vocabulary import CellKind
 from tests.fakes.courier_sheet import NOW, sheet
@@ -70,7 +70,7 @@ def test_the_rules_find_what_pandera_finds_in_the_same_frame() -> None:
         error.check.name: np.flatnonzero(~error.check_output.to_numpy(dtype=bool)).tolist()
         for error in failed.value.schema_errors
     }
-    ours = {rule.name: at.tolist() for rule, at in judge(frame, profile).broken}
+    ours = {rule.name: at.tolist() for rule, at in check_rows(frame, profile).broken}
     assert len(theirs) >= 6
     assert ours == theirs
 
@@ -125,7 +125,7 @@ def test_the_place_that_decides_a_code_names_it(code: Code) -> None:
 
 def test_a_frame_that_lacks_a_column_is_a_bug_not_a_bad_row() -> None:
     with pytest.raises(pandera.errors.SchemaErrors):
-        judge(pd.DataFrame({"status": []}), GENERIC)
+        check_rows(pd.DataFrame({"status": []}), GENERIC)
 
 
 def test_text_beyond_the_last_column_rejects_its_row() -> None:

@@ -127,14 +127,14 @@ class _Transcoded:
     def __init__(self, *, data: Buffer, encoding: Encoding) -> None:
         pieces = _transcode(data, encoding)
         self._pieces = _unwrapped(pieces) if encoding.wrapped else pieces
-        self._held = b""
+        self._buffer = b""
         self._base = 0
         self._ended = False
 
     def load(self, at: int, size: int) -> tuple[bytes, bool]:
-        if self._base + len(self._held) < at + size and not self._ended:
-            skip = max(0, at - self._base - len(self._held))
-            parts = [self._held[at - self._base :]]
+        if self._base + len(self._buffer) < at + size and not self._ended:
+            skip = max(0, at - self._base - len(self._buffer))
+            parts = [self._buffer[at - self._base :]]
             have = len(parts[0])
             self._base = at
             while have < size and not self._ended:
@@ -143,10 +143,10 @@ class _Transcoded:
                 piece, skip = (piece or b"")[skip:], max(0, skip - len(piece or b""))
                 parts.append(piece)
                 have += len(parts[-1])
-            self._held = b"".join(parts)
+            self._buffer = b"".join(parts)
         first = at - self._base
-        window = self._held[first : first + size]
-        return window, self._ended and first + size >= len(self._held)
+        window = self._buffer[first : first + size]
+        return window, self._ended and first + size >= len(self._buffer)
 
 
 def _transcode(data: Buffer, encoding: Encoding) -> Iterator[bytes]:
@@ -170,11 +170,11 @@ def unwrapped(line: bytes) -> bytes:
 
 
 def _unwrapped(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    held = b""
+    buffer = b""
     for piece in pieces:
-        *lines, held = (held + piece).split(b"\n")
+        *lines, buffer = (buffer + piece).split(b"\n")
         yield b"".join(unwrapped(line + b"\n") for line in lines)
-    yield unwrapped(held)
+    yield unwrapped(buffer)
 
 
 def _by_nul_pattern(head: bytes) -> str:

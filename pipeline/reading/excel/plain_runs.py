@@ -53,19 +53,19 @@ class PlainRuns:
 
     def __init__(self, plain: Plain | None) -> None:
         self._plain = plain
-        self._held = b""
+        self._buffer = b""
 
     def add(self, piece: bytes) -> list[Stretch]:
         """Return the bytes that may go on."""
         plain = self._plain
         if plain is None:
             return [Stretch(piece)]
-        text = self._held + piece
+        text = self._buffer + piece
         cut = text.rfind(plain.end) + len(plain.end)
         if cut < len(plain.end):
-            self._held = text if len(text) < _LONGEST else b""
-            return [] if self._held else [Stretch(text)]
-        self._held = text[cut:]
+            self._buffer = text if len(text) < _LONGEST else b""
+            return [] if self._buffer else [Stretch(text)]
+        self._buffer = text[cut:]
         begin = text.find(plain.begin, 0, cut)
         if begin < 0:
             return [Stretch(text[:cut])]
@@ -76,7 +76,7 @@ class PlainRuns:
 
     def rest(self) -> bytes:
         """Return the bytes that were still held back when the part has ended."""
-        return self._held
+        return self._buffer
 
     def stand_in(self, run: bytes) -> bytes:
         """Return the stand-in for a plain run."""

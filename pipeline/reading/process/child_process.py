@@ -100,7 +100,7 @@ class Child:
         )
         self._poll = select.poll()
         self._poll.register(self._out.fileno(), select.POLLIN)
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     @property
     def pid(self) -> int:
@@ -121,15 +121,15 @@ class Child:
 
         Raises ChildGone.
         """
-        while (end := self._held.find(b"\n")) < 0:
+        while (end := self._buffer.find(b"\n")) < 0:
             if not self._poll.poll(seconds * 1000):
                 return None
             piece = None if self._out.closed else self._out.read(_PIECE)
-            if not piece or len(self._held) > _LONGEST:
+            if not piece or len(self._buffer) > _LONGEST:
                 raise self._gone()
-            self._held += piece
-        line = bytes(self._held[:end])
-        del self._held[: end + 1]
+            self._buffer += piece
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         return line
 
     def usage(self) -> "Usage | None":

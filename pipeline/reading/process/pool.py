@@ -9,7 +9,7 @@ from pipeline.core.errors import ReadingStopped, StorageError, Tried
 from pipeline.core.file_facts import Facts, Source
 from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import Job, OwnProfiles, ReadingRules
-from pipeline.reading.process.reader_process import Earlier, Reader
+from pipeline.reading.process.reader_process import CourierOf, Reader
 from pipeline.storage.spool import Spool
 
 
@@ -37,7 +37,7 @@ class Readers:
         self._keeps_ready = False
 
     def read(
-        self, source: Source, spool: Spool, earlier: Earlier, *, beside: bool = False
+        self, source: Source, spool: Spool, earlier: CourierOf, *, beside: bool = False
     ) -> Facts:
         """Read a file to its end into the spool; waits while all processes read others.
 
@@ -50,7 +50,7 @@ class Readers:
         return ended
 
     def read_together(
-        self, jobs: Sequence[Job], earlier: Earlier, *, beside: bool = False
+        self, jobs: Sequence[Job], earlier: CourierOf, *, beside: bool = False
     ) -> list[Tried[Facts]]:
         """Read small files, which cost less together. Returns each result, or the exception."""
         reader = self._taken()

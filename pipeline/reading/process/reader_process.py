@@ -43,7 +43,7 @@ from schemas.display import shown
 
 log = structlog.get_logger(__name__)
 
-Earlier = Callable[[str], str | None]
+CourierOf = Callable[[str], str | None]
 """A drop id → the courier of that earlier drop, None if there is no such drop."""
 
 _LOOK_SECONDS = 0.025
@@ -170,7 +170,7 @@ class Reader:
         self.stays = False
         self._lock = threading.Lock()
 
-    def read(self, source: Source, spool: Spool, earlier: Earlier) -> Facts:
+    def read(self, source: Source, spool: Spool, earlier: CourierOf) -> Facts:
         """Read a file to its end into the spool.
 
         Raises DropRefused for one that cannot be taken at all or costs too much to read,
@@ -182,7 +182,7 @@ class Reader:
             raise ended
         return ended
 
-    def read_together(self, jobs: Sequence[Job], earlier: Earlier) -> list[Tried[Facts]]:
+    def read_together(self, jobs: Sequence[Job], earlier: CourierOf) -> list[Tried[Facts]]:
         """Read small files, which cost less together. Returns each result, or the exception.
 
         Where reading them together ends the process, or costs too much, each is read alone: so it
@@ -217,14 +217,14 @@ class Reader:
         failed = self._facts(answer, source)
         raise failed if isinstance(failed, Exception) else ReadingBug("it answered another thing")
 
-    def _alone(self, job: Job, earlier: Earlier) -> Tried[Facts]:
+    def _alone(self, job: Job, earlier: CourierOf) -> Tried[Facts]:
         try:
             (ended,) = self._read([job], earlier)
         except (ReaderDied, DropRefused, ReadingBug, StorageError, ReadingStopped) as error:
             return error
         return ended
 
-    def _read(self, jobs: Sequence[Job], earlier: Earlier) -> list[Tried[Facts]]:
+    def _read(self, jobs: Sequence[Job], earlier: CourierOf) -> list[Tried[Facts]]:
         """Ask for these files. Raises the error that ended the process over one of them."""
         self._learn()
         size = sum(_size(job.source.path) for job in jobs)
@@ -354,7 +354,7 @@ class Reader:
     # -- one file ------------------------------------------------------------------------------
 
     def _answer(
-        self, child: Child, source: Source, watch: Watch, earlier: Earlier
+        self, child: Child, source: Source, watch: Watch, earlier: CourierOf
     ) -> ReaderMessage:
         """Return what it says of the file in the end."""
         while True:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropFacts, DropState, InboxAgain, SetAside
-from pipeline.core.ports import Arrival
+from pipeline.core.ports import NewDrop
 from pipeline.core.row_keys import RowKey, in_order, without_doubles
 from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.database import Database
@@ -166,7 +166,7 @@ class Drops:
         """
         return root_id(self._root) if self._db.dialect.many_roots else ""
 
-    def begin_all(self, arrivals: Sequence[Arrival]) -> list[Drop]:
+    def begin_all(self, arrivals: Sequence[NewDrop]) -> list[Drop]:
         """Record, in one commit, which files are about to be claimed, and in which order."""
         values = [
             {

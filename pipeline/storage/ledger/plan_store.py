@@ -13,8 +13,8 @@ from pipeline.core.ports import (
     DISPATCHED,
     Chunk,
     ChunkState,
-    Frozen,
-    Lines,
+    FrozenPlan,
+    LineTable,
     OrderHistory,
     ParcelSeen,
 )
@@ -130,11 +130,11 @@ class Plans:
                     )
         return found
 
-    def freeze(self, drop: Drop, plan: Frozen) -> None:
+    def freeze(self, drop: Drop, plan: FrozenPlan) -> None:
         """Record the plan, and in the last transaction its chunks and the drop as OPEN."""
         self.freeze_all([(drop, plan)])
 
-    def freeze_all(self, plans: Sequence[tuple[Drop, Frozen]]) -> None:
+    def freeze_all(self, plans: Sequence[tuple[Drop, FrozenPlan]]) -> None:
         """Record several plans; in one last transaction all chunks, and the drops as OPEN.
 
         What a freeze left behind that the process did not live to end is replaced.
@@ -156,7 +156,7 @@ class Plans:
             if ahead:
                 connection.execute(unfrozen.delete().where(unfrozen.c.drop_seq.in_(ahead)))
 
-    def _write_ahead(self, drop: Drop, table: Lines) -> None:
+    def _write_ahead(self, drop: Drop, table: LineTable) -> None:
         """Write lines in transactions of their own; the first notes whose they are."""
         for start in range(0, table.num_rows, _LINES_PER_COMMIT):
             with self._db.write() as connection:

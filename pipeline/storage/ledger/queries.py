@@ -15,9 +15,9 @@ from pipeline.core.ports import (
     Chunk,
     ChunkState,
     DropLine,
+    OrderRow,
     Receipt,
     Search,
-    Sighting,
     Verdict,
 )
 from pipeline.core.summary import summary_left
@@ -330,7 +330,7 @@ def _what_is_left(search: Search) -> list[sa.ColumnElement[bool]]:
             wanted += [drops.c.need > 0, sa.not_(_WAS_READ_AGAIN)]
     if search.to_do:
         wanted.append(_TO_DO)
-    if search.families:
+    if search.group_corrections:
         quiet = (drops.c.state == DropState.COMPLETED.value) & (drops.c.need <= 0)
         known = sa.exists().where(_PARENTS.c.drop_id == drops.c.parent)
         wanted.append(sa.not_(sa.and_(drops.c.parent.is_not(None), quiet, known)))
@@ -346,7 +346,7 @@ class Trace:
 
     _db: Database
 
-    def sightings(self, order_id: str) -> list[Sighting]:
+    def sightings(self, order_id: str) -> list[OrderRow]:
         """Return the rows that named the order, oldest first, with chunk, verdict and calls."""
         query = (
             lines.select()
@@ -378,11 +378,11 @@ class Trace:
             return [str(each) for each in connection.execute(query).scalars().all()]
 
 
-def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
+def _kept(connection: sa.Connection, row: sa.Row[Any]) -> OrderRow:
     """Return what stays of a drop whose rows are no longer kept."""
     drop = connection.execute(drops.select().where(drops.c.seq == row.drop_seq)).first()
     found = drop_from(drop) if drop else None
-    return Sighting(
+    return OrderRow(
         drop=found,
         row=0,
         sheet=0,
@@ -395,7 +395,7 @@ def _kept(connection: sa.Connection, row: sa.Row[Any]) -> Sighting:
     )
 
 
-def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> Sighting:
+def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> OrderRow:
     found = line._asdict()
     drop = connection.execute(drops.select().where(drops.c.seq == found["drop_seq"])).one()
     chunk: Chunk | None = None
@@ -417,7 +417,7 @@ def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> Si
         verdict = verdict_from(own) if own else None
         asked = receipts.select().where(receipts.c.drop_seq == at[0], receipts.c.chunk_no == at[1])
         calls = tuple(receipt_from(r) for r in connection.execute(asked.order_by(receipts.c.id)))
-    return Sighting(
+    return OrderRow(
         drop=drop_from(drop),
         row=found["row"],
         sheet=found["sheet"],

@@ -93,7 +93,7 @@ def _search(front: Front, filters: Filters, page_no: int) -> Search:
         backward=filters.sort.startswith("-"),
         limit=_PAGE,
         offset=(page_no - 1) * _PAGE,
-        families=not filters.q,
+        group_corrections=not filters.q,
         to_do=filters.state == "to_do",
     )
 

@@ -99,14 +99,14 @@ def day_page(request: Request, front: AtFront, visitor: Looker, day: Day) -> Res
     since, until = front.tally.span_of(day)
     lines = couriers_on(front.site, front.tally, named)
     files = front.site.ledger.search(
-        Search(since=since, until=until, limit=_MOST, families=True, backward=True)
+        Search(since=since, until=until, limit=_MOST, group_corrections=True, backward=True)
     )
     today = front.tally.today()
     values = {
         "day": named,
         "lines": lines,
         "files": files,
-        "hits": front.site.ledger.hits(Search(since=since, until=until, families=True)),
+        "hits": front.site.ledger.hits(Search(since=since, until=until, group_corrections=True)),
         "before": named - timedelta(days=1) if named.year > 1 else None,
         "after": named + timedelta(days=1) if named < today else None,
     }

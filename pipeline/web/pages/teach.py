@@ -201,7 +201,7 @@ def _wrong(front: Front, teaching: Teaching) -> list[str]:
     try:
         if faults := front.teachings.faults(teaching):
             return faults
-        taught_profile.candidate(front.site, front.teachings, teaching)
+        taught_profile.build_profile(front.site, front.teachings, teaching)
     except ShipdropError as error:
         return [f"{error.message} {error.hint}".strip()]
     return []
