@@ -88,7 +88,7 @@ _PACE: Mapping[str, Mapping[str, float]] = {
     "pipeline.cli.starting": {"_AGAIN_SECONDS": 0.5},
     "pipeline.cluster.job_queue": {"_AGAIN_SECONDS": 0.3},
     "pipeline.cluster.scanner": {"_TROUBLE_SECONDS": 1.0},
-    "pipeline.cluster.supervisor": {"_LOOK_SECONDS": 0.4, "_WORD_SECONDS": 0.2},
+    "pipeline.cluster.supervisor": {"_LOOK_SECONDS": 0.4, "_HEARTBEAT_SECONDS": 0.2},
     "pipeline.cluster.worker": {"_REJOIN_SECONDS": 0.3},
     "pipeline.service.problems": {"_OVER_SECONDS": 3.0},
     "pipeline.service.health_file": {"_EVERY_SECONDS": 0.4},

@@ -132,22 +132,12 @@ def create_app(site: Site) -> FastAPI:
         teachings=Teachings(site),
         unsaved=Unsaved(),
     )
-    for each in (
-        to_do,
-        fix,
-        teach,
-        drops,
-        checks,
-        upload,
-        couriers,
-        reports,
-        account,
-        people,
-        machines,
+    for module in (
+        *(to_do, fix, teach, drops, checks, upload, couriers, reports, account, people, machines),
+        *(api_teach, api_couriers, api_corrections, api_to_do, api_people, api),
     ):
-        app.include_router(each.router, include_in_schema=False)
-    for each in (api_teach, api_couriers, api_corrections, api_to_do, api_people, api):
-        app.include_router(each.router)
+        # As they are: included, each route would be made anew, which the first request waits for.
+        app.router.routes.extend(module.router.routes)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
     app.add_exception_handler(ChooseFirst, _choose_first)

@@ -29,7 +29,7 @@ from pipeline.web.words import counted
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _STRANGER: Final = Visitor(name="", right=Right.LOOK)
 

@@ -30,7 +30,7 @@ from schemas.statuses import IN_WORDS
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _SENDING: Final = threading.Lock()
 """A second click must not take apart what the first one is sending."""

@@ -28,7 +28,7 @@ from schemas.courier import DAYS, GENERIC, Profile
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _RECENT = 20
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -29,7 +29,7 @@ from pipeline.web.words import FIELDS
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _PAGE: Final = 30
 _STATES: Final = ("to_do", "under_way", *(state.value for state in DropState if state.closed))

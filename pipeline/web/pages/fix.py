@@ -47,7 +47,7 @@ from schemas.folding import fold
 from schemas.likeness import nearest
 from schemas.vocabulary import Outcome, Role
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _CHANGED: Final = 500
 """Rows that others changed meanwhile, in one answer; a page shows far fewer."""

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from pipeline.service.health import READY
 from pipeline.web.front import AtFront, Looker, NotThere, page
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 
 @router.get("/healthz")

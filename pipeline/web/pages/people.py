@@ -14,7 +14,7 @@ from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import ROLES, NotChanged
 from pipeline.web.templating import address
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _MAY: Final = {
     Right.LOOK: "sees everything and changes nothing",

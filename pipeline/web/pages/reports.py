@@ -15,7 +15,7 @@ from pipeline.web.reports import as_csv, couriers_on, hours_of, report_of
 from pipeline.web.tally import day_named
 from schemas.vocabulary import Outcome
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 Days = Annotated[int, Query(ge=1, le=366)]
 Courier = Annotated[str, Query(max_length=60)]

@@ -40,7 +40,7 @@ from schemas.vocabulary import DATE_ROLES, Role
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _FIRST_ROLES: Final = (Role.ORDER_ID, Role.STATUS, Role.AWB, Role.EVENT_TIME, Role.REMARK)
 _ROLES: Final = {

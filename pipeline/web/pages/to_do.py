@@ -21,7 +21,7 @@ from pipeline.web.front import (
 from pipeline.web.templating import address
 from pipeline.web.to_do import MOST
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")

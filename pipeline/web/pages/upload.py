@@ -31,7 +31,7 @@ from pipeline.web.strip import LATE_SECONDS
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _CHECKS: Final = threading.BoundedSemaphore(1)
 """One check at a time: it reads a whole file, and the service is to have the other processor."""
