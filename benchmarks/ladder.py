@@ -21,7 +21,15 @@ import uvloop
 
 from benchmarks.rivals import bare_aiohttp
 from pipeline.core.chunk_body import ChunkBody
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, FrozenPlan, SystemClock, Verdict
+from pipeline.core.ports import (
+    Chunk,
+    ChunkResult,
+    ChunkState,
+    FrozenPlan,
+    NewDrop,
+    SystemClock,
+    Verdict,
+)
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.context import ChunkContext, Tools
@@ -113,9 +121,8 @@ class Ladder:
     async def _desk_and_ledger(self) -> None:
         with tempfile.TemporaryDirectory(prefix="shipdrop-bench-") as root:
             ledger = open_ledger("sqlite:///ledger.db", root=Path(root))
-            drop = ledger.begin(
-                drop_id="d", folder="", source_file="f", received_at=self._clock.now()
-            )
+            new = NewDrop(drop_id="d", folder="", source_file="f", received_at=self._clock.now())
+            (drop,) = ledger.begin_all([new])
             ledger.freeze(drop, FrozenPlan(chunks=list(self._chunks()), lines=_NO_LINES))
             await self._through_dispatcher(ledger)
             ledger.close()

@@ -6,8 +6,8 @@ from datetime import datetime, time, timedelta
 
 from msgspec import Struct, field
 
-from schemas.folding import fold, fold_header, is_absent, is_lost
 from schemas.limits import ID_LENGTH
+from schemas.normalise import fold, fold_header, is_absent, is_lost
 from schemas.parcels import ALL
 from schemas.statuses import Direction, StatusTable
 from schemas.vocabulary import Role

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
-from schemas.folding import fold_header
+from schemas.normalise import fold_header
 from schemas.vocabulary import FINALS, Milestone
 
 _WORD = re.compile(r"[a-z0-9]+")

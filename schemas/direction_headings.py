@@ -35,8 +35,8 @@ from schemas.directions import (
     without_ticks,
     words_in,
 )
-from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent, is_lost
 from schemas.headings import HUMPS, is_earlier, is_free_text, several, speaks_of_other, words_of
+from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent, is_lost
 from schemas.status_headings import MEASURES, OF_PIVOTS, OF_STATUSES
 from schemas.statuses import Direction
 from schemas.vocabulary import Milestone

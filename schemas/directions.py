@@ -6,8 +6,8 @@ Only words that are plain anywhere count: in a cell, a heading, the name of a ta
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from schemas.folding import fold, is_absent
 from schemas.headings import several
+from schemas.normalise import fold, is_absent
 from schemas.statuses import Direction, agrees
 from schemas.vocabulary import Milestone
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from schemas.folding import fold_header
+from schemas.normalise import fold_header
 
 _WORD = re.compile(r"[a-z0-9]+")
 HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=RTO|RVP|RTS)(?=[A-Z])")

@@ -541,5 +541,5 @@ DECIDED_ELSEWHERE: Mapping[Code, tuple[str, str]] = {
     ),
 }
 """The codes of rows that take more than one row, or the ledger: where they are decided, and by
-what. Footers (``pipeline.validation.row_shape``) and the limits for a whole file
+what. Footers (``pipeline.validation.row_layout``) and the limits for a whole file
 (``pipeline.planning.freeze``) take the file."""

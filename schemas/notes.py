@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from schemas.directions import HARMLESS, fate_named, in_english, words_in
-from schemas.folding import fold
 from schemas.headings import reads_as_footer, several
+from schemas.normalise import fold
 
 _FEW_WORDS = 3
 

@@ -10,8 +10,8 @@ from enum import IntEnum
 
 from schemas.codes import Code
 from schemas.directions import speaks_against, way_named
-from schemas.folding import ABSENT, fold, fold_header
 from schemas.limits import EXACT_DIGITS
+from schemas.normalise import ABSENT, fold, fold_header
 from schemas.statuses import Direction, StatusCase, StatusMeaning
 from schemas.vocabulary import STEPS, Journey, Milestone, Role
 

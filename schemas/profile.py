@@ -17,10 +17,10 @@ from schemas.courier import (
     Profile,
     pattern_of,
 )
-from schemas.folding import fold, fold_header
-from schemas.likeness import did_you_mean
 from schemas.limits import ID_LENGTH
+from schemas.normalise import fold, fold_header
 from schemas.parcels import ALL, ANY
+from schemas.similarity import did_you_mean
 from schemas.status_reader import MARK, read_statuses
 from schemas.statuses import Direction
 from schemas.toml_reader import Section, parse

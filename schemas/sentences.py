@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from schemas.courier import Profile
 from schemas.display import counted, quoted, shown
-from schemas.folding import fold
-from schemas.likeness import nearest_all
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
+from schemas.normalise import fold
 from schemas.parcels import TO_CONFIRM
+from schemas.similarity import nearest_all
 from schemas.statuses import Direction, Doubt, StatusCase, StatusMeaning
 from schemas.vocabulary import UNCALCULATED, Role
 

@@ -3,7 +3,6 @@
 from enum import Enum
 
 from schemas.directions import DAMAGED, hides_a_known, may_hide_words, words_in, words_like
-from schemas.folding import fold
 from schemas.headings import (
     is_earlier,
     is_free_text,
@@ -12,6 +11,7 @@ from schemas.headings import (
     speaks_of_other,
     words_of,
 )
+from schemas.normalise import fold
 from schemas.statuses import Doubt, StatusMeaning, StatusTable
 
 _RESULTS = tuple(map(several, ("result", "delivery result", "delivery outcome")))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from schemas.folding import fold
+from schemas.normalise import fold
 from schemas.statuses import (
     NOTHING,
     UNCLEAR,

@@ -6,8 +6,8 @@ from enum import Enum, IntEnum, StrEnum
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from schemas.folding import fold, is_absent
-from schemas.likeness import nearest
+from schemas.normalise import fold, is_absent
+from schemas.similarity import nearest
 from schemas.vocabulary import Milestone
 
 Meaning = int

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.likeness import did_you_mean
+from schemas.similarity import did_you_mean
 
 
 class ProfileError(ValueError):

@@ -39,7 +39,7 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature of a callback
     if wanted:
-        from pipeline.core.release import this_release
+        from pipeline.core.version import this_release
 
         typer.echo(f"shipdrop {this_release()}")
         raise typer.Exit

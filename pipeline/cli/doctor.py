@@ -17,9 +17,9 @@ from pipeline.core.model import DropState
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.inbox.scan import WaitCause as WaitsFor
 from pipeline.service.api_access import credentials_of, has_no_token
-from pipeline.service.health import READY, troubles_in
+from pipeline.service.health import READY, problems_in
 from pipeline.service.health_file import is_fresh
-from pipeline.service.second_try import in_words, why_open
+from pipeline.service.read_again import in_words, why_open
 from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_systems import NETWORK_SYSTEMS, sees_all_files, writers_of
@@ -225,7 +225,7 @@ def _service(site: Site) -> Iterator[Diagnosis]:
     if not health_file.scanned_at:
         scanned = "has not looked at the inbox yet"
     yield Diagnosis(subject="service", found=f"{who}, {scanned}")
-    for each in troubles_in(health_file, site.clock.now()):
+    for each in problems_in(health_file, site.clock.now()):
         if each.what == "service":  # said above; it has just started
             continue
         since = f" (since {each.since})" if each.since else ""

@@ -107,7 +107,7 @@ def show(
     options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
     """Show a drop: how it went, its faults and files, what is left."""
-    from pipeline.service.second_try import why_open
+    from pipeline.service.read_again import why_open
 
     site = options.site(light=True)
     found = site.drop(drop)
@@ -130,7 +130,7 @@ def show(
 def _described(
     site: "Site", drop: "Drop", line: "DropLine", shown_drop: Mapping[str, Any]
 ) -> Iterator[str]:
-    from pipeline.service.second_try import in_words
+    from pipeline.service.read_again import in_words
     from schemas.display import shown
 
     summary: Mapping[str, Any] = line.summary or {}

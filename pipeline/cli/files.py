@@ -94,7 +94,7 @@ def again(
     The file goes into the inbox as a new drop and is read with the profiles as they are now. What
     was accepted comes out as duplicate.
     """
-    from pipeline.service.second_try import read_again
+    from pipeline.service.read_again import read_again
     from schemas.display import shown
 
     site = options.site()
@@ -120,9 +120,9 @@ def why(
     from msgspec.structs import asdict
 
     from pipeline.core.model import stamp
-    from pipeline.service.health import READY, troubles_in
+    from pipeline.service.health import READY, problems_in
     from pipeline.service.health_file import is_fresh
-    from pipeline.service.second_try import in_words, why_open
+    from pipeline.service.read_again import in_words, why_open
     from pipeline.storage.root_lock import RootLock
 
     site = options.site()
@@ -138,7 +138,7 @@ def why(
     )
     now = site.clock.now()
     fresh = health_file if health_file and is_fresh(health_file, now) else None
-    troubles = [each for each in troubles_in(fresh, now) if each.what in READY] if fresh else []
+    troubles = [each for each in problems_in(fresh, now) if each.what in READY] if fresh else []
     taken = [drop for drop in site.ledger.recent(_RECENT) if drop.source_file == file.name]
     open_drops = {
         drop.drop_id: answer

@@ -96,7 +96,7 @@ def explain(
     """
     from pipeline.core.errors import UsageError
     from schemas.codes import Code
-    from schemas.likeness import nearest
+    from schemas.similarity import nearest
 
     known = {each.value: each for each in Code}
     if code is None:

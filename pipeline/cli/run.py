@@ -190,7 +190,7 @@ def retry(
 
     A running service carries this out; if none is running, the command does.
     """
-    from pipeline.service.second_try import check_retry
+    from pipeline.service.read_again import check_retry
 
     site = options.site()
     found = site.drop(drop)

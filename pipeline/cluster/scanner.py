@@ -92,9 +92,9 @@ class Scanner:
         self._post = f"{SCAN}{site.ledger.root_id}"
         self._mine = False
         self._looks = 0
-        troubles = Problems(clock=site.clock)
-        self._health_file = health_writer_of(site, troubles)
-        self._intake = intake_of(site, troubles, self._bell.set)
+        problems = Problems(clock=site.clock)
+        self._health_file = health_writer_of(site, problems)
+        self._intake = intake_of(site, problems, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from pipeline.core.errors import UsageError
-from schemas.folding import fold
-from schemas.likeness import did_you_mean
+from schemas.normalise import fold
+from schemas.similarity import did_you_mean
 from schemas.status_reader import MEANINGS
 from schemas.vocabulary import Role
 

@@ -207,7 +207,7 @@ def _cut(text: str, limit: int) -> str:
 
 RESULTS = "results.csv"
 REJECTS = "rejects.csv"
-REJECTS_TWIN = "rejects.xlsx"
+REJECTS_XLSX = "rejects.xlsx"
 REFUSED = "REFUSED.txt"
 SUMMARY = "summary.json"
 RECEIVED = "received.json"
@@ -215,7 +215,7 @@ RECEIVED = "received.json"
 REPORTS: Final[Mapping[str, str]] = {
     "results": RESULTS,
     "rejects": REJECTS,
-    "rejects_xlsx": REJECTS_TWIN,
+    "rejects_xlsx": REJECTS_XLSX,
     "refused": REFUSED,
     "summary": SUMMARY,
 }

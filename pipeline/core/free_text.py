@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.folding import fold, is_absent
+from schemas.normalise import fold, is_absent
 from schemas.update import REASON_SHAPE
 
 _REASON = re.compile(REASON_SHAPE)
@@ -114,7 +114,7 @@ def with_reasons(remarks: pa.Array, words: pa.Array) -> pa.Array:
 
 
 def folded(cells: pa.Array) -> pa.Array:
-    """Fold a column of strings (see ``schemas.folding.fold``)."""
+    """Fold a column of strings (see ``schemas.normalise.fold``)."""
     encoded = cells.dictionary_encode()
     keys = [fold(cell) for cell in encoded.dictionary.to_pylist()]
     return pa.array(keys, pa.string()).take(encoded.indices)

@@ -55,7 +55,7 @@ class Limiter:
 
     def __init__(self, policy: DeliveryPolicy, *, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._pace = Rate(policy.rate)
+        self._rate = Rate(policy.rate)
         self._queue: list[tuple[int, int, asyncio.Future[bool], object]] = []
         self._sleeping: dict[asyncio.Future[bool], object] = {}
         self._arrivals = count()
@@ -170,7 +170,7 @@ class Limiter:
             full = self._allowed >= self._most
             self._most = calls
             self._allowed = float(calls) if full else min(self._allowed, float(calls))
-        self._pace.change(rate)
+        self._rate.change(rate)
         self._admit()
 
     def limited(self, seconds: float, *, asked: float) -> None:
@@ -263,13 +263,13 @@ class Limiter:
         if quiet > 0:
             # One call tries: what is still out was sent before the pause, and would tell nothing.
             quiet = min(quiet, float("inf") if self._in_flight else max(0.0, self._probe_at - now))
-        return max(0.0, quiet, self._pace.wait(now))
+        return max(0.0, quiet, self._rate.wait(now))
 
     def _begin(self, now: float) -> None:
         self._in_flight += 1
         if now < self._not_before:
             self._probing, self._probe_at = True, now + self._unprobed
-        self._pace.went(now)
+        self._rate.went(now)
 
     def _admit(self) -> None:
         """Let in whoever may go now; come back when the next one may."""

@@ -14,7 +14,7 @@ from pipeline.core.file_names import RECEIVED, as_text, file_name
 from pipeline.core.model import Drop, DropFacts, DropState, ReadyFile
 from pipeline.core.ports import Clock, NewDrop
 from pipeline.core.summary import SCHEMA, json_text, utc_text
-from pipeline.storage.late_notes import LateNotes, ReturnedFile
+from pipeline.storage.changed_file_notes import ChangedFileNotes, ReturnedFile
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, inode_of
 from schemas.display import encodable, shown
@@ -44,7 +44,7 @@ class Claimer:
         *,
         folders: Folders,
         ledger: SqlLedger,
-        notes: LateNotes,
+        notes: ChangedFileNotes,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:

@@ -35,7 +35,7 @@ def read_marker(path: Path) -> bytes:
         return file.read(_MOST)
 
 
-def what_is_marked(content: bytes, name: str) -> Marked:
+def parse_marker(content: bytes, name: str) -> Marked:
     """Find size and hashes of the file called ``name`` in its marker's content.
 
     A number is a size where it stands alone, before the file's name, or after ``size``, ``bytes``
@@ -57,7 +57,7 @@ def what_is_marked(content: bytes, name: str) -> Marked:
     return Marked(size=size, hashes=tuple(hashes))
 
 
-def what_differs(marked: Marked, path: Path, identity: Identity) -> str | None:
+def marker_mismatch(marked: Marked, path: Path, identity: Identity) -> str | None:
     """Say how the file differs from its marker, or None. Reads the whole file for a hash.
 
     Raises:

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from pipeline.core.file_names import may_be_renamed
 from pipeline.core.model import ReadyFile
-from pipeline.inbox.done_marker import read_marker, what_differs, what_is_marked
+from pipeline.inbox.done_marker import marker_mismatch, parse_marker, read_marker
 from pipeline.storage.file_systems import Mount, Writer
 from pipeline.storage.listing import (
     Entry,
@@ -26,9 +26,9 @@ from pipeline.storage.listing import (
     LeftAlone,
     Listing,
     cannot_list,
+    incomplete_reason,
     list_inbox,
-    what_is_missing,
-    who_writes,
+    open_writers,
 )
 from pipeline.validation.profile_by_name import profile_of_name
 from schemas.courier import Profile, pattern_of
@@ -264,7 +264,7 @@ class Inbox:
         if track.closed or not (settled or track.was_written):
             return None
         try:
-            writer = who_writes(self._root / entry.folder / entry.name)
+            writer = open_writers(self._root / entry.folder / entry.name)
         except OSError as error:
             return WaitCause.UNREADABLE, _cannot_be_opened(error)
         track.was_written = writer is Writer.SOMEBODY or (
@@ -289,7 +289,7 @@ class Inbox:
                 return WaitCause.MARKER, "its done marker came just now and may still be written"
             if track.marked == content:
                 return None
-            differs = what_differs(what_is_marked(content, path.name), path, track.identity)
+            differs = marker_mismatch(parse_marker(content, path.name), path, track.identity)
         except OSError as error:
             return WaitCause.UNREADABLE, _cannot_be_opened(error)
         if differs is None:
@@ -301,7 +301,7 @@ class Inbox:
         if track.whole:
             return None
         try:
-            missing = what_is_missing(path, track.identity)
+            missing = incomplete_reason(path, track.identity)
         except OSError as error:
             return WaitCause.UNREADABLE, _cannot_be_opened(error)
         track.whole = missing is None

@@ -34,7 +34,7 @@ from pipeline.validation.draft.profile_draft import draft_profile, suggestion
 from pipeline.validation.draft.role_guess import guess_roles
 from schemas.courier import GENERIC, Profile
 from schemas.display import quoted
-from schemas.folding import fold
+from schemas.normalise import fold
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Role
 

@@ -31,8 +31,8 @@ from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.rejects_csv import rows_given_back
 from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
 from pipeline.reporting.rows import Report, gathered
+from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.claim_files import FileChange, digest_of
-from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, place_of
 from pipeline.storage.spool import Spool, Spools
@@ -77,7 +77,7 @@ class Closer:
         *,
         folders: Folders,
         ledger: SqlLedger,
-        notes: LateNotes,
+        notes: ChangedFileNotes,
         spools: Spools,
         clock: Clock,
         profiles: Mapping[str, Profile],

@@ -13,8 +13,8 @@ from msgspec import Struct, field
 from pipeline.reporting.rejects_csv import LEADING, Picked
 from pipeline.validation.rejects_file import REJECT_CODES, ROWS_SHEET
 from schemas.codes import ERRORS, Code, Kind
-from schemas.folding import fold
-from schemas.likeness import nearest_all
+from schemas.normalise import fold
+from schemas.similarity import nearest_all
 from schemas.vocabulary import Role
 
 FIX_SHEET: Final = "What to fix"

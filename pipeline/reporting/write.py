@@ -13,7 +13,7 @@ from pipeline.core.errors import DropRefused
 from pipeline.core.file_names import (
     REFUSED,
     REJECTS,
-    REJECTS_TWIN,
+    REJECTS_XLSX,
     RESULTS,
     SUMMARY,
     file_name,
@@ -185,7 +185,7 @@ def _write_rejects(
     report: Report, blocks: Iterable[ResultBlock], folders: Folders
 ) -> dict[str, str]:
     drop, columns = report.drop, report.role_columns
-    names = {"rejects": file_name(drop, REJECTS), "rejects_xlsx": file_name(drop, REJECTS_TWIN)}
+    names = {"rejects": file_name(drop, REJECTS), "rejects_xlsx": file_name(drop, REJECTS_XLSX)}
     pieces = rejects_csv(
         blocks,
         drop_id=drop.drop_id,

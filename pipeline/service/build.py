@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.closed_drop import Closed
 from pipeline.inbox.late_files import Latecomers
+from pipeline.service.changed_files import ChangedFiles
 from pipeline.service.health import HealthMonitor
 from pipeline.service.health_file import HealthFileWriter
 from pipeline.service.intake import Intake
-from pipeline.service.late_writes import LateWrites
 from pipeline.service.loop import Service
 from pipeline.service.problems import Problems
-from pipeline.service.scan_timer import Pace
+from pipeline.service.scan_timer import ScanIntervals
 from pipeline.service.wiring import Site
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
     """Return the loop over this root. Raises SettingsError when sending is not configured."""
     site.folders.prepare()
-    troubles = Problems(clock=site.clock)
-    health_file = health_writer_of(site, troubles)
+    problems = Problems(clock=site.clock)
+    health_file = health_writer_of(site, problems)
     return Service(
-        intake=lambda wake: intake_of(site, troubles, wake),
+        intake=lambda wake: intake_of(site, problems, wake),
         ledger=site.ledger,
         claimer=site.claimer,
         files=site.files,
@@ -33,12 +33,12 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
         closer=site.closer,
         delivery=site.delivery,
         clock=site.clock,
-        pace=Pace(
+        intervals=ScanIntervals(
             scan=site.settings.inbox.scan_seconds,
             settle=site.settings.inbox.settle_seconds,
             probe=site.settings.api.probe_seconds,
         ),
-        troubles=troubles,
+        problems=problems,
         retention=site.retention,
         on_closed=on_closed,
         on_turn=health_file.beat,
@@ -46,7 +46,7 @@ def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed:
     )
 
 
-def health_writer_of(site: Site, troubles: Problems) -> HealthFileWriter:
+def health_writer_of(site: Site, problems: Problems) -> HealthFileWriter:
     """Return what tells others on this root how the service, or a worker that looks, is doing."""
     every = site.settings.inbox.scan_seconds
     health_file = HealthFileWriter(
@@ -57,16 +57,16 @@ def health_writer_of(site: Site, troubles: Problems) -> HealthFileWriter:
             clock=site.clock,
             every=every,
             outage_seconds=site.settings.api.outage_seconds,
-            troubles=troubles,
+            problems=problems,
         ),
         now=site.clock.now,
         monotonic=site.clock.monotonic,
     )
-    troubles.on_scan = health_file.scanned
+    problems.on_scan = health_file.scanned
     return health_file
 
 
-def intake_of(site: Site, troubles: Problems, wake: Callable[[], None]) -> Intake:
+def intake_of(site: Site, problems: Problems, wake: Callable[[], None]) -> Intake:
     """Return the inbox as a loop uses it. ``wake`` is called when something happens there."""
     inbox = site.settings.inbox
 
@@ -80,8 +80,11 @@ def intake_of(site: Site, troubles: Problems, wake: Callable[[], None]) -> Intak
         watcher=watcher,
         folders=site.folders,
         claimer=site.claimer,
-        late_writes=LateWrites(
-            folders=site.folders, ledger=site.ledger, notes=site.late_notes, clock=site.clock
+        changed_files=ChangedFiles(
+            folders=site.folders,
+            ledger=site.ledger,
+            notes=site.changed_file_notes,
+            clock=site.clock,
         ),
         latecomers=Latecomers(
             outbox=site.folders.outbox,
@@ -89,7 +92,7 @@ def intake_of(site: Site, troubles: Problems, wake: Callable[[], None]) -> Intak
             after_seconds=inbox.late_seconds,
             zone=site.zone,
         ),
-        troubles=troubles,
+        problems=problems,
         clock=site.clock,
         profiles=site.profiles,
         min_free_bytes=inbox.min_free_mb * 1024 * 1024,

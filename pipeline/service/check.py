@@ -37,7 +37,7 @@ from pipeline.storage.spool import Spool
 from pipeline.validation.profile_by_name import find_profile, profile_of_drop
 from schemas.codes import Code
 from schemas.display import encodable, shown
-from schemas.folding import fold
+from schemas.normalise import fold
 from schemas.vocabulary import Outcome
 
 FIRST = 5

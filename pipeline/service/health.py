@@ -1,5 +1,5 @@
 """The health of a service. ``HealthMonitor`` finds it out inside the service, which writes it down;
-``current_health`` and ``troubles_in`` read that for the page, ``/readyz``, metrics, notices,
+``current_health`` and ``problems_in`` read that for the page, ``/readyz``, metrics, notices,
 ``doctor`` and ``why``.
 """
 
@@ -42,14 +42,14 @@ _PLACES: Final[Mapping[str, str]] = {
     "events": "events",
     "api": "api",
 }
-"""Trouble as the health file names it → as ``WATCHED`` does."""
+"""Problem, as the health file names it → as ``WATCHED`` does."""
 _MOST_LATE = 100
 """Files that wait for long and are listed one by one."""
 _MOST_OPEN = 100
 """Resting drops that are listed one by one."""
 
 
-class Trouble(Struct, frozen=True, kw_only=True):
+class Problem(Struct, frozen=True, kw_only=True):
     """Hold one thing that is in the way. ``what``: see ``WATCHED``; ``since``: ISO 8601, or ""."""
 
     what: str
@@ -64,7 +64,7 @@ class Health(Struct, frozen=True, kw_only=True):
     ``alive``: a service, or a worker, was at work here a moment ago; ``scanned``: it could list
     the inbox. ``cluster``: the workers and what they do (``cluster_status``), None where the ledger
     is embedded. ``waiting``: files in the inbox; ``oldest``: how long the one that waits longest
-    has been there. ``unsent``: updates that were planned and not answered yet. ``troubles``: what
+    has been there. ``unsent``: updates that were planned and not answered yet. ``problems``: what
     is in the way.
     """
 
@@ -76,7 +76,7 @@ class Health(Struct, frozen=True, kw_only=True):
     waiting: int = 0
     oldest: float = 0.0
     unsent: int = 0
-    troubles: tuple[Trouble, ...] = ()
+    problems: tuple[Problem, ...] = ()
     cluster: Mapping[str, Any] | None = None
 
     @property
@@ -91,35 +91,35 @@ class Health(Struct, frozen=True, kw_only=True):
 
     def is_fine(self, what: str) -> bool:
         """Tell whether there is no such trouble."""
-        return all(each.what != what for each in self.troubles)
+        return all(each.what != what for each in self.problems)
 
-    def trouble(self, what: str) -> Trouble | None:
+    def problem(self, what: str) -> Problem | None:
         """Return the trouble there is with something, or None."""
-        return next((each for each in self.troubles if each.what == what), None)
+        return next((each for each in self.problems if each.what == what), None)
 
 
 def current_health(site: "Site") -> Health:
     """Look at a root now: its inbox, its ledger, and how its service says it is."""
     now = site.clock.now()
     health_file = site.health_file()
-    troubles: list[Trouble] = []
-    waiting = _guarded("inbox", lambda: _waiting(site, now), (0, 0.0), troubles)
-    unsent = _guarded("ledger", lambda: _unsent(site), 0, troubles)
+    problems: list[Problem] = []
+    waiting = _guarded("inbox", lambda: _waiting(site, now), (0, 0.0), problems)
+    unsent = _guarded("ledger", lambda: _unsent(site), 0, problems)
     nobody: tuple[Mapping[str, Any] | None, str] = (None, "")
-    cluster, root_id = _guarded("ledger", lambda: _cluster(site), nobody, troubles)
+    cluster, root_id = _guarded("ledger", lambda: _cluster(site), nobody, problems)
     runs = health_file is not None and is_fresh(health_file, now)
     alive = runs or bool(_at_work(cluster, root_id))
     scanned = health_file is not None and has_scanned(health_file, now)
     if not alive:
         words = "No service runs on this root: nothing is taken or sent."
-        troubles.append(Trouble(what="service", reason=words))
+        problems.append(Problem(what="service", reason=words))
     if health_file is not None and runs:
-        troubles += troubles_in(health_file, now)
+        problems += problems_in(health_file, now)
     elif alive and not scanned:  # workers: none of them has taken over the inbox yet
-        troubles.append(_not_listed(health_file))
+        problems.append(_not_listed(health_file))
     if cluster is not None and cluster["shut"]:
         shut = cluster["shut"]
-        troubles.append(Trouble(what="api", reason=shut["reason"], hint=shut["hint"]))
+        problems.append(Problem(what="api", reason=shut["reason"], hint=shut["hint"]))
     return Health(
         at=now,
         alive=alive,
@@ -130,14 +130,14 @@ def current_health(site: "Site") -> Health:
         waiting=waiting[0],
         oldest=waiting[1],
         unsent=unsent,
-        troubles=tuple({each.what: each for each in reversed(troubles)}.values()),
+        problems=tuple({each.what: each for each in reversed(problems)}.values()),
     )
 
 
-def troubles_in(health_file: HealthFile, now: datetime) -> list[Trouble]:
-    """Return the troubles that a service tells of itself; it is one if it does not look now."""
-    troubles = [
-        Trouble(
+def problems_in(health_file: HealthFile, now: datetime) -> list[Problem]:
+    """Return the problems that a service reports; one of them is that it does not look any more."""
+    problems = [
+        Problem(
             what=_PLACES[where],
             reason=reason,
             hint=health_file.hint
@@ -149,15 +149,15 @@ def troubles_in(health_file: HealthFile, now: datetime) -> list[Trouble]:
         if reason and where in _PLACES
     ]
     if not has_scanned(health_file, now) and not health_file.trouble.get("scan"):
-        troubles.append(_not_listed(health_file))
-    return troubles
+        problems.append(_not_listed(health_file))
+    return problems
 
 
-def _not_listed(health_file: HealthFile | None) -> Trouble:
+def _not_listed(health_file: HealthFile | None) -> Problem:
     since = health_file.scanned_at if health_file is not None else ""
     if not since:
-        return Trouble(what="service", reason="The service has not looked at the inbox yet.")
-    return Trouble(what="inbox", reason=f"The inbox was last listed at {since}.", since=since)
+        return Problem(what="service", reason="The service has not looked at the inbox yet.")
+    return Problem(what="inbox", reason=f"The inbox was last listed at {since}.", since=since)
 
 
 def _cluster(site: "Site") -> tuple[Mapping[str, Any] | None, str]:
@@ -184,11 +184,11 @@ def _at_work(cluster: Mapping[str, Any] | None, root_id: str) -> list[Mapping[st
     return [each for each in workers if each["root"] == root_id and not each["stale"]]
 
 
-def _guarded(what: str, look: Callable[[], _T], otherwise: _T, troubles: list[Trouble]) -> _T:
+def _guarded(what: str, look: Callable[[], _T], otherwise: _T, problems: list[Problem]) -> _T:
     try:
         return look()
     except ShipdropError as error:
-        troubles.append(Trouble(what=what, reason=error.message, hint=error.hint))
+        problems.append(Problem(what=what, reason=error.message, hint=error.hint))
         return otherwise
 
 
@@ -207,14 +207,14 @@ class HealthMonitor:
         clock: Clock,
         every: float,
         outage_seconds: float,
-        troubles: Problems,
+        problems: Problems,
     ) -> None:
         self._delivery = delivery
         self._calls = calls
         self._clock = clock
         self._every = every
         self._outage_seconds = outage_seconds
-        self._troubles = troubles
+        self._problems = problems
         self._started_at = stamp(clock.now())
         self._due = False
         self._idle_at = clock.monotonic()
@@ -223,9 +223,9 @@ class HealthMonitor:
 
     def __call__(self) -> HealthFile:
         """Return how the service is now."""
-        troubles, calls = self._troubles, self._calls
+        problems, calls = self._problems, self._calls
         api, reason, hint, status = self._api(self._clock.monotonic())
-        again_at = self._moment(troubles.again_at)
+        again_at = self._moment(problems.again_at)
         outage = self._delivery.outage
         answered = outage.answered if outage is not None else None
         return HealthFile(
@@ -244,11 +244,11 @@ class HealthMonitor:
             calls=Calls(
                 by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
             ),
-            trouble=troubles.now(),
-            since=troubles.since(),
-            waiting=as_dicts(troubles.late[:_MOST_LATE]),
-            waiting_long=len(troubles.late),
-            lying=as_dicts(troubles.lying[:_MOST_LATE]),
+            trouble=problems.now(),
+            since=problems.since(),
+            waiting=as_dicts(problems.late[:_MOST_LATE]),
+            waiting_long=len(problems.late),
+            lying=as_dicts(problems.lying[:_MOST_LATE]),
             open=[
                 {
                     "drop_id": drop_id,
@@ -256,9 +256,9 @@ class HealthMonitor:
                     **open_reason.as_dict(),
                     "again_at": again_at,
                 }
-                for drop_id, open_reason in islice(troubles.resting.items(), _MOST_OPEN)
+                for drop_id, open_reason in islice(problems.resting.items(), _MOST_OPEN)
             ],
-            open_drops=len(troubles.resting),
+            open_drops=len(problems.resting),
         )
 
     def _api(self, now: float) -> tuple[str, str, str, int | None]:
@@ -292,7 +292,7 @@ class HealthMonitor:
             hint = shut.hint if shut else "Nothing is lost; it is tried again and again."
             self._tell("api.outage", reason, hint, since)
             return "paused", reason, hint, None
-        self._troubles.clear("api")
+        self._problems.clear("api")
         if shut is not None:
             return "paused", shut.reason, shut.hint, shut.status
         slowed = delivery.slowed
@@ -305,9 +305,9 @@ class HealthMonitor:
             delivery.has_work
             or delivery.shut is not None
             or any(
-                open_reason.cause is Cause.API for open_reason in self._troubles.resting.values()
+                open_reason.cause is Cause.API for open_reason in self._problems.resting.values()
             )
-            or (self._due and self._troubles.busy)  # being taken up again
+            or (self._due and self._problems.busy)  # being taken up again
         )
 
     def _note_pause(self, now: float) -> None:
@@ -320,7 +320,7 @@ class HealthMonitor:
 
     def _tell(self, event: str, reason: str, hint: str, since: float | None) -> None:
         moment = self._moment(since) or ""
-        self._troubles.trouble("api", reason, hint=hint, event=event, since=moment, alike=event)
+        self._problems.report("api", reason, hint=hint, event=event, since=moment, alike=event)
 
     def _moment(self, at: float | None) -> str | None:
         """Return a moment in monotonic seconds as a time for people, to the second."""

@@ -14,7 +14,7 @@ from pipeline.core.ports import Clock, DropSink
 from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
 from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting, by_arrival
-from pipeline.service.late_writes import LateWrites
+from pipeline.service.changed_files import ChangedFiles
 from pipeline.service.problems import Problems
 from pipeline.storage.root_folders import Folders
 from schemas.courier import Profile
@@ -49,9 +49,9 @@ class Intake:
         watcher: "Callable[[], Watcher]",
         folders: Folders,
         claimer: Claimer,
-        late_writes: LateWrites,
+        changed_files: ChangedFiles,
         latecomers: Latecomers,
-        troubles: Problems,
+        problems: Problems,
         clock: Clock,
         profiles: Mapping[str, Profile],
         min_free_bytes: int,
@@ -61,9 +61,9 @@ class Intake:
         self._watcher: Watcher | None = None
         self._folders = folders
         self._claimer = claimer
-        self._late_writes = late_writes
+        self._changed_files = changed_files
         self._latecomers = latecomers
-        self._troubles = troubles
+        self._problems = problems
         self._clock = clock
         self._profiles = profiles
         self._min_free = min_free_bytes
@@ -101,13 +101,11 @@ class Intake:
         try:
             self._scan = self._inbox.scan()
         except StorageError as error:
-            self._troubles.trouble(
-                "scan", error.message, hint=error.hint, event="inbox.scan_failed"
-            )
+            self._problems.report("scan", error.message, hint=error.hint, event="inbox.scan_failed")
             if once:
                 raise
             return
-        self._troubles.scanned()
+        self._problems.scanned()
         self._looks += 1
         for place in [place for place, at in self._again_at.items() if at <= self._looks]:
             del self._again_at[place]
@@ -126,7 +124,7 @@ class Intake:
     def _take_back(self) -> list[tuple[str, str]]:
         """Have files back that were written to after they were taken. Where they are now."""
         try:
-            return self._late_writes.look()
+            return self._changed_files.look()
         except StorageError as error:
             log.warning("inbox.not_taken_back", reason=error.message, hint=error.hint)
             return []
@@ -281,9 +279,9 @@ class Intake:
     def _tell_what_is_odd(self) -> None:
         """Log oddities that a person may wonder about, once each."""
         if self._watcher is not None and self._watcher.trouble:
-            self._troubles.trouble("events", self._watcher.trouble, event="inbox.no_events")
+            self._problems.report("events", self._watcher.trouble, event="inbox.no_events")
         else:
-            self._troubles.clear("events")
+            self._problems.clear("events")
         odd = {each.path: each for each in self._scan.left_alone if each.strange}
         for path in sorted(odd.keys() - self._strange):
             log.warning("inbox.left_alone", file=shown(path.name), reason=odd[path].reason)

@@ -24,7 +24,7 @@ from pipeline.service.problems import Problems
 from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
-from pipeline.service.scan_timer import Bell, Pace, ScanTimer
+from pipeline.service.scan_timer import Bell, ScanIntervals, ScanTimer
 from pipeline.service.scheduler import Scheduler
 from pipeline.storage.ledger import SqlLedger
 
@@ -62,8 +62,8 @@ class Service:
         closer: Closer,
         delivery: "DeliveryThread",
         clock: Clock,
-        pace: Pace,
-        troubles: Problems,
+        intervals: ScanIntervals,
+        problems: Problems,
         retention: Retention,
         on_closed: Callable[[Closed], None] = lambda _closed: None,
         on_turn: Callable[[], None] = lambda: None,
@@ -71,7 +71,7 @@ class Service:
     ) -> None:
         self._bell = Bell()
         self._intake = intake(self.wake)
-        self._troubles = troubles
+        self._problems = problems
         self._retention = retention
         self._ledger = ledger
         self._claimer = claimer
@@ -79,9 +79,9 @@ class Service:
         self._delivery = delivery
         delivery.on_crash = self._bell.ring
         self._clock = clock
-        self._patience = pace.patience
-        self._probe_seconds = pace.probe
-        self._scan_timer = ScanTimer(pace)
+        self._once_timeout = intervals.once_timeout
+        self._probe_seconds = intervals.probe
+        self._scan_timer = ScanTimer(intervals)
         self._on_closed = on_closed
         self._on_turn = on_turn
         self._on_end = on_end
@@ -134,7 +134,7 @@ class Service:
                 self._handle_events()
                 now = self._clock.monotonic()
                 self._turn(now)
-                if once and self._is_finished(late=now - began >= self._patience):
+                if once and self._is_finished(late=now - began >= self._once_timeout):
                     break
                 if self._delivery.crash is not None:
                     log.critical("service.cannot_send", reason=repr(self._delivery.crash))
@@ -160,7 +160,7 @@ class Service:
         except StorageError as error:
             if self._once or isinstance(error, LedgerLost):
                 raise
-            self._storage_trouble(error, now)
+            self._storage_problem(error, now)
             self._troubled = True
 
     def _take_up(self) -> None:
@@ -195,24 +195,24 @@ class Service:
         except StorageError as error:
             if self._once or isinstance(error, LedgerLost):
                 raise
-            self._storage_trouble(error, now)
+            self._storage_problem(error, now)
             self._troubled = True
         trouble, self._scheduler.trouble = self._scheduler.trouble, None
         if isinstance(trouble, LedgerLost):
             raise trouble
         if trouble is not None:
             # One drop's storage: that drop rests, the others go on.
-            self._storage_trouble(trouble, now)
+            self._storage_problem(trouble, now)
         outage = self._delivery.outage
         if outage is not None and outage.shut is None:
             self._logged_shut = ""
-        self._troubles.late, self._troubles.lying = self._intake.late, self._intake.lying
-        self._troubles.busy = self._scheduler.busy
-        self._troubles.resting, self._troubles.again_at = self._scheduler.open, self._resume_at
+        self._problems.late, self._problems.lying = self._intake.late, self._intake.lying
+        self._problems.busy = self._scheduler.busy
+        self._problems.resting, self._problems.again_at = self._scheduler.open, self._resume_at
         self._on_turn()
 
-    def _storage_trouble(self, error: StorageError, now: float) -> None:
-        self._troubles.trouble(
+    def _storage_problem(self, error: StorageError, now: float) -> None:
+        self._problems.report(
             "storage", error.message, hint=error.hint, event="service.storage_trouble"
         )
         self._resume_after(now, _TROUBLE_SECONDS)

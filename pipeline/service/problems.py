@@ -1,4 +1,4 @@
-"""The troubles of a run, and since when the log knows of each."""
+"""The problems of a run, and since when the log has each of them."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,7 +15,7 @@ _OVER_SECONDS = 15.0
 """Storage that has not failed for this long is in order: it is tried every few seconds."""
 
 _SAY_AGAIN_SECONDS = 600.0
-"""One trouble is logged once, and again after this long."""
+"""A problem is logged once, and again after this long."""
 
 
 class Problems:
@@ -45,7 +45,7 @@ class Problems:
         self.clear("scan")
         self.on_scan()
 
-    def trouble(
+    def report(
         self,
         where: str,
         reason: str,
@@ -55,10 +55,10 @@ class Problems:
         since: str = "",
         alike: str = "",
     ) -> None:
-        """Something is in the way; ``where``: scan, events, storage or api.
+        """Report a problem; ``where``: scan, events, storage or api.
 
-        ``event``: for the log; ``since``: UTC, ISO 8601, where it is older than this word of it.
-        ``alike``: what makes it the same trouble as before, where its reason changes all the time.
+        ``event``: for the log; ``since``: UTC, ISO 8601, where it is older than this report.
+        ``alike``: identifies the problem where its reason changes all the time.
         """
         if not self._reasons[where]:
             self._since[where] = since or stamp(self._clock.now())
@@ -72,7 +72,7 @@ class Problems:
             tell(event, reason=reason, hint=hint)
 
     def clear(self, where: str) -> None:
-        """Note that a trouble is over."""
+        """Note that a problem is over."""
         if self._logged.pop(where, None):
             log.info("service.trouble_over", where=where)
         self._reasons[where] = ""

@@ -10,7 +10,7 @@ _DEAF_SECONDS = 0.6
 for half a second, and every event behind it."""
 
 
-class Pace(Struct, frozen=True, kw_only=True):
+class ScanIntervals(Struct, frozen=True, kw_only=True):
     """The intervals of looks, and when ``--once`` stops waiting. Seconds.
 
     ``probe``: until an API is tried again that is out of reach or refuses us, and until a drop that
@@ -22,7 +22,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     probe: float = 15.0
 
     @property
-    def patience(self) -> float:
+    def once_timeout(self) -> float:
         """Return how long ``--once`` waits for files that are not ready."""
         return max(30.0, 10 * self.settle)
 
@@ -56,8 +56,8 @@ class ScanTimer:
     ``more``: ready files are left, which the next turn may claim.
     """
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, intervals: ScanIntervals) -> None:
+        self._intervals = intervals
         self._wanted = True
         self._due = 0.0
         self._not_before = 0.0
@@ -79,7 +79,7 @@ class ScanTimer:
     def begins(self, now: float) -> None:
         """Note that a look begins; events from now on want another."""
         self._wanted = False
-        self._due = now + self._pace.scan
+        self._due = now + self._intervals.scan
 
     def ended(self, began: float, now: float) -> None:
         """Note how long the look took.
@@ -103,8 +103,8 @@ class ScanTimer:
         if self.more:
             return 0.0
         left = self._due - now
-        if settling and self._pace.settle:
-            left = min(left, max(0.05, self._pace.settle / 4))
+        if settling and self._intervals.settle:
+            left = min(left, max(0.05, self._intervals.settle / 4))
             self._wanted = True
         elif now < self._deaf_until and listens:
             left = min(left, 0.05)

@@ -40,7 +40,7 @@ from pipeline.service.settings_errors import (
     is_secret,
     known_keys,
 )
-from schemas.likeness import did_you_mean
+from schemas.similarity import did_you_mean
 from schemas.toml_reader import no_toml
 
 CONFIG_NAME = "shipdrop.toml"

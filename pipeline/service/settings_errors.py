@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from pipeline.core.errors import SettingsError
 from schemas.display import quoted, shown
-from schemas.likeness import did_you_mean, nearest
+from schemas.similarity import did_you_mean, nearest
 from schemas.toml_reader import line_of
 
 _EXAMPLES: Mapping[object, str] = {tuple: '["…"]', Mapping: '{"…": {…}}'}

@@ -30,8 +30,8 @@ from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile, read_health
 from pipeline.service.retention import Keep, Retention
 from pipeline.service.retention_files import RetentionFiles, SweptFile
 from pipeline.service.settings import Settings
+from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.courier_profiles import LiveProfiles
-from pipeline.storage.late_notes import LateNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spools
@@ -102,13 +102,15 @@ class Site(Struct, frozen=True, dict=True):
             incomplete_seconds=inbox.incomplete_seconds,
             done_marker=inbox.done_marker,
             monotonic=self.clock.monotonic,
-            came_back=lambda: {(b.folder, b.inode) for b in self.late_notes.back().values()},
+            came_back=lambda: {
+                (b.folder, b.inode) for b in self.changed_file_notes.back().values()
+            },
         )
 
     @cached_property
-    def late_notes(self) -> LateNotes:
+    def changed_file_notes(self) -> ChangedFileNotes:
         """Return what is noted of drops whose files may be written to after they were read."""
-        return LateNotes(self.root)
+        return ChangedFileNotes(self.root)
 
     def health_file(self) -> HealthFile | None:
         """Return how the run on this root said it is doing, the last time."""
@@ -185,7 +187,7 @@ class Site(Struct, frozen=True, dict=True):
                     f"The ledger knows no drop of this root, but {shown(path, 200)} shows that "
                     "files were processed here: it was lost, or it is another one. Without it "
                     "orders that were reported would be reported again, so nothing is sent.",
-                    hint=f"{self.ledger.how_to_restore} If there is no backup, `shipdrop ledger "
+                    hint=f"{self.ledger.restore_hint} If there is no backup, `shipdrop ledger "
                     "new` begins a new ledger that knows nothing of the past.",
                 )
 
@@ -251,7 +253,7 @@ class Site(Struct, frozen=True, dict=True):
         return Claimer(
             folders=self.folders,
             ledger=self.ledger,
-            notes=self.late_notes,
+            notes=self.changed_file_notes,
             clock=self.clock,
             new_id=DropIds(self.clock.now, random.SystemRandom()).new,
         )
@@ -341,7 +343,7 @@ class Site(Struct, frozen=True, dict=True):
         return Closer(
             folders=self.folders,
             ledger=self.ledger,
-            notes=self.late_notes,
+            notes=self.changed_file_notes,
             spools=self.spools,
             clock=self.clock,
             profiles=self.profiles,

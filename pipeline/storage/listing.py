@@ -130,7 +130,7 @@ def cannot_read(path: Path) -> str | None:
     return None
 
 
-def who_writes(path: Path) -> Writer:
+def open_writers(path: Path) -> Writer:
     """Tell whether somebody has a file open for writing; one that is gone has nobody.
 
     Raises:
@@ -143,7 +143,7 @@ def who_writes(path: Path) -> Writer:
         return Writer.NOBODY
 
 
-def what_is_missing(path: Path, identity: Identity) -> str | None:
+def incomplete_reason(path: Path, identity: Identity) -> str | None:
     """Say why the file is not whole yet, or None when it looks whole.
 
     Looks at a few bytes only. A zip container (every modern workbook) is whole when the directory

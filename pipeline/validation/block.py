@@ -19,7 +19,7 @@ from pipeline.validation.canonical import Canonical, Evidence, normalise
 from pipeline.validation.columns import ColumnMap, check_ids, check_rivals, check_twins
 from pipeline.validation.date_columns import local_dates
 from pipeline.validation.kept_evidence import kept_evidence
-from pipeline.validation.row_shape import footers
+from pipeline.validation.row_layout import footers
 from pipeline.validation.sheet_dates import Proof
 from schemas.codes import Code, Kind
 from schemas.courier import Profile

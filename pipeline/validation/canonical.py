@@ -17,14 +17,14 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.date_columns import ABSENT, UNREADABLE, Times, read_times
 from pipeline.validation.order_ids import canonical_ids, unnumbered
-from pipeline.validation.row_shape import error_cells, nul_cells, shapes, wider, without_status
+from pipeline.validation.row_layout import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, newer, two_way
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import zone_named
-from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
+from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.parcels import HELD_AS, HoldReason, is_confirmed
 from schemas.status_headings import gives_status, speaks_of_failure
 from schemas.statuses import Direction, StatusMeaning, agrees

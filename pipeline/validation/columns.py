@@ -14,7 +14,6 @@ from pipeline.validation.order_ids import check_order_ids
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.folding import ABSENT, fold_header
 from schemas.headings import (
     is_bare_order,
     is_of_person,
@@ -24,9 +23,10 @@ from schemas.headings import (
     other_subjects,
     words_of,
 )
-from schemas.likeness import alike
+from schemas.normalise import ABSENT, fold_header
 from schemas.parcels import AWB_SHAPE
 from schemas.profile import is_awb_like
+from schemas.similarity import alike
 from schemas.vocabulary import DATE_ROLES, Role
 
 CLOSE = 90.0
@@ -65,8 +65,8 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     """Role → column index, with the notices about it.
 
     ``headers`` are the sheet's headers as they stand in the file. ``helpers`` are the columns
-    that only complete others (see ``Profile.helpers``). ``twins``: role → further columns under
-    the very same header, which must not differ from it. ``rivals``: role → columns that could be
+    that only complete others (see ``Profile.helpers``). ``duplicates``: role → further columns with
+    an equal header, which must not differ from it. ``rivals``: role → columns that could be
     the order id, or the AWB, as well as its own, and must not differ from it. ``matched``: role →
     how its heading was recognised. ``like``: column → the role that another column has, and the
     heading of it that this column's is close to. ``hidden``: columns that a person does not see;
@@ -79,7 +79,7 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...]
     matched: Mapping[Role, Match] = field(default_factory=dict)
     helpers: Mapping[str, int] = field(default_factory=dict)
-    twins: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
+    duplicates: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
     rivals: Mapping[Role, tuple[int, ...]] = field(default_factory=dict)
     like: Mapping[int, tuple[Role, str]] = field(default_factory=dict)
     hidden: frozenset[int] = frozenset()
@@ -104,7 +104,7 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
         A column that only repeats another under the same header is not listed either.
         """
         used = {*self.columns.values(), *self.helpers.values()}
-        used.update(other for others in self.twins.values() for other in others)
+        used.update(other for others in self.duplicates.values() for other in others)
         return tuple(
             " ".join(header.split())
             for at, header in enumerate(self.headers)
@@ -172,7 +172,7 @@ def map_columns(
         headers=tuple(headers),
         matched=matched,
         helpers=helpers,
-        twins=_twins(seen, columns),
+        duplicates=_duplicates(seen, columns),
         rivals={**misspelt, _ID: orders[1:] + misspelt[_ID]},
         like=like,
         hidden=hidden,
@@ -226,7 +226,7 @@ def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> boo
 
 def check_twins(block: Block, mapping: ColumnMap) -> None:
     """Refuse the file (``HEADER_DUPLICATE``) when two columns of one header differ in a row."""
-    for role, others in mapping.twins.items():
+    for role, others in mapping.duplicates.items():
         first = block.cells[mapping.columns[role]]
         for other in others:
             differs = pc.not_equal(first, block.cells[other])
@@ -384,15 +384,15 @@ def _match(heading: str, role: Role, profile: Profile) -> Match:
     return Match.EXACT if heading in preferred else Match.ALIAS
 
 
-def _twins(folded: Sequence[str], columns: Mapping[Role, int]) -> dict[Role, tuple[int, ...]]:
-    twins = {}
+def _duplicates(folded: Sequence[str], columns: Mapping[Role, int]) -> dict[Role, tuple[int, ...]]:
+    duplicates = {}
     for role, at in columns.items():
         others = tuple(
             other for other, name in enumerate(folded) if other != at and name == folded[at] != ""
         )
         if others:
-            twins[role] = others
-    return twins
+            duplicates[role] = others
+    return duplicates
 
 
 def _says_more(heading: str, alias: str) -> bool:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from schemas.courier import DateRule
-from schemas.folding import INVISIBLE, is_absent
+from schemas.normalise import INVISIBLE, is_absent
 from schemas.vocabulary import CellKind
 
 _MONTHS = {

@@ -23,7 +23,7 @@ from schemas.directions import (
     may_be_directions,
     may_hide_words,
 )
-from schemas.folding import fold, is_absent
+from schemas.normalise import fold, is_absent
 from schemas.statuses import Direction
 from schemas.vocabulary import CellKind
 

@@ -29,7 +29,7 @@ from schemas.courier import Profile
 from schemas.direction_headings import ALONE, Asks, Look, is_of_customers, look_of, may_name_ways
 from schemas.directions import back_beside, direction_of, fate_named, speaks_against, way_named
 from schemas.display import quoted
-from schemas.folding import fold, fold_header, is_absent
+from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import is_title, sides_of
 from schemas.status_headings import AsksStatus, asks_status, gives_status, hides_status
 from schemas.statuses import Direction, StatusMeaning, StatusTable
@@ -194,7 +194,7 @@ class Evidence:
         used = {*mapping.columns.values()}
         used |= {
             other
-            for some in (mapping.twins, mapping.rivals)
+            for some in (mapping.duplicates, mapping.rivals)
             for each in some.values()
             for other in each
         }
@@ -214,7 +214,7 @@ class Evidence:
         columns, helpers = self._mapping.columns, self._mapping.helpers
         known = {Role.ORDER_ID, Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION, *_FREE_TEXT}
         passed = {columns[role] for role in known if role in columns}
-        passed |= {other for each in self._mapping.twins.values() for other in each}
+        passed |= {other for each in self._mapping.duplicates.values() for other in each}
         if self._profile.filled_rto_awb:
             passed |= {*helpers.values()}
         used = {*columns.values(), *helpers.values()}

@@ -17,7 +17,7 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, column_named, direction_said, is_column
 from schemas.codes import Code
-from schemas.folding import fold, fold_header
+from schemas.normalise import fold, fold_header
 from schemas.statuses import Direction
 
 _NEXT, _PART = "\x1e", "\x1f"

@@ -9,10 +9,10 @@ from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
 from schemas.direction_headings import is_of_returns
 from schemas.display import quoted
-from schemas.folding import fold, fold_header, is_absent
 from schemas.headings import speaks_of_other
-from schemas.likeness import PROBABLY, alike
+from schemas.normalise import fold, fold_header, is_absent
 from schemas.profile import is_awb_like
+from schemas.similarity import PROBABLY, alike
 from schemas.vocabulary import Role
 
 _MOST_SEEN = 20

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import quoted
-from schemas.folding import INVISIBLE, is_absent
 from schemas.limits import EXACT_DIGITS, ID_SHAPE
+from schemas.normalise import INVISIBLE, is_absent
 from schemas.vocabulary import CellKind
 
 _ENDS = INVISIBLE + " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"

@@ -7,11 +7,11 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from pipeline.core.model import Drop, Notice
-from schemas import likeness
+from schemas import similarity
 from schemas.codes import Code
 from schemas.courier import CAREFUL, GENERIC, Profile
 from schemas.display import quoted
-from schemas.folding import fold
+from schemas.normalise import fold
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LONG = 5
@@ -58,7 +58,7 @@ def near_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
             continue
         for own in {_plain(profile.name), _plain(profile.title)}:
             held = own in runs or (len(own) >= _LONG and own in spoken)
-            if held or (len(own) >= _LONG and likeness.nearest(own, runs, at_least=_NEARLY)):
+            if held or (len(own) >= _LONG and similarity.nearest(own, runs, at_least=_NEARLY)):
                 found[own] = profile
     sure = {
         profile.name: profile
@@ -71,7 +71,7 @@ def near_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
 def did_you_mean(name: str, profiles: Mapping[str, Profile]) -> str:
     """Advise somebody who named a courier without a profile."""
     spoken = {_plain(word): p.name for p in profiles.values() for word in (p.title, p.name)}
-    return likeness.did_you_mean(_plain(name), spoken)
+    return similarity.did_you_mean(_plain(name), spoken)
 
 
 def profile_of_name(

@@ -12,8 +12,8 @@ from pipeline.validation.profile_by_name import Choice, decided, read_as_notice,
 from schemas.courier import GENERIC, Profile
 from schemas.direction_headings import Look, look_of
 from schemas.directions import direction_of
-from schemas.folding import fold, fold_header
 from schemas.headings import divides_a_heading, names_number, trimmed, words_of
+from schemas.normalise import fold, fold_header
 from schemas.status_headings import AsksStatus, asks_status
 from schemas.statuses import NOTHING, UNCLEAR
 from schemas.vocabulary import Role

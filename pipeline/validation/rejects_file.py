@@ -25,8 +25,8 @@ from pipeline.validation.columns import ColumnMap
 from pipeline.validation.kept_evidence import evidence_in, is_unchanged
 from schemas.codes import Code
 from schemas.display import quoted
-from schemas.folding import fold
 from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
+from schemas.normalise import fold
 from schemas.parcels import AROUND_AN_ID, HELD_AS, is_confirmed
 from schemas.statuses import Direction
 from schemas.vocabulary import CellKind, Role

@@ -105,7 +105,7 @@ def with_dates(mapping: ColumnMap, profile: Profile) -> ColumnMap:
     happened, though no profile lists it; those that speak of any status first.
     """
     used = {*mapping.columns.values(), *mapping.helpers.values()}
-    used |= {other for others in mapping.twins.values() for other in others}
+    used |= {other for others in mapping.duplicates.values() for other in others}
     helpers = dict(mapping.helpers)
     events_at = []
     for at, heading in enumerate(mapping.headers):

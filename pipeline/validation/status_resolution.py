@@ -15,7 +15,7 @@ from pipeline.validation.evidence import NAMES, cell_said, direction_said
 from schemas.courier import Profile
 from schemas.directions import speaks_against
 from schemas.display import quoted
-from schemas.folding import fold
+from schemas.normalise import fold
 from schemas.parcels import AWB_SHAPE, DAY
 from schemas.status_headings import hides_status
 from schemas.statuses import (

@@ -73,7 +73,7 @@ def row_as_it_is(rejects: Rejects, draft: Draft, line: int) -> tuple[str, ...]:
     )
 
 
-def what_is_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Rejects:
+def rejects_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -> Rejects:
     """Return only these lines, those that came back with their newest cells, codes and message."""
     place = {line: at for at, line in enumerate(lines.tolist())}
     back = {line: came_back for line, came_back in draft.again.items() if line in place}

@@ -53,7 +53,7 @@ class Table(Struct, frozen=True, kw_only=True):
     @property
     def left(self) -> Rejects:
         """Return what is wrong by now: only those lines, with their newest faults."""
-        return correcting.what_is_left(self.rejects, self.draft, self.lines_left)
+        return correcting.rejects_left(self.rejects, self.draft, self.lines_left)
 
     @property
     def whole_file(self) -> bool:

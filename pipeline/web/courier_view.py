@@ -19,7 +19,7 @@ from pipeline.web import drop_view, words
 from pipeline.web.front import NotPossible, NotThere
 from pipeline.web.profile_files import PROFILES, learned, source_of, write_profile
 from schemas.courier import DAYS, GENERIC, Profile
-from schemas.folding import fold
+from schemas.normalise import fold
 from schemas.parcels import ANY
 from schemas.statuses import NOTHING, UNCLEAR, WILDCARD, Direction, Meaning
 from schemas.vocabulary import DATE_ROLES, Milestone

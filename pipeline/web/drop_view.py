@@ -12,7 +12,7 @@ from pipeline.core import file_names
 from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.service.second_try import check_retry, read_again
+from pipeline.service.read_again import check_retry, read_again
 from pipeline.service.wiring import Site
 from pipeline.web import uploads
 from pipeline.web.front import NotPossible, NotThere
@@ -29,7 +29,7 @@ PAGE: Final = 50
 FILES: Final[Mapping[str, tuple[str, str]]] = {
     "results": (file_names.RESULTS, "Results (CSV)"),
     "rejects": (file_names.REJECTS, "Rows to correct (CSV)"),
-    "rejects_xlsx": (file_names.REJECTS_TWIN, "Rows to correct (Excel)"),
+    "rejects_xlsx": (file_names.REJECTS_XLSX, "Rows to correct (Excel)"),
     "refused": (file_names.REFUSED, "Why it was refused"),
     "summary": (file_names.SUMMARY, "Summary, for programs"),
     "received": (file_names.RECEIVED, "Receipt, for programs"),

@@ -15,7 +15,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from pipeline.core.release import this_release
+from pipeline.core.version import this_release
 from pipeline.service.health import WATCHED, Health
 from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile
 from pipeline.service.wiring import Site

@@ -23,7 +23,7 @@ from msgspec import Struct, field
 from pipeline.core.errors import ShipdropError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.service.health import Trouble, troubles_in
+from pipeline.service.health import Problem, problems_in
 from pipeline.service.health_file import HealthFile, has_scanned, is_fresh, read_health_file
 from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
@@ -171,7 +171,7 @@ class Notices:
         at = self._site.clock.now()
         if health_file is None or not is_fresh(health_file, at):
             return
-        now = {each.what: each for each in troubles_in(health_file, at) if each.what in _WORDS}
+        now = {each.what: each for each in problems_in(health_file, at) if each.what in _WORDS}
         for what, trouble in now.items():
             lasted = what == "api" and health_file.api == "held"
             if what not in self._memory.troubles and (lasted or self._lasts(trouble.since)):
@@ -235,7 +235,7 @@ def _ended(drop: DropLine) -> str:
     return f"To do: {name}. {headline(drop, None)}"
 
 
-def _begins(trouble: Trouble, health_file: HealthFile) -> str:
+def _begins(trouble: Problem, health_file: HealthFile) -> str:
     words = _WORDS[trouble.what]
     if trouble.what == "api":
         held = "refuses our login" if health_file.refuses_login else "takes nothing"

@@ -21,7 +21,7 @@ from pipeline.storage.courier_profiles import profile_files, read_profile, text_
 from pipeline.storage.durable_files import make_directory, replace_with, storing
 from pipeline.web.front import NotPossible, NotThere
 from schemas.courier import GENERIC, Profile
-from schemas.folding import fold, is_absent
+from schemas.normalise import fold, is_absent
 from schemas.statuses import NOTHING, UNCLEAR, StatusMeaning
 from schemas.vocabulary import Milestone
 

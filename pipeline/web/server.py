@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 _MALFORMED: Final = b"This is no request that can be understood.\n"
 
 
-class Patience(Struct, frozen=True, kw_only=True):
+class ClientTimeouts(Struct, frozen=True, kw_only=True):
     """The time-outs for clients, in seconds.
 
     ``head``: until a request's head is whole; ``body``: until its body is, one second more for each
@@ -49,9 +49,9 @@ class Patience(Struct, frozen=True, kw_only=True):
     every: float = 1.0
 
 
-def protocol_with(patience: Patience) -> type[H11Protocol]:
-    """Return uvicorn's protocol of HTTP/1.1 with this patience."""
-    crowd = _Crowd(patience)
+def protocol_with(timeouts: ClientTimeouts) -> type[H11Protocol]:
+    """Return uvicorn's protocol of HTTP/1.1 with these time limits."""
+    crowd = _Crowd(timeouts)
 
     class Protocol(_Connection):
         def __init__(
@@ -63,7 +63,7 @@ def protocol_with(patience: Patience) -> type[H11Protocol]:
         ) -> None:
             super().__init__(config, server_state, app_state, _loop)
             self.crowd = crowd
-            self.patience = patience
+            self.timeouts = timeouts
 
     return Protocol
 
@@ -72,7 +72,7 @@ class _Connection(H11Protocol):
     """One connection. ``begun``: when what it is to send was begun; None: nothing is awaited."""
 
     crowd: "_Crowd"
-    patience: Patience
+    timeouts: ClientTimeouts
     begun: float | None = None
     last_byte_at: float = 0.0
     received: int = 0
@@ -137,9 +137,9 @@ class _Connection(H11Protocol):
         if self.begun is None or not self.awaits_client:
             return False
         if self.awaits_body:
-            more = self.received / self.patience.bytes_a_second
-            return now - self.begun > self.patience.body + more
-        return now - self.begun > self.patience.head
+            more = self.received / self.timeouts.bytes_a_second
+            return now - self.begun > self.timeouts.body + more
+        return now - self.begun > self.timeouts.head
 
     def give_up(self) -> None:
         self.transport.abort()
@@ -148,8 +148,8 @@ class _Connection(H11Protocol):
 class _Crowd:
     """All connections of a server. Used in its loop."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, timeouts: ClientTimeouts) -> None:
+        self._patience = timeouts
         self._all: set[_Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -206,7 +206,7 @@ def serve(site: Site, *, tied: bool = False) -> int:
         timeout_keep_alive=_IDLE_SECONDS,
         lifespan="off",
         ws="none",
-        http=protocol_with(Patience()),
+        http=protocol_with(ClientTimeouts()),
     )
     server = _Server(config)
     if tied:

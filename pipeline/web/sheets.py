@@ -61,7 +61,7 @@ class SheetFile(Struct, frozen=True, kw_only=True):
         """Return the records whose ``column`` holds exactly this value."""
         return self._matching(column, lambda value: value == wanted)
 
-    def where_any(self, column: str, wanted: Set[str]) -> npt.NDArray[np.int64]:
+    def records_with_any(self, column: str, wanted: Set[str]) -> npt.NDArray[np.int64]:
         """Return the records whose ``column`` holds one of these values."""
         return self._matching(column, lambda value: value in wanted)
 

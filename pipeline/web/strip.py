@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import as_text
-from pipeline.service.health import Health, Trouble, current_health
+from pipeline.service.health import Health, Problem, current_health
 from pipeline.service.wiring import Site
 from pipeline.storage.listing import Entry, list_inbox
 
@@ -160,13 +160,13 @@ class Strip:
 
     def _meanwhile(self, lasts: float) -> Health:
         """Return what was seen last, while a look goes on."""
-        slow = Trouble(what="inbox", reason=f"The inbox was not listed within {lasts:.0f} s.")
+        slow = Problem(what="inbox", reason=f"The inbox was not listed within {lasts:.0f} s.")
         if self._kept is None:
             now = self._site.clock.now()
             nothing = Health(at=now, alive=False, root_id="", scanned=False, health_file=None)
-            unknown = Trouble(what="service", reason="It is not known yet whether one runs.")
-            return replace(nothing, troubles=(unknown, slow))
+            unknown = Problem(what="service", reason="It is not known yet whether one runs.")
+            return replace(nothing, problems=(unknown, slow))
         health = self._kept[1]
         if lasts < _TOO_LONG_SECONDS:
             return health
-        return replace(health, troubles=(*health.troubles, slow))
+        return replace(health, problems=(*health.problems, slow))

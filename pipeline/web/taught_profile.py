@@ -35,7 +35,7 @@ from pipeline.web.profile_files import (
 )
 from pipeline.web.teaching import Teaching, Teachings
 from schemas.courier import Profile
-from schemas.folding import fold, fold_header
+from schemas.normalise import fold, fold_header
 from schemas.status_reader import MARK, MEANINGS
 from schemas.statuses import Direction
 from schemas.vocabulary import Role

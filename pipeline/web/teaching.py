@@ -32,7 +32,7 @@ from pipeline.web.profile_files import mark_of, source_of
 from pipeline.web.recent import Recent
 from schemas.codes import Code
 from schemas.courier import GENERIC
-from schemas.folding import fold, fold_header
+from schemas.normalise import fold, fold_header
 from schemas.status_reader import MEANINGS
 from schemas.statuses import StatusMeaning
 from schemas.vocabulary import Milestone, Role

@@ -29,7 +29,7 @@ from pipeline.planning.results import Ready
 from pipeline.reporting import close_drop  # noqa: F401 - the same
 from pipeline.service import drop_steps as _steps  # noqa: F401 - as above
 from pipeline.service import planner  # noqa: F401 - else each fork would load them
-from pipeline.service.late_writes import LateWrites
+from pipeline.service.changed_files import ChangedFiles
 from pipeline.service.retention_files import RetentionFiles, reported_in
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
@@ -154,16 +154,16 @@ def closed_all(site: Site) -> None:
     assert sorted(p.name for p in site.spools.folder.glob("*/*")) == ["bodies.json"] * len(NAMES)
 
 
-def late_writes(site: Site) -> LateWrites:
-    return LateWrites(
-        folders=site.folders, ledger=site.ledger, notes=site.late_notes, clock=site.clock
+def late_writes(site: Site) -> ChangedFiles:
+    return ChangedFiles(
+        folders=site.folders, ledger=site.ledger, notes=site.changed_file_notes, clock=site.clock
     )
 
 
 def write_late(site: Site) -> None:
     """One file grows after it was put away, one becomes another, one is only watched."""
     for path in site.root.glob("archive/*/*/*/*/*"):
-        site.late_notes.watch(path.parent.name)
+        site.changed_file_notes.watch(path.parent.name)
         if path.name == "a.csv":
             path.write_text(path.read_text() + MORE)
         elif path.name == "b.csv":

@@ -15,10 +15,10 @@ from pipeline.inbox.claim import Claimer
 from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.scan import Inbox
 from pipeline.inbox.watcher import Watcher
+from pipeline.service.changed_files import ChangedFiles
 from pipeline.service.intake import Intake
-from pipeline.service.late_writes import LateWrites
 from pipeline.service.problems import Problems
-from pipeline.storage.late_notes import LateNotes
+from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
 from schemas.profile import load_profile
@@ -51,7 +51,7 @@ def scans() -> list[float]:
 
 
 @pytest.fixture
-def troubles(clock: ManualClock, scans: list[float]) -> Problems:
+def problems(clock: ManualClock, scans: list[float]) -> Problems:
     made = Problems(clock=clock)
     made.on_scan = lambda: scans.append(clock.monotonic())
     return made
@@ -61,11 +61,11 @@ Making = Callable[..., Intake]
 
 
 @pytest.fixture
-def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Problems) -> Making:
+def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, problems: Problems) -> Making:
     def made(*, settle: float = 0, marker: str = "", min_free: int = 0) -> Intake:
         folders = Folders(tmp_path, tmp_path / "inbox", tmp_path / "outbox", done_marker=marker)
         folders.prepare()
-        notes = LateNotes(tmp_path)
+        notes = ChangedFileNotes(tmp_path)
         return Intake(
             inbox=Inbox(
                 tmp_path / "inbox",
@@ -83,9 +83,9 @@ def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, troubles: Proble
                 clock=clock,
                 new_id=DropIds(clock.now, Random(1)).new,
             ),
-            late_writes=LateWrites(folders=folders, ledger=ledger, notes=notes, clock=clock),
+            changed_files=ChangedFiles(folders=folders, ledger=ledger, notes=notes, clock=clock),
             latecomers=Latecomers(outbox=folders.outbox, clock=clock, after_seconds=LATE, zone=UTC),
-            troubles=troubles,
+            problems=problems,
             clock=clock,
             profiles={"acme": load_profile(DATED, origin="acme.toml")},
             min_free_bytes=min_free,
@@ -198,7 +198,7 @@ def test_with_too_little_space_nothing_is_claimed(tmp_path, make, ledger):
 
 
 def test_a_scan_that_fails_changes_nothing_and_is_no_good_scan(
-    tmp_path, clock, make, troubles, scans
+    tmp_path, clock, make, problems, scans
 ):
     intake = make(marker=".done")
     drop(tmp_path, "a.csv")
@@ -212,24 +212,24 @@ def test_a_scan_that_fails_changes_nothing_and_is_no_good_scan(
     assert notes(tmp_path) == ["a"]
     assert [late.name for late in intake.late] == ["a.csv"]
     assert scans == seen
-    assert "cannot be listed" in troubles.now()["scan"]
+    assert "cannot be listed" in problems.now()["scan"]
     (tmp_path / "away").rename(tmp_path / "inbox")
     intake.look(once=False)
     intake.stop()
-    assert troubles.now()["scan"] == ""
+    assert problems.now()["scan"] == ""
     assert scans == [*seen, clock.monotonic()]
 
 
-def test_the_same_trouble_is_logged_once_and_its_end_too(clock, troubles):
+def test_the_same_trouble_is_logged_once_and_its_end_too(clock, problems):
     with capture_logs() as logs:
         for _ in range(20):
-            troubles.trouble("storage", "full", event="service.storage_trouble")
+            problems.report("storage", "full", event="service.storage_trouble")
             clock.advance(5)
-        assert troubles.now()["storage"] == "full"
+        assert problems.now()["storage"] == "full"
         clock.advance(600)
-        troubles.trouble("storage", "full", event="service.storage_trouble")
+        problems.report("storage", "full", event="service.storage_trouble")
         clock.advance(30)
-        assert troubles.now()["storage"] == ""
+        assert problems.now()["storage"] == ""
     told = [entry["event"] for entry in logs]
     assert told == [*["service.storage_trouble"] * 2, "service.trouble_over"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.inbox.done_marker import what_is_marked
+from pipeline.inbox.done_marker import parse_marker
 from pipeline.inbox.scan import Inbox, WaitCause
 from tests.fakes.manual_clock import ManualClock
 
@@ -32,7 +32,7 @@ MD5 = hashlib.md5(ROWS).hexdigest()
     ],
 )
 def test_size_and_hash_are_found_as_tools_write_them(content, size, hashes):
-    marked = what_is_marked(content, "x.csv")
+    marked = parse_marker(content, "x.csv")
     assert (marked.size, marked.hashes) == (size, hashes)
 
 

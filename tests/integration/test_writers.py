@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.storage.file_systems import Writer, sees_all_files, system_of, writer_of, writers_of
-from pipeline.storage.listing import open_regular, who_writes
+from pipeline.storage.listing import open_regular, open_writers
 
 
 @pytest.fixture
@@ -19,19 +19,19 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("mode", ["ab", "r+b", "wb"])
 def test_somebody_who_has_it_open_for_writing_is_seen_until_it_is_closed(file, mode):
-    assert who_writes(file) is Writer.NOBODY
+    assert open_writers(file) is Writer.NOBODY
     with file.open(mode):
-        assert who_writes(file) is Writer.SOMEBODY
-    assert who_writes(file) is Writer.NOBODY
+        assert open_writers(file) is Writer.SOMEBODY
+    assert open_writers(file) is Writer.NOBODY
     with file.open("rb"):
-        assert who_writes(file) is Writer.NOBODY
+        assert open_writers(file) is Writer.NOBODY
 
 
 def test_a_file_that_is_gone_has_nobody_and_one_that_is_renamed_still_has_its_writer(file):
     with file.open("ab"):
         there = file.rename(file.with_name("y.csv"))
-        assert who_writes(there) is Writer.SOMEBODY
-    assert who_writes(file) is Writer.NOBODY
+        assert open_writers(there) is Writer.SOMEBODY
+    assert open_writers(file) is Writer.NOBODY
 
 
 def test_whoever_opens_it_for_writing_waits_until_the_look_is_over(file):

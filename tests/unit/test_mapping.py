@@ -14,7 +14,7 @@ from pipeline.validation.profile_choice import (
     possible_profiles,
 )
 from schemas.codes import Code
-from schemas.folding import fold_header
+from schemas.normalise import fold_header
 from schemas.profile import builtin_profiles, load_profile
 from schemas.vocabulary import Role
 from tests.fakes.courier_sheet import sheet
@@ -173,7 +173,7 @@ def test_a_doubled_header_that_nobody_reads_may_differ() -> None:
         cells=tuple(pa.array([cell]) for cell in ("A1", "NDR", "Pune", "Goa")),
     )
     check_twins(block, mapping)
-    assert mapping.twins == {}
+    assert mapping.duplicates == {}
 
 
 def choose(

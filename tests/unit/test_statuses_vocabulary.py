@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.folding import fold
+from schemas.normalise import fold
 from schemas.profile import builtin_profiles
 from schemas.statuses import StatusMeaning
 from schemas.vocabulary import Milestone

@@ -22,7 +22,7 @@ from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.web import pages
 from pipeline.web.app import create_app
-from pipeline.web.server import Patience, protocol_with
+from pipeline.web.server import ClientTimeouts, protocol_with
 from tests.acceptance.harness import Root, orders, until
 from tests.web.conftest import Live, address_of, client_of, hashed
 
@@ -146,7 +146,7 @@ def test_an_upload_that_finds_no_room_is_refused_before_it_is_read(root: Root) -
 
 
 def test_of_too_many_that_are_half_sent_the_longest_silent_goes() -> None:
-    assert 2 * Patience().most <= 1_024, "a process may have so many files open"
+    assert 2 * ClientTimeouts().most <= 1_024, "a process may have so many files open"
     with impatient(head=60, body=60, most=20) as port, ExitStack() as held:
         half = []
         for number in range(60):
@@ -197,9 +197,9 @@ async def _slowly(scope, receive, send) -> None:
 def impatient(**more: float) -> Iterator[int]:
     """A server that waits for its clients for moments only; its port."""
     waits: dict[str, Any] = {"head": 0.3, "body": 0.3, **more}
-    patience = Patience(bytes_a_second=1_000, every=0.05, **waits)
+    timeouts = ClientTimeouts(bytes_a_second=1_000, every=0.05, **waits)
     config = uvicorn.Config(
-        _slowly, http=protocol_with(patience), lifespan="off", log_config=None, port=0
+        _slowly, http=protocol_with(timeouts), lifespan="off", log_config=None, port=0
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))

@@ -5,7 +5,7 @@ import re
 from pipeline.reading.excel.notes.ods import ContentXml
 from pipeline.reading.excel.notes.sheet_notes import SheetNotes
 from pipeline.reading.excel.notes.xlsx import NotWellFormed, SheetXml, XmlPart
-from pipeline.reading.excel.plain_runs import TEXTS
+from pipeline.reading.excel.regular_rows import TEXTS
 
 _DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]", re.IGNORECASE)
 #: Records of merged cells, of hidden columns, and of an error cell, typed or computed, as a binary

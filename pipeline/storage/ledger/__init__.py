@@ -105,7 +105,7 @@ class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Workers):
         self._db.examine()
 
     @property
-    def how_to_restore(self) -> str:
+    def restore_hint(self) -> str:
         """Say how to go on when the ledger is lost."""
         return self._db.dialect.restore
 

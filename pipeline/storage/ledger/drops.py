@@ -61,10 +61,10 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
     values["facts"] = msgspec.to_builtins(drop.facts)
     # The request is the operator's side of the line: saving a drop must not undo it.
     del values["request"], values["seq"]
-    return {**values, **what_is_left(drop.state, drop.facts)}
+    return {**values, **need_columns(drop.state, drop.facts)}
 
 
-def what_is_left(state: DropState, facts: DropFacts) -> dict[str, int]:
+def need_columns(state: DropState, facts: DropFacts) -> dict[str, int]:
     """Return the columns that say how much of a drop somebody has to see to.
 
     A file that was refused is to be seen to until its rows went out corrected, as far as it has
@@ -131,7 +131,7 @@ _CLOSING = _SAVING.values(
 
 
 def _write_facts(connection: sa.Connection, drop: Drop) -> None:
-    stored = {"facts": msgspec.to_builtins(drop.facts), **what_is_left(drop.state, drop.facts)}
+    stored = {"facts": msgspec.to_builtins(drop.facts), **need_columns(drop.state, drop.facts)}
     connection.execute(drops.update().where(drops.c.seq == drop.seq).values(stored))
 
 

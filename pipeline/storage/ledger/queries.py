@@ -189,7 +189,7 @@ class OverDrops:
         with self._db.read() as connection:
             return {str(parent): count for parent, count in connection.execute(query).all()}
 
-    def twins(self, sha256: str) -> list[DropLine]:
+    def of_same_content(self, sha256: str) -> list[DropLine]:
         """Return the drops with these bytes, newest first."""
         query = sa.select(*_SHOWN).where(drops.c.sha256 == sha256)
         return self._lines(query.order_by(drops.c.seq.desc()))
@@ -307,7 +307,7 @@ def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
         wanted.append(drops.c.courier == search.courier)
     if search.since is not None:
         wanted.append(drops.c.received_at >= search.since.astimezone(UTC).isoformat())
-    wanted += _what_is_left(search)
+    wanted += _need_conditions(search)
     for word in search.words.split():
         like = f"%{escaped(word)}%"
         wanted.append(
@@ -322,7 +322,7 @@ def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
     return wanted
 
 
-def _what_is_left(search: Search) -> list[sa.ColumnElement[bool]]:
+def _need_conditions(search: Search) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = []
     if search.needs:
         wanted.append(_SUMMARY["rows"][search.needs].as_integer() > 0)

@@ -19,8 +19,8 @@ from pipeline.validation.order_ids import canonical_ids
 from pipeline.validation.status_resolution import status_cells
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
-from schemas.folding import fold, fold_header, is_absent
 from schemas.headings import trimmed
+from schemas.normalise import fold, fold_header, is_absent
 from schemas.vocabulary import CellKind
 
 MOST_DISTINCT = 300

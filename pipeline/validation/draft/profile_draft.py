@@ -15,7 +15,7 @@ from pipeline.validation.draft.column_profile import ColumnFacts, StatusCount, S
 from pipeline.validation.draft.role_guess import Guess
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.folding import fold
+from schemas.normalise import fold
 from schemas.status_reader import MARK, MEANINGS
 from schemas.statuses import Direction, StatusMeaning
 from schemas.vocabulary import DATE_ROLES, Milestone, Role

@@ -17,10 +17,10 @@ from schemas.courier import GENERIC, Profile
 from schemas.direction_headings import Asks, look_of
 from schemas.directions import direction_of
 from schemas.display import quoted
-from schemas.folding import FALSE_WORDS, TRUE_WORDS, fold, fold_header
 from schemas.headings import is_place_or_thing, names_order, several, speaks_of_other, words_of
-from schemas.likeness import did_you_mean
+from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, fold_header
 from schemas.profile import is_awb_like
+from schemas.similarity import did_you_mean
 from schemas.statuses import Direction
 from schemas.vocabulary import DATE_ROLES, Role
 

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
-from pipeline.service.second_try import can_be_read_again
+from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, finding, words
 from pipeline.web.aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
 from pipeline.web.corrections import line_of, table_of

@@ -43,8 +43,8 @@ from pipeline.web.typing_in import (
 )
 from pipeline.web.words import counted
 from schemas.display import one_line
-from schemas.folding import fold
-from schemas.likeness import nearest
+from schemas.normalise import fold
+from schemas.similarity import nearest
 from schemas.vocabulary import Outcome, Role
 
 router = APIRouter(include_in_schema=False)
@@ -164,7 +164,7 @@ def _pasted(table: Table) -> str:
 def _first_time(table: Table) -> Rejects:
     """Return the faults of the lines that were not sent yet: only they have the file's values."""
     lines = [each for each in table.lines_left.tolist() if each not in table.draft.again]
-    return correcting.what_is_left(table.rejects, table.draft, np.array(lines, np.int64))
+    return correcting.rejects_left(table.rejects, table.draft, np.array(lines, np.int64))
 
 
 def _wrong_values(table: Table) -> list[tuple[FaultGroup, ValueFault]]:
@@ -526,7 +526,7 @@ def _keep_tick(
 
 
 @router.get("/drops/{drop_id}/fix/here")
-def who_is_here(
+def editors(
     request: Request,
     front: AtFront,
     visitor: Operator,

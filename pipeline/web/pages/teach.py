@@ -34,7 +34,7 @@ from pipeline.web.pages.upload import check, stage_form
 from pipeline.web.teaching import MEANS, MOST_WORDS, NOTHING, Teaching, name_of
 from pipeline.web.templating import address
 from schemas.courier import DAYS, GENERIC
-from schemas.folding import fold_header
+from schemas.normalise import fold_header
 from schemas.parcels import ALL, ANY
 from schemas.vocabulary import DATE_ROLES, Role
 

@@ -20,7 +20,7 @@ from pipeline.reading.excel.notes.ods import ContentXml
 from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes, TextFormat
 from pipeline.reading.excel.notes.xlsx import SheetXml, letters_of
 from pipeline.reading.excel.ole2 import open_compound
-from pipeline.reading.excel.plain_runs import rows_with_plain_numbers
+from pipeline.reading.excel.regular_rows import rows_with_plain_numbers
 from pipeline.reading.excel.zip_parts import Package, plain_name
 from pipeline.reading.file_type import Buffer
 

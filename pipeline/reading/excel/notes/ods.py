@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pipeline.reading.excel.notes.sheet_notes import UNKNOWN, SheetNotes
 from pipeline.reading.excel.notes.xlsx import XmlPart
-from pipeline.reading.excel.plain_runs import ODS_ROWS
+from pipeline.reading.excel.regular_rows import ODS_ROWS
 
 _CELLS = frozenset({"table:table-cell", "table:covered-table-cell"})
 _NUMBERS = frozenset({"float", "percentage", "currency"})

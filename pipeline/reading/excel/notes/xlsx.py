@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from xml.parsers import expat
 
 from pipeline.reading.excel.notes.sheet_notes import UNKNOWN, SheetNotes
-from pipeline.reading.excel.plain_runs import ROWS, Plain, PlainRuns
+from pipeline.reading.excel.regular_rows import ROWS, Plain, PlainRuns
 from schemas.vocabulary import UNCALCULATED
 
 _PLACE = re.compile(r"\s*([A-Za-z]*)(\d*)")

@@ -13,8 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.core.model import DropFacts, DropState
-from pipeline.service.late_writes import LateWrites
-from pipeline.storage.late_notes import LateNotes
+from pipeline.service.changed_files import ChangedFiles
+from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders, place_of
 from tests.fakes.ledger_plans import begun
@@ -30,22 +30,22 @@ class Place:
     root: Path
     kept: Path
     clock: ManualClock
-    notes: LateNotes
-    late_writes: LateWrites
+    notes: ChangedFileNotes
+    changed_files: ChangedFiles
 
     def look_for(self, seconds: float) -> list[tuple[str, str]]:
         """Look twice a minute; return what came back."""
         came = []
         for _ in range(int(seconds / 30)):
             self.clock.advance(30)
-            came += self.late_writes.look()
+            came += self.changed_files.look()
         return came
 
 
 @contextmanager
 def placed(root: Path) -> Iterator[Place]:
     """A root with one drop that was closed just now."""
-    clock, notes = ManualClock(), LateNotes(root)
+    clock, notes = ManualClock(), ChangedFileNotes(root)
     folders = Folders(root, root / "inbox", root / "outbox", done_marker="")
     folders.prepare()
     ledger: SqlLedger = open_ledger("sqlite:///state/ledger.db", root=root)
@@ -74,7 +74,7 @@ def placed(root: Path) -> Iterator[Place]:
         kept=kept,
         clock=clock,
         notes=notes,
-        late_writes=LateWrites(folders=folders, ledger=ledger, notes=notes, clock=clock),
+        changed_files=ChangedFiles(folders=folders, ledger=ledger, notes=notes, clock=clock),
     )
     ledger.close()
 

@@ -25,7 +25,7 @@ class ReturnedFile(Struct, frozen=True, kw_only=True):
     inode: int
 
 
-class LateNotes:
+class ChangedFileNotes:
     """The notes of one root. Raises StorageError."""
 
     def __init__(self, root: Path) -> None:

@@ -15,9 +15,9 @@ from pipeline.core.model import Drop
 from pipeline.core.ports import Clock
 from pipeline.core.summary import json_text
 from pipeline.reporting.summary_json import with_changed_file
+from pipeline.storage.changed_file_notes import ChangedFileNotes, ReturnedFile
 from pipeline.storage.claim_files import digest_of
 from pipeline.storage.file_systems import Writer
-from pipeline.storage.late_notes import LateNotes, ReturnedFile
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders, inode_of, place_of
 from schemas.display import shown
@@ -34,11 +34,11 @@ class _Watched(Struct):
     due: datetime
 
 
-class LateWrites:
+class ChangedFiles:
     """Owned by the thread that claims. ``look`` raises StorageError where notes cannot be read."""
 
     def __init__(
-        self, *, folders: Folders, ledger: SqlLedger, notes: LateNotes, clock: Clock
+        self, *, folders: Folders, ledger: SqlLedger, notes: ChangedFileNotes, clock: Clock
     ) -> None:
         self._folders = folders
         self._ledger = ledger
