@@ -216,15 +216,16 @@ def cancel(
 
 def _ask(options: CommandOptions, site: "Site", drop: str, what: str) -> int:
     """Leave the request, and act on it here unless a service runs, or starts meanwhile."""
+    from pipeline.core.model import DropRequest
     from pipeline.storage.root_lock import RootLock
 
-    site.ledger.request(drop, what)
+    site.ledger.request(drop, DropRequest(what))
     if not site.ledger.is_ours(site.drop(drop)):
         return _noted(options, drop, what)
     lock, signals = RootLock(site.root, now=site.clock.now, yields_to_service=True), StopSignals()
     try:
         with lock, _alone(site) as hold:
-            if what == "retry":
+            if what == DropRequest.RETRY:
                 site.check_sending()
             service = _service(options, site)
             site.check_ledger(thoroughly=lock.was_left)

@@ -13,8 +13,9 @@ from pipeline.cluster.job_queue import Engine
 from pipeline.cluster.lease import Lease
 from pipeline.cluster.tasks import Tasks, plannable
 from pipeline.core.errors import Fenced, StorageError
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import Drop, DropRequest, DropState
 from pipeline.core.shipment import SendingStop
+from pipeline.service.requests import to_honour
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import sending
 from pipeline.storage.ledger.workers import Allowance, WorkerInstructions
@@ -225,7 +226,7 @@ class Supervisor:
     def _honour(self, requested: list[Drop]) -> None:
         """Act on requests of people for drops, on whatever machine."""
         for drop in requested:
-            if drop.request == "cancel" and not drop.state.closed:
+            if to_honour(drop, busy=False) is DropRequest.CANCEL:
                 self._delivery.cancel(drop.seq)
                 if drop.state is DropState.OPEN and not self._ledger.posts(sending(drop.seq)):
                     self._tasks.call_report(drop.seq)

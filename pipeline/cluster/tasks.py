@@ -15,10 +15,11 @@ from msgspec.structs import replace
 from pipeline.cluster.lease import Lease, Locks
 from pipeline.core.closed_drop import Cause, Closed
 from pipeline.core.errors import Fenced, StorageError
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import Drop, DropRequest, DropState
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.planning.results import Ready, Reopened
 from pipeline.service.drop_steps import doubts_of
+from pipeline.service.requests import to_honour
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.segments import Load, Segment, segment_post, sending
 from schemas.display import shown
@@ -78,7 +79,7 @@ class Tasks(Locks):
         first = self._ledger.lay_out(drop.seq)
         if first:
             self.call_send(first)
-        if drop.request == "cancel" or (first == [] and not _waits_for_others(drop)):
+        if drop.request is DropRequest.CANCEL or (first == [] and not _waits_for_others(drop)):
             self.call_report(drop.seq)
 
     def call_report(self, drop_seq: int) -> None:
@@ -115,7 +116,7 @@ class Tasks(Locks):
             for drop in unfinished
             if drop.state is DropState.OPEN
             and drop.waits_for
-            and drop.request != "cancel"
+            and drop.request is not DropRequest.CANCEL
             and not self._ledger.has_open_segments(drop.seq)
         ]
 
@@ -136,8 +137,12 @@ class Tasks(Locks):
 
     def retries(self, requested: Sequence[Drop]) -> list[Drop]:
         """Return those that somebody asked to have sent again, and that nobody sends now."""
-        asked = [drop for drop in requested if drop.request == "retry"]
-        return [drop for drop in asked if not self._ledger.posts(sending(drop.seq))]
+        return [
+            drop
+            for drop in requested
+            if to_honour(drop, busy=bool(self._ledger.posts(sending(drop.seq))))
+            is DropRequest.RETRY
+        ]
 
     def _retry(self, drop: Drop) -> None:
         """Take up what a drop left unsent or unknown; beside drops with its orders, later."""
@@ -149,14 +154,17 @@ class Tasks(Locks):
                 return
             drop = step.drop
             log.info(
-                "drop.requested", drop=drop.drop_id, file=shown(drop.source_file), request="retry"
+                "drop.requested",
+                drop=drop.drop_id,
+                file=shown(drop.source_file),
+                request=DropRequest.RETRY,
             )
         else:
-            self._ledger.request(drop.drop_id, "")
+            self._ledger.request(drop.drop_id, DropRequest.NONE)
             self._ledger.reopen(drop.seq)
         if drop.state is DropState.OPEN:
             self._ledger.forget_segments(drop.seq)
-            self.call_for(replace(drop, request=""))
+            self.call_for(replace(drop, request=DropRequest.NONE))
 
     def _is_at_rest(self, drop_id: str) -> bool:
         """Return True for a drop of this root of which no worker sends anything."""
@@ -242,7 +250,7 @@ class Tasks(Locks):
     def _deliver(self, load: Load) -> DeliveryResult | None:
         if load.drop.state is not DropState.OPEN:
             return None
-        if load.drop.request == "cancel":
+        if load.drop.request is DropRequest.CANCEL:
             return DeliveryResult(drop_seq=load.drop.seq, complete=False, cancelled=True)
         with ExitStack() as stack:
             try:
@@ -342,7 +350,7 @@ class Tasks(Locks):
         shut = self._site.delivery.shut
         if shut is not None and shut.ours:
             shut = None  # others go on
-        cancelled = drop.request == "cancel"
+        cancelled = drop.request is DropRequest.CANCEL
         if self._ledger.has_open_segments(drop.seq) and not cancelled and shut is None:
             return None
         complete = self._ledger.all_segments_done(drop.seq)

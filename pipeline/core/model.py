@@ -43,6 +43,14 @@ class DropState(StrEnum):
         return self in {DropState.COMPLETED, DropState.REFUSED, DropState.CANCELLED}
 
 
+class DropRequest(StrEnum):
+    """A person's request for a drop, as the ledger keeps it."""
+
+    NONE = ""
+    RETRY = "retry"
+    CANCEL = "cancel"
+
+
 class Disposition(IntEnum):
     """The decision of validation and planning about a row before any call."""
 
@@ -341,7 +349,7 @@ class Drop(Struct, frozen=True, kw_only=True):
     same_as: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    request: str = ""
+    request: DropRequest = DropRequest.NONE
     facts: DropFacts = DropFacts()
 
     @property

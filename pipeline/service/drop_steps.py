@@ -14,7 +14,7 @@ from pipeline.core.chunk_body import ChunkBody
 from pipeline.core.chunk_columns import FreshChunks
 from pipeline.core.closed_drop import Cause, Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError, Tried
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import Drop, DropRequest, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.core.shipment import DeliveryResult, EarlierStep, EarlierSteps, Shipment
 from pipeline.planning.earlier_files import OUTWARD_ENDS, blocked_since
@@ -230,10 +230,12 @@ class DropSteps:
         except StorageError:
             raise
         except Exception:
-            self._ledger.request(drop.drop_id, "")  # a bug is not met again at every scan
+            self._ledger.request(
+                drop.drop_id, DropRequest.NONE
+            )  # a bug is not met again at every scan
             raise
         if not pending:
-            self._ledger.request(drop.drop_id, "")
+            self._ledger.request(drop.drop_id, DropRequest.NONE)
             return None
         orders = sorted({each.order_id for each in pending})
         histories = self._ledger.order_histories(orders, except_seq=drop.seq)
@@ -246,7 +248,7 @@ class DropSteps:
         self._ledger.reopen(drop.seq, verdicts)
         drop = replace(drop, state=DropState.OPEN, finished_at=None)
         self._ledger.save(drop)
-        self._ledger.request(drop.drop_id, "")
+        self._ledger.request(drop.drop_id, DropRequest.NONE)
         return Reopened(drop=drop)
 
     def block_since(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.core.model import Drop
+from pipeline.core.model import Drop, DropRequest
 from pipeline.service.scheduler import Scheduler
 from pipeline.storage.ledger import SqlLedger
 from schemas.display import shown
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from pipeline.delivery.thread import DeliveryThread
 
 log = structlog.get_logger(__name__)
+
+
+def to_honour(drop: Drop, *, busy: bool) -> DropRequest:
+    """Return what to do now of what is asked for a drop; ``busy``: somebody is at work on it.
+
+    A retry waits until nobody is. Of a drop that is closed and at rest nothing can be cancelled.
+    """
+    if drop.request is DropRequest.CANCEL:
+        return drop.request if busy or not drop.state.closed else DropRequest.NONE
+    return DropRequest.NONE if busy else drop.request
 
 
 class Requests:
@@ -42,12 +52,13 @@ class Requests:
                 continue
             self._tell(drop)
             known = self._scheduler.knows(drop.drop_id)
-            if drop.request == "retry" and not known:
-                self._retry(drop)
-            elif drop.request == "cancel" and (known or not drop.state.closed):
-                self._scheduler.cancel(drop)  # first, so that nothing of it leaves any more
-                if not known:
-                    self._take(drop)
+            match to_honour(drop, busy=known):
+                case DropRequest.RETRY:
+                    self._retry(drop)
+                case DropRequest.CANCEL:
+                    self._scheduler.cancel(drop)  # first, so that nothing of it leaves any more
+                    if not known:
+                        self._take(drop)
 
     def _tell(self, drop: Drop) -> None:
         """Log a request, once: it may have to wait."""
@@ -67,7 +78,7 @@ class Requests:
         if drop.state.closed:
             self._scheduler.retry(drop)
             return
-        self._ledger.request(drop.drop_id, "")
+        self._ledger.request(drop.drop_id, DropRequest.NONE)
         self._ledger.reopen(drop.seq)
         self._take(drop)
 

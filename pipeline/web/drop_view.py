@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pipeline.core import file_names
 from pipeline.core.errors import UsageError
-from pipeline.core.model import DropState
+from pipeline.core.model import DropRequest, DropState
 from pipeline.core.ports import DropLine
 from pipeline.service.read_again import check_retry, read_again
 from pipeline.service.wiring import Site
@@ -175,7 +175,7 @@ def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
 
     Raises NotThere, NotPossible or StorageError.
     """
-    if wish not in {"retry", "cancel", "again"}:
+    if wish not in {DropRequest.RETRY, DropRequest.CANCEL, "again"}:
         raise NotThere("Page not found.")
     if wish == "again":
         try:
@@ -183,13 +183,13 @@ def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
         except UsageError as error:
             raise NotPossible(error.message, hint=error.hint) from error
         return
-    if wish == "cancel" and not can_cancel(drop):
+    if wish == DropRequest.CANCEL and not can_cancel(drop):
         state = STATES[drop.state].lower()
         raise NotPossible(f"The file is {state}: there is nothing left to stop.")
-    if wish == "retry":
+    if wish == DropRequest.RETRY:
         try:
             check_retry(site, drop.drop_id, drop.state, drop.summary)
         except UsageError as error:
             raise NotPossible(error.message, hint=error.hint) from error
-    site.ledger.request(drop.drop_id, wish)
+    site.ledger.request(drop.drop_id, DropRequest(wish))
     log.info("web.request", drop=drop.drop_id, wish=wish, user=who)

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import Drop, DropRequest, DropState
 from pipeline.service.drop_states import (
     DropEntry,
     DropStates,
@@ -16,6 +17,7 @@ from pipeline.service.drop_states import (
     after_reporting,
     after_taking,
 )
+from pipeline.service.requests import to_honour
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -137,3 +139,22 @@ def test_a_drop_that_was_reported_rests_or_waits(
         )
     else:
         assert state is SchedulerState.RESTING
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "busy", "now"),
+    [
+        (DropRequest.NONE, DropState.OPEN, False, DropRequest.NONE),
+        (DropRequest.RETRY, DropState.COMPLETED, False, DropRequest.RETRY),
+        (DropRequest.RETRY, DropState.OPEN, False, DropRequest.RETRY),
+        (DropRequest.RETRY, DropState.OPEN, True, DropRequest.NONE),
+        (DropRequest.CANCEL, DropState.OPEN, False, DropRequest.CANCEL),
+        (DropRequest.CANCEL, DropState.OPEN, True, DropRequest.CANCEL),
+        (DropRequest.CANCEL, DropState.COMPLETED, True, DropRequest.CANCEL),  # being reopened
+        (DropRequest.CANCEL, DropState.COMPLETED, False, DropRequest.NONE),
+    ],
+)
+def test_a_request_is_done_when_it_can_be(
+    asked: DropRequest, state: DropState, busy: bool, now: DropRequest
+) -> None:
+    assert to_honour(replace(drop(state=state), request=asked), busy=busy) is now

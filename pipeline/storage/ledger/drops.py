@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import Drop, DropFacts, DropState, InboxAgain, SetAside
+from pipeline.core.model import Drop, DropFacts, DropRequest, DropState, InboxAgain, SetAside
 from pipeline.core.ports import NewDrop
 from pipeline.core.row_keys import RowKey, in_order, without_doubles
 from pipeline.core.summary import summary_left
@@ -35,6 +35,7 @@ def drop_from(row: sa.Row[Any]) -> Drop:
     for name in _TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values[name] else None
     values["state"] = DropState(values["state"])
+    values["request"] = DropRequest(values["request"])
     values["facts"] = facts_from(values["facts"])
     drop = Drop(**values)
     if not drop.facts.tidied:
@@ -326,11 +327,11 @@ class Drops:
             found = connection.execute(query).all()
         return {sha256: (seq, drop_id) for sha256, seq, drop_id in found}
 
-    def request(self, drop_id: str, what: str) -> None:
-        """Leave a wish ("retry" or "cancel") for the service to honour; "" takes it back."""
+    def request(self, drop_id: str, what: DropRequest) -> None:
+        """Leave a request for the service to honour; NONE takes it back."""
         with self._db.write() as connection:
             connection.execute(
-                drops.update().where(drops.c.drop_id == drop_id).values(request=what)
+                drops.update().where(drops.c.drop_id == drop_id).values(request=str(what))
             )
 
     def requested(self) -> list[Drop]:
