@@ -6,6 +6,7 @@ Runs in a thread of its own, so that no parsing and no slow answer makes a worke
 import threading
 import time
 from collections.abc import Callable
+from enum import Enum
 
 import structlog
 
@@ -34,6 +35,33 @@ _AT_ONCE = 500
 """Segments that are called for in one look."""
 
 
+class Action(Enum):
+    """What a worker does about sending after a heartbeat."""
+
+    NOTHING = "nothing"
+    REOPEN = "reopen"
+    CLOSE = "close"
+    PUBLISH = "publish"
+
+
+def next_action(
+    shut: SendingStop | None, *, refused: bool, signalled: bool, shared: bool, stopping: bool
+) -> tuple[Action, bool]:
+    """Return what to do about sending, and whether our outage is then one that all know of.
+
+    ``shut``: why we send nothing; ``refused``: our lease kept us from it; ``signalled``: all are
+    told to send nothing; ``shared``: whether all knew of our outage before.
+    """
+    if shut is None:
+        return (Action.CLOSE, True) if signalled else (Action.NOTHING, shared)
+    if shut.ours or refused:
+        # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
+        return Action.NOTHING if stopping else Action.REOPEN, shared
+    if signalled:
+        return Action.NOTHING, True
+    return (Action.REOPEN, False) if shared else (Action.PUBLISH, True)
+
+
 class Supervisor:
     """Sends heartbeats until stopped; calls ``lost`` when others have removed this worker."""
 
@@ -58,7 +86,7 @@ class Supervisor:
         self._end = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
-        self._known_shut: SendingStop | None = None
+        self._outage_is_shared = False
         self._logged_shut = ""
         self._quiet_until = 0.0
         self._quiet_wanted = 0.0
@@ -160,26 +188,27 @@ class Supervisor:
         if outage is not None and outage.shut is None:
             self._logged_shut = ""
         refused, self._lease.refused = self._lease.refused, False
-        if shut is not None and (shut.ours or refused):
-            # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
-            if not self._tasks.stopping:
+        action, self._outage_is_shared = next_action(
+            shut,
+            refused=refused,
+            signalled=signals.shut > 0,
+            shared=self._outage_is_shared,
+            stopping=self._tasks.stopping,
+        )
+        match action:
+            case Action.REOPEN:
                 self._delivery.reopen()
-        elif signals.shut > 0:
-            if shut is None:
+            case Action.CLOSE:
                 self._delivery.close(
                     SendingStop(held=signals.held, reason=signals.reason, hint=signals.hint)
                 )
-            self._known_shut = self._delivery.shut or self._known_shut
-        elif shut is not None and self._known_shut is not None:
-            self._known_shut = None
-            self._delivery.reopen()
-        elif shut is not None:
-            if shut.reason != self._logged_shut:  # once until a call is taken
-                log.warning("api.shut", reason=shut.reason, hint=shut.hint)
-            self._known_shut, self._logged_shut = shut, shut.reason
-            self._ledger.shut(
-                self._probe_seconds, held=shut.held, reason=shut.reason, hint=shut.hint
-            )
+            case Action.PUBLISH if shut is not None:
+                if shut.reason != self._logged_shut:  # once until a call is taken
+                    log.warning("api.shut", reason=shut.reason, hint=shut.hint)
+                self._logged_shut = shut.reason
+                self._ledger.shut(
+                    self._probe_seconds, held=shut.held, reason=shut.reason, hint=shut.hint
+                )
 
     # -- looking after -------------------------------------------------------------------------
 
