@@ -1,6 +1,7 @@
 """Small files as people make them, each row judged as a careful clerk would: sent, held, ignored.
 
-They are read by few commands.
+A twelfth of them go through the command, in the soak all; all are read in
+``tests/integration/test_evidence_over_blocks.py``.
 """
 
 import csv
@@ -349,16 +350,16 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
 """Names of tabs with one delivery each, and what becomes of it."""
 
 
-@pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """File → the ends of its rows."""
-    path = tmp_path_factory.mktemp("hand")
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.soak)])
+def test_rows_are_held_and_sent_as_a_clerk_would(tmp_path: Path, every: int) -> None:
+    """Every twelfth of the files, and all workbooks; in the soak all of them."""
+    chosen = dict([*FILES.items()][::every])
     files = {}
-    for at, (name, (text, _)) in enumerate(FILES.items()):
-        files[name] = path / f"day{at}.csv"
+    for at, (name, (text, _)) in enumerate(chosen.items()):
+        files[name] = tmp_path / f"day{at}.csv"
         files[name].write_text("\n".join(text) + "\n", encoding="utf-8")
     for at, (name, (tabs, _)) in enumerate(TABS.items()):
-        files[name] = path / f"book{at}.xlsx"
+        files[name] = tmp_path / f"book{at}.xlsx"
         book = openpyxl.Workbook()
         for number, tab in enumerate(tabs):
             sheet = book.create_sheet(tab)
@@ -368,16 +369,12 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         book.save(files[name])
     paths = [*files.values()]
     for at in range(0, len(paths), AT_ONCE):
-        Root(path).run("check", "--out", path / "out", *paths[at : at + AT_ONCE])
-    return {name: _ends(path / "out", file.stem) for name, file in files.items()}
+        Root(tmp_path).run("check", "--out", tmp_path / "out", *paths[at : at + AT_ONCE])
+    found = {name: _ends(tmp_path / "out", file.stem) for name, file in files.items()}
+    assert found == {name: wanted for name, (_, wanted) in (chosen | TABS).items()}
 
 
 def _ends(out: Path, stem: str) -> str:
     (results,) = out.glob(f"{stem}__*.results.csv")
     with results.open(encoding="utf-8-sig", newline="") as file:
         return "".join("s" if each["outcome"] == "unsent" else "h" for each in csv.DictReader(file))
-
-
-@pytest.mark.parametrize("name", FILES | TABS)
-def test_rows_are_held_and_sent_as_a_clerk_would(judged: dict[str, str], name: str) -> None:
-    assert judged[name] == (FILES | TABS)[name][1]
