@@ -369,14 +369,18 @@ class Closer:
     ) -> tuple[tuple[RowKey, RowKey], ...]:
         """Count in the parent's summary, for whoever sent it, what this corrected file mended.
 
-        Return the rows that need a person there, not here: (row here, row in the parent).
+        Return the rows that need a person there, not here: (row here, row in the parent). One
+        that another file corrected before needs a person here: the two files differ.
         """
         parent = self._ledger.find(parent_id)
         if parent is None:
             return ()
         found = write.corrections_in(self._report(drop, outcomes), parent)
         self._mended(parent, found.fixed)
-        return found.returned if parent.state.closed else ()
+        if not parent.state.closed:
+            return ()
+        fixed = parent.facts.fixed_rows
+        return tuple(pair for pair in found.returned if not rows_named(fixed, {pair[1]}))
 
     def _mended(self, parent: Drop, rows: Collection[RowKey]) -> None:
         """Note the rows in the drop, and in the file that it corrects itself."""

@@ -20,7 +20,8 @@ from pipeline.web.front import Front, NotPossible, NotThere
 from pipeline.web.profile_files import forget, key_of, remember
 from pipeline.web.words import counted
 from schemas.courier import GENERIC
-from schemas.vocabulary import Role
+from schemas.display import shown
+from schemas.vocabulary import Outcome, Role
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,8 @@ class Table(Struct, frozen=True, kw_only=True):
     """A drop's rejects file, and its changes so far.
 
     ``fixed``: rows that need nobody here: they were corrected, set aside, or are corrected in
-    the file that this one corrects. ``aside``: row → reason, who, when.
+    the file that this one corrects. ``aside``: row → reason, who, when. ``left_alone``: rows
+    that were set aside, or are corrected in the file that this one corrects.
     """
 
     drop: DropLine
@@ -37,6 +39,7 @@ class Table(Struct, frozen=True, kw_only=True):
     draft: Draft
     fixed: frozenset[RowKey]
     aside: Mapping[RowKey, tuple[str, str, str]]
+    left_alone: frozenset[RowKey] = frozenset()
 
     @property
     def lines_left(self) -> npt.NDArray[np.int64]:
@@ -49,6 +52,13 @@ class Table(Struct, frozen=True, kw_only=True):
         return correcting.group_lines(
             self.rejects, self.draft, self.lines_left, whole_file=self.whole_file
         )
+
+    @property
+    def done_elsewhere(self) -> dict[int, RowKey]:
+        """Return the lines whose rows a file from the inbox corrected: line → row."""
+        rows = self.fixed - self.left_alone
+        keys = self.rejects.keys_of(self.drop.drop_id) if rows else {}
+        return {n: key for n, key in keys.items() if key in rows and n not in self.draft.sent}
 
     @property
     def left(self) -> Rejects:
@@ -103,7 +113,30 @@ def table_of(front: Front, drop_id: str) -> Table:
         draft=_come_back(front, drop, rejects, fixed),
         fixed=frozenset(fixed | elsewhere),
         aside=aside,
+        left_alone=frozenset(elsewhere),
     )
+
+
+def overtaken_in_words(front: Front, table: Table) -> list[str]:
+    """Say which rows that somebody changed here another file corrected meanwhile."""
+    draft, rejects = table.draft, table.rejects
+    found = [
+        f'Row {rejects.called(line)}, {rejects.headers[column]}: "{value}"'
+        for line in sorted(table.done_elsewhere)
+        for column, value in draft.typed(line).items()
+        if value != rejects.table.column(column)[line].as_py()
+    ]
+    if not found:
+        return []
+    children = front.site.ledger.children(table.drop.drop_id)
+    by_inbox = (
+        each
+        for each in children
+        if (each.summary or {}).get("rows", {}).get(Outcome.ACCEPTED)
+        and uploads.note_of(front.site, each) is None
+    )
+    names = dict.fromkeys(shown(each.source_file, 80) for each in by_inbox)
+    return [f"Another file corrected these rows meanwhile: {', '.join(names)}.", *found]
 
 
 def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:

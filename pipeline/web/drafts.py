@@ -81,6 +81,12 @@ class Draft(Struct, frozen=True, kw_only=True):
                 return rule.new
         return original
 
+    def typed(self, line: int) -> dict[int, str]:
+        """Return the cells of a line as typed since it came back, if it did: column → text."""
+        before = dict(enumerate(self.tried.get(line, ())))
+        cells = self.cells.get(line, {})
+        return {column: text for column, text in cells.items() if text != before.get(column)}
+
     def with_cells(self, typed: Iterable[tuple[int, int, str, str]]) -> "Draft":
         """Return the draft with these cells: line, column, text, and the file's own text.
 
@@ -114,12 +120,14 @@ class Draft(Struct, frozen=True, kw_only=True):
         )
 
     def came_back(self, line: int, values: Sequence[str], verdict: tuple[str, str]) -> "Draft":
-        """Return the draft with a line open again, as it was sent with these cells."""
-        cells = {k: v for k, v in self.cells.items() if k != line}
-        plain = replace(self.unjudged([line]), cells=cells)
+        """Return the draft with a line open again, as it was sent with these cells.
+
+        Where it went out by another way than this page, what was typed here stays.
+        """
+        typed = {} if line in self.sent else self.typed(line)
         return replace(
-            plain,
-            cells={**plain.cells, line: dict(enumerate(values))},
+            self.unjudged([line]),
+            cells={**self.cells, line: dict(enumerate(values)) | typed},
             chosen={k: v for k, v in self.chosen.items() if k != line},
             sent={k: v for k, v in self.sent.items() if k != line},
             again={**self.again, line: verdict},

@@ -45,11 +45,14 @@ class Here:
                 del self._seen[key]
 
     def others(self, drop_id: str, session: str = "") -> list[Neighbour]:
-        """Return who else is at this file, whoever came last at the end."""
+        """Return who else is at this file, each once, whoever came last at the end.
+
+        Somebody with several tabs is at the row where the last word came from.
+        """
         with self._lock:
-            now = self._now()
-            return [
-                person
-                for (drop, who), (ends, person) in self._seen.items()
-                if drop == drop_id and who != session and ends > now
-            ]
+            now, found = self._now(), dict[str, Neighbour]()
+            for (drop, who), (ends, person) in self._seen.items():
+                if drop == drop_id and who != session and ends > now:
+                    found.pop(person.name or who, None)
+                    found[person.name or who] = person
+            return list(found.values())

@@ -30,7 +30,8 @@ class Typed(Struct, frozen=True, kw_only=True):
 class Conflict(Struct, frozen=True, kw_only=True):
     """A cell that two people changed: what stands, by whom, and what the other one typed.
 
-    ``sent``: the row went out with what stands.
+    ``sent``: the row went out with what stands. ``elsewhere``: it was corrected in a file that
+    came through the inbox, so what was reported stands there.
     """
 
     typed: Typed
@@ -40,10 +41,16 @@ class Conflict(Struct, frozen=True, kw_only=True):
     who: str
     at: str
     sent: bool
+    elsewhere: bool = False
 
     @property
     def text(self) -> str:
         """Return both values in a sentence."""
+        if self.elsewhere:
+            return (
+                f"Row {self.row}, {self.header}: another file corrected this row meanwhile, so it "
+                f'is done. Yours, which was not sent: "{self.typed.value}".'
+            )
         by = f" by {self.who}" if self.who else ""
         what = "was sent meanwhile" if self.sent else "was changed meanwhile"
         return (
@@ -53,13 +60,14 @@ class Conflict(Struct, frozen=True, kw_only=True):
 
 
 def take_over(
-    sheet: DraftSheet, rejects: Rejects, cells: Sequence[Typed], *, who: str, at: str
+    sheet: DraftSheet, table: Table, cells: Sequence[Typed], *, who: str, at: str
 ) -> list[Conflict]:
     """Put typed entries into the draft; return the cells that somebody else changed meanwhile.
 
     Only a cell that differs from what was shown is a change: what another person typed into other
-    cells stays. Where both changed one cell, what stands stays.
+    cells stays. Where both changed one cell, or the row is done by now, what stands stays.
     """
+    rejects, left = table.rejects, set(table.lines_left.tolist())
     conflicts: list[Conflict] = []
     changes: list[tuple[int, int, str, str]] = []
     draft, room = sheet.draft, sheet.room
@@ -71,9 +79,8 @@ def take_over(
         had = now if cell.had is None else cell.had
         if as_typed(cell.value) in {as_typed(had), as_typed(now)}:
             continue
-        sent = cell.line in draft.sent
-        if sent or as_typed(had) != as_typed(now):
-            conflicts.append(_conflict(draft, rejects, cell, now, sent=sent))
+        if cell.line not in left or as_typed(had) != as_typed(now):
+            conflicts.append(_conflict(table, draft, cell, now))
         elif len(changes) < room:
             changes.append((cell.line, cell.column, cell.value, original))
     lines = dict.fromkeys((line for line, *_ in changes), (who, at))
@@ -82,16 +89,17 @@ def take_over(
     return conflicts
 
 
-def _conflict(draft: Draft, rejects: Rejects, cell: Typed, now: str, *, sent: bool) -> Conflict:
+def _conflict(table: Table, draft: Draft, cell: Typed, now: str) -> Conflict:
     who, at = draft.touched.get(cell.line, ("", ""))
     return Conflict(
         typed=cell,
-        row=rejects.called(cell.line),
-        header=rejects.headers[cell.column],
+        row=table.rejects.called(cell.line),
+        header=table.rejects.headers[cell.column],
         now=now,
         who=who,
         at=at,
-        sent=sent,
+        sent=cell.line in draft.sent,
+        elsewhere=cell.line in table.done_elsewhere,
     )
 
 
@@ -119,7 +127,7 @@ def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
         raise NotPossible("There is no such cell.")
     at = stamp(front.site.clock.now())
     with front.drafts.changing(drop_id, table.rejects) as sheet:
-        conflicts = take_over(sheet, table.rejects, [cell], who=visitor.name, at=at)
+        conflicts = take_over(sheet, table, [cell], who=visitor.name, at=at)
     if conflicts:
         return Kept(conflicts=conflicts)
     table = table_of(front, drop_id)
@@ -207,7 +215,7 @@ def paste(
     ]
     with front.drafts.changing(drop_id, rejects) as sheet:
         before = _texts(sheet.draft, rejects, column, typed)
-        conflicts = take_over(sheet, rejects, typed, who=who, at=at)
+        conflicts = take_over(sheet, table, typed, who=who, at=at)
         after = _texts(sheet.draft, rejects, column, typed)
         now = {line: text for line, text in after.items() if text != before[line]}
         if now:

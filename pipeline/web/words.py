@@ -255,8 +255,11 @@ def _what_is_left(drop: DropLine) -> str:
         if count
     ]
     if not drop.need:
-        whole = counted(drop.troubled, "row")
-        return f"All {whole} that needed you are done: {', '.join(done)}."
+        if drop.returned == drop.troubled:
+            return f"{counted(drop.returned, 'row')} to correct in the file that this one corrects."
+        all_of = "The row" if drop.troubled == 1 else f"All {counted(drop.troubled, 'row')}"
+        is_done = "is done" if drop.troubled == 1 else "are done"
+        return f"{all_of} that needed you {is_done}: {', '.join(done)}."
     if not drop.aside and not drop.returned:
         whole = counted(drop.troubled, "row")
         return f"{number(drop.fixed)} of {whole} corrected; {number(drop.need)} left."

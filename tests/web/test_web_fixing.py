@@ -2,7 +2,8 @@
 
 import json
 
-from playwright.sync_api import Browser, Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.acceptance.harness import Delivered, sheet, until
 from tests.web.conftest import A_MOMENT, SEND, Live
@@ -97,7 +98,8 @@ def test_what_was_typed_is_kept_until_it_is_sent(live: Live, page: Page) -> None
     drop = dropped(live, "kept.csv", sheet([[f"KEPT{n}", "Nonesuch"] for n in range(8)]))
     page.goto(f"{live.url}/drops/{drop}/fix")
     page.get_by_label("Row 4, Status").fill("Picked")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
     page.goto(f"{live.url}/drops/{drop}/fix")
     expect(page.get_by_label("Row 4, Status")).to_have_value("Picked")
     expect(page.get_by_label("Send row 4")).to_be_checked()
@@ -105,6 +107,96 @@ def test_what_was_typed_is_kept_until_it_is_sent(live: Live, page: Page) -> None
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Send row 4")).not_to_be_checked()
     assert not [d for d in live.root.delivered() if d.summary["parent"] == drop]
+
+
+def test_the_last_text_of_a_cell_is_kept_however_slow_the_answers_are(
+    live: Live, page: Page
+) -> None:
+    rows = [["SLOW1", STATUS], ["SLOW2", STATUS], ["SLOW3", STATUS]]
+    drop = dropped(live, "slow.csv", sheet(rows))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    held: list[Route] = []
+    answering = False
+
+    def hold(route: Route) -> None:
+        if answering:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/fix/cell", hold)
+
+    def typed(row: int, text: str) -> None:
+        page.get_by_label(f"Row {row}, Status").fill(text)
+        page.get_by_label(f"Row {row}, Status").blur()
+
+    typed(2, "Delivered")
+    typed(2, "RTO Delivered")
+    typed(3, "Delivered")
+    typed(3, STATUS)  # back to the file's own
+    page.get_by_role("button", name="Save").click(no_wait_after=True)
+    assert len(held) == 1, "one at a time"
+    answering = True
+    held[0].continue_()
+    expect(page.locator("#standing")).to_have_text("1 of 3 ready, 2 untouched")
+    expect(page.get_by_label("Row 2, Status")).to_have_value("RTO Delivered")
+    expect(page.get_by_label("Row 3, Status")).to_have_value(STATUS)
+    with live.client() as client:
+        shown = client.get(f"/api/v1/drops/{drop}/corrections").json()["rows"]
+    assert [row["cells"]["Status"] for row in shown] == ["RTO Delivered", STATUS, STATUS]
+    assert page.get_by_text("changed meanwhile").count() == 0
+
+
+@pytest.mark.console("409")
+def test_a_row_that_another_file_corrects_meanwhile_says_so_and_keeps_both_values(
+    live: Live, page: Page
+) -> None:
+    drop = dropped(live, "open.csv", sheet([[f"OPEN{n}", STATUS] for n in range(4)]))
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    page.get_by_label("Row 2, Status").fill("RTO Delivered")
+    page.get_by_label("Row 2, Status").blur()
+    expect(page.locator("#standing")).to_contain_text("1 of 4 ready")
+    # One that comes back no better leaves what was typed.
+    live.root.drop("again.csv", live.root.of("open").path("rejects.csv").read_text("utf-8-sig"))
+    live.drop_id("again.csv")
+    assert live.root.of("again").counts == {"rejected": 4}
+    with live.client() as client:
+        shown = client.get(f"/api/v1/drops/{drop}/corrections").json()["rows"]
+    assert [row["cells"]["Status"] for row in shown] == ["RTO Delivered", *[STATUS] * 3]
+    rejects = live.root.of("open").path("rejects.csv").read_text("utf-8-sig").splitlines()
+    back = [rejects[0], *(line.replace(f",{STATUS}", ",Delivered") for line in rejects[1:3])]
+    live.root.drop("open_back.csv", "\n".join(back) + "\n")
+    # The page says it by itself.
+    said = page.locator("#overtaken")
+    expect(said).to_contain_text("Another file corrected these rows meanwhile: open_back.csv.")
+    expect(said).to_contain_text('Row 2, Status: "RTO Delivered"')
+    expect(page.locator("#standing")).to_contain_text("0 of 2 ready")
+    page.get_by_label("Row 3, Status").fill("RTO Delivered")
+    page.get_by_label("Row 3, Status").blur()
+    expect(page.locator("#kept")).to_have_text(
+        "Not saved. Row 3, Status: another file corrected this row meanwhile, so it is done. "
+        'Yours, which was not sent: "RTO Delivered".'
+    )
+    page.get_by_role("button", name=SEND).click()
+    expect(page.get_by_role("alert").filter(has_text="changed")).to_contain_text("Row 3, Status")
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    expect(page.locator("#overtaken")).to_contain_text('Row 2, Status: "RTO Delivered"')
+
+
+def test_a_correction_that_differs_from_an_earlier_one_is_somebodys_to_do(live: Live) -> None:
+    drop = dropped(live, "differ.csv", sheet([["DIFFER1", STATUS], ["DIFFER2", STATUS]]))
+    rejects = live.root.of("differ").path("rejects.csv").read_text("utf-8-sig")
+    for name, status in (("first.csv", "Delivered"), ("second.csv", "RTO Delivered")):
+        live.root.drop(name, rejects.replace(f"DIFFER1,{STATUS}", f"DIFFER1,{status}"))
+        live.drop_id(name)
+    with live.client() as client:
+        to_do = client.get("/api/v1/drops?to_do=true&limit=200").json()["drops"]
+        needs = {each["source_file"]: each["need"] for each in to_do}
+        left = client.get(f"/api/v1/drops/{drop}/corrections").json()["rows"]
+    assert [row["row"] for row in left] == [3]
+    # Row 2 is done there; that the second file says otherwise needs somebody in that file.
+    assert live.root.of("second").codes >= {"STATUS_CONFLICT"}
+    assert (needs["differ.csv"], needs.get("first.csv"), needs["second.csv"]) == (1, None, 1)
 
 
 def test_a_file_refused_for_its_many_bad_rows_goes_out_whole(live: Live, page: Page) -> None:

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from pipeline.core.model import stamp
+from pipeline.core.ports import DropLine
 from pipeline.core.row_keys import in_order, in_words, number_of, row_key, sheet_of
 from pipeline.web import correcting, faults, grid, uploads
 from pipeline.web.access import Visitor
@@ -19,6 +20,7 @@ from pipeline.web.corrections import (
     Table,
     couriers_to_teach,
     line_of,
+    overtaken_in_words,
     replace_value,
     table_of,
 )
@@ -79,7 +81,8 @@ def fix_page(
     pasted = text_of(unsaved, "ids") if unsaved else ""
     conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved and not pasted else []
     # Changes from here on are not on the page yet: it asks for them.
-    seen = {"at": stamp(front.site.clock.now()), "version": front.drafts.version(drop_id)}
+    drop = line_of(front, drop_id)
+    seen = {"at": stamp(front.site.clock.now()), "version": _version(front, drop)}
     table = judged_table(front, drop_id)
     get_ready(front, table)
     front.here.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
@@ -131,7 +134,8 @@ def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
         "id_column": table.rejects.columns.get(Role.ORDER_ID),
         "pasted": _pasted(table),
         "at": stamp(front.site.clock.now()),
-        "version": front.drafts.version(table.drop.drop_id),
+        "version": _version(front, table.drop),
+        "overtaken": overtaken_in_words(front, table),
         "sent": sorted(set(table.draft.sent.values())),
         "doubts": doubts,
         "sure": mark_of(doubts),
@@ -242,7 +246,7 @@ async def save(request: Request, front: AtFront, visitor: Operator, drop_id: str
     try:
         target = await run_in_threadpool(_save, front, visitor, drop_id, form)
     except NotPossible as error:
-        more |= {"problem": f"{error} {error.hint}".strip()}
+        more |= {"problem": str(error)}
         return await _show_again(request, front, visitor, drop_id, form, more)
     if isinstance(target, str):
         return RedirectResponse(target, status_code=303)
@@ -459,11 +463,11 @@ def _keep_form(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> 
     table = table_of(front, drop_id)
     who = visitor.name or text_of(form, "who").strip()
     with front.drafts.changing(drop_id, table.rejects) as sheet:
-        return _take_over(sheet, table.rejects, form, who, stamp(front.site.clock.now()))
+        return _take_over(sheet, table, form, who, stamp(front.site.clock.now()))
 
 
 def _take_over(
-    sheet: DraftSheet, rejects: Rejects, form: FormData, who: str, at: str
+    sheet: DraftSheet, table: Table, form: FormData, who: str, at: str
 ) -> list[Conflict]:
     """Put typed cells and choices into the draft, if they differ from the ones that were shown."""
     cells = []
@@ -480,9 +484,10 @@ def _take_over(
         elif kind == "was":
             line = _whole_number(place)
             wanted = form.get(f"send-{place}") is not None
-            if line is not None and line < len(rejects) and wanted != (typed == "1"):
+            known = line is not None and line < len(table.rejects)
+            if line is not None and known and wanted != (typed == "1"):
                 sheet.draft = sheet.draft.chosen_to_go(line, wanted)
-    return take_over(sheet, rejects, cells, who=who, at=at)
+    return take_over(sheet, table, cells, who=who, at=at)
 
 
 @router.post("/drops/{drop_id}/fix/cell")
@@ -537,23 +542,28 @@ def editors(
 ) -> Response:
     """Take note of the row somebody is at; tell who else is here, and what changed since.
 
-    ``v``: the version of the draft that the page has seen.
+    ``v``: the version of the rows and of the draft that the page has seen.
     """
-    line_of(front, drop_id)
+    line = line_of(front, drop_id)
     session = request.scope["session"]
     front.here.note(drop_id, session, name=visitor.name, row=row, seconds=WORD_SECONDS)
     at = stamp(front.site.clock.now())
-    version = front.drafts.version(drop_id)
+    version = _version(front, line)
     answer: dict[str, Any] = {"at": at, "v": version, "rows": []}
     answer["others"] = [each.text for each in front.here.others(drop_id, session)]
     if v == version:
         return JSONResponse(answer)
     table = judged_table(front, drop_id)
     touched = table.draft.touched
-    lines = [line for line, (_, when) in touched.items() if since and when >= since]
-    left = set(table.lines_left.tolist()) if lines else set()
-    changed = [line for line in lines if line in left][-_CHANGED:]
-    return JSONResponse({**answer, **_answer(table, changed)} if changed else answer)
+    left = set(table.lines_left.tolist())
+    changed = [n for n, (_, when) in touched.items() if since and when >= since and n in left]
+    overtaken = overtaken_in_words(front, table)
+    return JSONResponse({**answer, **_answer(table, changed[-_CHANGED:]), "overtaken": overtaken})
+
+
+def _version(front: Front, drop: DropLine) -> str:
+    """Return what changes with the rows to correct: by somebody's word, or as a file comes back."""
+    return f"{front.drafts.version(drop.drop_id)}.{drop.need}"
 
 
 def _whole_number(text: str) -> int | None:

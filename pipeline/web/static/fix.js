@@ -5,6 +5,9 @@
 const fix = document.getElementById("fix");
 const kept = document.getElementById("kept");
 const underway = new Set();
+const notKept = new Map();
+let lastPost = Promise.resolve();
+let posts = 0;
 
 function isCell(element) {
   return Boolean(element.name) && element.name.startsWith("cell-");
@@ -25,7 +28,8 @@ function isChanged(cell) {
 }
 
 // Sends something to be kept at once; null where it was not, and the page has said why.
-async function post(path, fields) {
+async function post(path, fields, place = null) {
+  posts += 1;
   const body = new URLSearchParams([["csrf", fix.elements.csrf.value], ...fields]);
   let answer;
   try {
@@ -42,32 +46,46 @@ async function post(path, fields) {
   const said = json ? await answer.json() : {};
   if (answer.ok) return said;
   kept.textContent = said.conflict ? `Not saved. ${said.conflict}` : "Not saved yet. Use Save.";
+  if (place && said.conflict) notKept.set(place, kept.textContent);
   return null;
 }
 
+// One after the other: each says what the page showed before it, which the answer before it decides.
 function follow(work) {
-  const under = work.finally(() => underway.delete(under));
+  lastPost = lastPost.then(work);
+  const under = lastPost.finally(() => underway.delete(under));
   underway.add(under);
 }
 
+// What was not kept stays in sight until it is.
+function showSaved(place) {
+  notKept.delete(place);
+  kept.textContent = [...notKept.values()].at(-1) ?? `Saved at ${clock(new Date())}`;
+}
+
 async function keepCell(cell) {
-  if (!isChanged(cell)) return;
+  if (!isChanged(cell)) {
+    if (notKept.delete(cell.name)) kept.textContent = "";
+    return;
+  }
   const { line, column } = placeOf(cell);
   const value = cell.value;
   const had = shownIn(cell);
-  const said = await post("cell", [["line", line], ["column", column], ["value", value], ["had", had.value]]);
+  const fields = [["line", line], ["column", column], ["value", value], ["had", had.value]];
+  const said = await post("cell", fields, cell.name);
   if (!said) return;
   had.value = value;
-  kept.textContent = `Saved at ${clock(new Date())}`;
+  showSaved(cell.name);
   showAnswer(said);
 }
 
 async function keepTick(tick) {
   const line = tick.name.split("-")[1];
-  const said = await post("tick", [["line", line], ["wanted", tick.checked ? "1" : "0"]]);
+  const wanted = tick.checked ? "1" : "0";
+  const said = await post("tick", [["line", line], ["wanted", wanted]]);
   if (!said) return;
-  fix.elements[`was-${line}`].value = tick.checked ? "1" : "0";
-  kept.textContent = `Saved at ${clock(new Date())}`;
+  fix.elements[`was-${line}`].value = wanted;
+  showSaved(tick.name);
   showAnswer(said);
 }
 
@@ -311,6 +329,7 @@ async function lookAround() {
   if (document.visibilityState !== "visible") return;
   const row = document.activeElement?.closest?.("tbody[data-row]")?.dataset.row ?? "";
   const asked = new URLSearchParams({ row: /^\d{1,10}( of .{1,31})?$/.test(row) ? row : "", since: at, v: version });
+  const before = posts;
   let said;
   try {
     const answer = await fetch(`${fix.dataset.to}/here?${asked}`, { redirect: "manual" });
@@ -319,11 +338,16 @@ async function lookAround() {
   } catch {
     return; // the bar of the page says so
   }
+  if (posts !== before || underway.size) return; // it may be older than what was just typed
   ({ at, v: version } = said);
   const others = document.getElementById("others");
   const text = said.others.length ? `Also here: ${said.others.join("; ")}` : "";
   if (others.textContent !== text) others.textContent = text;
   others.hidden = !text;
+  if (!said.overtaken) return;
+  const overtaken = document.getElementById("overtaken");
+  overtaken.replaceChildren(...said.overtaken.map((each) => Object.assign(document.createElement("li"), { textContent: each })));
+  overtaken.hidden = !said.overtaken.length;
   showAnswer(said);
 }
 
@@ -343,8 +367,8 @@ if (fix) {
   document.addEventListener("keydown", onListKey, true);
   fix.addEventListener("keydown", onKey);
   fix.addEventListener("change", (event) => {
-    if (isCell(event.target)) follow(keepCell(event.target));
-    else if (event.target.name?.startsWith("send-")) follow(keepTick(event.target));
+    if (isCell(event.target)) follow(() => keepCell(event.target));
+    else if (event.target.name?.startsWith("send-")) follow(() => keepTick(event.target));
   });
   document.addEventListener("input", (event) => {
     const input = event.target;
@@ -364,7 +388,7 @@ if (fix) {
     const text = event.clipboardData?.getData("text") ?? "";
     if (!isCell(cell) || cell.tagName !== "INPUT" || !/[\r\n]./.test(text)) return;
     event.preventDefault();
-    follow(pasteDown(cell, text));
+    follow(() => pasteDown(cell, text));
   });
   document.addEventListener("focusout", (event) => {
     if (event.target === box) closeList();
@@ -375,6 +399,13 @@ if (fix) {
     soon = setTimeout(lookAround, 300);
   });
   setInterval(lookAround, 4000);
+  // The form says what was shown before: it goes when what is on its way is answered.
+  fix.addEventListener("submit", async (event) => {
+    if (!underway.size) return;
+    event.preventDefault();
+    await Promise.allSettled([...underway]);
+    fix.requestSubmit(event.submitter);
+  });
   document.addEventListener("click", async (event) => {
     const link = event.target.closest("a[href]");
     if (!link || event.defaultPrevented) return;
