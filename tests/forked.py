@@ -97,8 +97,8 @@ _PACE: Mapping[str, Mapping[str, float]] = {
     "pipeline.storage.ledger.advisory_lock": {"_LOOK_SECONDS": 0.5},
     "pipeline.storage.root_lock": {"_LOOK_SECONDS": 0.1},
     "pipeline.web.notices": {"_LOOK_SECONDS": 0.5, "_SHORTEST_LOOK": 0.2},
-    "pipeline.web.strip": {"_KEPT_SECONDS": 0.2},
-    "pipeline.web.tally": {"_KEPT_SECONDS": 0.3},
+    "pipeline.web.health_bar": {"_KEPT_SECONDS": 0.2},
+    "pipeline.web.totals": {"_KEPT_SECONDS": 0.3},
 }
 """How often a forked command looks at what changes by itself, where no setting says it: more often
 than the product, for each look is waited for by a test. What is started in full keeps the pace of
@@ -521,7 +521,7 @@ def _compile_templates() -> None:
     from pipeline.service.settings import Settings
     from pipeline.service.wiring import Site
     from pipeline.web import templating
-    from pipeline.web.strip import Strip
+    from pipeline.web.health_bar import HealthBar
 
     compiled: dict[tuple[str, str], Any] = {}
 
@@ -534,7 +534,7 @@ def _compile_templates() -> None:
 
     vars(templating)["Environment"] = partial(Environment, bytecode_cache=Compiled())
     site = Site(REPOSITORY, Settings())
-    made = templating.make_templates(site, Strip(site)).env
+    made = templating.make_templates(site, HealthBar(site)).env
     for name in made.list_templates():
         made.get_template(name)
     assert compiled

@@ -244,7 +244,7 @@ def trace(
     file named it.
     """
     from pipeline.core.errors import UsageError
-    from pipeline.web.finding import find_all
+    from pipeline.web.order_search import find_all
     from schemas.display import shown
 
     found = find_all(options.site(), order_id)

@@ -94,7 +94,7 @@ def _web_beside(options: CommandOptions, *, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    from pipeline.web.beside import start
+    from pipeline.web.page_process import start
 
     with start(
         options.root,

@@ -16,22 +16,23 @@ from pipeline.core.errors import DropChanged, ShipdropError, StorageError, Usage
 from pipeline.service.settings import is_loopback
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, kept_secret
-from pipeline.web.drafts import Drafts
-from pipeline.web.front import (
+from pipeline.web.context import (
     AnswerCache,
     ChooseFirst,
-    Front,
+    FormReplays,
     LogInFirst,
     NotAllowed,
     NotPossible,
     NotThere,
-    Once,
     Unsaved,
+    WebContext,
     front_of,
     page,
 )
-from pipeline.web.guarding import Guard, TooLarge
-from pipeline.web.here import Here
+from pipeline.web.correct_rows.draft import Drafts
+from pipeline.web.correct_rows.editors import Editors
+from pipeline.web.health_bar import HealthBar
+from pipeline.web.lru import LruCache
 from pipeline.web.metrics import Measures
 from pipeline.web.pages import (
     account,
@@ -53,14 +54,13 @@ from pipeline.web.pages import (
     upload,
 )
 from pipeline.web.people import NobodyThere, NotChanged, People
-from pipeline.web.recent import Recent
+from pipeline.web.request_limits import Guard, TooLarge
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.staging import has_room
-from pipeline.web.strip import Strip
-from pipeline.web.tally import Tally
 from pipeline.web.teaching import Teachings
 from pipeline.web.templating import make_templates
 from pipeline.web.to_do import ToDo
+from pipeline.web.totals import DropTotals
 
 log = structlog.get_logger(__name__)
 
@@ -113,22 +113,22 @@ def create_app(site: Site) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    strip, tally = Strip(site), Tally(site)
-    app.state.front = Front(
+    strip, tally = HealthBar(site), DropTotals(site)
+    app.state.front = WebContext(
         site=site,
         access=access,
         people=everybody,
         templates=make_templates(site, strip),
-        strip=strip,
-        tally=tally,
+        health_bar=strip,
+        totals=tally,
         to_do=ToDo(site, strip, tally),
         files=SheetFiles(),
-        shelf=Recent(_REJECTS_KEPT),
+        rejects_cache=LruCache(_REJECTS_KEPT),
         drafts=Drafts(site),
         measures=Measures(site, strip, tally),
         shared=AnswerCache(site.clock.monotonic, seconds=_SHARED_SECONDS),
-        once=Once(),
-        here=Here(site.clock.monotonic),
+        form_replays=FormReplays(),
+        editors=Editors(site.clock.monotonic),
         teachings=Teachings(site),
         unsaved=Unsaved(),
     )

@@ -16,7 +16,7 @@ from pipeline.core.errors import SettingsError
 from pipeline.core.ports import Search
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view, words
-from pipeline.web.front import NotPossible, NotThere
+from pipeline.web.context import NotPossible, NotThere
 from pipeline.web.profile_files import PROFILES, learned, source_of, write_profile
 from schemas.courier import DAYS, GENERIC, Profile
 from schemas.normalise import fold

@@ -15,7 +15,7 @@ from pipeline.core.ports import DropLine
 from pipeline.service.read_again import check_retry, read_again
 from pipeline.service.wiring import Site
 from pipeline.web import uploads
-from pipeline.web.front import NotPossible, NotThere
+from pipeline.web.context import NotPossible, NotThere
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import STATES, Progress
 from schemas.vocabulary import Outcome

@@ -19,8 +19,8 @@ from pipeline.core.version import this_release
 from pipeline.service.health import WATCHED, Health
 from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile
 from pipeline.service.wiring import Site
-from pipeline.web.strip import Strip
-from pipeline.web.tally import Tally, couriers
+from pipeline.web.health_bar import HealthBar
+from pipeline.web.totals import DropTotals, couriers
 
 _API: Final = ("ok", "slowed", "paused", "held")
 
@@ -28,7 +28,7 @@ _API: Final = ("ok", "slowed", "paused", "held")
 class Measures(Collector):
     """All measures of one root, taken when they are asked for."""
 
-    def __init__(self, site: Site, strip: Strip, tally: Tally) -> None:
+    def __init__(self, site: Site, strip: HealthBar, tally: DropTotals) -> None:
         self._site = site
         self._strip = strip
         self._tally = tally

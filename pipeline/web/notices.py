@@ -28,7 +28,7 @@ from pipeline.service.health_file import HealthFile, has_scanned, is_fresh, read
 from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
-from pipeline.web.tally import Tally, couriers
+from pipeline.web.totals import DropTotals, couriers
 from pipeline.web.words import counted, headline, in_plain_words, on_page
 from schemas.display import shown
 
@@ -87,7 +87,7 @@ class Notices:
         self._site = site
         self._send = send
         self._digest = site.settings.notify.digest_seconds
-        self._tally = Tally(site)
+        self._tally = DropTotals(site)
         self._path = site.root / "state" / "notices.json"
         self._memory = self._read()
         self._kept = self._memory.closing

@@ -19,7 +19,7 @@ from pipeline.core.model import stamp
 from pipeline.service.wiring import COURIERS, Site
 from pipeline.storage.courier_profiles import profile_files, read_profile, text_of
 from pipeline.storage.durable_files import make_directory, replace_with, storing
-from pipeline.web.front import NotPossible, NotThere
+from pipeline.web.context import NotPossible, NotThere
 from schemas.courier import GENERIC, Profile
 from schemas.normalise import fold, is_absent
 from schemas.statuses import NOTHING, UNCLEAR, StatusMeaning

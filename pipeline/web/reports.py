@@ -14,7 +14,7 @@ from msgspec import Struct
 from pipeline.core.ports import Search
 from pipeline.service.health_file import Calls, read_minutes
 from pipeline.service.wiring import Site
-from pipeline.web.tally import Counted, Tally
+from pipeline.web.totals import Counted, DropTotals
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.vocabulary import Outcome
@@ -93,7 +93,7 @@ class Hour(Struct, frozen=True, kw_only=True):
     errors: int
 
 
-def report_of(tally: Tally, days: int, courier: str = "") -> Report:
+def report_of(tally: DropTotals, days: int, courier: str = "") -> Report:
     """Return the counts of the last days, of one courier or of all."""
     today = tally.today()
     begin, earlier = today - timedelta(days=days - 1), today - timedelta(days=2 * days - 1)
@@ -222,7 +222,7 @@ class CourierDay(Struct, frozen=True, kw_only=True):
         return sum(self.rows.values())
 
 
-def couriers_on(site: Site, tally: Tally, day: date) -> list[CourierDay]:
+def couriers_on(site: Site, tally: DropTotals, day: date) -> list[CourierDay]:
     """Return every courier that sent something on a day, or should have."""
     by_courier: dict[str, list[Counted]] = defaultdict(list)
     for each in tally.drops():

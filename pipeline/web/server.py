@@ -26,8 +26,8 @@ from pipeline.core.errors import SettingsError
 from pipeline.service.wiring import Site
 from pipeline.web.access import check_listening
 from pipeline.web.app import create_app
-from pipeline.web.guarding import HEADERS
 from pipeline.web.people import People
+from pipeline.web.request_limits import HEADERS
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import StorageError
 from pipeline.core.formula_guard import unguard_cell
-from pipeline.web.recent import Recent
+from pipeline.web.lru import LruCache
 
 _PIECE: Final = 1 << 20
 _KEPT: Final = 8
@@ -79,7 +79,7 @@ class SheetFiles:
     """Keeps the newest indexes. Safe from several threads."""
 
     def __init__(self) -> None:
-        self._kept = Recent[Path, SheetFile](_KEPT)
+        self._kept = LruCache[Path, SheetFile](_KEPT)
 
     def open(self, path: Path, columns: Sequence[str]) -> SheetFile:
         """Index a file, or return the index of a moment ago. Raises StorageError."""

@@ -23,7 +23,7 @@ from pipeline.core.errors import UsageError
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import replace_with, storing
 from pipeline.web import uploads
-from pipeline.web.front import NotThere
+from pipeline.web.context import NotThere
 
 _KEPT_SECONDS: Final = 86_400.0
 _SURE_SECONDS: Final = 3600.0

@@ -22,7 +22,7 @@ from pipeline.service.wiring import COURIERS, Site
 from pipeline.storage.courier_profiles import LiveProfiles, profile_files, read_profile
 from pipeline.storage.root_folders import place_of
 from pipeline.validation.profile_by_name import profile_of_name
-from pipeline.web.front import NotPossible
+from pipeline.web.context import NotPossible
 from pipeline.web.profile_files import (
     PROFILES,
     Word,

@@ -27,9 +27,9 @@ from pipeline.storage.durable_files import make_directory, replace_with, storing
 from pipeline.storage.root_folders import place_of
 from pipeline.validation.draft.role_guess import is_no_event
 from pipeline.web import staging
-from pipeline.web.front import NotPossible, NotThere
+from pipeline.web.context import NotPossible, NotThere
+from pipeline.web.lru import LruCache
 from pipeline.web.profile_files import mark_of, source_of
-from pipeline.web.recent import Recent
 from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.normalise import fold, fold_header
@@ -102,7 +102,7 @@ class Teachings:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._lock = threading.Lock()
-        self._drafts = Recent[tuple[object, ...], ProfileDraft](_KEPT)
+        self._drafts = LruCache[tuple[object, ...], ProfileDraft](_KEPT)
 
     def start(
         self, *, drop: str = "", check: str = "", place: int = 0, courier: str = "", who: str = ""

@@ -15,14 +15,14 @@ from starlette.templating import Jinja2Templates
 
 from pipeline.service.wiring import Site
 from pipeline.web import words
-from pipeline.web.strip import Strip
+from pipeline.web.health_bar import HealthBar
 from schemas.display import shown
 from schemas.vocabulary import Outcome
 
 _HERE: Final = Path(__file__).parent
 
 
-def make_templates(site: Site, strip: Strip) -> Jinja2Templates:
+def make_templates(site: Site, strip: HealthBar) -> Jinja2Templates:
     """Return the templates of one web page, with what they may call."""
     zone = ZoneInfo(site.settings.manifest.timezone)
     environment = Environment(

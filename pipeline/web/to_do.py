@@ -13,8 +13,8 @@ from pipeline.core.model import DropState, stamp
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import replace_with, storing
-from pipeline.web.strip import Strip, Waiting, WaitingFile
-from pipeline.web.tally import Tally, couriers
+from pipeline.web.health_bar import HealthBar, Waiting, WaitingFile
+from pipeline.web.totals import DropTotals, couriers
 from pipeline.web.words import headline
 
 Kind = Literal["rows", "api", "refused", "waiting", "late"]
@@ -54,7 +54,7 @@ class PutOff(Struct, frozen=True, kw_only=True):
 class ToDo:
     """Tells what there is to do now. Safe from several threads."""
 
-    def __init__(self, site: Site, strip: Strip, tally: Tally) -> None:
+    def __init__(self, site: Site, strip: HealthBar, tally: DropTotals) -> None:
         self._site = site
         self._strip = strip
         self._tally = tally

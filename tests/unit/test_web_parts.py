@@ -33,8 +33,8 @@ from pipeline.service.wiring import Site
 from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.web import passwords
 from pipeline.web.access import Access, Right, Throttle, User, Visitor
-from pipeline.web.drafts import Draft, Rule
-from pipeline.web.front import NotPossible
+from pipeline.web.context import NotPossible
+from pipeline.web.correct_rows.draft import Draft, Rule
 from pipeline.web.passwords import hash_password, password_fits
 from pipeline.web.people import NotChanged, People
 from pipeline.web.profile_files import remember

@@ -12,18 +12,18 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.errors import ShipdropError
 from pipeline.web.access import Right, Visitor, new_session
-from pipeline.web.front import (
-    AtFront,
-    Front,
+from pipeline.web.context import (
+    Ctx,
     Looker,
+    WebContext,
     page,
     read_form,
     session_of,
     text_of,
 )
-from pipeline.web.guarding import cookie
 from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import KEPT, ROLES, NotChanged, WrongPassword
+from pipeline.web.request_limits import cookie
 from pipeline.web.templating import address
 from pipeline.web.words import counted
 
@@ -35,7 +35,7 @@ _STRANGER: Final = Visitor(name="", right=Right.LOOK)
 
 
 @router.get("/login")
-def login_page(request: Request, front: AtFront, next: str = "/") -> Response:  # noqa: A002 - the query
+def login_page(request: Request, front: Ctx, next: str = "/") -> Response:  # noqa: A002 - the query
     """Return the form to log in."""
     if not front.access.needs_login:
         return RedirectResponse("/", status_code=303)
@@ -45,7 +45,7 @@ def login_page(request: Request, front: AtFront, next: str = "/") -> Response:  
 
 
 @router.post("/login")
-async def log_in(request: Request, front: AtFront) -> Response:
+async def log_in(request: Request, front: Ctx) -> Response:
     """Take name and password; a new session, or the form again."""
     form = await read_form(request, front, _STRANGER)
     name, password = text_of(form, "name")[:LONGEST], text_of(form, "password")[:LONGEST]
@@ -80,7 +80,7 @@ async def log_in(request: Request, front: AtFront) -> Response:
 
 
 @router.post("/logout")
-async def log_out(request: Request, front: AtFront, visitor: Looker) -> Response:
+async def log_out(request: Request, front: Ctx, visitor: Looker) -> Response:
     """End the session."""
     await read_form(request, front, visitor)
     front.access.log_out(request.scope["session"])
@@ -116,7 +116,7 @@ _STAYS = "stays"
 
 
 @router.get("/account")
-def account_page(request: Request, front: AtFront, visitor: Looker, said: str = "") -> Response:
+def account_page(request: Request, front: Ctx, visitor: Looker, said: str = "") -> Response:
     """Show who one is, and the form for another password."""
     done = "Your password was changed. You are logged out everywhere else."
     values = _values(request, front, visitor) | {"done": done if said == "changed" else ""}
@@ -124,7 +124,7 @@ def account_page(request: Request, front: AtFront, visitor: Looker, said: str = 
 
 
 @router.post("/account/password")
-async def change_password(request: Request, front: AtFront, visitor: Looker) -> Response:
+async def change_password(request: Request, front: Ctx, visitor: Looker) -> Response:
     """Take the current password and a new one, twice."""
     form = await read_form(request, front, visitor)
     old, new = text_of(form, "old")[: LONGEST + 1], text_of(form, "new")[: LONGEST + 1]
@@ -141,7 +141,7 @@ async def change_password(request: Request, front: AtFront, visitor: Looker) -> 
     return response
 
 
-def keep_logged_in(request: Request, front: Front, response: Response) -> None:
+def keep_logged_in(request: Request, front: WebContext, response: Response) -> None:
     """Give whoever just changed the own password a session in the place of the one that ended."""
     before = request.scope["session"]
     session = front.access.begin_again(before)
@@ -154,7 +154,9 @@ class TooOften(ShipdropError):
     """Raised after many wrong passwords: the next try has to wait."""
 
 
-def choose_password(request: Request, front: Front, visitor: Visitor, old: str, new: str) -> None:
+def choose_password(
+    request: Request, front: WebContext, visitor: Visitor, old: str, new: str
+) -> None:
     """Give a visitor a new password, by the current one. Wrong tries wait as those of a log-in do.
 
     Raises NotChanged, TooOften, StorageError.
@@ -178,14 +180,14 @@ def choose_password(request: Request, front: Front, visitor: Visitor, old: str, 
 
 
 @router.get("/session")
-def session_left(request: Request, _front: AtFront, visitor: Looker, said: str = "") -> Response:
+def session_left(request: Request, _front: Ctx, visitor: Looker, said: str = "") -> Response:
     """Return the warning before the end of a session, or what waits until it is due."""
     stays = said == _STAYS
     return page(request, "_session.html", {"stays": stays}, visitor=visitor)
 
 
 @router.post("/account/stay")
-async def stay(request: Request, front: AtFront, visitor: Looker) -> Response:
+async def stay(request: Request, front: Ctx, visitor: Looker) -> Response:
     """Let the session last as long as a new one."""
     await read_form(request, front, visitor)
     front.access.stay(request.scope["session"])
@@ -194,7 +196,7 @@ async def stay(request: Request, front: AtFront, visitor: Looker) -> Response:
     return RedirectResponse(target, status_code=303)
 
 
-def _values(request: Request, front: Front, visitor: Visitor) -> dict[str, Any]:
+def _values(request: Request, front: WebContext, visitor: Visitor) -> dict[str, Any]:
     user = front.people.users().get(visitor.name)
     return {
         "role": ROLES[visitor.right],

@@ -30,17 +30,17 @@ from pipeline.web.api_models import (
     UploadedFile,
     UploadObject,
 )
-from pipeline.web.corrections import line_of
-from pipeline.web.front import (
-    AtFront,
+from pipeline.web.context import (
     ByMachine,
-    Front,
+    Ctx,
     Looker,
     NotThere,
     Operator,
+    WebContext,
     check_machine,
     read_form,
 )
+from pipeline.web.correct_rows.table import line_of
 from pipeline.web.pages.checks import leave, read_as
 from pipeline.web.pages.upload import check, stage_form
 from schemas.vocabulary import Outcome
@@ -91,7 +91,7 @@ _UPLOAD_BODY: Final[dict[str, Any]] = {
 }
 
 
-def drop_object(front: Front, drop: DropLine) -> DropObject:
+def drop_object(front: WebContext, drop: DropLine) -> DropObject:
     """Return a drop as the API tells it."""
     far = drop_view.progress_of(front.site, drop)
     return DropObject(
@@ -125,7 +125,7 @@ def plain(text: str) -> str:
 
 @router.get("/drops")
 def drops(
-    front: AtFront,
+    front: Ctx,
     _visitor: Looker,
     *,
     q: Annotated[str, Query(max_length=200, description="In the file's name or drop id.")] = "",
@@ -146,7 +146,7 @@ def drops(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> DropList:
     """List drops, newest first."""
-    since, until = front.tally.span_of(when)
+    since, until = front.totals.span_of(when)
     search = Search(
         words=q.replace("\x00", ""),
         state=state or "",
@@ -167,14 +167,14 @@ def drops(
 
 
 @router.post("/drops", status_code=202, openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
-async def upload(request: Request, front: AtFront, visitor: Operator) -> UploadObject:
+async def upload(request: Request, front: Ctx, visitor: Operator) -> UploadObject:
     """Put files into the inbox; the service takes them at its next scan."""
     kept = await _staged(request, front, visitor)
     await run_in_threadpool(staging.send_once, front.site, kept.batch)
     return await run_in_threadpool(_upload, front, kept.batch)
 
 
-async def _staged(request: Request, front: Front, visitor: Visitor) -> staging.Staged:
+async def _staged(request: Request, front: WebContext, visitor: Visitor) -> staging.Staged:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise UsageError("The body must be multipart/form-data with the field files.")
     check_machine(request, front, visitor)
@@ -187,14 +187,14 @@ async def _staged(request: Request, front: Front, visitor: Visitor) -> staging.S
 
 
 @router.post("/checks", openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
-async def check_files(request: Request, front: AtFront, visitor: Operator) -> CheckObject:
+async def check_files(request: Request, front: Ctx, visitor: Operator) -> CheckObject:
     """Check files: how each would be read and what would be sent. Nothing is sent."""
     kept = await _staged(request, front, visitor)
     return _check(kept, await run_in_threadpool(check, front, kept))
 
 
 @router.get("/checks/{check}")
-def checked(front: AtFront, _visitor: Operator, check: Batch) -> CheckObject:
+def checked(front: Ctx, _visitor: Operator, check: Batch) -> CheckObject:
     """Show again what a check found, as long as its files wait to be sent."""
     kept = staging.staged(front.site, check)
     return _check(kept, staging.check_of(front.site, kept))
@@ -202,7 +202,7 @@ def checked(front: AtFront, _visitor: Operator, check: Batch) -> CheckObject:
 
 @router.patch("/checks/{check}/files/{place}")
 def change_check(
-    front: AtFront,
+    front: Ctx,
     _visitor: ByMachine,
     check: Batch,
     place: Annotated[int, Path(ge=0, le=1000)],
@@ -220,7 +220,7 @@ def change_check(
 
 
 @router.post("/checks/{check}/send", status_code=202)
-def send_checked(front: AtFront, _visitor: ByMachine, check: Batch) -> UploadObject:
+def send_checked(front: Ctx, _visitor: ByMachine, check: Batch) -> UploadObject:
     """Put files into the inbox that were checked; asked for again, it is done once."""
     staging.send_once(front.site, check)
     return _upload(front, check)
@@ -247,12 +247,12 @@ def _check(kept: staging.Staged, checked: Sequence[Mapping[str, Any]]) -> CheckO
 
 
 @router.get("/uploads/{upload}")
-def uploaded(front: AtFront, _visitor: Looker, upload: Batch) -> UploadObject:
+def uploaded(front: Ctx, _visitor: Looker, upload: Batch) -> UploadObject:
     """Tell what became of files that were uploaded together."""
     return _upload(front, upload)
 
 
-def _upload(front: Front, batch: str) -> UploadObject:
+def _upload(front: WebContext, batch: str) -> UploadObject:
     found = uploads.batch_of(front.site, batch)
     if not found:
         raise NotThere("Nothing is known of this upload.")
@@ -271,14 +271,14 @@ def _upload(front: Front, batch: str) -> UploadObject:
 
 
 @router.get("/drops/{drop_id}")
-def drop(front: AtFront, _visitor: Looker, drop_id: DropId) -> DropObject:
+def drop(front: Ctx, _visitor: Looker, drop_id: DropId) -> DropObject:
     """Show one drop."""
     return drop_object(front, line_of(front, drop_id))
 
 
 @router.get("/drops/{drop_id}/results")
 def results(
-    front: AtFront,
+    front: Ctx,
     _visitor: Looker,
     drop_id: DropId,
     outcome: Annotated[Outcome | None, Query()] = None,
@@ -311,7 +311,7 @@ def results(
 @router.post("/drops/{drop_id}/{wish}", status_code=202, responses=LATER)
 def ask(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Operator,
     drop_id: DropId,
     wish: Literal["retry", "cancel", "again"],
@@ -325,7 +325,7 @@ def ask(
 
 @router.get("/orders/{order_id}")
 def order(
-    front: AtFront, _visitor: Looker, order_id: Annotated[str, Path(min_length=1, max_length=100)]
+    front: Ctx, _visitor: Looker, order_id: Annotated[str, Path(min_length=1, max_length=100)]
 ) -> OrderObject:
     """Tell all that was read, sent and answered for an order, as `trace` does."""
     seen = trace_order(front.site, order_id)
@@ -335,9 +335,9 @@ def order(
 
 
 @router.get("/health")
-def health(front: AtFront, _visitor: Looker) -> HealthObject:
+def health(front: Ctx, _visitor: Looker) -> HealthObject:
     """Tell how things stand."""
-    found = front.strip.health()
+    found = front.health_bar.health()
     health_file = found.health_file
     return HealthObject(
         service_is_alive=found.alive,

@@ -29,17 +29,17 @@ from pipeline.web.api_models import (
     SendOrder,
     Sent,
 )
-from pipeline.web.aside import rows_of_sheet, rows_with, set_aside, take_back
-from pipeline.web.correcting import row_as_it_is, touched_lines
-from pipeline.web.corrections import Table, line_of, replace_value, table_of
-from pipeline.web.drafts import Rule
+from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible
+from pipeline.web.correct_rows.cells import Typed, choose, keep, paste, undo_paste
+from pipeline.web.correct_rows.corrected_file import row_as_it_is, touched_lines
+from pipeline.web.correct_rows.draft import Rule
+from pipeline.web.correct_rows.grid import View, faults_of, lines_of
+from pipeline.web.correct_rows.recheck import judged_table
+from pipeline.web.correct_rows.send import send
+from pipeline.web.correct_rows.table import Table, line_of, replace_value, table_of
 from pipeline.web.faults import Rejects
-from pipeline.web.front import AtFront, ByMachine, Looker, NotPossible
-from pipeline.web.grid import View, faults_of, lines_of
-from pipeline.web.judging import judged_table
 from pipeline.web.pages.api import LATER, PROBLEMS, DropId, drop_object
-from pipeline.web.sending import send
-from pipeline.web.typing_in import Typed, choose, keep, paste, undo_paste
+from pipeline.web.set_aside import rows_of_sheet, rows_with, set_aside, take_back
 from pipeline.web.words import counted
 
 _PAGE: Final = 50
@@ -49,7 +49,7 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 @router.post("/drops/{drop_id}/corrections/replace", responses=LATER)
 def replace_everywhere(
-    front: AtFront, visitor: ByMachine, drop_id: DropId, order: ReplaceOrder
+    front: Ctx, visitor: ByMachine, drop_id: DropId, order: ReplaceOrder
 ) -> Message:
     """Give all rows that have one value another; the value itself takes that back."""
     table = table_of(front, drop_id)
@@ -62,7 +62,7 @@ def replace_everywhere(
 
 
 @router.post("/drops/{drop_id}/corrections/send", status_code=202, responses=LATER)
-def send_corrected(front: AtFront, visitor: ByMachine, drop_id: DropId, order: SendOrder) -> Sent:
+def send_corrected(front: Ctx, visitor: ByMachine, drop_id: DropId, order: SendOrder) -> Sent:
     """Send the corrected rows as a new drop; rows that are still wrong stay."""
     sent = send(front, visitor, drop_id, note=order.note, sure=order.sure)
     return Sent(upload=sent.batch, rows=sent.rows, skipped=sent.skipped)
@@ -70,7 +70,7 @@ def send_corrected(front: AtFront, visitor: ByMachine, drop_id: DropId, order: S
 
 @router.get("/drops/{drop_id}/corrections")
 def rows_to_correct(
-    front: AtFront,
+    front: Ctx,
     _visitor: Looker,
     drop_id: DropId,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
@@ -107,7 +107,7 @@ def rows_to_correct(
     return CorrectionList(
         rows=rows,
         counts=_counts(table),
-        here=[NeighbourObject(name=e.name, row=e.row) for e in front.here.others(drop_id)],
+        here=[NeighbourObject(name=e.name, row=e.row) for e in front.editors.others(drop_id)],
         total=len(lines),
         page=page,
         pages=max(1, -(-len(lines) // _PAGE)),
@@ -163,7 +163,7 @@ def _lines_of(rejects: Rejects, rows: Sequence[int], lines: Sequence[int], sheet
 
 
 @router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
-def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> CellObject:
+def put_cell(front: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> CellObject:
     """Change one cell; the answer is what the rules of a run say of its row. 409 where it was
     changed.
     """
@@ -194,9 +194,7 @@ def put_cell(front: AtFront, visitor: ByMachine, drop_id: DropId, cell: CellOrde
 
 
 @router.post("/drops/{drop_id}/corrections/paste", responses=LATER)
-def paste_values(
-    front: AtFront, visitor: ByMachine, drop_id: DropId, order: PasteOrder
-) -> PasteObject:
+def paste_values(front: Ctx, visitor: ByMachine, drop_id: DropId, order: PasteOrder) -> PasteObject:
     """Fill a column down: as many values as rows. One call is undone as a whole."""
     table = table_of(front, drop_id)
     column, lines = _column_of(table.rejects, order.column), _lines(table, order)
@@ -220,14 +218,14 @@ def paste_values(
 
 
 @router.delete("/drops/{drop_id}/corrections/paste", responses=LATER)
-def take_paste_back(front: AtFront, visitor: ByMachine, drop_id: DropId) -> Message:
+def take_paste_back(front: Ctx, visitor: ByMachine, drop_id: DropId) -> Message:
     """Put back what stood before the last paste, where it still stands."""
     return Message(said=f"Undone in {counted(undo_paste(front, visitor, drop_id), 'row')}.")
 
 
 @router.put("/drops/{drop_id}/corrections/choice", responses=LATER)
 def choose_rows(
-    front: AtFront, visitor: ByMachine, drop_id: DropId, order: ChoiceOrder
+    front: Ctx, visitor: ByMachine, drop_id: DropId, order: ChoiceOrder
 ) -> CorrectionCounts:
     """Say whether rows are to be sent, as a tick on the page does."""
     lines = _lines(table_of(front, drop_id), order)
@@ -235,7 +233,7 @@ def choose_rows(
 
 
 @router.get("/drops/{drop_id}/set-aside")
-def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideList:
+def rows_set_aside(front: Ctx, _visitor: Looker, drop_id: DropId) -> AsideList:
     """List the rows of a drop that somebody set aside."""
     line_of(front, drop_id)
     full = front.site.ledger.find(drop_id)
@@ -254,7 +252,7 @@ def rows_set_aside(front: AtFront, _visitor: Looker, drop_id: DropId) -> AsideLi
 
 
 @router.post("/drops/{drop_id}/set-aside", responses=LATER)
-def put_aside(front: AtFront, visitor: ByMachine, drop_id: DropId, order: AsideOrder) -> DropObject:
+def put_aside(front: Ctx, visitor: ByMachine, drop_id: DropId, order: AsideOrder) -> DropObject:
     """Set rows aside: nothing is to be done about them. By their numbers, or all with a fault."""
     line_of(front, drop_id)
     rows = rows_of_sheet(front, drop_id, order.rows, order.sheet, put=False)
@@ -266,7 +264,7 @@ def put_aside(front: AtFront, visitor: ByMachine, drop_id: DropId, order: AsideO
 
 @router.delete("/drops/{drop_id}/set-aside", responses=LATER)
 def put_back(
-    front: AtFront,
+    front: Ctx,
     visitor: ByMachine,
     drop_id: DropId,
     rows: Annotated[list[Annotated[int, Query(ge=0, le=2**31)]], Query(max_length=10_000)],

@@ -20,13 +20,13 @@ from pipeline.web.api_models import (
     WordList,
     WordObject,
 )
+from pipeline.web.context import ByMachine, Ctx, Looker
 from pipeline.web.courier_view import expect
-from pipeline.web.front import AtFront, ByMachine, Looker
 from pipeline.web.pages.api import LATER, PROBLEMS, plain
 from pipeline.web.pages.reports import Courier, Days
 from pipeline.web.profile_files import Word, forget, learned, remember
 from pipeline.web.reports import Totals, hours_of, report_of
-from pipeline.web.tally import couriers
+from pipeline.web.totals import couriers
 from schemas.courier import DAYS
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
@@ -35,9 +35,9 @@ Name = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,60}$", examples=["delhivery"]
 
 
 @router.get("/couriers")
-def all_couriers(front: AtFront, _visitor: Looker) -> CourierList:
+def all_couriers(front: Ctx, _visitor: Looker) -> CourierList:
     """List the couriers, the late ones first."""
-    found = couriers(front.site, front.tally)
+    found = couriers(front.site, front.totals)
     return CourierList(
         couriers=[
             CourierObject(
@@ -53,13 +53,13 @@ def all_couriers(front: AtFront, _visitor: Looker) -> CourierList:
 
 
 @router.get("/couriers/{name}/words")
-def words(front: AtFront, _visitor: Looker, name: Name) -> WordList:
+def words(front: Ctx, _visitor: Looker, name: Name) -> WordList:
     """List the status words that people taught for a courier, the newest first."""
     return WordList(words=[_word_object(each) for each in learned(front.site, name)])
 
 
 @router.put("/couriers/{name}/words", responses=LATER)
-def teach(front: AtFront, visitor: ByMachine, name: Name, word: Taught) -> WordObject:
+def teach(front: Ctx, visitor: ByMachine, name: Name, word: Taught) -> WordObject:
     """Teach a word, or give one that was taught another meaning."""
     who = visitor.name or word.who
     return _word_object(remember(front.site, name, said=word.said, means=word.means, who=who))
@@ -67,7 +67,7 @@ def teach(front: AtFront, visitor: ByMachine, name: Name, word: Taught) -> WordO
 
 @router.delete("/couriers/{name}/words", responses=LATER)
 def unteach(
-    front: AtFront,
+    front: Ctx,
     visitor: ByMachine,
     name: Name,
     said: Annotated[str, Query(min_length=1, max_length=200)],
@@ -77,7 +77,7 @@ def unteach(
 
 
 @router.put("/couriers/{name}/expected", responses=LATER)
-def expected(front: AtFront, visitor: ByMachine, name: Name, when: Expected) -> Expected:
+def expected(front: Ctx, visitor: ByMachine, name: Name, when: Expected) -> Expected:
     """Say when a courier's files are to come; an empty `by`: at no set time."""
     days = tuple(day for day in DAYS if day in when.days)
     expect(front.site, name, by=when.by, days=days, who=visitor.name or when.who)
@@ -91,11 +91,9 @@ def _word_object(word: Word) -> WordObject:
 
 
 @router.get("/reports")
-def reports(
-    front: AtFront, _visitor: Looker, days: Days = 14, courier: Courier = ""
-) -> ReportObject:
+def reports(front: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> ReportObject:
     """Tell what the last days came to, of all couriers or one."""
-    report = report_of(front.tally, days, courier.replace("\x00", ""))
+    report = report_of(front.totals, days, courier.replace("\x00", ""))
     return ReportObject(
         total=TotalsObject(**_totals(report)),
         before=TotalsObject(**_totals(report.earlier)),

@@ -16,14 +16,14 @@ from pipeline.web.api_models import (
     PersonObject,
     Problem,
 )
-from pipeline.web.front import (
-    AtFront,
-    Front,
+from pipeline.web.context import (
+    Ctx,
     Looker,
     LookerByMachine,
     Manager,
     ManagerByMachine,
     NotThere,
+    WebContext,
     session_of,
 )
 from pipeline.web.pages.account import choose_password, keep_logged_in
@@ -44,7 +44,7 @@ Version = Annotated[int | None, Query(ge=0, le=2**31, description="As it was whe
 
 
 @router.get("/people")
-def people(front: AtFront, _visitor: Manager) -> PeopleList:
+def people(front: Ctx, _visitor: Manager) -> PeopleList:
     """List everybody who may log in, and what was changed, the newest first. For managers."""
     return PeopleList(
         people=[_object(each) for each in front.people.everybody()],
@@ -58,7 +58,7 @@ def people(front: AtFront, _visitor: Manager) -> PeopleList:
 
 
 @router.post("/people", status_code=201, responses=_CONFLICT)
-def add(front: AtFront, visitor: ManagerByMachine, person: NewPerson) -> PersonObject:
+def add(front: Ctx, visitor: ManagerByMachine, person: NewPerson) -> PersonObject:
     """Add somebody, who chooses another password after the first log-in. For managers."""
     secret = person.password.get_secret_value()
     front.people.add(visitor.name, person.name, person.role, secret)
@@ -66,9 +66,7 @@ def add(front: AtFront, visitor: ManagerByMachine, person: NewPerson) -> PersonO
 
 
 @router.patch("/people/{name}", responses=_CONFLICT)
-def change(
-    front: AtFront, visitor: ManagerByMachine, name: Name, change: PersonChange
-) -> PersonObject:
+def change(front: Ctx, visitor: ManagerByMachine, name: Name, change: PersonChange) -> PersonObject:
     """Change somebody's role, switch them off or on, or give them a password. For managers."""
     front.people.change(
         visitor.name,
@@ -82,16 +80,14 @@ def change(
 
 
 @router.delete("/people/{name}", responses=_CONFLICT)
-def remove(
-    front: AtFront, visitor: ManagerByMachine, name: Name, version: Version = None
-) -> Message:
+def remove(front: Ctx, visitor: ManagerByMachine, name: Name, version: Version = None) -> Message:
     """Take somebody off the list. For managers."""
     front.people.remove(visitor.name, name, version)
     return Message(said=f"{name} is removed.")
 
 
 @router.get("/account")
-def account(request: Request, front: AtFront, visitor: Looker) -> AccountObject:
+def account(request: Request, front: Ctx, visitor: Looker) -> AccountObject:
     """Tell who asks, and until when the session lasts."""
     ending = session_of(request, visitor)
     return AccountObject(
@@ -107,7 +103,7 @@ def account(request: Request, front: AtFront, visitor: Looker) -> AccountObject:
 def password(
     request: Request,
     response: Response,
-    front: AtFront,
+    front: Ctx,
     visitor: LookerByMachine,
     given: NewPassword,
 ) -> Message:
@@ -119,13 +115,13 @@ def password(
 
 
 @router.post("/account/stay")
-def stay(request: Request, front: AtFront, visitor: LookerByMachine) -> AccountObject:
+def stay(request: Request, front: Ctx, visitor: LookerByMachine) -> AccountObject:
     """Let the session last as long as a new one."""
     front.access.stay(request.scope["session"])
     return account(request, front, visitor)
 
 
-def _named(front: Front, name: str) -> PersonObject:
+def _named(front: WebContext, name: str) -> PersonObject:
     for each in front.people.everybody():
         if each.name == name:
             return _object(each)

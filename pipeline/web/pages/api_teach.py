@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from pipeline.core.draft import status_key
 from pipeline.core.errors import UsageError
 from pipeline.web import taught_profile
-from pipeline.web.front import AtFront, ByMachine, Front, Looker, NotPossible, NotThere
+from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible, NotThere, WebContext
 from pipeline.web.pages.api import LATER, PROBLEMS, plain
 from pipeline.web.pages.teach import finish
 from pipeline.web.teaching import MEANS, Teaching, name_of
@@ -160,7 +160,7 @@ class SavedObject(BaseModel):
 
 
 @router.post("/teachings", status_code=201)
-def begin(front: AtFront, visitor: ByMachine, beginning: Beginning) -> TeachingObject:
+def begin(front: Ctx, visitor: ByMachine, beginning: Beginning) -> TeachingObject:
     """Begin to teach from a file, or go on with what was begun with it."""
     if bool(beginning.drop) == bool(beginning.check):
         raise UsageError("Name a drop or a check, one of them.")
@@ -175,13 +175,13 @@ def begin(front: AtFront, visitor: ByMachine, beginning: Beginning) -> TeachingO
 
 
 @router.get("/teachings/{teaching}")
-def shown(front: AtFront, _visitor: Looker, teaching: Id) -> TeachingObject:
+def shown(front: Ctx, _visitor: Looker, teaching: Id) -> TeachingObject:
     """Show what was said so far."""
     return _object(front, front.teachings.get(teaching))
 
 
 @router.patch("/teachings/{teaching}")
-def change(front: AtFront, visitor: ByMachine, teaching: Id, said: Change) -> TeachingObject:
+def change(front: Ctx, visitor: ByMachine, teaching: Id, said: Change) -> TeachingObject:
     """Say which courier it is, which column is which, and what words mean."""
     now = front.teachings.get(teaching)
     values: dict[str, Any] = {
@@ -219,7 +219,7 @@ def change(front: AtFront, visitor: ByMachine, teaching: Id, said: Change) -> Te
 
 
 @router.get("/teachings/{teaching}/preview")
-def preview(front: AtFront, _visitor: Looker, teaching: Id) -> PreviewObject:
+def preview(front: Ctx, _visitor: Looker, teaching: Id) -> PreviewObject:
     """Read the file with the profile as it would be saved, and send nothing."""
     found = _unfinished(front, teaching)
     seen = taught_profile.preview(front.site, front.teachings, found)
@@ -235,7 +235,7 @@ def preview(front: AtFront, _visitor: Looker, teaching: Id) -> PreviewObject:
 
 
 @router.post("/teachings/{teaching}/save")
-def save(front: AtFront, visitor: ByMachine, teaching: Id, order: SaveOrder) -> SavedObject:
+def save(front: Ctx, visitor: ByMachine, teaching: Id, order: SaveOrder) -> SavedObject:
     """Save it as the courier's profile, once; the former one is kept."""
     now = front.teachings.get(teaching)
     if now.done:
@@ -247,14 +247,14 @@ def save(front: AtFront, visitor: ByMachine, teaching: Id, order: SaveOrder) -> 
     return SavedObject(courier=made.short, page=page)
 
 
-def _unfinished(front: Front, teaching: str) -> Teaching:
+def _unfinished(front: WebContext, teaching: str) -> Teaching:
     found = front.teachings.get(teaching)
     if found.done:
         raise NotPossible("This was saved already.")
     return found
 
 
-def _object(front: Front, teaching: Teaching) -> TeachingObject:
+def _object(front: WebContext, teaching: Teaching) -> TeachingObject:
     draft = front.teachings.surveyed(teaching)
     roles = front.teachings.roles(teaching)
     faults = front.teachings.faults(teaching)

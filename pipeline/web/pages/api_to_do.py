@@ -17,20 +17,20 @@ from pipeline.web.api_models import (
     WaitingList,
     WaitingObject,
 )
-from pipeline.web.aside import leave_aside, take_back_thing
-from pipeline.web.finding import find
-from pipeline.web.front import AtFront, ByMachine, Looker
+from pipeline.web.context import ByMachine, Ctx, Looker
+from pipeline.web.order_search import find
 from pipeline.web.pages.api import LATER, PROBLEMS, plain
 from pipeline.web.pages.reports import Day
 from pipeline.web.reports import couriers_on
-from pipeline.web.tally import day_named
+from pipeline.web.set_aside import leave_aside, take_back_thing
 from pipeline.web.to_do import Kind
+from pipeline.web.totals import day_named
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 
 @router.get("/to-do")
-def to_do(front: AtFront, _visitor: Looker) -> ToDoList:
+def to_do(front: Ctx, _visitor: Looker) -> ToDoList:
     """List everything that somebody has to see to, the oldest of each kind first."""
     return ToDoList(
         count=front.to_do.count(),
@@ -51,7 +51,7 @@ def to_do(front: AtFront, _visitor: Looker) -> ToDoList:
 
 
 @router.post("/to-do/set-aside", responses=LATER)
-def set_aside(front: AtFront, visitor: ByMachine, order: ToDoOrder) -> Message:
+def set_aside(front: Ctx, visitor: ByMachine, order: ToDoOrder) -> Message:
     """Leave one thing of the list as it is: a file, or for this time a courier that is late."""
     leave_aside(front, visitor, order.kind, order.key, reason=order.reason, who=order.who)
     return Message(said="It is set aside.")
@@ -59,7 +59,7 @@ def set_aside(front: AtFront, visitor: ByMachine, order: ToDoOrder) -> Message:
 
 @router.delete("/to-do/set-aside", responses=LATER)
 def put_back(
-    front: AtFront,
+    front: Ctx,
     visitor: ByMachine,
     kind: Annotated[Kind, Query()],
     key: Annotated[str, Query(min_length=1, max_length=600)],
@@ -70,7 +70,7 @@ def put_back(
 
 
 @router.get("/waiting")
-def waiting(front: AtFront, _visitor: Looker) -> WaitingList:
+def waiting(front: Ctx, _visitor: Looker) -> WaitingList:
     """Tell what lies in the inbox: why each file waits, and what is never taken."""
     waiting_now = front.to_do.waiting()
     return WaitingList(
@@ -85,7 +85,7 @@ def waiting(front: AtFront, _visitor: Looker) -> WaitingList:
 
 
 @router.get("/days/{day}")
-def day_of(front: AtFront, _visitor: Looker, day: Day) -> DayObject:
+def day_of(front: Ctx, _visitor: Looker, day: Day) -> DayObject:
     """Tell what came of each courier on a day, what was late, and what of it is left to do."""
     return DayObject(
         day=day,
@@ -99,14 +99,14 @@ def day_of(front: AtFront, _visitor: Looker, day: Day) -> DayObject:
                 rows=dict(each.rows),
                 left_to_do=each.left,
             )
-            for each in couriers_on(front.site, front.tally, day_named(day))
+            for each in couriers_on(front.site, front.totals, day_named(day))
         ],
     )
 
 
 @router.get("/orders")
 def orders(
-    front: AtFront,
+    front: Ctx,
     _visitor: Looker,
     q: Annotated[str, Query(max_length=4_000, description="Order ids or AWBs, several at once.")],
     before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,

@@ -12,12 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from pipeline.core.errors import UsageError
 from pipeline.core.ports import DropLine
 from pipeline.web import staging, words
-from pipeline.web.front import (
-    AtFront,
-    Front,
+from pipeline.web.context import (
+    Ctx,
     NotPossible,
     NotThere,
     Operator,
+    WebContext,
     read_form,
     show,
     text_of,
@@ -37,7 +37,7 @@ _SENDING: Final = threading.Lock()
 
 
 @router.get("/checks/{batch}")
-async def checked_page(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
+async def checked_page(request: Request, front: Ctx, visitor: Operator, batch: str) -> Response:
     """Show what a check found, as long as its files are kept; then what became of them."""
     if staging.was_sent(front.site, batch):
         return RedirectResponse(f"/uploads/{batch}", status_code=303)
@@ -45,7 +45,7 @@ async def checked_page(request: Request, front: AtFront, visitor: Operator, batc
     return await show(request, "checked.html", values, visitor=visitor)
 
 
-def _values(front: Front, batch: str) -> dict[str, Any]:
+def _values(front: WebContext, batch: str) -> dict[str, Any]:
     kept = staging.staged(front.site, batch)
     checked = staging.check_of(front.site, kept)
     files = [_card(front, kept, place, each) for place, each in enumerate(checked)]
@@ -68,7 +68,7 @@ def _values(front: Front, batch: str) -> dict[str, Any]:
 
 
 def _card(
-    front: Front, kept: staging.Staged, place: int, checked: Mapping[str, Any]
+    front: WebContext, kept: staging.Staged, place: int, checked: Mapping[str, Any]
 ) -> dict[str, Any]:
     summary = checked["summary"]
     refused = summary["refused"]
@@ -87,7 +87,7 @@ def _card(
     }
 
 
-def _same(front: Front, drop_id: str | None) -> DropLine | None:
+def _same(front: WebContext, drop_id: str | None) -> DropLine | None:
     return next(iter(front.site.ledger.lines([drop_id])), None) if drop_id else None
 
 
@@ -108,7 +108,7 @@ def _faults(
 
 @router.post("/checks/{batch}/files/{place}")
 async def change(
-    request: Request, front: AtFront, visitor: Operator, batch: str, place: str
+    request: Request, front: Ctx, visitor: Operator, batch: str, place: str
 ) -> Response:
     """Read a file of the check as another courier's, leave it out, or put it back."""
     form = await read_form(request, front, visitor)
@@ -124,7 +124,7 @@ async def change(
     return went(request, f"/checks/{batch}#file-{at}")
 
 
-def read_as(front: Front, batch: str, place: int, courier: str) -> None:
+def read_as(front: WebContext, batch: str, place: int, courier: str) -> None:
     """Have a file of a check read as a courier's, "" for whichever it is, and check it again.
 
     Raises NotThere, UsageError, StorageError.
@@ -136,7 +136,7 @@ def read_as(front: Front, batch: str, place: int, courier: str) -> None:
     staging.keep_check(front.site, kept, checked)
 
 
-def leave(front: Front, batch: str, place: int, *, out: bool) -> None:
+def leave(front: WebContext, batch: str, place: int, *, out: bool) -> None:
     """Leave a file of a check out of what is sent, or put it back. Raises NotThere."""
     kept = _with_file(front, batch, place)
     staging.keep_out(
@@ -144,7 +144,7 @@ def leave(front: Front, batch: str, place: int, *, out: bool) -> None:
     )
 
 
-def _with_file(front: Front, batch: str, place: int) -> staging.Staged:
+def _with_file(front: WebContext, batch: str, place: int) -> staging.Staged:
     kept = staging.staged(front.site, batch)
     if not 0 <= place < len(kept.names):
         raise NotThere("There is no such file in this check.")
@@ -152,7 +152,7 @@ def _with_file(front: Front, batch: str, place: int) -> staging.Staged:
 
 
 @router.post("/upload/{batch}/send")
-async def send(request: Request, front: AtFront, visitor: Operator, batch: str) -> Response:
+async def send(request: Request, front: Ctx, visitor: Operator, batch: str) -> Response:
     """Put files of a check into the inbox, those that can be read; asked again, it is done once."""
     form = await read_form(request, front, visitor)
     only = text_of(form, "only")
@@ -164,7 +164,7 @@ async def send(request: Request, front: AtFront, visitor: Operator, batch: str) 
     return went(request, f"/uploads/{batch}" + (f"?rest={rest}" if rest else ""))
 
 
-def _send(front: Front, batch: str, only: str) -> str:
+def _send(front: WebContext, batch: str, only: str) -> str:
     """Send what can be read, or the one file that is named; return the check of the rest, or ""."""
     with _SENDING:
         if staging.was_sent(front.site, batch):
@@ -172,7 +172,7 @@ def _send(front: Front, batch: str, only: str) -> str:
         return _sent(front, batch, only)
 
 
-def _sent(front: Front, batch: str, only: str) -> str:
+def _sent(front: WebContext, batch: str, only: str) -> str:
     kept = staging.staged(front.site, batch)
     checked = staging.check_of(front.site, kept)
     wanted = [

@@ -10,20 +10,20 @@ from starlette.responses import RedirectResponse, Response
 from pipeline.core.ports import Search
 from pipeline.reporting.template_xlsx import template
 from pipeline.web import words
-from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in, words_used
-from pipeline.web.front import (
-    AtFront,
-    Front,
+from pipeline.web.context import (
+    Ctx,
     Looker,
     NotThere,
     Operator,
+    WebContext,
     page,
     read_form,
     text_of,
 )
+from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in, words_used
 from pipeline.web.profile_files import forget, last_saved, remember
-from pipeline.web.tally import couriers
 from pipeline.web.templating import address
+from pipeline.web.totals import couriers
 from schemas.courier import DAYS, GENERIC, Profile
 
 log = structlog.get_logger(__name__)
@@ -35,23 +35,23 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @router.get("/couriers")
-def couriers_page(request: Request, front: AtFront, visitor: Looker) -> Response:
+def couriers_page(request: Request, front: Ctx, visitor: Looker) -> Response:
     """Return all couriers, the late ones first."""
-    found = couriers(front.site, front.tally)
+    found = couriers(front.site, front.totals)
     return page(request, "couriers.html", {"couriers": found}, visitor=visitor)
 
 
 @router.get("/couriers/{name}")
 def courier_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Looker,
     name: str,
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
     """Show one courier: columns, status words, folder, files."""
     profile = _profile(front, name)
-    (courier,) = (c for c in couriers(front.site, front.tally) if c.profile.name == name)
+    (courier,) = (c for c in couriers(front.site, front.totals) if c.profile.name == name)
     zone = front.site.settings.manifest.timezone
     used = words_used(front.site, name)
     listed = words_in(front.site, profile, used)
@@ -75,7 +75,7 @@ def courier_page(
 
 
 @router.post("/couriers/{name}/words")
-async def change_word(request: Request, front: AtFront, visitor: Operator, name: str) -> Response:
+async def change_word(request: Request, front: Ctx, visitor: Operator, name: str) -> Response:
     """Give a word that was taught another meaning, or forget it."""
     form = await read_form(request, front, visitor)
     word = text_of(form, "word")
@@ -92,9 +92,7 @@ async def change_word(request: Request, front: AtFront, visitor: Operator, name:
 
 
 @router.post("/couriers/{name}/expected")
-async def change_expected(
-    request: Request, front: AtFront, visitor: Operator, name: str
-) -> Response:
+async def change_expected(request: Request, front: Ctx, visitor: Operator, name: str) -> Response:
     """Say when the courier's files are to come."""
     form = await read_form(request, front, visitor)
     days = tuple(day for day in DAYS if text_of(form, f"on-{day}"))
@@ -107,7 +105,7 @@ async def change_expected(
 
 
 @router.get("/couriers/{name}/template.xlsx")
-def courier_template(front: AtFront, _visitor: Looker, name: str) -> Response:
+def courier_template(front: Ctx, _visitor: Looker, name: str) -> Response:
     """Return an empty manifest to fill in."""
     profile = _profile(front, name)
     return Response(
@@ -117,7 +115,7 @@ def courier_template(front: AtFront, _visitor: Looker, name: str) -> Response:
     )
 
 
-def _profile(front: Front, name: str) -> Profile:
+def _profile(front: WebContext, name: str) -> Profile:
     profile = front.site.profiles.get(name)
     if profile is None:
         raise NotThere("There is no courier of that name.")

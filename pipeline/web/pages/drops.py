@@ -17,11 +17,11 @@ from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.read_again import can_be_read_again
-from pipeline.web import drop_view, faults, finding, words
-from pipeline.web.aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
-from pipeline.web.corrections import line_of, table_of
-from pipeline.web.finding import find
-from pipeline.web.front import AtFront, Front, Looker, NotThere, Operator, page, read_form
+from pipeline.web import drop_view, faults, order_search, words
+from pipeline.web.context import Ctx, Looker, NotThere, Operator, WebContext, page, read_form
+from pipeline.web.correct_rows.table import line_of, table_of
+from pipeline.web.order_search import find
+from pipeline.web.set_aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
 from pipeline.web.teaching import TEACHABLE
 from pipeline.web.templating import address
 from pipeline.web.uploads import note_of
@@ -80,8 +80,8 @@ def _filters(
 AsFiltered = Annotated[Filters, Depends(_filters)]
 
 
-def _search(front: Front, filters: Filters, page_no: int) -> Search:
-    since, until = front.tally.span_of(filters.when)
+def _search(front: WebContext, filters: Filters, page_no: int) -> Search:
+    since, until = front.totals.span_of(filters.when)
     return Search(
         words=filters.q,
         state=filters.state if filters.state != "to_do" else "",
@@ -98,7 +98,7 @@ def _search(front: Front, filters: Filters, page_no: int) -> Search:
     )
 
 
-def listed(front: Front, filters: Filters, page_no: int) -> dict[str, Any]:
+def listed(front: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
     """Return what the list of files shows."""
     search = _search(front, filters, page_no)
     hits = front.site.ledger.hits(search)
@@ -118,10 +118,10 @@ def listed(front: Front, filters: Filters, page_no: int) -> dict[str, Any]:
         "page_no": page_no,
         "pages": pages,
         "near_pages": _near(page_no, pages),
-        "version": _version((shown, corrections, hits, front.strip.health().api)),
+        "version": _version((shown, corrections, hits, front.health_bar.health().api)),
         "couriers": sorted(front.site.profiles),
         "all_states": _STATES,
-        "today": front.tally.today(),
+        "today": front.totals.today(),
     }
 
 
@@ -132,7 +132,7 @@ def _near(page_no: int, pages: int) -> list[int]:
 
 
 def _by_day(
-    front: Front, filters: Filters, shown: Sequence[Mapping[str, Any]]
+    front: WebContext, filters: Filters, shown: Sequence[Mapping[str, Any]]
 ) -> list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]]:
     """Return day, its totals, its files; one group without a day where they are sorted otherwise.
 
@@ -141,14 +141,14 @@ def _by_day(
     if filters.sort.lstrip("-"):
         return [(None, None, list(shown))] if shown else []
     groups: list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]] = []
-    for day, some in groupby(shown, lambda each: front.tally.day_of(each["drop"].received_at)):
+    for day, some in groupby(shown, lambda each: front.totals.day_of(each["drop"].received_at)):
         whole = not (filters.q or filters.state or filters.needs)
-        totals = front.tally.totals_of(day, filters.courier) if whole else None
+        totals = front.totals.totals_of(day, filters.courier) if whole else None
         groups.append((day, totals, list(some)))
     return groups
 
 
-def _in_list(front: Front, drop: DropLine) -> Mapping[str, Any]:
+def _in_list(front: WebContext, drop: DropLine) -> Mapping[str, Any]:
     far = drop_view.progress_of(front.site, drop)
     counts = drop_view.counts_of(drop, far[1] if far else {})
     total = far[0].total if far else (drop.total or sum(counts.values()))
@@ -162,22 +162,22 @@ def _version(shown: object) -> str:
 @router.get("/drops")
 def drops_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Looker,
     filters: AsFiltered,
     page_no: PageNo = 1,
 ) -> Response:
     """Show the list of files, newest first; of the search box also the orders it may mean."""
     values = listed(front, filters, page_no)
-    values["answers"] = finding.answers(front.site, filters.q) if filters.q else ()
-    if not values["hits"] and not values["answers"] and finding.may_be_id(filters.q):
+    values["answers"] = order_search.answers(front.site, filters.q) if filters.q else ()
+    if not values["hits"] and not values["answers"] and order_search.may_be_id(filters.q):
         return RedirectResponse(address("/find", q=filters.q), status_code=303)
     return page(request, "drops.html", values, visitor=visitor)
 
 
 @router.get("/drops/list")
 def drops_list(
-    request: Request, front: AtFront, visitor: Looker, filters: AsFiltered, v: Text = ""
+    request: Request, front: Ctx, visitor: Looker, filters: AsFiltered, v: Text = ""
 ) -> Response:
     """Show only the list, for a page that is kept up to date; 204 when it shows what there is."""
     values = front.shared.get(filters, lambda: listed(front, filters, 1))
@@ -192,10 +192,10 @@ def strip(request: Request, visitor: Looker) -> Response:
     return page(request, "_strip.html", {}, visitor=visitor)
 
 
-def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
+def story_of(front: WebContext, drop: DropLine) -> dict[str, Any]:
     """Return what the head of a drop's page shows, also while it is on its way."""
     far = drop_view.progress_of(front.site, drop)
-    health_file = front.strip.health().health_file
+    health_file = front.health_bar.health().health_file
     shut = health_file.reason if health_file and health_file.api in {"paused", "held"} else ""
     zone = ZoneInfo(front.site.settings.manifest.timezone)
     shut = words.in_plain_words(shut, zone, front.site.clock.now())
@@ -222,7 +222,7 @@ def story_of(front: Front, drop: DropLine) -> dict[str, Any]:
 @router.get("/drops/{drop_id}")
 def drop_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Looker,
     drop_id: str,
     outcome: Text = "",
@@ -267,7 +267,7 @@ def _has_unknown_words(summary: Mapping[str, Any]) -> bool:
     return not codes.isdisjoint({Code.STATUS_UNKNOWN, Code.STATUS_UNCONFIRMED})
 
 
-def _family(front: Front, drop: DropLine) -> dict[str, Any]:
+def _family(front: WebContext, drop: DropLine) -> dict[str, Any]:
     near = [each for each in (drop.parent, drop.same_as) if each]
     known = {line.drop_id: line for line in front.site.ledger.lines(near)} if near else {}
     return {
@@ -277,7 +277,9 @@ def _family(front: Front, drop: DropLine) -> dict[str, Any]:
     }
 
 
-def _rows(front: Front, drop: DropLine, outcome: str, code: str, page_no: int) -> dict[str, Any]:
+def _rows(
+    front: WebContext, drop: DropLine, outcome: str, code: str, page_no: int
+) -> dict[str, Any]:
     """Return the rows of the results file, if it is there.
 
     What is missing is said in a sentence.
@@ -299,7 +301,7 @@ def _rows(front: Front, drop: DropLine, outcome: str, code: str, page_no: int) -
     return values
 
 
-def _faults(front: Front, drop: DropLine, full: Drop | None) -> dict[str, Any]:
+def _faults(front: WebContext, drop: DropLine, full: Drop | None) -> dict[str, Any]:
     path = drop_view.outbox_file(front.site, drop, "rejects")
     if full is None or not full.facts.sheets or not path.is_file():
         return {"groups": (), "left": 0, "total_to_fix": 0}
@@ -317,7 +319,7 @@ def _faults(front: Front, drop: DropLine, full: Drop | None) -> dict[str, Any]:
 
 @router.get("/drops/{drop_id}/live")
 def drop_live(
-    request: Request, front: AtFront, visitor: Looker, drop_id: str, v: Text = ""
+    request: Request, front: Ctx, visitor: Looker, drop_id: str, v: Text = ""
 ) -> Response:
     """Return only the head, while the drop is on its way; then the whole page is loaded again."""
     story = front.shared.get(drop_id, lambda: story_of(front, line_of(front, drop_id)))
@@ -329,7 +331,7 @@ def drop_live(
 
 
 @router.get("/drops/{drop_id}/files/{kind}")
-def drop_file(front: AtFront, _visitor: Looker, drop_id: str, kind: str) -> Response:
+def drop_file(front: Ctx, _visitor: Looker, drop_id: str, kind: str) -> Response:
     """Return a file of the drop, to be saved: never shown by the browser."""
     drop = line_of(front, drop_id)
     if kind == "original":
@@ -345,9 +347,7 @@ def drop_file(front: AtFront, _visitor: Looker, drop_id: str, kind: str) -> Resp
 
 
 @router.post("/drops/{drop_id}/{wish}")
-async def ask(
-    request: Request, front: AtFront, visitor: Operator, drop_id: str, wish: str
-) -> Response:
+async def ask(request: Request, front: Ctx, visitor: Operator, drop_id: str, wish: str) -> Response:
     """Ask the service to retry or cancel, as the commands do."""
     await read_form(request, front, visitor)
     drop = await run_in_threadpool(line_of, front, drop_id)
@@ -358,7 +358,7 @@ async def ask(
 @router.get("/find")
 def find_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Looker,
     q: Annotated[str, Query(max_length=4_000)] = "",
     before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,

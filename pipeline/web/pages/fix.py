@@ -13,25 +13,20 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine
 from pipeline.core.row_keys import in_order, in_words, number_of, row_key, sheet_of
-from pipeline.web import correcting, faults, grid, uploads
+from pipeline.web import faults, uploads
 from pipeline.web.access import Visitor
-from pipeline.web.aside import REASONS, rows_in, rows_with, set_aside, take_back
-from pipeline.web.corrections import (
-    Table,
-    couriers_to_teach,
-    line_of,
-    overtaken_in_words,
-    replace_value,
-    table_of,
+from pipeline.web.context import (
+    Ctx,
+    NotPossible,
+    Operator,
+    WebContext,
+    page,
+    read_form,
+    show,
+    text_of,
 )
-from pipeline.web.drafts import DraftSheet, Rule
-from pipeline.web.faults import FaultGroup, Rejects, ValueFault
-from pipeline.web.front import AtFront, Front, NotPossible, Operator, page, read_form, show, text_of
-from pipeline.web.grid import View
-from pipeline.web.here import PAGE_SECONDS, WORD_SECONDS
-from pipeline.web.judging import get_ready, judged_table
-from pipeline.web.sending import Doubtful, doubts_of, mark_of, send
-from pipeline.web.typing_in import (
+from pipeline.web.correct_rows import corrected_file, grid
+from pipeline.web.correct_rows.cells import (
     Conflict,
     Kept,
     Typed,
@@ -43,6 +38,21 @@ from pipeline.web.typing_in import (
     take_over,
     undo_paste,
 )
+from pipeline.web.correct_rows.draft import DraftSheet, Rule
+from pipeline.web.correct_rows.editors import PAGE_SECONDS, WORD_SECONDS
+from pipeline.web.correct_rows.grid import View
+from pipeline.web.correct_rows.recheck import get_ready, judged_table
+from pipeline.web.correct_rows.send import Doubtful, doubts_of, mark_of, send
+from pipeline.web.correct_rows.table import (
+    Table,
+    couriers_to_teach,
+    line_of,
+    overtaken_in_words,
+    replace_value,
+    table_of,
+)
+from pipeline.web.faults import FaultGroup, Rejects, ValueFault
+from pipeline.web.set_aside import REASONS, rows_in, rows_with, set_aside, take_back
 from pipeline.web.words import counted
 from schemas.display import one_line
 from schemas.normalise import fold
@@ -60,7 +70,7 @@ Short = Annotated[str, Query(max_length=200)]
 @router.get("/drops/{drop_id}/fix")
 def fix_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Operator,
     drop_id: str,
     column: Annotated[int | None, Query(ge=0, le=10_000)] = None,
@@ -85,19 +95,19 @@ def fix_page(
     seen = {"at": stamp(front.site.clock.now()), "version": _version(front, drop)}
     table = judged_table(front, drop_id)
     get_ready(front, table)
-    front.here.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
+    front.editors.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
     view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
     values = _shown(front, table, view) | seen
     values["offer"] = _offer(front, table, column, value) if column is not None else None
     values["said"] = said
-    values["others"] = front.here.others(drop_id, session)
+    values["others"] = front.editors.others(drop_id, session)
     if unsaved:
         values["said"] = "You are logged in again. What you typed is kept here, and not sent yet."
         values |= {"conflicts": conflicts, "note": text_of(unsaved, "note"), "ids": pasted}
     return page(request, "fix.html", values, visitor=visitor)
 
 
-def _shown(front: Front, table: Table, view: View) -> dict[str, Any]:
+def _shown(front: WebContext, table: Table, view: View) -> dict[str, Any]:
     groups = table.groups
     lines = grid.lines_of(table, view, groups)
     pages = max(1, -(-len(lines) // grid.PAGE))
@@ -168,7 +178,7 @@ def _pasted(table: Table) -> str:
 def _first_time(table: Table) -> Rejects:
     """Return the faults of the lines that were not sent yet: only they have the file's values."""
     lines = [each for each in table.lines_left.tolist() if each not in table.draft.again]
-    return correcting.rejects_left(table.rejects, table.draft, np.array(lines, np.int64))
+    return corrected_file.rejects_left(table.rejects, table.draft, np.array(lines, np.int64))
 
 
 def _wrong_values(table: Table) -> list[tuple[FaultGroup, ValueFault]]:
@@ -182,7 +192,7 @@ def _wrong_values(table: Table) -> list[tuple[FaultGroup, ValueFault]]:
     return list(found.values())
 
 
-def _offer(front: Front, table: Table, column: int, value: str) -> dict[str, Any] | None:
+def _offer(front: WebContext, table: Table, column: int, value: str) -> dict[str, Any] | None:
     """Return a value that many rows have, how many, and what it probably should be."""
     if column >= len(table.rejects.headers) or table.rejects.identifies(column):
         return None
@@ -210,9 +220,7 @@ def _nearest(value: str, statuses: Sequence[str]) -> str:
 
 
 @router.post("/drops/{drop_id}/fix/replace")
-async def replace_page(
-    request: Request, front: AtFront, visitor: Operator, drop_id: str
-) -> Response:
+async def replace_page(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Give all rows that have one value another."""
     form = await read_form(request, front, visitor)
     said = await run_in_threadpool(_replace, front, visitor, drop_id, form)
@@ -224,7 +232,7 @@ def _back(form: FormData, drop_id: str, **more: str) -> str:
     return View.of(text_of(form, "view")).on(drop_id, **more)
 
 
-def _replace(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
+def _replace(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str:
     table = table_of(front, drop_id)
     column = _whole_number(text_of(form, "column"))
     if column is None:
@@ -239,7 +247,7 @@ def _replace(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> st
 
 
 @router.post("/drops/{drop_id}/fix")
-async def save(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+async def save(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Keep what was typed; then send it, or show the next page."""
     form = await read_form(request, front, visitor)
     more: dict[str, Any] = {"note": text_of(form, "note")}
@@ -256,7 +264,7 @@ async def save(request: Request, front: AtFront, visitor: Operator, drop_id: str
 
 async def _show_again(
     request: Request,
-    front: Front,
+    front: WebContext,
     visitor: Visitor,
     drop_id: str,
     form: FormData,
@@ -270,7 +278,9 @@ async def _show_again(
     return await show(request, "fix.html", values, visitor=visitor, status=409)
 
 
-def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str | list[Conflict]:
+def _save(
+    front: WebContext, visitor: Visitor, drop_id: str, form: FormData
+) -> str | list[Conflict]:
     conflicts = _keep_form(front, visitor, drop_id, form)
     if conflicts:
         return conflicts
@@ -293,7 +303,7 @@ def _save(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str |
     )
 
 
-def _set_aside(front: Front, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
+def _set_aside(front: WebContext, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
     """Return one row by its own button, or all that are ticked on this page."""
     rejects = table_of(front, drop_id).rejects
     line = _whole_number(go.removeprefix("aside-"))
@@ -311,7 +321,7 @@ def _set_aside(front: Front, visitor: Visitor, drop_id: str, form: FormData, go:
 
 
 @router.post("/drops/{drop_id}/fix/ids")
-async def paste_ids(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+async def paste_ids(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Fill lost ids in, a pasted line for each row; what does not fit stays in the box."""
     form = await read_form(request, front, visitor)
     try:
@@ -327,7 +337,7 @@ async def paste_ids(request: Request, front: AtFront, visitor: Operator, drop_id
     return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
 
 
-def _paste_ids(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> Kept:
+def _paste_ids(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> Kept:
     table = table_of(front, drop_id)
     column = table.rejects.columns.get(Role.ORDER_ID)
     cells = _cells_of(form)
@@ -356,9 +366,7 @@ def _cells_of(form: FormData) -> list[tuple[int, str | None]]:
 
 
 @router.post("/drops/{drop_id}/fix/paste")
-async def paste_column(
-    request: Request, front: AtFront, visitor: Operator, drop_id: str
-) -> Response:
+async def paste_column(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Fill a pasted column down the rows that are shown; tell what found no row."""
     form = await read_form(request, front, visitor)
     answer, status = await run_in_threadpool(_paste_column, front, visitor, drop_id, form)
@@ -366,7 +374,7 @@ async def paste_column(
 
 
 def _paste_column(
-    front: Front, visitor: Visitor, drop_id: str, form: FormData
+    front: WebContext, visitor: Visitor, drop_id: str, form: FormData
 ) -> tuple[dict[str, Any], int]:
     column, cells = _whole_number(text_of(form, "column")), _cells_of(form)
     if column is None or not cells:
@@ -409,15 +417,15 @@ def _check_all_writable(
 def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
     """Return the counts, and cells and faults of these rows as they are now, fit for JSON."""
     groups = table.groups
-    going = correcting.ticked_lines(table.draft, groups)
-    touched = correcting.touched_lines(table.rejects, table.draft)
+    going = corrected_file.ticked_lines(table.draft, groups)
+    touched = corrected_file.touched_lines(table.rejects, table.draft)
     rows = []
     for line in lines:
         bad, message, _ = grid.faults_of(table, line, touched=bool(touched[line]))
         rows.append(
             {
                 "line": line,
-                "cells": correcting.row_as_it_is(table.rejects, table.draft, line),
+                "cells": corrected_file.row_as_it_is(table.rejects, table.draft, line),
                 "places": [str(place) for place in sorted(bad)],
                 "message": message,
                 "going": line in going,
@@ -427,7 +435,7 @@ def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
 
 
 @router.post("/drops/{drop_id}/fix/undo")
-async def undo(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+async def undo(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Put back what stood before the last paste."""
     form = await read_form(request, front, visitor)
     count = await run_in_threadpool(undo_paste, front, visitor, drop_id)
@@ -436,16 +444,14 @@ async def undo(request: Request, front: AtFront, visitor: Operator, drop_id: str
 
 
 @router.post("/drops/{drop_id}/aside")
-async def aside_fault(
-    request: Request, front: AtFront, visitor: Operator, drop_id: str
-) -> Response:
+async def aside_fault(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Set aside all rows with a fault; or take rows back."""
     form = await read_form(request, front, visitor)
     target = await run_in_threadpool(_aside_fault, front, visitor, drop_id, form)
     return RedirectResponse(target, status_code=303)
 
 
-def _aside_fault(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> str:
+def _aside_fault(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str:
     number = _whole_number(text_of(form, "row"))
     if number is not None:
         row = row_key(number, text_of(form, "sheet"))
@@ -459,7 +465,7 @@ def _aside_fault(front: Front, visitor: Visitor, drop_id: str, form: FormData) -
     return f"/drops/{drop_id}"
 
 
-def _keep_form(front: Front, visitor: Visitor, drop_id: str, form: FormData) -> list[Conflict]:
+def _keep_form(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> list[Conflict]:
     table = table_of(front, drop_id)
     who = visitor.name or text_of(form, "who").strip()
     with front.drafts.changing(drop_id, table.rejects) as sheet:
@@ -491,7 +497,7 @@ def _take_over(
 
 
 @router.post("/drops/{drop_id}/fix/cell")
-async def keep_cell(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+async def keep_cell(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Keep one cell as it was left, and say what the code of a run says of its row."""
     form = await read_form(request, front, visitor)
     answer, status = await run_in_threadpool(_keep_cell, front, visitor, drop_id, form)
@@ -499,7 +505,7 @@ async def keep_cell(request: Request, front: AtFront, visitor: Operator, drop_id
 
 
 def _keep_cell(
-    front: Front, visitor: Visitor, drop_id: str, form: FormData
+    front: WebContext, visitor: Visitor, drop_id: str, form: FormData
 ) -> tuple[dict[str, Any], int]:
     line, column = (_whole_number(text_of(form, name)) for name in ("line", "column"))
     if line is None or column is None:
@@ -513,7 +519,7 @@ def _keep_cell(
 
 
 @router.post("/drops/{drop_id}/fix/tick")
-async def keep_tick(request: Request, front: AtFront, visitor: Operator, drop_id: str) -> Response:
+async def keep_tick(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Keep whether a row is to be sent, as soon as somebody says so."""
     form = await read_form(request, front, visitor)
     line = _whole_number(text_of(form, "line"))
@@ -523,7 +529,7 @@ async def keep_tick(request: Request, front: AtFront, visitor: Operator, drop_id
 
 
 def _keep_tick(
-    front: Front, visitor: Visitor, drop_id: str, line: int | None, *, wanted: bool
+    front: WebContext, visitor: Visitor, drop_id: str, line: int | None, *, wanted: bool
 ) -> dict[str, Any]:
     lines = [] if line is None else [line]
     table = choose(front, visitor, drop_id, lines, wanted=wanted)
@@ -531,9 +537,9 @@ def _keep_tick(
 
 
 @router.get("/drops/{drop_id}/fix/here")
-def editors(
+def list_editors(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Operator,
     drop_id: str,
     row: Annotated[str, Query(pattern=r"^([0-9]{1,10}( of .{1,31})?)?$")] = "",
@@ -546,11 +552,11 @@ def editors(
     """
     line = line_of(front, drop_id)
     session = request.scope["session"]
-    front.here.note(drop_id, session, name=visitor.name, row=row, seconds=WORD_SECONDS)
+    front.editors.note(drop_id, session, name=visitor.name, row=row, seconds=WORD_SECONDS)
     at = stamp(front.site.clock.now())
     version = _version(front, line)
     answer: dict[str, Any] = {"at": at, "v": version, "rows": []}
-    answer["others"] = [each.text for each in front.here.others(drop_id, session)]
+    answer["others"] = [each.text for each in front.editors.others(drop_id, session)]
     if v == version:
         return JSONResponse(answer)
     table = judged_table(front, drop_id)
@@ -561,7 +567,7 @@ def editors(
     return JSONResponse({**answer, **_answer(table, changed[-_CHANGED:]), "overtaken": overtaken})
 
 
-def _version(front: Front, drop: DropLine) -> str:
+def _version(front: WebContext, drop: DropLine) -> str:
     """Return what changes with the rows to correct: by somebody's word, or as a file comes back."""
     return f"{front.drafts.version(drop.drop_id)}.{drop.need}"
 

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.errors import UsageError
 from pipeline.web.access import Right, Visitor
-from pipeline.web.front import AtFront, Front, Manager, page, read_form, text_of
+from pipeline.web.context import Ctx, Manager, WebContext, page, read_form, text_of
 from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import ROLES, NotChanged
 from pipeline.web.templating import address
@@ -26,7 +26,7 @@ _MAY: Final = {
 @router.get("/people")
 def people_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Manager,
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
@@ -36,7 +36,7 @@ def people_page(
 
 
 @router.post("/people")
-async def add_person(request: Request, front: AtFront, visitor: Manager) -> Response:
+async def add_person(request: Request, front: Ctx, visitor: Manager) -> Response:
     """Add somebody."""
     form = await read_form(request, front, visitor)
     name, role = text_of(form, "name").strip(), text_of(form, "role")
@@ -50,7 +50,7 @@ async def add_person(request: Request, front: AtFront, visitor: Manager) -> Resp
 
 
 @router.post("/people/change")
-async def change_person(request: Request, front: AtFront, visitor: Manager) -> Response:
+async def change_person(request: Request, front: Ctx, visitor: Manager) -> Response:
     """Change somebody: the role, off or on, a new password; or take them off the list."""
     form = await read_form(request, front, visitor)
     try:
@@ -61,7 +61,7 @@ async def change_person(request: Request, front: AtFront, visitor: Manager) -> R
     return _back(done)
 
 
-def _changed(front: Front, visitor: Visitor, form: FormData) -> str:
+def _changed(front: WebContext, visitor: Visitor, form: FormData) -> str:
     people, by = front.people, visitor.name
     name, go = text_of(form, "person"), text_of(form, "go")
     given = text_of(form, "version")
@@ -95,7 +95,7 @@ def _back(done: str) -> Response:
     return RedirectResponse(address("/people", said=done), status_code=303)
 
 
-def _values(front: Front) -> dict[str, Any]:
+def _values(front: WebContext) -> dict[str, Any]:
     everybody = front.people.everybody()
     return {
         "everybody": everybody,

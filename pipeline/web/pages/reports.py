@@ -10,9 +10,9 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.ports import Search
-from pipeline.web.front import AtFront, Looker, page
+from pipeline.web.context import Ctx, Looker, page
 from pipeline.web.reports import as_csv, couriers_on, hours_of, report_of
-from pipeline.web.tally import day_named
+from pipeline.web.totals import day_named
 from schemas.vocabulary import Outcome
 
 router = APIRouter(include_in_schema=False)
@@ -23,11 +23,11 @@ Courier = Annotated[str, Query(max_length=60)]
 
 @router.get("/reports")
 def reports_page(
-    request: Request, front: AtFront, visitor: Looker, days: Days = 14, courier: Courier = ""
+    request: Request, front: Ctx, visitor: Looker, days: Days = 14, courier: Courier = ""
 ) -> Response:
     """Show the counts of the last days, of all couriers or one."""
     courier = courier.replace("\x00", "")
-    report = report_of(front.tally, days, courier)
+    report = report_of(front.totals, days, courier)
     values: dict[str, Any] = {
         "days": days,
         "courier": courier,
@@ -45,9 +45,9 @@ def former_address(request: Request) -> Response:
 
 
 @router.get("/reports/days.csv")
-def days_csv(front: AtFront, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
+def days_csv(front: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
     """Give files and rows per day as CSV, the newest first."""
-    report = report_of(front.tally, days, courier.replace("\x00", ""))
+    report = report_of(front.totals, days, courier.replace("\x00", ""))
     head = ("day", "files", "rows", *(outcome.value for outcome in Outcome), "typical_seconds")
     lines = [
         (
@@ -63,11 +63,9 @@ def days_csv(front: AtFront, _visitor: Looker, days: Days = 14, courier: Courier
 
 
 @router.get("/reports/couriers.csv")
-def couriers_csv(
-    front: AtFront, _visitor: Looker, days: Days = 14, courier: Courier = ""
-) -> Response:
+def couriers_csv(front: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
     """Give rows per courier as CSV."""
-    report = report_of(front.tally, days, courier.replace("\x00", ""))
+    report = report_of(front.totals, days, courier.replace("\x00", ""))
     head = ("courier", "files", "rows", *(outcome.value for outcome in Outcome))
     lines = [
         (
@@ -93,15 +91,15 @@ Day = Annotated[str, Path(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-11-28"
 
 
 @router.get("/days/{day}")
-def day_page(request: Request, front: AtFront, visitor: Looker, day: Day) -> Response:
+def day_page(request: Request, front: Ctx, visitor: Looker, day: Day) -> Response:
     """Show a day: couriers, then its files."""
     named = day_named(day)
-    since, until = front.tally.span_of(day)
-    lines = couriers_on(front.site, front.tally, named)
+    since, until = front.totals.span_of(day)
+    lines = couriers_on(front.site, front.totals, named)
     files = front.site.ledger.search(
         Search(since=since, until=until, limit=_MOST, group_corrections=True, backward=True)
     )
-    today = front.tally.today()
+    today = front.totals.today()
     values = {
         "day": named,
         "lines": lines,
@@ -114,8 +112,8 @@ def day_page(request: Request, front: AtFront, visitor: Looker, day: Day) -> Res
 
 
 @router.get("/days/{day}/couriers.csv")
-def day_csv(front: AtFront, _visitor: Looker, day: Day) -> Response:
+def day_csv(front: Ctx, _visitor: Looker, day: Day) -> Response:
     """Give a day's couriers as CSV."""
-    lines = couriers_on(front.site, front.tally, day_named(day))
+    lines = couriers_on(front.site, front.totals, day_named(day))
     headers = {"content-disposition": f'attachment; filename="shipdrop-{day}.csv"'}
     return Response(as_csv(front.site, lines), media_type="text/csv", headers=headers)

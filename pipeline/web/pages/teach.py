@@ -19,18 +19,18 @@ from pipeline.core.model import DropState
 from pipeline.core.ports import Search
 from pipeline.web import drop_view, staging, taught_profile, uploads, words
 from pipeline.web.access import Visitor
-from pipeline.web.aside import NO_MANIFEST
-from pipeline.web.front import (
-    AtFront,
-    Front,
+from pipeline.web.context import (
+    Ctx,
     Looker,
     NotPossible,
     Operator,
+    WebContext,
     read_form,
     show,
     text_of,
 )
 from pipeline.web.pages.upload import check, stage_form
+from pipeline.web.set_aside import NO_MANIFEST
 from pipeline.web.teaching import MEANS, MOST_WORDS, NOTHING, Teaching, name_of
 from pipeline.web.templating import address
 from schemas.courier import DAYS, GENERIC
@@ -58,7 +58,7 @@ Version = Annotated[int, Query(ge=0, le=2**53)]
 
 
 @router.post("/teach")
-async def start(request: Request, front: AtFront, visitor: Operator) -> Response:
+async def start(request: Request, front: Ctx, visitor: Operator) -> Response:
     """Begin to teach: from a drop, from a file that was checked, or from one that comes along."""
     form = await read_form(request, front, visitor, files=1)
     try:
@@ -70,7 +70,7 @@ async def start(request: Request, front: AtFront, visitor: Operator) -> Response
     return RedirectResponse(target, status_code=303)
 
 
-def _started(front: Front, visitor: Visitor, form: FormData) -> str:
+def _started(front: WebContext, visitor: Visitor, form: FormData) -> str:
     drop, batch = text_of(form, "drop"), text_of(form, "check")
     given = text_of(form, "place", "0")
     place = int(given) if given.isdecimal() and len(given) < 6 else 0
@@ -87,9 +87,7 @@ def _started(front: Front, visitor: Visitor, form: FormData) -> str:
 
 
 @router.get("/teach/{teaching}")
-async def columns_page(
-    request: Request, front: AtFront, visitor: Looker, teaching: str
-) -> Response:
+async def columns_page(request: Request, front: Ctx, visitor: Looker, teaching: str) -> Response:
     """Ask which courier it is, where its headings are, and which column is which."""
     found = await run_in_threadpool(front.teachings.get, teaching)
     if found.done:
@@ -98,7 +96,7 @@ async def columns_page(
     return await show(request, "teach.html", values, visitor=visitor)
 
 
-def _columns(front: Front, teaching: Teaching, wrong: Any) -> dict[str, Any]:  # noqa: ANN401 - sentences
+def _columns(front: WebContext, teaching: Teaching, wrong: Any) -> dict[str, Any]:  # noqa: ANN401 - sentences
     draft = front.teachings.surveyed(teaching)
     roles = front.teachings.roles(teaching)
     evidence = {fold_header(each.column): each.evidence for each in draft.columns}
@@ -140,7 +138,7 @@ def _columns(front: Front, teaching: Teaching, wrong: Any) -> dict[str, Any]:  #
     }
 
 
-def _is_refused(front: Front, drop_id: str) -> bool:
+def _is_refused(front: WebContext, drop_id: str) -> bool:
     """Tell whether it is a drop that was refused, and that nobody has seen to."""
     return any(
         each.state is DropState.REFUSED and each.to_do
@@ -163,7 +161,7 @@ def _looks(looks: Mapping[str, int], filled: int, distinct: int | None, role: st
     return "empty" if not filled else ""
 
 
-def _called(front: Front, teaching: Teaching) -> int:
+def _called(front: WebContext, teaching: Teaching) -> int:
     """Count the recent files whose names fit the patterns of the new courier."""
     recent = front.site.ledger.search(Search(limit=_RECENT)) if teaching.file_names else ()
     return sum(
@@ -173,7 +171,7 @@ def _called(front: Front, teaching: Teaching) -> int:
 
 
 @router.post("/teach/{teaching}")
-async def columns(request: Request, front: AtFront, visitor: Operator, teaching: str) -> Response:
+async def columns(request: Request, front: Ctx, visitor: Operator, teaching: str) -> Response:
     """Keep what was said of courier, headings and columns; go on where nothing is missing."""
     form = await read_form(request, front, visitor)
     found = await run_in_threadpool(front.teachings.get, teaching)
@@ -189,7 +187,7 @@ async def columns(request: Request, front: AtFront, visitor: Operator, teaching:
     return RedirectResponse(f"/teach/{teaching}/words", status_code=303)
 
 
-def _kept(front: Front, visitor: Visitor, form: FormData, before: Teaching) -> Teaching:
+def _kept(front: WebContext, visitor: Visitor, form: FormData, before: Teaching) -> Teaching:
     values = _said_of_columns(form, before)
     if "sheet" in values:
         front.teachings.surveyed(replace(before, **values))  # there is such a sheet
@@ -197,7 +195,7 @@ def _kept(front: Front, visitor: Visitor, form: FormData, before: Teaching) -> T
     return front.teachings.change(before.id, _version(form), who, **values)
 
 
-def _wrong(front: Front, teaching: Teaching) -> list[str]:
+def _wrong(front: WebContext, teaching: Teaching) -> list[str]:
     try:
         if faults := front.teachings.faults(teaching):
             return faults
@@ -252,7 +250,7 @@ def _version(form: FormData) -> int:
 
 
 @router.get("/teach/{teaching}/words")
-async def words_page(request: Request, front: AtFront, visitor: Looker, teaching: str) -> Response:
+async def words_page(request: Request, front: Ctx, visitor: Looker, teaching: str) -> Response:
     """Ask which word means what."""
     found = await run_in_threadpool(front.teachings.get, teaching)
     if found.done:
@@ -264,7 +262,7 @@ async def words_page(request: Request, front: AtFront, visitor: Looker, teaching
     return await show(request, "teach_words.html", values, visitor=visitor)
 
 
-def _words(front: Front, teaching: Teaching) -> dict[str, Any]:
+def _words(front: WebContext, teaching: Teaching) -> dict[str, Any]:
     draft = front.teachings.read(teaching)
     known = front.teachings.known(teaching, draft)
     shown = [_word(each, teaching, known) for each in draft.statuses[:MOST_WORDS]]
@@ -303,13 +301,13 @@ def mark_of_word(key: str) -> str:
     return sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def _title(front: Front, teaching: Teaching) -> str:
+def _title(front: WebContext, teaching: Teaching) -> str:
     profile = front.site.profiles.get(teaching.courier)
     return profile.title if profile else teaching.title
 
 
 @router.post("/teach/{teaching}/words")
-async def say_words(request: Request, front: AtFront, visitor: Operator, teaching: str) -> Response:
+async def say_words(request: Request, front: Ctx, visitor: Operator, teaching: str) -> Response:
     """Keep what the words mean, and go on or back."""
     form = await read_form(request, front, visitor)
     found = await run_in_threadpool(front.teachings.get, teaching)
@@ -326,7 +324,7 @@ async def say_words(request: Request, front: AtFront, visitor: Operator, teachin
 
 
 def _said_of_words(
-    front: Front, teaching: Teaching, form: FormData, *, suggestions: bool
+    front: WebContext, teaching: Teaching, form: FormData, *, suggestions: bool
 ) -> dict[str, str]:
     draft = front.teachings.read(teaching)
     known = front.teachings.known(teaching, draft)
@@ -342,7 +340,7 @@ def _said_of_words(
 
 
 @router.get("/teach/{teaching}/look")
-async def look_page(request: Request, front: AtFront, visitor: Looker, teaching: str) -> Response:
+async def look_page(request: Request, front: Ctx, visitor: Looker, teaching: str) -> Response:
     """Show how the file would be read now, row for row, and offer to save it."""
     found = await run_in_threadpool(front.teachings.get, teaching)
     if found.done:
@@ -353,7 +351,7 @@ async def look_page(request: Request, front: AtFront, visitor: Looker, teaching:
     return await show(request, "teach_look.html", values, visitor=visitor)
 
 
-def _look(front: Front, teaching: Teaching) -> dict[str, Any]:
+def _look(front: WebContext, teaching: Teaching) -> dict[str, Any]:
     seen = taught_profile.preview(front.site, front.teachings, teaching)
     draft: ProfileDraft = front.teachings.read(teaching)
     return {
@@ -373,13 +371,13 @@ def _look(front: Front, teaching: Teaching) -> dict[str, Any]:
     }
 
 
-def _files(front: Front, teaching: Teaching) -> int:
+def _files(front: WebContext, teaching: Teaching) -> int:
     """Count the files of the check that would be sent with this one."""
     return len(staging.staged(front.site, teaching.check).left_in) if teaching.check else 1
 
 
 @router.post("/teach/{teaching}/save")
-async def save(request: Request, front: AtFront, visitor: Operator, teaching: str) -> Response:
+async def save(request: Request, front: Ctx, visitor: Operator, teaching: str) -> Response:
     """Save the profile, once, and have this file and others read with it."""
     form = await read_form(request, front, visitor)
     found = await run_in_threadpool(front.teachings.get, teaching)
@@ -409,7 +407,7 @@ async def save(request: Request, front: AtFront, visitor: Operator, teaching: st
 
 
 def finish(
-    front: Front, teaching: Teaching, *, who: str, note: str, send: bool, others: list[str]
+    front: WebContext, teaching: Teaching, *, who: str, note: str, send: bool, others: list[str]
 ) -> str:
     """Save the profile; with ``send`` have the file, and others that were refused, read with it.
 
@@ -434,7 +432,7 @@ def finish(
     return target
 
 
-def _sent(front: Front, teaching: Teaching, courier: str, *, send: bool) -> str:
+def _sent(front: WebContext, teaching: Teaching, courier: str, *, send: bool) -> str:
     """Send the file of a check as the courier's where it is alone, else check all again."""
     kept = staging.staged(front.site, teaching.check)
     kept = staging.as_courier(front.site, kept, teaching.place, courier)

@@ -8,16 +8,16 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.web.access import Visitor
-from pipeline.web.aside import OF_DROPS, REASONS, REASONS_OF_FILES, leave_aside, take_back_thing
-from pipeline.web.front import (
-    AtFront,
-    Front,
+from pipeline.web.context import (
+    Ctx,
     Looker,
     Operator,
+    WebContext,
     page,
     read_form,
     text_of,
 )
+from pipeline.web.set_aside import OF_DROPS, REASONS, REASONS_OF_FILES, leave_aside, take_back_thing
 from pipeline.web.templating import address
 from pipeline.web.to_do import MOST
 
@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def to_do_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Looker,
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
@@ -44,7 +44,7 @@ def to_do_page(
         "files": front.to_do.files(),
         "most": MOST,
         "put_off": front.to_do.put_off(),
-        "last": max(front.tally.drops(), key=lambda each: each.received_at, default=None),
+        "last": max(front.totals.drops(), key=lambda each: each.received_at, default=None),
         "reasons": {kind: REASONS_OF_FILES if kind == "refused" else REASONS for kind in items},
         "said": said,
     }
@@ -53,7 +53,7 @@ def to_do_page(
 
 @router.get("/next")
 def next_to_do(
-    front: AtFront, _visitor: Looker, after: Annotated[str, Query(max_length=60)] = ""
+    front: Ctx, _visitor: Looker, after: Annotated[str, Query(max_length=60)] = ""
 ) -> Response:
     """Lead to the next file to see to, or to the list of all there is."""
     found = front.to_do.after(after)
@@ -61,14 +61,14 @@ def next_to_do(
 
 
 @router.post("/to-do/aside")
-async def aside(request: Request, front: AtFront, visitor: Operator) -> Response:
+async def aside(request: Request, front: Ctx, visitor: Operator) -> Response:
     """Set one thing aside, or take it back."""
     form = await read_form(request, front, visitor)
     target = await run_in_threadpool(_aside, front, visitor, form)
     return RedirectResponse(target, status_code=303)
 
 
-def _aside(front: Front, visitor: Visitor, form: FormData) -> str:
+def _aside(front: WebContext, visitor: Visitor, form: FormData) -> str:
     kind, key, reason = (text_of(form, name) for name in ("kind", "key", "reason"))
     if text_of(form, "go") == "back":
         take_back_thing(front, visitor, kind, key)
@@ -79,7 +79,7 @@ def _aside(front: Front, visitor: Visitor, form: FormData) -> str:
 
 
 @router.get("/waiting")
-def waiting_page(request: Request, front: AtFront, visitor: Looker) -> Response:
+def waiting_page(request: Request, front: Ctx, visitor: Looker) -> Response:
     """Show what lies in the inbox: why it waits, what to do, and what is never taken."""
     values = {"waiting": front.to_do.waiting()}
     return page(request, "waiting.html", values, visitor=visitor)

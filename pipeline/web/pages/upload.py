@@ -15,19 +15,19 @@ from pipeline.core.errors import UsageError
 from pipeline.service.check import check_files
 from pipeline.web import drop_view, staging, uploads, words
 from pipeline.web.access import Visitor
-from pipeline.web.front import (
-    AtFront,
-    Front,
+from pipeline.web.context import (
+    Ctx,
     Looker,
     NotThere,
     Operator,
+    WebContext,
     page,
     read_form,
     show,
     text_of,
 )
-from pipeline.web.likely import may_be_of
-from pipeline.web.strip import LATE_SECONDS
+from pipeline.web.courier_guess import may_be_of
+from pipeline.web.health_bar import LATE_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ _CHECKS: Final = threading.BoundedSemaphore(1)
 @router.get("/upload")
 def upload_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Operator,
     courier: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
@@ -48,7 +48,7 @@ def upload_page(
     return page(request, "upload.html", {**_form(front, ""), "chosen": courier}, visitor=visitor)
 
 
-def _form(front: Front, wrong: str) -> dict[str, Any]:
+def _form(front: WebContext, wrong: str) -> dict[str, Any]:
     web = front.site.settings.web
     return {
         "couriers": [(name, p.title) for name, p in sorted(front.site.profiles.items())],
@@ -61,7 +61,7 @@ def _form(front: Front, wrong: str) -> dict[str, Any]:
 
 
 @router.post("/upload")
-async def upload(request: Request, front: AtFront, visitor: Operator) -> Response:
+async def upload(request: Request, front: Ctx, visitor: Operator) -> Response:
     """Take files: check them, or put them into the inbox."""
     most = front.site.settings.web.max_upload_files
     form = await read_form(request, front, visitor, files=most)
@@ -76,14 +76,16 @@ async def upload(request: Request, front: AtFront, visitor: Operator) -> Respons
         await run_in_threadpool(check, front, kept)
         return went(request, f"/checks/{kept.batch}")
     once = text_of(form, "once")
-    batch = await run_in_threadpool(front.once.first, once, kept.mark(front.site), kept.batch)
+    batch = await run_in_threadpool(
+        front.form_replays.first, once, kept.mark(front.site), kept.batch
+    )
     if batch != kept.batch:  # the same form once more: a second click
         await run_in_threadpool(staging.discard, front.site, kept)
         return went(request, f"/uploads/{batch}")
     return await _send(request, front, visitor, kept.batch)
 
 
-async def _send(request: Request, front: Front, visitor: Visitor, batch: str) -> Response:
+async def _send(request: Request, front: WebContext, visitor: Visitor, batch: str) -> Response:
     try:
         await run_in_threadpool(staging.send_once, front.site, batch)
     except UsageError as error:
@@ -100,7 +102,7 @@ def went(request: Request, target: str) -> Response:
     return RedirectResponse(target, status_code=303)
 
 
-def stage_form(front: Front, form: FormData, visitor: Visitor) -> staging.Staged:
+def stage_form(front: WebContext, form: FormData, visitor: Visitor) -> staging.Staged:
     """Keep the files of a form. Raises UsageError, StorageError."""
     files = [each for each in form.getlist("files") if isinstance(each, UploadFile)]
     files = [each for each in files if each.filename]
@@ -115,14 +117,14 @@ def stage_form(front: Front, form: FormData, visitor: Visitor) -> staging.Staged
     )
 
 
-def check(front: Front, kept: staging.Staged) -> list[dict[str, Any]]:
+def check(front: WebContext, kept: staging.Staged) -> list[dict[str, Any]]:
     """Check the files of a form; keep what is found, and return it, an object per file."""
     checked = [check_one(front, kept, place) for place in range(len(kept.names))]
     staging.keep_check(front.site, kept, checked)
     return checked
 
 
-def check_one(front: Front, kept: staging.Staged, place: int) -> dict[str, Any]:
+def check_one(front: WebContext, kept: staging.Staged, place: int) -> dict[str, Any]:
     """Check one of the files. Raises StorageError."""
     path, courier = kept.paths(front.site)[place], kept.courier_of(place) or None
     with _CHECKS:
@@ -146,7 +148,7 @@ def check_one(front: Front, kept: staging.Staged, place: int) -> dict[str, Any]:
 @router.get("/uploads/{batch}")
 def uploaded_page(
     request: Request,
-    front: AtFront,
+    front: Ctx,
     visitor: Looker,
     batch: str,
     rest: Annotated[str, Query(pattern=r"^[0-9a-f]{0,60}$")] = "",
@@ -156,7 +158,7 @@ def uploaded_page(
     return page(request, "uploaded.html", values, visitor=visitor)
 
 
-def _left(front: Front, rest: str) -> int:
+def _left(front: WebContext, rest: str) -> int:
     try:
         return len(staging.staged(front.site, rest).names) if rest else 0
     except NotThere:
@@ -165,7 +167,7 @@ def _left(front: Front, rest: str) -> int:
 
 @router.get("/uploads/{batch}/live")
 def uploaded_live(
-    request: Request, front: AtFront, visitor: Looker, batch: str, v: str = ""
+    request: Request, front: Ctx, visitor: Looker, batch: str, v: str = ""
 ) -> Response:
     """Return only their list; 204 when nothing has changed."""
     values = watched(front, batch)
@@ -174,7 +176,7 @@ def uploaded_live(
     return page(request, "_uploaded.html", values, visitor=visitor)
 
 
-def watched(front: Front, batch: str) -> dict[str, Any]:
+def watched(front: WebContext, batch: str) -> dict[str, Any]:
     """Return the files of a batch, each with the drop it became. Raises NotThere."""
     found = uploads.batch_of(front.site, batch)
     if not found:
@@ -190,7 +192,7 @@ def watched(front: Front, batch: str) -> dict[str, Any]:
     return {"batch": batch, "files": files, "live": not ended, "version": version}
 
 
-def _watched(front: Front, upload: uploads.Upload) -> dict[str, Any]:
+def _watched(front: WebContext, upload: uploads.Upload) -> dict[str, Any]:
     drop = uploads.drop_of(front.site, upload)
     far = drop_view.progress_of(front.site, drop) if drop else None
     counts = drop_view.counts_of(drop, far[1] if far else {}) if drop else {}
@@ -206,10 +208,12 @@ def _watched(front: Front, upload: uploads.Upload) -> dict[str, Any]:
     }
 
 
-def _why_not(front: Front, upload: uploads.Upload) -> str:
+def _why_not(front: WebContext, upload: uploads.Upload) -> str:
     """Say why a file is not taken, once that is worth a word."""
     at = datetime.fromisoformat(upload.at)
-    if (front.site.clock.now() - at).total_seconds() < LATE_SECONDS and front.strip.health().alive:
+    if (
+        front.site.clock.now() - at
+    ).total_seconds() < LATE_SECONDS and front.health_bar.health().alive:
         return ""
     files = front.to_do.waiting().files
     stem = upload.name.rpartition(".")[0]

@@ -19,16 +19,16 @@ from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import SheetFacts
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, Visitor
-from pipeline.web.drafts import Drafts
+from pipeline.web.correct_rows.draft import Drafts
+from pipeline.web.correct_rows.editors import Editors
 from pipeline.web.faults import Rejects, read_rejects
-from pipeline.web.guarding import same_origin
-from pipeline.web.here import Here
+from pipeline.web.health_bar import HealthBar
+from pipeline.web.lru import LruCache
 from pipeline.web.metrics import Measures
-from pipeline.web.recent import Recent
+from pipeline.web.request_limits import same_origin
 from pipeline.web.sheets import SheetFiles, identity_of
-from pipeline.web.strip import Strip
-from pipeline.web.tally import Tally
 from pipeline.web.to_do import ToDo
+from pipeline.web.totals import DropTotals
 from pipeline.web.words import STATES, WAITING_STATES
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class AnswerCache:
     def __init__(self, monotonic: Callable[[], float], *, seconds: float) -> None:
         self._monotonic = monotonic
         self._seconds = seconds
-        self._kept = Recent[Hashable, tuple[float, Any]](_MOST)
+        self._kept = LruCache[Hashable, tuple[float, Any]](_MOST)
 
     def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return the result of ``make``, or that of a moment ago under this key."""
@@ -72,23 +72,23 @@ _WARNED_SECONDS: Final = 300.0
 """How long before its end a session's end is said."""
 
 
-class Front(Struct, frozen=True, kw_only=True):
+class WebContext(Struct, frozen=True, kw_only=True):
     """One web page over one root. Lives as long as the server."""
 
     site: Site
     access: Access
     people: "People"
     templates: Jinja2Templates
-    strip: Strip
-    tally: Tally
+    health_bar: HealthBar
+    totals: DropTotals
     to_do: ToDo
     files: SheetFiles
-    shelf: Recent[Path, Rejects]
+    rejects_cache: LruCache[Path, Rejects]
     drafts: Drafts
     measures: Measures
     shared: AnswerCache
-    once: "Once"
-    here: Here
+    form_replays: "FormReplays"
+    editors: Editors
     teachings: "Teachings"
     unsaved: "Unsaved"
 
@@ -103,13 +103,13 @@ class Front(Struct, frozen=True, kw_only=True):
                 f"{path.name} is too large to be corrected here.",
                 hint="Correct it in a spreadsheet, and upload it as it is.",
             )
-        kept = self.shelf.get(path)
+        kept = self.rejects_cache.get(path)
         if kept is not None and kept.identity == identity:
             return kept
-        return self.shelf.put(path, read_rejects(path, sheets))
+        return self.rejects_cache.put(path, read_rejects(path, sheets))
 
 
-class Once:
+class FormReplays:
     """Knows which forms were sent already: a second click on a button is no second wish."""
 
     def __init__(self) -> None:
@@ -181,16 +181,16 @@ class NotPossible(ShipdropError):
     """The request is understood and cannot be done."""
 
 
-def front_of(request: Request) -> Front:
+def front_of(request: Request) -> WebContext:
     """Return the web page that a request is for."""
-    front: Front = request.app.state.front
+    front: WebContext = request.app.state.front
     return front
 
 
-AtFront = Annotated[Front, Depends(front_of)]
+Ctx = Annotated[WebContext, Depends(front_of)]
 
 
-def looking(request: Request, front: AtFront) -> Visitor:
+def looking(request: Request, front: Ctx) -> Visitor:
     """Return the visitor, who may look. Raises LogInFirst or ChooseFirst."""
     header = request.headers.get("authorization", "")
     visitor = front.access.visitor(request.scope["session"], header)
@@ -229,7 +229,7 @@ Manager = Annotated[Visitor, Depends(managing)]
 
 
 async def read_form(
-    request: Request, front: Front, visitor: Visitor, *, files: int = 0, checked: bool = False
+    request: Request, front: WebContext, visitor: Visitor, *, files: int = 0, checked: bool = False
 ) -> FormData:
     """Read a form that changes something. The one way to: no page can forget the check.
 
@@ -252,7 +252,7 @@ async def read_form(
     return form
 
 
-def check_machine(request: Request, front: Front, visitor: Visitor) -> None:
+def check_machine(request: Request, front: WebContext, visitor: Visitor) -> None:
     """Check a request whose body is no form. Raises NotAllowed.
 
     A machine gives its token with the request. Without users it gives nothing, and a browser that
@@ -264,7 +264,7 @@ def check_machine(request: Request, front: Front, visitor: Visitor) -> None:
         _check(request.headers.get("x-csrf-token", ""), request, front, visitor)
 
 
-def changing_by_machine(request: Request, front: AtFront, visitor: Operator) -> Visitor:
+def changing_by_machine(request: Request, front: Ctx, visitor: Operator) -> Visitor:
     """Return whoever may change something, in a request whose body is no form.
 
     Asked before its body is.
@@ -278,7 +278,7 @@ def changing_by_machine(request: Request, front: AtFront, visitor: Operator) -> 
 ByMachine = Annotated[Visitor, Depends(changing_by_machine)]
 
 
-def looking_by_machine(request: Request, front: AtFront, visitor: Looker) -> Visitor:
+def looking_by_machine(request: Request, front: Ctx, visitor: Looker) -> Visitor:
     """Return the visitor of a request about the own account, whose body is no form.
 
     Raises LogInFirst or NotAllowed.
@@ -290,7 +290,7 @@ def looking_by_machine(request: Request, front: AtFront, visitor: Looker) -> Vis
 LookerByMachine = Annotated[Visitor, Depends(looking_by_machine)]
 
 
-def managing_by_machine(request: Request, front: AtFront, visitor: Manager) -> Visitor:
+def managing_by_machine(request: Request, front: Ctx, visitor: Manager) -> Visitor:
     """Return whoever may say who may do what, in a request whose body is no form.
 
     Raises LogInFirst or NotAllowed.
@@ -302,7 +302,7 @@ def managing_by_machine(request: Request, front: AtFront, visitor: Manager) -> V
 ManagerByMachine = Annotated[Visitor, Depends(managing_by_machine)]
 
 
-def _check(token: str, request: Request, front: Front, visitor: Visitor) -> None:
+def _check(token: str, request: Request, front: WebContext, visitor: Visitor) -> None:
     if visitor.by_token:
         return
     if not front.access.is_form_token(request.scope["session"], token):
@@ -340,7 +340,7 @@ def page(
 ) -> Response:
     """Return a page as HTML. ``visitor``: None on pages for everybody."""
     front = front_of(request)
-    api = front.strip.health().api if visitor is not None else ""
+    api = front.health_bar.health().api if visitor is not None else ""
     given = {
         "states": WAITING_STATES if api in {"paused", "held"} else STATES,
         **values,
@@ -371,7 +371,7 @@ def session_of(request: Request, visitor: Visitor | None) -> Ending | None:
     return Ending(at=at, left=left, warn_in=max(0.0, left - _WARNED_SECONDS))
 
 
-def _to_do_count(front: Front) -> int:
+def _to_do_count(front: WebContext) -> int:
     """Return the badge; 0 where the ledger cannot be read, as the strip tells."""
     with suppress(StorageError):
         return front.to_do.count()

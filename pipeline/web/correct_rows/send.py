@@ -12,12 +12,13 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
 from pipeline.planning.freeze import share_in_words
-from pipeline.web import correcting, drop_view, staging, uploads
+from pipeline.web import drop_view, staging, uploads
 from pipeline.web.access import Visitor
-from pipeline.web.correcting import LineGroups, SharedId
-from pipeline.web.corrections import Table
-from pipeline.web.front import Front, NotPossible
-from pipeline.web.judging import judged_table, orders_judged
+from pipeline.web.context import NotPossible, WebContext
+from pipeline.web.correct_rows import corrected_file
+from pipeline.web.correct_rows.corrected_file import LineGroups, SharedId
+from pipeline.web.correct_rows.recheck import judged_table, orders_judged
+from pipeline.web.correct_rows.table import Table
 from pipeline.web.words import counted
 from schemas.vocabulary import Outcome
 
@@ -42,9 +43,9 @@ class Sending(Struct, frozen=True, kw_only=True):
         return f"{went} {counted(self.skipped, 'row')} {are} still wrong and {they} here, not sent."
 
 
-def doubts_of(front: Front, table: Table, groups: LineGroups) -> list[SharedId]:
+def doubts_of(front: WebContext, table: Table, groups: LineGroups) -> list[SharedId]:
     """List the typed order ids that would stand in rows with different AWBs."""
-    return correcting.shared_ids(
+    return corrected_file.shared_ids(
         table.rejects, table.draft, groups.ready, lambda ids: _sent_with(front, table, ids)
     )
 
@@ -55,7 +56,7 @@ def mark_of(doubts: Sequence[SharedId]) -> str:
 
 
 def _sent_with(
-    front: Front, table: Table, order_ids: Set[str]
+    front: WebContext, table: Table, order_ids: Set[str]
 ) -> Mapping[str, list[tuple[str, str]]]:
     """Return row number and AWB of the file's rows that went out with these order ids."""
     path = drop_view.outbox_file(front.site, table.drop, "results")
@@ -73,7 +74,7 @@ def _sent_with(
 
 
 def send(
-    front: Front, visitor: Visitor, drop_id: str, *, note: str, sure: str = "", once: str = ""
+    front: WebContext, visitor: Visitor, drop_id: str, *, note: str, sure: str = "", once: str = ""
 ) -> Sending:
     """Write the corrected file of all rows that are sound, and put it into the inbox.
 
@@ -81,15 +82,15 @@ def send(
     the form; sent again it leads to the batch it made. Raises NotPossible, StorageError.
     """
     with _SENDING:
-        if done := front.once.of(once, drop_id):
+        if done := front.form_replays.of(once, drop_id):
             batch, rows, skipped = done.split()
             return Sending(batch=batch, rows=int(rows), skipped=int(skipped))
         sent = _send(front, visitor, drop_id, note, sure)
-        front.once.first(once, drop_id, f"{sent.batch} {sent.rows} {sent.skipped}")
+        front.form_replays.first(once, drop_id, f"{sent.batch} {sent.rows} {sent.skipped}")
         return sent
 
 
-def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
+def _send(front: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
     table = orders_judged(front, judged_table(front, drop_id, again=True))
     groups = table.groups
     lines, skipped = groups.ready, len(groups.wrong)
@@ -105,12 +106,12 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
     doubts = doubts_of(front, table, groups)
     if doubts and sure != mark_of(doubts):
         raise Doubtful(doubts)
-    name = correcting.corrected_name(table.drop.source_file)
+    name = corrected_file.corrected_name(table.drop.source_file)
     kept = staging.Staged(
         batch=uploads.new_batch(), names=(name,), courier="", who=visitor.name, note=note
     )
     (path,) = kept.paths(front.site)
-    correcting.write_corrected(path, table.rejects, table.draft, lines)
+    corrected_file.write_corrected(path, table.rejects, table.draft, lines)
     staging.send(front.site, kept, folder=table.drop.folder, corrects=drop_id)
     with front.drafts.changing(drop_id, table.rejects) as sheet:
         sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}
@@ -119,7 +120,7 @@ def _send(front: Front, visitor: Visitor, drop_id: str, note: str, sure: str) ->
     return Sending(batch=kept.batch, rows=len(lines), skipped=skipped)
 
 
-def _check_share(front: Front, table: Table, groups: LineGroups) -> None:
+def _check_share(front: WebContext, table: Table, groups: LineGroups) -> None:
     """Refuse to send rows of a refused file while too many are bad, as a run would.
 
     Raises NotPossible.

@@ -18,8 +18,8 @@ from pipeline.core.row_keys import (
 )
 from pipeline.web import drop_view
 from pipeline.web.access import Visitor
-from pipeline.web.corrections import Table, line_of, table_of
-from pipeline.web.front import Front, NotPossible
+from pipeline.web.context import NotPossible, WebContext
+from pipeline.web.correct_rows.table import Table, line_of, table_of
 from schemas.vocabulary import FOR_A_PERSON
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,13 @@ REASONS_OF_FILES: Final = (NO_MANIFEST, *REASONS)
 
 
 def set_aside(
-    front: Front, visitor: Visitor, drop_id: str, rows: Collection[RowKey], *, reason: str, who: str
+    front: WebContext,
+    visitor: Visitor,
+    drop_id: str,
+    rows: Collection[RowKey],
+    *,
+    reason: str,
+    who: str,
 ) -> int:
     """Leave rows that need a person as they are; return how many.
 
@@ -57,7 +63,7 @@ def set_aside(
 
 
 def rows_of_sheet(
-    front: Front, drop_id: str, numbers: Collection[int], sheet: str, *, put: bool
+    front: WebContext, drop_id: str, numbers: Collection[int], sheet: str, *, put: bool
 ) -> set[RowKey]:
     """Return the rows that somebody means: of those set aside (``put``), or that need a person.
 
@@ -80,7 +86,7 @@ def rows_of_sheet(
     return found
 
 
-def take_back(front: Front, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> int:
+def take_back(front: WebContext, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> int:
     """Let rows that were set aside need somebody again; return how many. Raises NotThere."""
     drop = line_of(front, drop_id)
     count = front.site.ledger.set_aside(drop.seq, set(rows), reason="", who="", at="")
@@ -89,7 +95,7 @@ def take_back(front: Front, visitor: Visitor, drop_id: str, rows: Collection[Row
 
 
 def set_file_aside(
-    front: Front, visitor: Visitor, drop_id: str, *, reason: str, who: str
+    front: WebContext, visitor: Visitor, drop_id: str, *, reason: str, who: str
 ) -> DropLine:
     """Leave all that is left of a file as it is: its rows, or a file that was refused.
 
@@ -108,7 +114,7 @@ def set_file_aside(
     return line_of(front, drop_id)
 
 
-def take_file_back(front: Front, visitor: Visitor, drop_id: str) -> DropLine:
+def take_file_back(front: WebContext, visitor: Visitor, drop_id: str) -> DropLine:
     """Let a file that was set aside be seen to again. Raises NotThere, StorageError."""
     front.site.ledger.put_off(line_of(front, drop_id).seq, reason="", who="", at="")
     log.info("web.file_taken_back", drop=drop_id, user=visitor.name)
@@ -116,7 +122,7 @@ def take_file_back(front: Front, visitor: Visitor, drop_id: str) -> DropLine:
 
 
 def leave_aside(
-    front: Front, visitor: Visitor, kind: str, key: str, *, reason: str, who: str
+    front: WebContext, visitor: Visitor, kind: str, key: str, *, reason: str, who: str
 ) -> None:
     """Leave one thing of the list of what there is to do as it is.
 
@@ -135,7 +141,7 @@ def leave_aside(
     log.info("web.put_off", kind=kind, user=visitor.name)
 
 
-def take_back_thing(front: Front, visitor: Visitor, kind: str, key: str) -> None:
+def take_back_thing(front: WebContext, visitor: Visitor, kind: str, key: str) -> None:
     """Put one thing back on the list. Raises NotThere, StorageError."""
     if kind in OF_DROPS:
         take_file_back(front, visitor, key)
@@ -151,7 +157,7 @@ def rows_with(table: Table, label: str) -> set[RowKey]:
     return {row for row, codes in pairs if label in codes.split(";")}
 
 
-def rows_in(front: Front, drop_id: str, outcome: str) -> set[RowKey]:
+def rows_in(front: WebContext, drop_id: str, outcome: str) -> set[RowKey]:
     """Return the rows of a results file with an outcome; none where it is not there any more."""
     path = drop_view.outbox_file(front.site, line_of(front, drop_id), "results")
     try:
@@ -165,7 +171,7 @@ def rows_in(front: Front, drop_id: str, outcome: str) -> set[RowKey]:
     return {row_key(int(cells[row]), cells[tab] if several else "") for cells in records}
 
 
-def _rows_for_a_person(front: Front, drop_id: str) -> set[RowKey]:
+def _rows_for_a_person(front: WebContext, drop_id: str) -> set[RowKey]:
     """Return the rows that need a person: of a file of which nothing was sent, all to correct."""
     if line_of(front, drop_id).state is DropState.REFUSED:
         return set(table_of(front, drop_id).rejects.keys_of(drop_id).values())

@@ -12,11 +12,12 @@ from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from pipeline.core.row_keys import RowKey, rows_meant, rows_named
-from pipeline.web import correcting, drop_view, uploads
+from pipeline.web import drop_view, uploads
 from pipeline.web.access import Visitor
-from pipeline.web.drafts import Draft, Rule
+from pipeline.web.context import NotPossible, NotThere, WebContext
+from pipeline.web.correct_rows import corrected_file
+from pipeline.web.correct_rows.draft import Draft, Rule
 from pipeline.web.faults import Rejects
-from pipeline.web.front import Front, NotPossible, NotThere
 from pipeline.web.profile_files import forget, key_of, remember
 from pipeline.web.words import counted
 from schemas.courier import GENERIC
@@ -44,12 +45,12 @@ class Table(Struct, frozen=True, kw_only=True):
     @property
     def lines_left(self) -> npt.NDArray[np.int64]:
         """Return the lines that need somebody."""
-        return correcting.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
+        return corrected_file.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
 
     @property
-    def groups(self) -> correcting.LineGroups:
+    def groups(self) -> corrected_file.LineGroups:
         """Return how far its lines are."""
-        return correcting.group_lines(
+        return corrected_file.group_lines(
             self.rejects, self.draft, self.lines_left, whole_file=self.whole_file
         )
 
@@ -63,7 +64,7 @@ class Table(Struct, frozen=True, kw_only=True):
     @property
     def left(self) -> Rejects:
         """Return what is wrong by now: only those lines, with their newest faults."""
-        return correcting.rejects_left(self.rejects, self.draft, self.lines_left)
+        return corrected_file.rejects_left(self.rejects, self.draft, self.lines_left)
 
     @property
     def whole_file(self) -> bool:
@@ -71,7 +72,7 @@ class Table(Struct, frozen=True, kw_only=True):
         return self.drop.state is DropState.REFUSED
 
 
-def line_of(front: Front, drop_id: str) -> DropLine:
+def line_of(front: WebContext, drop_id: str) -> DropLine:
     """Return the drop with this id. Raises NotThere."""
     found = front.site.ledger.lines([drop_id])
     if not found:
@@ -79,7 +80,7 @@ def line_of(front: Front, drop_id: str) -> DropLine:
     return found[0]
 
 
-def table_of(front: Front, drop_id: str) -> Table:
+def table_of(front: WebContext, drop_id: str) -> Table:
     """Return what is to be corrected. Raises NotThere, NotPossible."""
     drop = line_of(front, drop_id)
     full = front.site.ledger.find(drop_id)
@@ -117,7 +118,7 @@ def table_of(front: Front, drop_id: str) -> Table:
     )
 
 
-def overtaken_in_words(front: Front, table: Table) -> list[str]:
+def overtaken_in_words(front: WebContext, table: Table) -> list[str]:
     """Say which rows that somebody changed here another file corrected meanwhile."""
     draft, rejects = table.draft, table.rejects
     found = [
@@ -139,7 +140,7 @@ def overtaken_in_words(front: Front, table: Table) -> list[str]:
     return [f"Another file corrected these rows meanwhile: {', '.join(names)}.", *found]
 
 
-def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:
+def _come_back(front: WebContext, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:
     """Open the lines again that went out, by the page or by hand, and are no better."""
     draft = front.drafts.read(drop.drop_id, rejects)
     ended = [each for each in front.site.ledger.children(drop.drop_id) if each.state.closed]
@@ -153,7 +154,7 @@ def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[RowKey
                 meant = rows_meant({row}, keys.values()) - fixed
                 lines = [line for line, key in keys.items() if key in meant]
                 for line in lines:
-                    now = correcting.row_as_it_is(rejects, sheet.draft, line)
+                    now = corrected_file.row_as_it_is(rejects, sheet.draft, line)
                     # A number alone may be that of several rows: no cells get into a wrong one.
                     cells = (len(lines) == 1 and values) or now
                     codes = verdict[0] or rejects.codes[line].as_py()
@@ -164,7 +165,7 @@ def _come_back(front: Front, drop: DropLine, rejects: Rejects, fixed: Set[RowKey
 
 
 def _returned(
-    front: Front, child: DropLine, rejects: Rejects, draft: Draft
+    front: WebContext, child: DropLine, rejects: Rejects, draft: Draft
 ) -> Iterator[tuple[RowKey, tuple[str, ...], tuple[str, str]]]:
     """Give the rows of a corrected file that need somebody again: row, cells, codes and message.
 
@@ -204,7 +205,13 @@ def _returned(
 
 
 def replace_value(
-    front: Front, visitor: Visitor, table: Table, rule: Rule, *, remember_for: str = "", who: str
+    front: WebContext,
+    visitor: Visitor,
+    table: Table,
+    rule: Rule,
+    *,
+    remember_for: str = "",
+    who: str,
 ) -> str:
     """Replace one value in all rows; return a sentence about it.
 
@@ -221,7 +228,7 @@ def replace_value(
             hint="Each row has an order id and an AWB of its own: one value in several rows would "
             "report several orders as one.",
         )
-    changed = correcting.rows_with_value(table.left, rule)
+    changed = corrected_file.rows_with_value(table.left, rule)
     message = f'{counted(changed, "row")} changed: "{rule.old}" is now "{rule.new}".'
     if rule.old == rule.new:
         message = "Undone." + _unlearn(front, table, rule)
@@ -230,7 +237,7 @@ def replace_value(
         message += lesson[1]
         rule = replace(rule, taught=lesson[0])
     with front.drafts.changing(drop.drop_id, rejects) as sheet:
-        lines = correcting.lines_with_value(rejects, rule)
+        lines = corrected_file.lines_with_value(rejects, rule)
         # A word that was taught, or is so no more, may make any other row sound, or wrong.
         draft = sheet.draft.unjudged(lines)
         plain = replace(draft, judged={}) if remember_for or rule.old == rule.new else draft
@@ -239,7 +246,7 @@ def replace_value(
 
 
 def _learn(
-    front: Front, visitor: Visitor, table: Table, rule: Rule, courier: str, who: str
+    front: WebContext, visitor: Visitor, table: Table, rule: Rule, courier: str, who: str
 ) -> tuple[str, str]:
     """Teach the word: the courier that learned it or "", and what is to be said."""
     profile = front.site.profiles.get(table.drop.courier)
@@ -254,7 +261,7 @@ def _learn(
     return courier, f' From now on "{rule.old}" means {rule.new} in files of {courier}.'
 
 
-def _unlearn(front: Front, table: Table, rule: Rule) -> str:
+def _unlearn(front: WebContext, table: Table, rule: Rule) -> str:
     earlier = next(
         (e for e in table.draft.rules if (e.column, e.old) == (rule.column, rule.old)), None
     )
@@ -269,7 +276,7 @@ def _unlearn(front: Front, table: Table, rule: Rule) -> str:
     return f" {earlier.taught} has forgotten it, too."
 
 
-def couriers_to_teach(front: Front, drop: DropLine) -> list[tuple[str, str]]:
+def couriers_to_teach(front: WebContext, drop: DropLine) -> list[tuple[str, str]]:
     """List the couriers that a word may be remembered for: (name, title), the drop's own first."""
     known = [(name, each.title) for name, each in front.site.profiles.items() if name != GENERIC]
     return sorted(known, key=lambda each: (each[0] != drop.courier, each[1].casefold()))

@@ -45,7 +45,7 @@ class Counted(Struct, frozen=True, kw_only=True):
     seconds: float | None
 
 
-class Tally:
+class DropTotals:
     """Safe from several threads."""
 
     def __init__(self, site: Site) -> None:
@@ -167,7 +167,7 @@ class Courier(Struct, frozen=True, kw_only=True):
     due: datetime | None
 
 
-def couriers(site: Site, tally: Tally) -> list[Courier]:
+def couriers(site: Site, tally: DropTotals) -> list[Courier]:
     """Return every courier that has a profile.
 
     Those that are late first, then those that sent last.

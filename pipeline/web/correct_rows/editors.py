@@ -25,7 +25,7 @@ class Neighbour(Struct, frozen=True, kw_only=True):
         return f"{self.name or 'somebody'}{f', row {self.row}' if self.row else ''}"
 
 
-class Here:
+class Editors:
     """Knows who looks at which file's rows. Safe from several threads."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:

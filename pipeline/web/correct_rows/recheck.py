@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import ShipdropError
 from pipeline.service.check import check_file_rows
-from pipeline.web import correcting
-from pipeline.web.corrections import Table, table_of
+from pipeline.web.context import WebContext
+from pipeline.web.correct_rows import corrected_file
+from pipeline.web.correct_rows.table import Table, table_of
 from pipeline.web.faults import bad_columns
-from pipeline.web.front import Front
 from schemas.codes import ERRORS, Code
 from schemas.vocabulary import Role
 
@@ -37,7 +37,7 @@ Faults = tuple[tuple[str, str], ...]
 """Faults of a row: column ("" where they concern the row) and message."""
 
 
-def judged_table(front: Front, drop_id: str, *, again: bool = False) -> Table:
+def judged_table(front: WebContext, drop_id: str, *, again: bool = False) -> Table:
     """Return what is to be corrected, with a judgement of each row that was changed or ticked.
 
     ``again``: rows that were wrong are judged once more, since the courier's profile may know more
@@ -59,7 +59,7 @@ def judged_table(front: Front, drop_id: str, *, again: bool = False) -> Table:
     return table_of(front, drop_id)
 
 
-def get_ready(front: Front, table: Table) -> None:
+def get_ready(front: WebContext, table: Table) -> None:
     """Start the process that reads files, so that the first cell is judged as quickly as others."""
     lines = table.lines_left[:1].tolist()
     if not lines or _BEGUN.is_set():
@@ -68,18 +68,18 @@ def get_ready(front: Front, table: Table) -> None:
     threading.Thread(target=_judge_idly, args=(front, table, lines), daemon=True).start()
 
 
-def _judge_idly(front: Front, table: Table, lines: Sequence[int]) -> None:
+def _judge_idly(front: WebContext, table: Table, lines: Sequence[int]) -> None:
     with suppress(ShipdropError), _JUDGES:
         recheck_rows(front, table, lines)
 
 
-def orders_judged(front: Front, table: Table) -> Table:
+def orders_judged(front: WebContext, table: Table) -> Table:
     """Return the table with rows that would go judged beside the rows of their order that stay.
 
     One parcel of an order says nothing of it while another is open. A row that somebody ticked as
     it is was looked at, and goes. Raises UsageError, StorageError.
     """
-    changed, chosen = correcting.changed_lines(table.rejects, table.draft), table.draft.chosen
+    changed, chosen = corrected_file.changed_lines(table.rejects, table.draft), table.draft.chosen
     going = table.groups.ready.tolist()
     ready = {line for line in going if changed[line] or not chosen.get(line)}
     lines = _of_split_orders(table, ready)
@@ -96,7 +96,7 @@ def _of_split_orders(table: Table, ready: Set[int]) -> list[int]:
     column, left = table.rejects.columns.get(Role.ORDER_ID), table.lines_left
     if column is None or not ready:
         return []
-    ids = correcting.column_now(table.rejects, table.draft, column, left, pa.array(left))
+    ids = corrected_file.column_now(table.rejects, table.draft, column, left, pa.array(left))
     orders: dict[str, list[int]] = defaultdict(list)
     for line, order_id in zip(left.tolist(), ids.to_pylist(), strict=True):
         orders[order_id.strip()].append(line)
@@ -105,7 +105,7 @@ def _of_split_orders(table: Table, ready: Set[int]) -> list[int]:
 
 
 def _unjudged(table: Table, *, again: bool) -> list[int]:
-    touched, judged = correcting.touched_lines(table.rejects, table.draft), table.draft.judged
+    touched, judged = corrected_file.touched_lines(table.rejects, table.draft), table.draft.judged
     # Rows of a refused file that were sound may be wrong beside others.
     touched[[line for line, found in judged.items() if found and line < len(touched)]] = True
     left = table.lines_left
@@ -113,14 +113,14 @@ def _unjudged(table: Table, *, again: bool) -> list[int]:
     return [line for line in lines if line not in judged or (again and judged[line])][:_AT_ONCE]
 
 
-def recheck_rows(front: Front, table: Table, lines: Sequence[int]) -> dict[int, Faults]:
+def recheck_rows(front: WebContext, table: Table, lines: Sequence[int]) -> dict[int, Faults]:
     """Return the faults of rows as they are now; none for those that are sound.
 
     Raises UsageError, StorageError.
     """
     with tempfile.TemporaryDirectory(prefix="shipdrop-rows-") as folder:
-        path = Path(folder) / correcting.corrected_name(table.drop.source_file)
-        correcting.write_corrected(path, table.rejects, table.draft, np.array(lines, np.int64))
+        path = Path(folder) / corrected_file.corrected_name(table.drop.source_file)
+        corrected_file.write_corrected(path, table.rejects, table.draft, np.array(lines, np.int64))
         checked = check_file_rows(front.site, path, courier=table.drop.courier or None)
     refused = (checked.summary["refused"] or {}).get("message", "")
     if refused and not checked.rejected:
@@ -143,7 +143,7 @@ def _of_the_file(message: str, numbers: Sequence[str]) -> str:
     return _ROW.sub(number, message)
 
 
-def keep_judged(front: Front, table: Table, judged: Mapping[int, Faults]) -> None:
+def keep_judged(front: WebContext, table: Table, judged: Mapping[int, Faults]) -> None:
     """Keep judgements of rows that are still as they were. Raises StorageError."""
     seen = table.draft
     with front.drafts.changing(table.drop.drop_id, table.rejects) as sheet:

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from pipeline.core.model import stamp
 from pipeline.web.access import Visitor
-from pipeline.web.corrections import Table, table_of
-from pipeline.web.drafts import Draft, DraftSheet, Paste
+from pipeline.web.context import NotPossible, WebContext
+from pipeline.web.correct_rows.draft import Draft, DraftSheet, Paste
+from pipeline.web.correct_rows.recheck import judged_table, keep_judged, recheck_rows
+from pipeline.web.correct_rows.table import Table, table_of
 from pipeline.web.faults import Rejects
-from pipeline.web.front import Front, NotPossible
-from pipeline.web.judging import judged_table, keep_judged, recheck_rows
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     left_over: int = 0
 
 
-def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
+def keep(front: WebContext, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
     """Keep one cell, and judge its row. Raises NotThere, NotPossible, StorageError."""
     table = table_of(front, drop_id)
     if cell.line >= len(table.rejects) or cell.column >= len(table.rejects.headers):
@@ -136,7 +136,7 @@ def keep(front: Front, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
 
 
 def choose(
-    front: Front, visitor: Visitor, drop_id: str, lines: Sequence[int], *, wanted: bool
+    front: WebContext, visitor: Visitor, drop_id: str, lines: Sequence[int], *, wanted: bool
 ) -> Table:
     """Keep somebody's word on whether rows are to be sent; return all as it is now.
 
@@ -189,7 +189,7 @@ def ids_by_awb(text: str, awbs: Sequence[str]) -> list[str]:
 
 
 def paste(
-    front: Front,
+    front: WebContext,
     visitor: Visitor,
     drop_id: str,
     cells: Sequence[tuple[int, str | None]],
@@ -231,7 +231,7 @@ def paste(
     )
 
 
-def undo_paste(front: Front, visitor: Visitor, drop_id: str) -> int:
+def undo_paste(front: WebContext, visitor: Visitor, drop_id: str) -> int:
     """Put back what stood before the last paste, where it still stands; return in how many rows.
 
     Raises NotThere, NotPossible (nothing was pasted), StorageError.

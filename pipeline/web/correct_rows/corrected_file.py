@@ -15,7 +15,7 @@ from pipeline.core.row_keys import RowKey
 from pipeline.reporting.rejects_csv import LEADING, LEADING_WITH_SHEET
 from pipeline.reporting.results_csv import csv_cells, csv_header, csv_lines
 from pipeline.storage.durable_files import storing
-from pipeline.web.drafts import Draft, Rule
+from pipeline.web.correct_rows.draft import Draft, Rule
 from pipeline.web.faults import Rejects
 from schemas.parcels import CONFIRMED, HELD_AS, TO_CONFIRM
 from schemas.vocabulary import Role

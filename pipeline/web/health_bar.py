@@ -110,7 +110,7 @@ _TOO_LONG_SECONDS: Final = 10.0
 """A look that takes so long is trouble of its own."""
 
 
-class Strip:
+class HealthBar:
     """Tells how things stand; asked by many at once it looks once a second, in its own thread.
 
     Nobody waits for an inbox that is slow: a share that hangs would keep every page waiting.

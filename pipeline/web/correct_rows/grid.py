@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, structs
 
-from pipeline.web import correcting, faults
-from pipeline.web.correcting import LineGroups
-from pipeline.web.corrections import Table
+from pipeline.web import faults
+from pipeline.web.correct_rows import corrected_file
+from pipeline.web.correct_rows.corrected_file import LineGroups
+from pipeline.web.correct_rows.table import Table
 from pipeline.web.templating import address
 from pipeline.web.words import counted, number
 from schemas.codes import Code
@@ -86,7 +87,7 @@ def lines_of(table: Table, view: View, groups: LineGroups) -> npt.NDArray[np.int
     if view.q and len(lines):
         found = np.zeros(len(lines), dtype=bool)
         for column in range(len(rejects.headers)):
-            texts = correcting.column_now(rejects, draft, column, lines, wanted)
+            texts = corrected_file.column_now(rejects, draft, column, lines, wanted)
             found |= pc.match_substring(texts, view.q, ignore_case=True).to_numpy(
                 zero_copy_only=False
             )
@@ -96,7 +97,7 @@ def lines_of(table: Table, view: View, groups: LineGroups) -> npt.NDArray[np.int
         sound = np.array([not each for each in _codes(table, lines)], dtype=bool)
         lines = lines[np.argsort(sound, kind="stable")]
     if view.sort.isdecimal() and int(view.sort) < len(rejects.headers):
-        texts = correcting.column_now(rejects, draft, int(view.sort), lines, wanted).to_pylist()
+        texts = corrected_file.column_now(rejects, draft, int(view.sort), lines, wanted).to_pylist()
         order = sorted(range(len(lines)), key=lambda at: texts[at].casefold())
         lines = lines[np.array(order, dtype=np.int64)]
     return lines
@@ -172,8 +173,8 @@ def rows_of(
     table: Table, lines: Sequence[int], groups: LineGroups, shown: tuple[list[int], list[int]]
 ) -> list[dict[str, Any]]:
     """Return these lines with their cells, as they are now."""
-    going = correcting.ticked_lines(table.draft, groups)
-    touched = correcting.touched_lines(table.rejects, table.draft)
+    going = corrected_file.ticked_lines(table.draft, groups)
+    touched = corrected_file.touched_lines(table.rejects, table.draft)
     return [
         _row(table, line, shown, going=line in going, touched=bool(touched[line])) for line in lines
     ]
@@ -244,7 +245,7 @@ def lost_ids(table: Table, groups: LineGroups) -> list[dict[str, Any]]:
     found = []
     for line, codes in zip(lines.tolist(), _codes(table, lines), strict=True):
         if any(_is_lost(label) for label in codes.split(";")):
-            now = correcting.row_as_it_is(rejects, table.draft, line)
+            now = corrected_file.row_as_it_is(rejects, table.draft, line)
             found.append(
                 {
                     "line": line,
@@ -262,7 +263,7 @@ def awbs_of(table: Table, lines: Sequence[int]) -> list[str]:
     if column is None or any(line >= len(table.rejects) for line in lines):
         return [""] * len(lines)
     at = np.array(lines, np.int64)
-    texts: list[str] = correcting.column_now(
+    texts: list[str] = corrected_file.column_now(
         table.rejects, table.draft, column, at, pa.array(at)
     ).to_pylist()
     return texts
