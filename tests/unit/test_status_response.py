@@ -70,6 +70,11 @@ TAKEN: list[tuple[str, object, str]] = [
     ("by id", {"errors": [{"id": "900000001004", "error": "no"}]}, "dddf"),
     ("by an id that is a number", {"errors": [{"orderId": 900000001001, "error": "no"}]}, "fddd"),
     ("by index", {"data": _facts(3, 1, [{"index": 2, "message": "no"}])}, "aafa"),
+    (
+        "an index and words that differ",
+        {"errors": [{"index": 0, "message": f"{IDS[1]} no"}]},
+        "dddd",
+    ),
     ("by an index as text", {"data": _facts(3, 1, [{"index": "2", "message": "no"}])}, "aafa"),
     ("as text that mentions it", {"data": _facts(3, 1, ["O400: 900000001001: cancelled"])}, "faaa"),
     ("in its message", {"errors": [{"code": "O400", "message": "order 900000001003 no"}]}, "ddfd"),
@@ -227,6 +232,34 @@ NOT_ALL: tuple[dict[str, Any], ...] = (
     {"status": "PENDING"},
     {"status": "PROCESSING"},
     {"jobId": "77"},
+    {"message": "1 order updated"},
+    {"message": "Updated 1 order"},
+    {"message": f"{IDS[0]} updated"},
+    {"message": f"Updated orders: {IDS[0]}."},
+    {"message": "We will process your request shortly"},
+    {"message": "Request received"},
+    {"message": "Process started"},
+    {"message": "scheduled"},
+    {"message": "Valid payload"},
+    {"message": "Validation only"},
+    {"message": "dry run"},
+    {"message": "Rate limit exceeded"},
+    {"message": "Something went wrong"},
+    {"title": "Bad Request"},
+    {"description": "Deprecated endpoint"},
+    {"dryRun": True},
+    {"simulated": True},
+    {"async": True},
+    {"validated": 4},
+    {"affected": 0},
+    {"remaining": 1},
+    {"orders": 0},
+    {"results": [1, 0, 1, 1]},
+    {"status": "N"},
+    {"fault": "x"},
+    {"reason": "x"},
+    {"code": 207},
+    {"shipments": [{"id": each, "status": "dp_assigned"} for each in IDS]},
     {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": "too deep to see"}}}}}}}},
 )
 
@@ -236,6 +269,8 @@ ALL_TAKEN: tuple[dict[str, Any], ...] = (
     {"apiVersion": "v1.0", "node": "eu-500", "message": "OK"},
     {"message": "Shipment status updated successfully"},
     {"message": "4 of 4 orders updated, no errors"},
+    {"message": "4 orders processed", "affectedRows": 4, "remaining": 0, "dryRun": False},
+    {"message": f"Updated: {', '.join(IDS)}", "location": "Mumbai_Andheri", "validUntil": ""},
     {"status": "SUCCESS", "code": 200},
     {"statusCode": 200, "success": True, "hasMore": False, "errors": [], "failed": 0},
     {"updated": 4, "total": "4"},
@@ -270,8 +305,9 @@ def test_a_byte_order_mark_before_an_answer_is_no_fault() -> None:
     assert _rows(_answer(200, b'\xef\xbb\xbf{"data": {}, "meta": {}}')) == "aaaa"
 
 
-def test_a_204_is_in_doubt() -> None:
+def test_a_204_and_part_of_an_answer_are_in_doubt() -> None:
     assert _answer(204).meaning is Meaning.DOUBT
+    assert _answer(206, {"data": {}, "meta": {}}).meaning is Meaning.DOUBT
 
 
 REFUSED: list[tuple[str, int, object, Meaning]] = [

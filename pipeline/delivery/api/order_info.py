@@ -4,12 +4,12 @@ Its vocabulary is coarser than ours (docs/konnect-api.md, "Sibling endpoints"), 
 "cannot tell"; and what is not an answer in its shape, such as a log-in page, says nothing at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-
-import orjson
+from typing import Any
 
 from pipeline.core.ports import Reply
+from pipeline.delivery.api.response_errors import json_object, says_bad
 from schemas.vocabulary import Milestone
 
 
@@ -68,22 +68,31 @@ def parse_order_info(reply: Reply, order_id: str, milestone: Milestone) -> Reach
 
 
 def _orders_of(reply: Reply) -> list[object] | None:
-    """Return the orders that it lists, in the published shape; None if it has another."""
-    if not 200 <= reply.status < 300:
+    """Return the orders that it lists, in the published shape; None if it has another, or fails."""
+    if not 200 <= reply.status < 300 or reply.status == 206:
         return None
-    try:
-        body = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
+    body = json_object(reply)
+    if body is None or _tells_of_a_failure(body):
         return None
-    if isinstance(body, dict) and isinstance(body.get("data"), dict) and "orders" not in body:
+    if isinstance(body.get("data"), dict) and "orders" not in body:
         body = body["data"]
-    orders = body.get("orders") if isinstance(body, dict) else None
-    return orders if isinstance(orders, list) else None
+    orders = body.get("orders")
+    return orders if isinstance(orders, list) and not _tells_of_a_failure(body) else None
+
+
+def _tells_of_a_failure(level: Mapping[str, Any]) -> bool:
+    return says_bad(level, named=False) or bool(level.get("error") or level.get("errors"))
 
 
 def _state_of(orders: Sequence[object], order_id: str) -> str:
+    """Return the state of an order, "" where it is not listed, or not clearly in one state."""
+    states = set[str]()
     for order in orders:
-        if isinstance(order, dict) and str(order.get("id", order.get("orderId", ""))) == order_id:
+        if not isinstance(order, dict):
+            continue
+        ids = {str(order[key]) for key in ("id", "orderId") if order.get(key) is not None}
+        if order_id in ids:
             state = order.get("orderStatus")
-            return state.strip().upper() if isinstance(state, str) else ""
-    return ""
+            clear = isinstance(state, str) and len(ids) == 1 and not order.get("error")
+            states.add(state.strip().upper() if isinstance(state, str) and clear else "")
+    return states.pop() if len(states) == 1 else ""

@@ -192,7 +192,9 @@ def _place(error: object, places: Mapping[str, int], size: int) -> int | None:
             return None  # an order, but none of this call
         for key in _INDEX_KEYS:
             if (at := _whole_number(error.get(key))) is not None:
-                return at if at < size else None
+                words = set(_WORD.findall(_message_of(error)))
+                others = {place for word, place in places.items() if word in words} - {at}
+                return at if at < size and not others else None  # index and words may disagree
         error = _message_of(error)
     if not isinstance(error, str):
         return None

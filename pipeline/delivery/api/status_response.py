@@ -115,6 +115,8 @@ class _Counts(Struct, frozen=True, kw_only=True):
 def parse_status_response(reply: Reply, order_ids: Sequence[str], *, now: datetime) -> Answer:
     """Return the meaning of ``reply`` for the orders of its call, in their order. Never raises."""
     status = reply.status
+    if status == 206:
+        return _in_doubt(CUT_OFF, reply, None)
     if 200 <= status < 300:
         return _taken(reply, order_ids)
     body = json_object(reply)
