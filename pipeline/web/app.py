@@ -26,7 +26,7 @@ from pipeline.web.context import (
     NotThere,
     Unsaved,
     WebContext,
-    front_of,
+    context_of,
     page,
 )
 from pipeline.web.correct_rows.draft import Drafts
@@ -114,7 +114,7 @@ def create_app(site: Site) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     strip, tally = HealthBar(site), DropTotals(site)
-    app.state.front = WebContext(
+    app.state.ctx = WebContext(
         site=site,
         access=access,
         people=everybody,
@@ -171,7 +171,7 @@ def _is_machine(request: Request) -> bool:
 def _problem(request: Request, status: int, message: str, hint: str = "") -> Response:
     if _is_machine(request):
         return JSONResponse({"error": message, "hint": hint}, status_code=status)
-    visitor = front_of(request).access.visitor(
+    visitor = context_of(request).access.visitor(
         request.scope["session"], request.headers.get("authorization", "")
     )
     values = {"message": message, "hint": hint, "status": status, "back": _back(request)}
@@ -221,7 +221,7 @@ async def _page_of(request: Request) -> str:
 
     What was typed into it is kept until after the log-in.
     """
-    path, front = request.url.path, front_of(request)
+    path, ctx = request.url.path, context_of(request)
     for page_path in _PAGES:
         if found := re.fullmatch(page_path, path):
             break
@@ -231,8 +231,8 @@ async def _page_of(request: Request) -> str:
     if path.endswith(("/fix", "/fix/ids")) and length.isdecimal() and int(length) < _UNSAVED_BYTES:
         form = await request.form(max_files=0, max_fields=_UNSAVED_FIELDS)
         token, session = form.get("csrf"), request.scope["session"]
-        if isinstance(token, str) and front.access.is_form_token(session, token):
-            front.unsaved.keep(session, found[1], form)
+        if isinstance(token, str) and ctx.access.is_form_token(session, token):
+            ctx.unsaved.keep(session, found[1], form)
     return found[1]
 
 
@@ -258,7 +258,7 @@ async def _not_understood(request: Request, error: Exception) -> Response:
 
 
 async def _too_large(request: Request, _error: Exception) -> Response:
-    most = front_of(request).site.settings.web.max_upload_mb
+    most = context_of(request).site.settings.web.max_upload_mb
     return _problem(request, 413, f"Too large: at most {most} MB in one upload, less elsewhere.")
 
 

@@ -181,24 +181,24 @@ class NotPossible(ShipdropError):
     """The request is understood and cannot be done."""
 
 
-def front_of(request: Request) -> WebContext:
+def context_of(request: Request) -> WebContext:
     """Return the web page that a request is for."""
-    front: WebContext = request.app.state.front
-    return front
+    ctx: WebContext = request.app.state.ctx
+    return ctx
 
 
-Ctx = Annotated[WebContext, Depends(front_of)]
+Ctx = Annotated[WebContext, Depends(context_of)]
 
 
-def looking(request: Request, front: Ctx) -> Visitor:
+def looking(request: Request, ctx: Ctx) -> Visitor:
     """Return the visitor, who may look. Raises LogInFirst or ChooseFirst."""
     header = request.headers.get("authorization", "")
-    visitor = front.access.visitor(request.scope["session"], header)
+    visitor = ctx.access.visitor(request.scope["session"], header)
     if visitor is None:
         raise LogInFirst
     if visitor.must_choose and not request.url.path.startswith(_MAY_COME_FIRST):
         raise ChooseFirst
-    front.people.saw(visitor.name)
+    ctx.people.saw(visitor.name)
     return visitor
 
 
@@ -229,7 +229,7 @@ Manager = Annotated[Visitor, Depends(managing)]
 
 
 async def read_form(
-    request: Request, front: WebContext, visitor: Visitor, *, files: int = 0, checked: bool = False
+    request: Request, ctx: WebContext, visitor: Visitor, *, files: int = 0, checked: bool = False
 ) -> FormData:
     """Read a form that changes something. The one way to: no page can forget the check.
 
@@ -240,19 +240,19 @@ async def read_form(
         raise NotAllowed("This request came from another site.", hint="Use the page itself.")
     token = request.headers.get("x-csrf-token", "")
     if token:
-        _check(token, request, front, visitor)
+        _check(token, request, ctx, visitor)
     form = await request.form(max_files=files, max_fields=_FIELDS, max_part_size=_FIELD_BYTES)
     if not token and not checked:
         given = form.get("csrf")
         try:
-            _check(given if isinstance(given, str) else "", request, front, visitor)
+            _check(given if isinstance(given, str) else "", request, ctx, visitor)
         except NotAllowed:
             await form.close()
             raise
     return form
 
 
-def check_machine(request: Request, front: WebContext, visitor: Visitor) -> None:
+def check_machine(request: Request, ctx: WebContext, visitor: Visitor) -> None:
     """Check a request whose body is no form. Raises NotAllowed.
 
     A machine gives its token with the request. Without users it gives nothing, and a browser that
@@ -260,52 +260,52 @@ def check_machine(request: Request, front: WebContext, visitor: Visitor) -> None
     """
     if not same_origin(request.headers):
         raise NotAllowed("This request came from another site.")
-    if front.access.needs_login:
-        _check(request.headers.get("x-csrf-token", ""), request, front, visitor)
+    if ctx.access.needs_login:
+        _check(request.headers.get("x-csrf-token", ""), request, ctx, visitor)
 
 
-def changing_by_machine(request: Request, front: Ctx, visitor: Operator) -> Visitor:
+def changing_by_machine(request: Request, ctx: Ctx, visitor: Operator) -> Visitor:
     """Return whoever may change something, in a request whose body is no form.
 
     Asked before its body is.
 
     Raises LogInFirst or NotAllowed.
     """
-    check_machine(request, front, visitor)
+    check_machine(request, ctx, visitor)
     return visitor
 
 
 ByMachine = Annotated[Visitor, Depends(changing_by_machine)]
 
 
-def looking_by_machine(request: Request, front: Ctx, visitor: Looker) -> Visitor:
+def looking_by_machine(request: Request, ctx: Ctx, visitor: Looker) -> Visitor:
     """Return the visitor of a request about the own account, whose body is no form.
 
     Raises LogInFirst or NotAllowed.
     """
-    check_machine(request, front, visitor)
+    check_machine(request, ctx, visitor)
     return visitor
 
 
 LookerByMachine = Annotated[Visitor, Depends(looking_by_machine)]
 
 
-def managing_by_machine(request: Request, front: Ctx, visitor: Manager) -> Visitor:
+def managing_by_machine(request: Request, ctx: Ctx, visitor: Manager) -> Visitor:
     """Return whoever may say who may do what, in a request whose body is no form.
 
     Raises LogInFirst or NotAllowed.
     """
-    check_machine(request, front, visitor)
+    check_machine(request, ctx, visitor)
     return visitor
 
 
 ManagerByMachine = Annotated[Visitor, Depends(managing_by_machine)]
 
 
-def _check(token: str, request: Request, front: WebContext, visitor: Visitor) -> None:
+def _check(token: str, request: Request, ctx: WebContext, visitor: Visitor) -> None:
     if visitor.by_token:
         return
-    if not front.access.is_form_token(request.scope["session"], token):
+    if not ctx.access.is_form_token(request.scope["session"], token):
         raise NotAllowed(
             "The page was out of date.",
             hint="Load it again, then repeat what you did. What was typed into cells is kept.",
@@ -339,18 +339,18 @@ def page(
     status: int = 200,
 ) -> Response:
     """Return a page as HTML. ``visitor``: None on pages for everybody."""
-    front = front_of(request)
-    api = front.health_bar.health().api if visitor is not None else ""
+    ctx = context_of(request)
+    api = ctx.health_bar.health().api if visitor is not None else ""
     given = {
         "states": WAITING_STATES if api in {"paused", "held"} else STATES,
         **values,
         "visitor": visitor,
-        "csrf": front.access.form_token(request.scope["session"]),
-        "needs_login": front.access.needs_login,
+        "csrf": ctx.access.form_token(request.scope["session"]),
+        "needs_login": ctx.access.needs_login,
         "session": session_of(request, visitor),
-        "to_do_count": _to_do_count(front) if visitor is not None else 0,
+        "to_do_count": _to_do_count(ctx) if visitor is not None else 0,
     }
-    return front.templates.TemplateResponse(request, template, given, status_code=status)
+    return ctx.templates.TemplateResponse(request, template, given, status_code=status)
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -363,16 +363,16 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 def session_of(request: Request, visitor: Visitor | None) -> Ending | None:
     """Return when the session of a request ends; None: it has none that does."""
-    front = front_of(request)
-    left = front.access.seconds_left(request.scope["session"])
+    ctx = context_of(request)
+    left = ctx.access.seconds_left(request.scope["session"])
     if visitor is None or visitor.by_token or left is None:
         return None
-    at = front.site.clock.now() + timedelta(seconds=left)
+    at = ctx.site.clock.now() + timedelta(seconds=left)
     return Ending(at=at, left=left, warn_in=max(0.0, left - _WARNED_SECONDS))
 
 
-def _to_do_count(front: WebContext) -> int:
+def _to_do_count(ctx: WebContext) -> int:
     """Return the badge; 0 where the ledger cannot be read, as the strip tells."""
     with suppress(StorageError):
-        return front.to_do.count()
+        return ctx.to_do.count()
     return 0

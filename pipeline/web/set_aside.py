@@ -33,7 +33,7 @@ REASONS_OF_FILES: Final = (NO_MANIFEST, *REASONS)
 
 
 def set_aside(
-    front: WebContext,
+    ctx: WebContext,
     visitor: Visitor,
     drop_id: str,
     rows: Collection[RowKey],
@@ -47,15 +47,15 @@ def set_aside(
     """
     if reason not in REASONS:
         raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
-    drop = line_of(front, drop_id)
-    known = _rows_for_a_person(front, drop_id)
+    drop = line_of(ctx, drop_id)
+    known = _rows_for_a_person(ctx, drop_id)
     others = in_order(row for row in rows if not rows_meant({row}, known))
     if not rows or others:
         named = f"Row {in_words(others[0])} needs nobody" if others else "No row was chosen"
         raise NotPossible(f"{named}, so nothing was set aside.", hint="Tick rows to correct.")
     rows = rows_meant(rows, known)
-    at = stamp(front.site.clock.now())
-    count = front.site.ledger.set_aside(
+    at = stamp(ctx.site.clock.now())
+    count = ctx.site.ledger.set_aside(
         drop.seq, rows, reason=reason, who=(visitor.name or who.strip())[:100], at=at
     )
     log.info("web.set_aside", drop=drop_id, rows=len(rows), user=visitor.name)
@@ -63,17 +63,17 @@ def set_aside(
 
 
 def rows_of_sheet(
-    front: WebContext, drop_id: str, numbers: Collection[int], sheet: str, *, put: bool
+    ctx: WebContext, drop_id: str, numbers: Collection[int], sheet: str, *, put: bool
 ) -> set[RowKey]:
     """Return the rows that somebody means: of those set aside (``put``), or that need a person.
 
     Raises NotThere, NotPossible: no sheet is named, and several have a row of this number.
     """
     if put:
-        full = front.site.ledger.find(drop_id)
+        full = ctx.site.ledger.find(drop_id)
         known = {each.row for each in full.facts.aside} if full else set()
     else:
-        known = _rows_for_a_person(front, drop_id)
+        known = _rows_for_a_person(ctx, drop_id)
     found = set[RowKey]()
     for number in numbers:
         rows = rows_meant({row_key(number, sheet)}, known)
@@ -86,67 +86,67 @@ def rows_of_sheet(
     return found
 
 
-def take_back(front: WebContext, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> int:
+def take_back(ctx: WebContext, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> int:
     """Let rows that were set aside need somebody again; return how many. Raises NotThere."""
-    drop = line_of(front, drop_id)
-    count = front.site.ledger.set_aside(drop.seq, set(rows), reason="", who="", at="")
+    drop = line_of(ctx, drop_id)
+    count = ctx.site.ledger.set_aside(drop.seq, set(rows), reason="", who="", at="")
     log.info("web.taken_back", drop=drop_id, rows=count, user=visitor.name)
     return count
 
 
 def set_file_aside(
-    front: WebContext, visitor: Visitor, drop_id: str, *, reason: str, who: str
+    ctx: WebContext, visitor: Visitor, drop_id: str, *, reason: str, who: str
 ) -> DropLine:
     """Leave all that is left of a file as it is: its rows, or a file that was refused.
 
     Raises NotThere, NotPossible (no reason, or nothing is left of it), StorageError.
     """
-    drop = line_of(front, drop_id)
+    drop = line_of(ctx, drop_id)
     reasons = REASONS_OF_FILES if drop.state is DropState.REFUSED else REASONS
     if reason not in reasons:
         raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(reasons)}.")
     if not drop.to_do:
         raise NotPossible("Nothing of this file is left to do.")
-    at = stamp(front.site.clock.now())
+    at = stamp(ctx.site.clock.now())
     who = (visitor.name or who.strip())[:100]
-    front.site.ledger.put_off(drop.seq, reason=reason, who=who, at=at)
+    ctx.site.ledger.put_off(drop.seq, reason=reason, who=who, at=at)
     log.info("web.file_set_aside", drop=drop_id, user=visitor.name)
-    return line_of(front, drop_id)
+    return line_of(ctx, drop_id)
 
 
-def take_file_back(front: WebContext, visitor: Visitor, drop_id: str) -> DropLine:
+def take_file_back(ctx: WebContext, visitor: Visitor, drop_id: str) -> DropLine:
     """Let a file that was set aside be seen to again. Raises NotThere, StorageError."""
-    front.site.ledger.put_off(line_of(front, drop_id).seq, reason="", who="", at="")
+    ctx.site.ledger.put_off(line_of(ctx, drop_id).seq, reason="", who="", at="")
     log.info("web.file_taken_back", drop=drop_id, user=visitor.name)
-    return line_of(front, drop_id)
+    return line_of(ctx, drop_id)
 
 
 def leave_aside(
-    front: WebContext, visitor: Visitor, kind: str, key: str, *, reason: str, who: str
+    ctx: WebContext, visitor: Visitor, kind: str, key: str, *, reason: str, who: str
 ) -> None:
     """Leave one thing of the list of what there is to do as it is.
 
     Raises NotThere, NotPossible (no reason, or it is not on the list), StorageError.
     """
     if kind in OF_DROPS:
-        set_file_aside(front, visitor, key, reason=reason, who=who)
+        set_file_aside(ctx, visitor, key, reason=reason, who=who)
         return
     if reason not in REASONS:
         raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
-    items = [each for some in front.to_do.items().values() for each in some]
+    items = [each for some in ctx.to_do.items().values() for each in some]
     item = next((each for each in items if (each.kind, each.key) == (kind, key)), None)
     if item is None:
         raise NotPossible("It is not on the list any more.")
-    front.to_do.set_aside(item, reason=reason, who=visitor.name or who.strip())
+    ctx.to_do.set_aside(item, reason=reason, who=visitor.name or who.strip())
     log.info("web.put_off", kind=kind, user=visitor.name)
 
 
-def take_back_thing(front: WebContext, visitor: Visitor, kind: str, key: str) -> None:
+def take_back_thing(ctx: WebContext, visitor: Visitor, kind: str, key: str) -> None:
     """Put one thing back on the list. Raises NotThere, StorageError."""
     if kind in OF_DROPS:
-        take_file_back(front, visitor, key)
+        take_file_back(ctx, visitor, key)
         return
-    front.to_do.take_back(kind, key)
+    ctx.to_do.take_back(kind, key)
     log.info("web.put_back", kind=kind, user=visitor.name)
 
 
@@ -157,22 +157,22 @@ def rows_with(table: Table, label: str) -> set[RowKey]:
     return {row for row, codes in pairs if label in codes.split(";")}
 
 
-def rows_in(front: WebContext, drop_id: str, outcome: str) -> set[RowKey]:
+def rows_in(ctx: WebContext, drop_id: str, outcome: str) -> set[RowKey]:
     """Return the rows of a results file with an outcome; none where it is not there any more."""
-    path = drop_view.outbox_file(front.site, line_of(front, drop_id), "results")
+    path = drop_view.outbox_file(ctx.site, line_of(ctx, drop_id), "results")
     try:
-        sheet = front.files.open(path, drop_view.RESULT_COLUMNS)
+        sheet = ctx.files.open(path, drop_view.RESULT_COLUMNS)
         records = sheet.records(sheet.where("outcome", outcome).tolist())
     except StorageError:
         return set()
     row, tab = sheet.header.index("row"), sheet.header.index("sheet")
-    full = front.site.ledger.find(drop_id)
+    full = ctx.site.ledger.find(drop_id)
     several = full is not None and len(full.facts.sheets) > 1
     return {row_key(int(cells[row]), cells[tab] if several else "") for cells in records}
 
 
-def _rows_for_a_person(front: WebContext, drop_id: str) -> set[RowKey]:
+def _rows_for_a_person(ctx: WebContext, drop_id: str) -> set[RowKey]:
     """Return the rows that need a person: of a file of which nothing was sent, all to correct."""
-    if line_of(front, drop_id).state is DropState.REFUSED:
-        return set(table_of(front, drop_id).rejects.keys_of(drop_id).values())
-    return set().union(*(rows_in(front, drop_id, outcome) for outcome in FOR_A_PERSON))
+    if line_of(ctx, drop_id).state is DropState.REFUSED:
+        return set(table_of(ctx, drop_id).rejects.keys_of(drop_id).values())
+    return set().union(*(rows_in(ctx, drop_id, outcome) for outcome in FOR_A_PERSON))

@@ -120,36 +120,36 @@ class Kept(Struct, frozen=True, kw_only=True):
     left_over: int = 0
 
 
-def keep(front: WebContext, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
+def keep(ctx: WebContext, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
     """Keep one cell, and judge its row. Raises NotThere, NotPossible, StorageError."""
-    table = table_of(front, drop_id)
+    table = table_of(ctx, drop_id)
     if cell.line >= len(table.rejects) or cell.column >= len(table.rejects.headers):
         raise NotPossible("There is no such cell.")
-    at = stamp(front.site.clock.now())
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
+    at = stamp(ctx.site.clock.now())
+    with ctx.drafts.changing(drop_id, table.rejects) as sheet:
         conflicts = take_over(sheet, table, [cell], who=visitor.name, at=at)
     if conflicts:
         return Kept(conflicts=conflicts)
-    table = table_of(front, drop_id)
-    keep_judged(front, table, recheck_rows(front, table, [cell.line]))
-    return Kept(conflicts=(), table=judged_table(front, drop_id), filled=1)
+    table = table_of(ctx, drop_id)
+    keep_judged(ctx, table, recheck_rows(ctx, table, [cell.line]))
+    return Kept(conflicts=(), table=judged_table(ctx, drop_id), filled=1)
 
 
 def choose(
-    front: WebContext, visitor: Visitor, drop_id: str, lines: Sequence[int], *, wanted: bool
+    ctx: WebContext, visitor: Visitor, drop_id: str, lines: Sequence[int], *, wanted: bool
 ) -> Table:
     """Keep somebody's word on whether rows are to be sent; return all as it is now.
 
     Raises NotThere, NotPossible, StorageError.
     """
-    table = table_of(front, drop_id)
+    table = table_of(ctx, drop_id)
     if not lines or not set(lines) <= set(table.lines_left.tolist()):
         raise NotPossible("There is no such row to correct.")
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
+    with ctx.drafts.changing(drop_id, table.rejects) as sheet:
         for line in lines:
             sheet.draft = sheet.draft.chosen_to_go(line, wanted)
     log.info("web.chosen", drop=drop_id, rows=len(lines), user=visitor.name)
-    return judged_table(front, drop_id)
+    return judged_table(ctx, drop_id)
 
 
 def column_pasted(text: str) -> list[str]:
@@ -189,7 +189,7 @@ def ids_by_awb(text: str, awbs: Sequence[str]) -> list[str]:
 
 
 def paste(
-    front: WebContext,
+    ctx: WebContext,
     visitor: Visitor,
     drop_id: str,
     cells: Sequence[tuple[int, str | None]],
@@ -203,17 +203,17 @@ def paste(
     ``cells``: line, and the text shown in it (None: whatever stands), in their order. Raises
     NotThere, NotPossible, StorageError.
     """
-    table = table_of(front, drop_id)
+    table = table_of(ctx, drop_id)
     rejects, left = table.rejects, set(table.lines_left.tolist())
     if column >= len(rejects.headers) or not {line for line, _ in cells} <= left:
         raise NotPossible("Some of these rows are not there any more.", hint="Load the page again.")
-    who, at = visitor.name or who, stamp(front.site.clock.now())
+    who, at = visitor.name or who, stamp(ctx.site.clock.now())
     typed = [
         Typed(line=line, column=column, value=value, had=had)
         for (line, had), value in zip(cells, values, strict=False)
         if value
     ]
-    with front.drafts.changing(drop_id, rejects) as sheet:
+    with ctx.drafts.changing(drop_id, rejects) as sheet:
         before = _texts(sheet.draft, rejects, column, typed)
         conflicts = take_over(sheet, table, typed, who=who, at=at)
         after = _texts(sheet.draft, rejects, column, typed)
@@ -225,21 +225,21 @@ def paste(
     log.info("web.pasted", drop=drop_id, rows=len(now), user=visitor.name)
     return Kept(
         conflicts=conflicts,
-        table=judged_table(front, drop_id),
+        table=judged_table(ctx, drop_id),
         filled=len(now),
         left_over=sum(1 for value in values[len(cells) :] if value),
     )
 
 
-def undo_paste(front: WebContext, visitor: Visitor, drop_id: str) -> int:
+def undo_paste(ctx: WebContext, visitor: Visitor, drop_id: str) -> int:
     """Put back what stood before the last paste, where it still stands; return in how many rows.
 
     Raises NotThere, NotPossible (nothing was pasted), StorageError.
     """
-    table = table_of(front, drop_id)
+    table = table_of(ctx, drop_id)
     rejects = table.rejects
-    at = stamp(front.site.clock.now())
-    with front.drafts.changing(drop_id, rejects) as sheet:
+    at = stamp(ctx.site.clock.now())
+    with ctx.drafts.changing(drop_id, rejects) as sheet:
         pasted = sheet.draft.pasted
         if pasted is None:
             raise NotPossible("There is no paste to undo.")

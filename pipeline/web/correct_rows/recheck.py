@@ -37,43 +37,43 @@ Faults = tuple[tuple[str, str], ...]
 """Faults of a row: column ("" where they concern the row) and message."""
 
 
-def judged_table(front: WebContext, drop_id: str, *, again: bool = False) -> Table:
+def judged_table(ctx: WebContext, drop_id: str, *, again: bool = False) -> Table:
     """Return what is to be corrected, with a judgement of each row that was changed or ticked.
 
     ``again``: rows that were wrong are judged once more, since the courier's profile may know more
     by now. Raises NotThere, NotPossible; with ``again`` UsageError and StorageError, too, where
     rows cannot be judged.
     """
-    table = table_of(front, drop_id)
+    table = table_of(ctx, drop_id)
     lines = _unjudged(table, again=again)
     if not lines:
         return table
     try:
         with _JUDGES:
-            judged = recheck_rows(front, table, lines)
+            judged = recheck_rows(ctx, table, lines)
     except ShipdropError:
         if again:
             raise
         return table
-    keep_judged(front, table, judged)
-    return table_of(front, drop_id)
+    keep_judged(ctx, table, judged)
+    return table_of(ctx, drop_id)
 
 
-def get_ready(front: WebContext, table: Table) -> None:
+def get_ready(ctx: WebContext, table: Table) -> None:
     """Start the process that reads files, so that the first cell is judged as quickly as others."""
     lines = table.lines_left[:1].tolist()
     if not lines or _BEGUN.is_set():
         return
     _BEGUN.set()
-    threading.Thread(target=_judge_idly, args=(front, table, lines), daemon=True).start()
+    threading.Thread(target=_judge_idly, args=(ctx, table, lines), daemon=True).start()
 
 
-def _judge_idly(front: WebContext, table: Table, lines: Sequence[int]) -> None:
+def _judge_idly(ctx: WebContext, table: Table, lines: Sequence[int]) -> None:
     with suppress(ShipdropError), _JUDGES:
-        recheck_rows(front, table, lines)
+        recheck_rows(ctx, table, lines)
 
 
-def orders_judged(front: WebContext, table: Table) -> Table:
+def orders_judged(ctx: WebContext, table: Table) -> Table:
     """Return the table with rows that would go judged beside the rows of their order that stay.
 
     One parcel of an order says nothing of it while another is open. A row that somebody ticked as
@@ -86,9 +86,9 @@ def orders_judged(front: WebContext, table: Table) -> Table:
     if not lines:
         return table
     with _JUDGES:
-        judged = recheck_rows(front, table, lines)
-    keep_judged(front, table, {line: judged[line] for line in lines if line in ready})
-    return table_of(front, table.drop.drop_id)
+        judged = recheck_rows(ctx, table, lines)
+    keep_judged(ctx, table, {line: judged[line] for line in lines if line in ready})
+    return table_of(ctx, table.drop.drop_id)
 
 
 def _of_split_orders(table: Table, ready: Set[int]) -> list[int]:
@@ -113,7 +113,7 @@ def _unjudged(table: Table, *, again: bool) -> list[int]:
     return [line for line in lines if line not in judged or (again and judged[line])][:_AT_ONCE]
 
 
-def recheck_rows(front: WebContext, table: Table, lines: Sequence[int]) -> dict[int, Faults]:
+def recheck_rows(ctx: WebContext, table: Table, lines: Sequence[int]) -> dict[int, Faults]:
     """Return the faults of rows as they are now; none for those that are sound.
 
     Raises UsageError, StorageError.
@@ -121,7 +121,7 @@ def recheck_rows(front: WebContext, table: Table, lines: Sequence[int]) -> dict[
     with tempfile.TemporaryDirectory(prefix="shipdrop-rows-") as folder:
         path = Path(folder) / corrected_file.corrected_name(table.drop.source_file)
         corrected_file.write_corrected(path, table.rejects, table.draft, np.array(lines, np.int64))
-        checked = check_file_rows(front.site, path, courier=table.drop.courier or None)
+        checked = check_file_rows(ctx.site, path, courier=table.drop.courier or None)
     refused = (checked.summary["refused"] or {}).get("message", "")
     if refused and not checked.rejected:
         return dict.fromkeys(lines, (("", refused),))
@@ -143,10 +143,10 @@ def _of_the_file(message: str, numbers: Sequence[str]) -> str:
     return _ROW.sub(number, message)
 
 
-def keep_judged(front: WebContext, table: Table, judged: Mapping[int, Faults]) -> None:
+def keep_judged(ctx: WebContext, table: Table, judged: Mapping[int, Faults]) -> None:
     """Keep judgements of rows that are still as they were. Raises StorageError."""
     seen = table.draft
-    with front.drafts.changing(table.drop.drop_id, table.rejects) as sheet:
+    with ctx.drafts.changing(table.drop.drop_id, table.rejects) as sheet:
         now = sheet.draft
         same = {
             line: faults

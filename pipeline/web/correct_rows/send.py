@@ -43,10 +43,10 @@ class Sending(Struct, frozen=True, kw_only=True):
         return f"{went} {counted(self.skipped, 'row')} {are} still wrong and {they} here, not sent."
 
 
-def doubts_of(front: WebContext, table: Table, groups: LineGroups) -> list[SharedId]:
+def doubts_of(ctx: WebContext, table: Table, groups: LineGroups) -> list[SharedId]:
     """List the typed order ids that would stand in rows with different AWBs."""
     return corrected_file.shared_ids(
-        table.rejects, table.draft, groups.ready, lambda ids: _sent_with(front, table, ids)
+        table.rejects, table.draft, groups.ready, lambda ids: _sent_with(ctx, table, ids)
     )
 
 
@@ -56,12 +56,12 @@ def mark_of(doubts: Sequence[SharedId]) -> str:
 
 
 def _sent_with(
-    front: WebContext, table: Table, order_ids: Set[str]
+    ctx: WebContext, table: Table, order_ids: Set[str]
 ) -> Mapping[str, list[tuple[str, str]]]:
     """Return row number and AWB of the file's rows that went out with these order ids."""
-    path = drop_view.outbox_file(front.site, table.drop, "results")
+    path = drop_view.outbox_file(ctx.site, table.drop, "results")
     try:
-        sheet = front.files.open(path, (*drop_view.RESULT_COLUMNS, "order_id"))
+        sheet = ctx.files.open(path, (*drop_view.RESULT_COLUMNS, "order_id"))
         records = sheet.records(sheet.records_with_any("order_id", order_ids).tolist())
     except StorageError:
         return {}
@@ -74,7 +74,7 @@ def _sent_with(
 
 
 def send(
-    front: WebContext, visitor: Visitor, drop_id: str, *, note: str, sure: str = "", once: str = ""
+    ctx: WebContext, visitor: Visitor, drop_id: str, *, note: str, sure: str = "", once: str = ""
 ) -> Sending:
     """Write the corrected file of all rows that are sound, and put it into the inbox.
 
@@ -82,16 +82,16 @@ def send(
     the form; sent again it leads to the batch it made. Raises NotPossible, StorageError.
     """
     with _SENDING:
-        if done := front.form_replays.of(once, drop_id):
+        if done := ctx.form_replays.of(once, drop_id):
             batch, rows, skipped = done.split()
             return Sending(batch=batch, rows=int(rows), skipped=int(skipped))
-        sent = _send(front, visitor, drop_id, note, sure)
-        front.form_replays.first(once, drop_id, f"{sent.batch} {sent.rows} {sent.skipped}")
+        sent = _send(ctx, visitor, drop_id, note, sure)
+        ctx.form_replays.first(once, drop_id, f"{sent.batch} {sent.rows} {sent.skipped}")
         return sent
 
 
-def _send(front: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
-    table = orders_judged(front, judged_table(front, drop_id, again=True))
+def _send(ctx: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
+    table = orders_judged(ctx, judged_table(ctx, drop_id, again=True))
     groups = table.groups
     lines, skipped = groups.ready, len(groups.wrong)
     if not len(lines):
@@ -102,31 +102,31 @@ def _send(front: WebContext, visitor: Visitor, drop_id: str, note: str, sure: st
                 hint="Correct the marked cells first.",
             )
         raise NotPossible("Choose at least one row to send.", hint="Correct a cell, or tick a row.")
-    _check_share(front, table, groups)
-    doubts = doubts_of(front, table, groups)
+    _check_share(ctx, table, groups)
+    doubts = doubts_of(ctx, table, groups)
     if doubts and sure != mark_of(doubts):
         raise Doubtful(doubts)
     name = corrected_file.corrected_name(table.drop.source_file)
     kept = staging.Staged(
         batch=uploads.new_batch(), names=(name,), courier="", who=visitor.name, note=note
     )
-    (path,) = kept.paths(front.site)
+    (path,) = kept.paths(ctx.site)
     corrected_file.write_corrected(path, table.rejects, table.draft, lines)
-    staging.send(front.site, kept, folder=table.drop.folder, corrects=drop_id)
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
+    staging.send(ctx.site, kept, folder=table.drop.folder, corrects=drop_id)
+    with ctx.drafts.changing(drop_id, table.rejects) as sheet:
         sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}
         sheet.draft = replace(sheet.draft, sent=sent, pasted=None)
     log.info("web.corrected", drop=drop_id, rows=len(lines), user=visitor.name, batch=kept.batch)
     return Sending(batch=kept.batch, rows=len(lines), skipped=skipped)
 
 
-def _check_share(front: WebContext, table: Table, groups: LineGroups) -> None:
+def _check_share(ctx: WebContext, table: Table, groups: LineGroups) -> None:
     """Refuse to send rows of a refused file while too many are bad, as a run would.
 
     Raises NotPossible.
     """
     left, total = len(groups.wrong) + len(groups.untouched), table.drop.total or 0
-    ratio = front.site.settings.manifest.max_reject_ratio
+    ratio = ctx.site.settings.manifest.max_reject_ratio
     if table.whole_file and left > ratio * max(total, len(table.rejects)):
         raise NotPossible(
             f"{left:,} of {counted(max(total, len(table.rejects)), 'row')} are still wrong, more "

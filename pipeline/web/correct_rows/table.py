@@ -72,18 +72,18 @@ class Table(Struct, frozen=True, kw_only=True):
         return self.drop.state is DropState.REFUSED
 
 
-def line_of(front: WebContext, drop_id: str) -> DropLine:
+def line_of(ctx: WebContext, drop_id: str) -> DropLine:
     """Return the drop with this id. Raises NotThere."""
-    found = front.site.ledger.lines([drop_id])
+    found = ctx.site.ledger.lines([drop_id])
     if not found:
         raise NotThere(f"There is no file {drop_id[:60]}.")
     return found[0]
 
 
-def table_of(front: WebContext, drop_id: str) -> Table:
+def table_of(ctx: WebContext, drop_id: str) -> Table:
     """Return what is to be corrected. Raises NotThere, NotPossible."""
-    drop = line_of(front, drop_id)
-    full = front.site.ledger.find(drop_id)
+    drop = line_of(ctx, drop_id)
+    full = ctx.site.ledger.find(drop_id)
     if drop.tidied_at and drop.need:
         raise NotPossible(
             "This file is old: its rows cannot be corrected here any more.",
@@ -91,9 +91,9 @@ def table_of(front: WebContext, drop_id: str) -> Table:
         )
     if full is None or not full.facts.sheets:
         raise NotThere("There is nothing to correct in this file.")
-    path = drop_view.outbox_file(front.site, drop, "rejects")
+    path = drop_view.outbox_file(ctx.site, drop, "rejects")
     try:
-        rejects = front.rejects(path, full.facts.sheets)
+        rejects = ctx.rejects(path, full.facts.sheets)
     except StorageError as error:
         raise NotPossible(error.message, hint=error.hint) from error
     except OSError as error:
@@ -111,14 +111,14 @@ def table_of(front: WebContext, drop_id: str) -> Table:
     return Table(
         drop=drop,
         rejects=rejects,
-        draft=_come_back(front, drop, rejects, fixed),
+        draft=_come_back(ctx, drop, rejects, fixed),
         fixed=frozenset(fixed | elsewhere),
         aside=aside,
         left_alone=frozenset(elsewhere),
     )
 
 
-def overtaken_in_words(front: WebContext, table: Table) -> list[str]:
+def overtaken_in_words(ctx: WebContext, table: Table) -> list[str]:
     """Say which rows that somebody changed here another file corrected meanwhile."""
     draft, rejects = table.draft, table.rejects
     found = [
@@ -129,28 +129,28 @@ def overtaken_in_words(front: WebContext, table: Table) -> list[str]:
     ]
     if not found:
         return []
-    children = front.site.ledger.children(table.drop.drop_id)
+    children = ctx.site.ledger.children(table.drop.drop_id)
     by_inbox = (
         each
         for each in children
         if (each.summary or {}).get("rows", {}).get(Outcome.ACCEPTED)
-        and uploads.note_of(front.site, each) is None
+        and uploads.note_of(ctx.site, each) is None
     )
     names = dict.fromkeys(shown(each.source_file, 80) for each in by_inbox)
     return [f"Another file corrected these rows meanwhile: {', '.join(names)}.", *found]
 
 
-def _come_back(front: WebContext, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:
+def _come_back(ctx: WebContext, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:
     """Open the lines again that went out, by the page or by hand, and are no better."""
-    draft = front.drafts.read(drop.drop_id, rejects)
-    ended = [each for each in front.site.ledger.children(drop.drop_id) if each.state.closed]
+    draft = ctx.drafts.read(drop.drop_id, rejects)
+    ended = [each for each in ctx.site.ledger.children(drop.drop_id) if each.state.closed]
     new = [each for each in ended if each.drop_id not in draft.seen]
     if not new:
         return draft
-    with front.drafts.changing(drop.drop_id, rejects) as sheet:
+    with ctx.drafts.changing(drop.drop_id, rejects) as sheet:
         keys = rejects.keys_of(drop.drop_id)
         for child in new:
-            for row, values, verdict in _returned(front, child, rejects, sheet.draft):
+            for row, values, verdict in _returned(ctx, child, rejects, sheet.draft):
                 meant = rows_meant({row}, keys.values()) - fixed
                 lines = [line for line, key in keys.items() if key in meant]
                 for line in lines:
@@ -165,16 +165,16 @@ def _come_back(front: WebContext, drop: DropLine, rejects: Rejects, fixed: Set[R
 
 
 def _returned(
-    front: WebContext, child: DropLine, rejects: Rejects, draft: Draft
+    ctx: WebContext, child: DropLine, rejects: Rejects, draft: Draft
 ) -> Iterator[tuple[RowKey, tuple[str, ...], tuple[str, str]]]:
     """Give the rows of a corrected file that need somebody again: row, cells, codes and message.
 
     The cells are empty where they stand as they were typed.
     """
-    full = front.site.ledger.find(child.drop_id)
+    full = ctx.site.ledger.find(child.drop_id)
     if child.state is not DropState.COMPLETED:
         # Nothing of it, or not all, was sent: the lines that went out with it are open again.
-        note = uploads.note_of(front.site, child)
+        note = uploads.note_of(ctx.site, child)
         why = f"The corrected file {child.source_file} was {child.state}: nothing came of it."
         keys = rejects.keys() if note is not None else []
         for line, batch in draft.sent.items():
@@ -184,9 +184,9 @@ def _returned(
     if full is None or not full.facts.returned:
         return
     there = dict(full.facts.returned)
-    path = drop_view.outbox_file(front.site, child, "rejects")
+    path = drop_view.outbox_file(ctx.site, child, "rejects")
     try:
-        back = front.rejects(path, full.facts.sheets) if full.facts.sheets else None
+        back = ctx.rejects(path, full.facts.sheets) if full.facts.sheets else None
     except (OSError, StorageError):
         back = None
     if back is None:  # or it is an old one, which has no sheets on record any more
@@ -205,7 +205,7 @@ def _returned(
 
 
 def replace_value(
-    front: WebContext,
+    ctx: WebContext,
     visitor: Visitor,
     table: Table,
     rule: Rule,
@@ -231,12 +231,12 @@ def replace_value(
     changed = corrected_file.rows_with_value(table.left, rule)
     message = f'{counted(changed, "row")} changed: "{rule.old}" is now "{rule.new}".'
     if rule.old == rule.new:
-        message = "Undone." + _unlearn(front, table, rule)
+        message = "Undone." + _unlearn(ctx, table, rule)
     elif remember_for:
-        lesson = _learn(front, visitor, table, rule, remember_for, who)
+        lesson = _learn(ctx, visitor, table, rule, remember_for, who)
         message += lesson[1]
         rule = replace(rule, taught=lesson[0])
-    with front.drafts.changing(drop.drop_id, rejects) as sheet:
+    with ctx.drafts.changing(drop.drop_id, rejects) as sheet:
         lines = corrected_file.lines_with_value(rejects, rule)
         # A word that was taught, or is so no more, may make any other row sound, or wrong.
         draft = sheet.draft.unjudged(lines)
@@ -246,29 +246,29 @@ def replace_value(
 
 
 def _learn(
-    front: WebContext, visitor: Visitor, table: Table, rule: Rule, courier: str, who: str
+    ctx: WebContext, visitor: Visitor, table: Table, rule: Rule, courier: str, who: str
 ) -> tuple[str, str]:
     """Teach the word: the courier that learned it or "", and what is to be said."""
-    profile = front.site.profiles.get(table.drop.courier)
+    profile = ctx.site.profiles.get(table.drop.courier)
     if rule.column != table.rejects.columns.get(Role.STATUS) or profile is None:
         return "", " Only a status can be remembered."
     try:
         means = key_of(profile, rule.new)
-        remember(front.site, courier, said=rule.old, means=means, who=visitor.name or who)
+        remember(ctx.site, courier, said=rule.old, means=means, who=visitor.name or who)
     except NotPossible as error:
         return "", f" {error}"
     log.info("web.remembered", courier=courier, user=visitor.name)
     return courier, f' From now on "{rule.old}" means {rule.new} in files of {courier}.'
 
 
-def _unlearn(front: WebContext, table: Table, rule: Rule) -> str:
+def _unlearn(ctx: WebContext, table: Table, rule: Rule) -> str:
     earlier = next(
         (e for e in table.draft.rules if (e.column, e.old) == (rule.column, rule.old)), None
     )
     if earlier is None or not earlier.taught:
         return ""
     try:
-        forget(front.site, earlier.taught, rule.old)
+        forget(ctx.site, earlier.taught, rule.old)
     except NotThere:
         return f" {earlier.taught} had not kept it any more."
     except NotPossible as error:
@@ -276,7 +276,7 @@ def _unlearn(front: WebContext, table: Table, rule: Rule) -> str:
     return f" {earlier.taught} has forgotten it, too."
 
 
-def couriers_to_teach(front: WebContext, drop: DropLine) -> list[tuple[str, str]]:
+def couriers_to_teach(ctx: WebContext, drop: DropLine) -> list[tuple[str, str]]:
     """List the couriers that a word may be remembered for: (name, title), the drop's own first."""
-    known = [(name, each.title) for name, each in front.site.profiles.items() if name != GENERIC]
+    known = [(name, each.title) for name, each in ctx.site.profiles.items() if name != GENERIC]
     return sorted(known, key=lambda each: (each[0] != drop.courier, each[1].casefold()))

@@ -35,9 +35,9 @@ _STRANGER: Final = Visitor(name="", right=Right.LOOK)
 
 
 @router.get("/login")
-def login_page(request: Request, front: Ctx, next: str = "/") -> Response:  # noqa: A002 - the query
+def login_page(request: Request, ctx: Ctx, next: str = "/") -> Response:  # noqa: A002 - the query
     """Return the form to log in."""
-    if not front.access.needs_login:
+    if not ctx.access.needs_login:
         return RedirectResponse("/", status_code=303)
     return page(
         request, "login.html", {"next": _inside(next), "wrong": "", "name": ""}, visitor=None
@@ -45,14 +45,14 @@ def login_page(request: Request, front: Ctx, next: str = "/") -> Response:  # no
 
 
 @router.post("/login")
-async def log_in(request: Request, front: Ctx) -> Response:
+async def log_in(request: Request, ctx: Ctx) -> Response:
     """Take name and password; a new session, or the form again."""
-    form = await read_form(request, front, _STRANGER)
+    form = await read_form(request, ctx, _STRANGER)
     name, password = text_of(form, "name")[:LONGEST], text_of(form, "password")[:LONGEST]
     target = _inside(text_of(form, "next", "/"))
     client = request.client.host if request.client else ""
     keys = throttled(name, client)
-    wait = front.access.throttle.wait(*keys)
+    wait = ctx.access.throttle.wait(*keys)
     if wait > 0:
         words = f"Too many attempts. Try again in {counted(math.ceil(wait), 'second')}."
         shown = page(
@@ -65,14 +65,14 @@ async def log_in(request: Request, front: Ctx) -> Response:
         shown.headers["retry-after"] = str(int(wait) + 1)
         return shown
     # Counted before it is looked at: many tries at once are many tries.
-    front.access.throttle.failed(*keys)
-    session = await run_in_threadpool(front.access.log_in, name, password)
+    ctx.access.throttle.failed(*keys)
+    session = await run_in_threadpool(ctx.access.log_in, name, password)
     if session is None:
         log.warning("web.login_refused", address=client)
         values = {"next": target, "wrong": "Wrong name or password.", "name": name}
         return page(request, "login.html", values, visitor=None, status=403)
-    front.access.throttle.succeeded(*keys)
-    front.unsaved.move(request.scope["session"], session)
+    ctx.access.throttle.succeeded(*keys)
+    ctx.unsaved.move(request.scope["session"], session)
     log.info("web.login", user=name, address=client)
     response = RedirectResponse(target, status_code=303)
     response.headers["set-cookie"] = cookie(session, request.url.scheme)
@@ -80,10 +80,10 @@ async def log_in(request: Request, front: Ctx) -> Response:
 
 
 @router.post("/logout")
-async def log_out(request: Request, front: Ctx, visitor: Looker) -> Response:
+async def log_out(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """End the session."""
-    await read_form(request, front, visitor)
-    front.access.log_out(request.scope["session"])
+    await read_form(request, ctx, visitor)
+    ctx.access.log_out(request.scope["session"])
     response = RedirectResponse("/login", status_code=303)
     response.headers["set-cookie"] = cookie(new_session(), request.url.scheme)
     return response
@@ -116,37 +116,37 @@ _STAYS = "stays"
 
 
 @router.get("/account")
-def account_page(request: Request, front: Ctx, visitor: Looker, said: str = "") -> Response:
+def account_page(request: Request, ctx: Ctx, visitor: Looker, said: str = "") -> Response:
     """Show who one is, and the form for another password."""
     done = "Your password was changed. You are logged out everywhere else."
-    values = _values(request, front, visitor) | {"done": done if said == "changed" else ""}
+    values = _values(request, ctx, visitor) | {"done": done if said == "changed" else ""}
     return page(request, "account.html", values, visitor=visitor)
 
 
 @router.post("/account/password")
-async def change_password(request: Request, front: Ctx, visitor: Looker) -> Response:
+async def change_password(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """Take the current password and a new one, twice."""
-    form = await read_form(request, front, visitor)
+    form = await read_form(request, ctx, visitor)
     old, new = text_of(form, "old")[: LONGEST + 1], text_of(form, "new")[: LONGEST + 1]
     try:
         if new != text_of(form, "again"):
             raise NotChanged("The two new passwords differ. Type the new one twice.")
-        await run_in_threadpool(choose_password, request, front, visitor, old, new)
+        await run_in_threadpool(choose_password, request, ctx, visitor, old, new)
     except (NotChanged, TooOften) as error:
         status = 429 if isinstance(error, TooOften) else 422
-        values = _values(request, front, visitor) | {"wrong": error.message}
+        values = _values(request, ctx, visitor) | {"wrong": error.message}
         return page(request, "account.html", values, visitor=visitor, status=status)
     response = RedirectResponse(address("/account", said="changed"), status_code=303)
-    keep_logged_in(request, front, response)
+    keep_logged_in(request, ctx, response)
     return response
 
 
-def keep_logged_in(request: Request, front: WebContext, response: Response) -> None:
+def keep_logged_in(request: Request, ctx: WebContext, response: Response) -> None:
     """Give whoever just changed the own password a session in the place of the one that ended."""
     before = request.scope["session"]
-    session = front.access.begin_again(before)
+    session = ctx.access.begin_again(before)
     if session is not None:
-        front.unsaved.move(before, session)
+        ctx.unsaved.move(before, session)
         response.headers["set-cookie"] = cookie(session, request.url.scheme)
 
 
@@ -155,7 +155,7 @@ class TooOften(ShipdropError):
 
 
 def choose_password(
-    request: Request, front: WebContext, visitor: Visitor, old: str, new: str
+    request: Request, ctx: WebContext, visitor: Visitor, old: str, new: str
 ) -> None:
     """Give a visitor a new password, by the current one. Wrong tries wait as those of a log-in do.
 
@@ -164,19 +164,19 @@ def choose_password(
     if not visitor.name or visitor.by_token:
         raise NotChanged("You have no password here.")
     keys = throttled(visitor.name, request.client.host if request.client else "")
-    wait = front.access.throttle.wait(*keys)
+    wait = ctx.access.throttle.wait(*keys)
     if wait > 0:
         raise TooOften(f"Too many attempts. Try again in {counted(math.ceil(wait), 'second')}.")
-    front.access.throttle.failed(*keys)
+    ctx.access.throttle.failed(*keys)
     try:
-        front.people.choose_password(visitor.name, old, new)
+        ctx.people.choose_password(visitor.name, old, new)
     except WrongPassword:
         log.warning("web.password_refused", user=visitor.name)
         raise
     except NotChanged:
-        front.access.throttle.succeeded(*keys)
+        ctx.access.throttle.succeeded(*keys)
         raise
-    front.access.throttle.succeeded(*keys)
+    ctx.access.throttle.succeeded(*keys)
 
 
 @router.get("/session")
@@ -187,20 +187,20 @@ def session_left(request: Request, _front: Ctx, visitor: Looker, said: str = "")
 
 
 @router.post("/account/stay")
-async def stay(request: Request, front: Ctx, visitor: Looker) -> Response:
+async def stay(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """Let the session last as long as a new one."""
-    await read_form(request, front, visitor)
-    front.access.stay(request.scope["session"])
+    await read_form(request, ctx, visitor)
+    ctx.access.stay(request.scope["session"])
     by_script = request.headers.get("hx-request")
     target = address("/session", said=_STAYS) if by_script else "/account"
     return RedirectResponse(target, status_code=303)
 
 
-def _values(request: Request, front: WebContext, visitor: Visitor) -> dict[str, Any]:
-    user = front.people.users().get(visitor.name)
+def _values(request: Request, ctx: WebContext, visitor: Visitor) -> dict[str, Any]:
+    user = ctx.people.users().get(visitor.name)
     return {
         "role": ROLES[visitor.right],
-        "kept": KEPT if front.people.is_kept(visitor.name) else "",
+        "kept": KEPT if ctx.people.is_kept(visitor.name) else "",
         "has_password": bool(user and user.password),
         "rules": RULES,
         "done": "",

@@ -91,9 +91,9 @@ _UPLOAD_BODY: Final[dict[str, Any]] = {
 }
 
 
-def drop_object(front: WebContext, drop: DropLine) -> DropObject:
+def drop_object(ctx: WebContext, drop: DropLine) -> DropObject:
     """Return a drop as the API tells it."""
-    far = drop_view.progress_of(front.site, drop)
+    far = drop_view.progress_of(ctx.site, drop)
     return DropObject(
         drop_id=drop.drop_id,
         source_file=plain(drop.source_file),
@@ -125,7 +125,7 @@ def plain(text: str) -> str:
 
 @router.get("/drops")
 def drops(
-    front: Ctx,
+    ctx: Ctx,
     _visitor: Looker,
     *,
     q: Annotated[str, Query(max_length=200, description="In the file's name or drop id.")] = "",
@@ -146,7 +146,7 @@ def drops(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> DropList:
     """List drops, newest first."""
-    since, until = front.totals.span_of(when)
+    since, until = ctx.totals.span_of(when)
     search = Search(
         words=q.replace("\x00", ""),
         state=state or "",
@@ -156,53 +156,53 @@ def drops(
         until=until,
         to_do=to_do,
     )
-    found = front.site.ledger.search(replace(search, before=before, limit=limit + 1))
+    found = ctx.site.ledger.search(replace(search, before=before, limit=limit + 1))
     shown = found[:limit]
     more = shown[-1].seq if len(found) > limit else None
     return DropList(
-        drops=[drop_object(front, drop) for drop in shown],
+        drops=[drop_object(ctx, drop) for drop in shown],
         next=more,
-        hits=front.site.ledger.hits(search),
+        hits=ctx.site.ledger.hits(search),
     )
 
 
 @router.post("/drops", status_code=202, openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
-async def upload(request: Request, front: Ctx, visitor: Operator) -> UploadObject:
+async def upload(request: Request, ctx: Ctx, visitor: Operator) -> UploadObject:
     """Put files into the inbox; the service takes them at its next scan."""
-    kept = await _staged(request, front, visitor)
-    await run_in_threadpool(staging.send_once, front.site, kept.batch)
-    return await run_in_threadpool(_upload, front, kept.batch)
+    kept = await _staged(request, ctx, visitor)
+    await run_in_threadpool(staging.send_once, ctx.site, kept.batch)
+    return await run_in_threadpool(_upload, ctx, kept.batch)
 
 
-async def _staged(request: Request, front: WebContext, visitor: Visitor) -> staging.Staged:
+async def _staged(request: Request, ctx: WebContext, visitor: Visitor) -> staging.Staged:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise UsageError("The body must be multipart/form-data with the field files.")
-    check_machine(request, front, visitor)
-    most = front.site.settings.web.max_upload_files
-    form = await read_form(request, front, visitor, files=most, checked=True)
+    check_machine(request, ctx, visitor)
+    most = ctx.site.settings.web.max_upload_files
+    form = await read_form(request, ctx, visitor, files=most, checked=True)
     try:
-        return await run_in_threadpool(stage_form, front, form, visitor)
+        return await run_in_threadpool(stage_form, ctx, form, visitor)
     finally:
         await form.close()
 
 
 @router.post("/checks", openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
-async def check_files(request: Request, front: Ctx, visitor: Operator) -> CheckObject:
+async def check_files(request: Request, ctx: Ctx, visitor: Operator) -> CheckObject:
     """Check files: how each would be read and what would be sent. Nothing is sent."""
-    kept = await _staged(request, front, visitor)
-    return _check(kept, await run_in_threadpool(check, front, kept))
+    kept = await _staged(request, ctx, visitor)
+    return _check(kept, await run_in_threadpool(check, ctx, kept))
 
 
 @router.get("/checks/{check}")
-def checked(front: Ctx, _visitor: Operator, check: Batch) -> CheckObject:
+def checked(ctx: Ctx, _visitor: Operator, check: Batch) -> CheckObject:
     """Show again what a check found, as long as its files wait to be sent."""
-    kept = staging.staged(front.site, check)
-    return _check(kept, staging.check_of(front.site, kept))
+    kept = staging.staged(ctx.site, check)
+    return _check(kept, staging.check_of(ctx.site, kept))
 
 
 @router.patch("/checks/{check}/files/{place}")
 def change_check(
-    front: Ctx,
+    ctx: Ctx,
     _visitor: ByMachine,
     check: Batch,
     place: Annotated[int, Path(ge=0, le=1000)],
@@ -210,20 +210,20 @@ def change_check(
 ) -> CheckObject:
     """Read a file of a check as another courier's, leave it out of what is sent, or put it back."""
     if change.left_out is not None:
-        leave(front, check, place, out=change.left_out)
+        leave(ctx, check, place, out=change.left_out)
     if change.courier is not None:
-        read_as(front, check, place, change.courier)
-    kept = staging.staged(front.site, check)
+        read_as(ctx, check, place, change.courier)
+    kept = staging.staged(ctx.site, check)
     if place >= len(kept.names):
         raise NotThere("There is no such file in this check.")
-    return _check(kept, staging.check_of(front.site, kept))
+    return _check(kept, staging.check_of(ctx.site, kept))
 
 
 @router.post("/checks/{check}/send", status_code=202)
-def send_checked(front: Ctx, _visitor: ByMachine, check: Batch) -> UploadObject:
+def send_checked(ctx: Ctx, _visitor: ByMachine, check: Batch) -> UploadObject:
     """Put files into the inbox that were checked; asked for again, it is done once."""
-    staging.send_once(front.site, check)
-    return _upload(front, check)
+    staging.send_once(ctx.site, check)
+    return _upload(ctx, check)
 
 
 def _check(kept: staging.Staged, checked: Sequence[Mapping[str, Any]]) -> CheckObject:
@@ -247,38 +247,38 @@ def _check(kept: staging.Staged, checked: Sequence[Mapping[str, Any]]) -> CheckO
 
 
 @router.get("/uploads/{upload}")
-def uploaded(front: Ctx, _visitor: Looker, upload: Batch) -> UploadObject:
+def uploaded(ctx: Ctx, _visitor: Looker, upload: Batch) -> UploadObject:
     """Tell what became of files that were uploaded together."""
-    return _upload(front, upload)
+    return _upload(ctx, upload)
 
 
-def _upload(front: WebContext, batch: str) -> UploadObject:
-    found = uploads.batch_of(front.site, batch)
+def _upload(ctx: WebContext, batch: str) -> UploadObject:
+    found = uploads.batch_of(ctx.site, batch)
     if not found:
         raise NotThere("Nothing is known of this upload.")
     files = []
     for each in found:
-        drop = uploads.drop_of(front.site, each)
+        drop = uploads.drop_of(ctx.site, each)
         files.append(
             UploadedFile(
                 name=each.name,
                 sha256=each.sha256,
                 at=datetime.fromisoformat(each.at),
-                drop=drop_object(front, drop) if drop else None,
+                drop=drop_object(ctx, drop) if drop else None,
             )
         )
     return UploadObject(upload=batch, files=files)
 
 
 @router.get("/drops/{drop_id}")
-def drop(front: Ctx, _visitor: Looker, drop_id: DropId) -> DropObject:
+def drop(ctx: Ctx, _visitor: Looker, drop_id: DropId) -> DropObject:
     """Show one drop."""
-    return drop_object(front, line_of(front, drop_id))
+    return drop_object(ctx, line_of(ctx, drop_id))
 
 
 @router.get("/drops/{drop_id}/results")
 def results(
-    front: Ctx,
+    ctx: Ctx,
     _visitor: Looker,
     drop_id: DropId,
     outcome: Annotated[Outcome | None, Query()] = None,
@@ -286,10 +286,10 @@ def results(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> RowList:
     """Show a drop's rows, a page at a time, as far as they were reported."""
-    path = drop_view.outbox_file(front.site, line_of(front, drop_id), "results")
+    path = drop_view.outbox_file(ctx.site, line_of(ctx, drop_id), "results")
     if not path.is_file():
         raise NotThere("There is no results file of this drop in the outbox.")
-    found = drop_view.rows_of(front.files, path, outcome=outcome or "", code=code, page=page)
+    found = drop_view.rows_of(ctx.files, path, outcome=outcome or "", code=code, page=page)
     rows = [
         RowObject(
             row=int(row.number),
@@ -311,33 +311,33 @@ def results(
 @router.post("/drops/{drop_id}/{wish}", status_code=202, responses=LATER)
 def ask(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Operator,
     drop_id: DropId,
     wish: Literal["retry", "cancel", "again"],
 ) -> Asked:
     """Ask the service to send what is left, to stop sending it, or to read the file again."""
-    check_machine(request, front, visitor)
-    found = line_of(front, drop_id)
-    drop_view.ask(front.site, found, wish, visitor.name)
+    check_machine(request, ctx, visitor)
+    found = line_of(ctx, drop_id)
+    drop_view.ask(ctx.site, found, wish, visitor.name)
     return Asked(drop_id=found.drop_id, request=wish)
 
 
 @router.get("/orders/{order_id}")
 def order(
-    front: Ctx, _visitor: Looker, order_id: Annotated[str, Path(min_length=1, max_length=100)]
+    ctx: Ctx, _visitor: Looker, order_id: Annotated[str, Path(min_length=1, max_length=100)]
 ) -> OrderObject:
     """Tell all that was read, sent and answered for an order, as `trace` does."""
-    seen = trace_order(front.site, order_id)
+    seen = trace_order(ctx.site, order_id)
     if not seen:
         raise NotThere("No file named this order.")
     return OrderObject(order_id=order_id, seen=seen)
 
 
 @router.get("/health")
-def health(front: Ctx, _visitor: Looker) -> HealthObject:
+def health(ctx: Ctx, _visitor: Looker) -> HealthObject:
     """Tell how things stand."""
-    found = front.health_bar.health()
+    found = ctx.health_bar.health()
     health_file = found.health_file
     return HealthObject(
         service_is_alive=found.alive,

@@ -49,28 +49,28 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 @router.post("/drops/{drop_id}/corrections/replace", responses=LATER)
 def replace_everywhere(
-    front: Ctx, visitor: ByMachine, drop_id: DropId, order: ReplaceOrder
+    ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: ReplaceOrder
 ) -> Message:
     """Give all rows that have one value another; the value itself takes that back."""
-    table = table_of(front, drop_id)
+    table = table_of(ctx, drop_id)
     column = _column_of(table.rejects, order.column)
     rule = Rule(column=column, old=order.old, new=order.new)
     message = replace_value(
-        front, visitor, table, rule, remember_for=order.remember_for, who=order.who
+        ctx, visitor, table, rule, remember_for=order.remember_for, who=order.who
     )
     return Message(said=message)
 
 
 @router.post("/drops/{drop_id}/corrections/send", status_code=202, responses=LATER)
-def send_corrected(front: Ctx, visitor: ByMachine, drop_id: DropId, order: SendOrder) -> Sent:
+def send_corrected(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: SendOrder) -> Sent:
     """Send the corrected rows as a new drop; rows that are still wrong stay."""
-    sent = send(front, visitor, drop_id, note=order.note, sure=order.sure)
+    sent = send(ctx, visitor, drop_id, note=order.note, sure=order.sure)
     return Sent(upload=sent.batch, rows=sent.rows, skipped=sent.skipped)
 
 
 @router.get("/drops/{drop_id}/corrections")
 def rows_to_correct(
-    front: Ctx,
+    ctx: Ctx,
     _visitor: Looker,
     drop_id: DropId,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
@@ -83,7 +83,7 @@ def rows_to_correct(
     q: Annotated[str, Query(max_length=200, description="Stands in one of the cells.")] = "",
 ) -> CorrectionList:
     """Show the rows that need somebody, as they are now, a page at a time."""
-    table = judged_table(front, drop_id)
+    table = judged_table(ctx, drop_id)
     groups = table.groups
     lines = lines_of(table, View(fault=fault, show=show, q=q), groups).tolist()
     going = set(groups.ready.tolist())
@@ -107,7 +107,7 @@ def rows_to_correct(
     return CorrectionList(
         rows=rows,
         counts=_counts(table),
-        here=[NeighbourObject(name=e.name, row=e.row) for e in front.editors.others(drop_id)],
+        here=[NeighbourObject(name=e.name, row=e.row) for e in ctx.editors.others(drop_id)],
         total=len(lines),
         page=page,
         pages=max(1, -(-len(lines) // _PAGE)),
@@ -163,16 +163,16 @@ def _lines_of(rejects: Rejects, rows: Sequence[int], lines: Sequence[int], sheet
 
 
 @router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
-def put_cell(front: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> CellObject:
+def put_cell(ctx: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> CellObject:
     """Change one cell; the answer is what the rules of a run say of its row. 409 where it was
     changed.
     """
-    rejects = table_of(front, drop_id).rejects
+    rejects = table_of(ctx, drop_id).rejects
     column = _column_of(rejects, cell.column)
     rows, lines = ([] if each is None else [each] for each in (cell.row, cell.line))
     (line,) = _lines_of(rejects, rows, lines, cell.sheet)
     kept = keep(
-        front,
+        ctx,
         visitor,
         drop_id,
         Typed(
@@ -194,9 +194,9 @@ def put_cell(front: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -
 
 
 @router.post("/drops/{drop_id}/corrections/paste", responses=LATER)
-def paste_values(front: Ctx, visitor: ByMachine, drop_id: DropId, order: PasteOrder) -> PasteObject:
+def paste_values(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: PasteOrder) -> PasteObject:
     """Fill a column down: as many values as rows. One call is undone as a whole."""
-    table = table_of(front, drop_id)
+    table = table_of(ctx, drop_id)
     column, lines = _column_of(table.rejects, order.column), _lines(table, order)
     had: Sequence[str | None] = order.had or [None] * len(lines)
     if len(order.values) != len(lines) or len(had) != len(lines):
@@ -204,7 +204,7 @@ def paste_values(front: Ctx, visitor: ByMachine, drop_id: DropId, order: PasteOr
             f"{len(order.values)} values for {len(lines)} rows: nothing was filled in."
         )
     kept = paste(
-        front,
+        ctx,
         visitor,
         drop_id,
         list(zip(lines, had, strict=True)),
@@ -218,25 +218,25 @@ def paste_values(front: Ctx, visitor: ByMachine, drop_id: DropId, order: PasteOr
 
 
 @router.delete("/drops/{drop_id}/corrections/paste", responses=LATER)
-def take_paste_back(front: Ctx, visitor: ByMachine, drop_id: DropId) -> Message:
+def take_paste_back(ctx: Ctx, visitor: ByMachine, drop_id: DropId) -> Message:
     """Put back what stood before the last paste, where it still stands."""
-    return Message(said=f"Undone in {counted(undo_paste(front, visitor, drop_id), 'row')}.")
+    return Message(said=f"Undone in {counted(undo_paste(ctx, visitor, drop_id), 'row')}.")
 
 
 @router.put("/drops/{drop_id}/corrections/choice", responses=LATER)
 def choose_rows(
-    front: Ctx, visitor: ByMachine, drop_id: DropId, order: ChoiceOrder
+    ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: ChoiceOrder
 ) -> CorrectionCounts:
     """Say whether rows are to be sent, as a tick on the page does."""
-    lines = _lines(table_of(front, drop_id), order)
-    return _counts(choose(front, visitor, drop_id, lines, wanted=order.send))
+    lines = _lines(table_of(ctx, drop_id), order)
+    return _counts(choose(ctx, visitor, drop_id, lines, wanted=order.send))
 
 
 @router.get("/drops/{drop_id}/set-aside")
-def rows_set_aside(front: Ctx, _visitor: Looker, drop_id: DropId) -> AsideList:
+def rows_set_aside(ctx: Ctx, _visitor: Looker, drop_id: DropId) -> AsideList:
     """List the rows of a drop that somebody set aside."""
-    line_of(front, drop_id)
-    full = front.site.ledger.find(drop_id)
+    line_of(ctx, drop_id)
+    full = ctx.site.ledger.find(drop_id)
     return AsideList(
         rows=[
             AsideRow(
@@ -252,26 +252,26 @@ def rows_set_aside(front: Ctx, _visitor: Looker, drop_id: DropId) -> AsideList:
 
 
 @router.post("/drops/{drop_id}/set-aside", responses=LATER)
-def put_aside(front: Ctx, visitor: ByMachine, drop_id: DropId, order: AsideOrder) -> DropObject:
+def put_aside(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: AsideOrder) -> DropObject:
     """Set rows aside: nothing is to be done about them. By their numbers, or all with a fault."""
-    line_of(front, drop_id)
-    rows = rows_of_sheet(front, drop_id, order.rows, order.sheet, put=False)
+    line_of(ctx, drop_id)
+    rows = rows_of_sheet(ctx, drop_id, order.rows, order.sheet, put=False)
     if order.fault:
-        rows |= rows_with(table_of(front, drop_id), order.fault)
-    set_aside(front, visitor, drop_id, rows, reason=order.reason, who=order.who)
-    return drop_object(front, line_of(front, drop_id))
+        rows |= rows_with(table_of(ctx, drop_id), order.fault)
+    set_aside(ctx, visitor, drop_id, rows, reason=order.reason, who=order.who)
+    return drop_object(ctx, line_of(ctx, drop_id))
 
 
 @router.delete("/drops/{drop_id}/set-aside", responses=LATER)
 def put_back(
-    front: Ctx,
+    ctx: Ctx,
     visitor: ByMachine,
     drop_id: DropId,
     rows: Annotated[list[Annotated[int, Query(ge=0, le=2**31)]], Query(max_length=10_000)],
     sheet: Annotated[str, Query(max_length=200, description="Of these rows.")] = "",
 ) -> DropObject:
     """Take rows back that were set aside."""
-    line_of(front, drop_id)
-    meant = rows_of_sheet(front, drop_id, rows, sheet, put=True)
-    take_back(front, visitor, drop_id, meant)
-    return drop_object(front, line_of(front, drop_id))
+    line_of(ctx, drop_id)
+    meant = rows_of_sheet(ctx, drop_id, rows, sheet, put=True)
+    take_back(ctx, visitor, drop_id, meant)
+    return drop_object(ctx, line_of(ctx, drop_id))

@@ -35,9 +35,9 @@ Name = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,60}$", examples=["delhivery"]
 
 
 @router.get("/couriers")
-def all_couriers(front: Ctx, _visitor: Looker) -> CourierList:
+def all_couriers(ctx: Ctx, _visitor: Looker) -> CourierList:
     """List the couriers, the late ones first."""
-    found = couriers(front.site, front.totals)
+    found = couriers(ctx.site, ctx.totals)
     return CourierList(
         couriers=[
             CourierObject(
@@ -53,34 +53,34 @@ def all_couriers(front: Ctx, _visitor: Looker) -> CourierList:
 
 
 @router.get("/couriers/{name}/words")
-def words(front: Ctx, _visitor: Looker, name: Name) -> WordList:
+def words(ctx: Ctx, _visitor: Looker, name: Name) -> WordList:
     """List the status words that people taught for a courier, the newest first."""
-    return WordList(words=[_word_object(each) for each in learned(front.site, name)])
+    return WordList(words=[_word_object(each) for each in learned(ctx.site, name)])
 
 
 @router.put("/couriers/{name}/words", responses=LATER)
-def teach(front: Ctx, visitor: ByMachine, name: Name, word: Taught) -> WordObject:
+def teach(ctx: Ctx, visitor: ByMachine, name: Name, word: Taught) -> WordObject:
     """Teach a word, or give one that was taught another meaning."""
     who = visitor.name or word.who
-    return _word_object(remember(front.site, name, said=word.said, means=word.means, who=who))
+    return _word_object(remember(ctx.site, name, said=word.said, means=word.means, who=who))
 
 
 @router.delete("/couriers/{name}/words", responses=LATER)
 def unteach(
-    front: Ctx,
+    ctx: Ctx,
     visitor: ByMachine,
     name: Name,
     said: Annotated[str, Query(min_length=1, max_length=200)],
 ) -> WordObject:
     """Forget a word that was taught; rows that were sent with it are not changed."""
-    return _word_object(forget(front.site, name, said, who=visitor.name))
+    return _word_object(forget(ctx.site, name, said, who=visitor.name))
 
 
 @router.put("/couriers/{name}/expected", responses=LATER)
-def expected(front: Ctx, visitor: ByMachine, name: Name, when: Expected) -> Expected:
+def expected(ctx: Ctx, visitor: ByMachine, name: Name, when: Expected) -> Expected:
     """Say when a courier's files are to come; an empty `by`: at no set time."""
     days = tuple(day for day in DAYS if day in when.days)
-    expect(front.site, name, by=when.by, days=days, who=visitor.name or when.who)
+    expect(ctx.site, name, by=when.by, days=days, who=visitor.name or when.who)
     return when
 
 
@@ -91,9 +91,9 @@ def _word_object(word: Word) -> WordObject:
 
 
 @router.get("/reports")
-def reports(front: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> ReportObject:
+def reports(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> ReportObject:
     """Tell what the last days came to, of all couriers or one."""
-    report = report_of(front.totals, days, courier.replace("\x00", ""))
+    report = report_of(ctx.totals, days, courier.replace("\x00", ""))
     return ReportObject(
         total=TotalsObject(**_totals(report)),
         before=TotalsObject(**_totals(report.earlier)),
@@ -127,7 +127,7 @@ def reports(front: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = ""
                 most_ms=round(each.most, 1),
                 errors=each.errors,
             )
-            for each in hours_of(front.site)
+            for each in hours_of(ctx.site)
         ],
     )
 

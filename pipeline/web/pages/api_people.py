@@ -44,31 +44,31 @@ Version = Annotated[int | None, Query(ge=0, le=2**31, description="As it was whe
 
 
 @router.get("/people")
-def people(front: Ctx, _visitor: Manager) -> PeopleList:
+def people(ctx: Ctx, _visitor: Manager) -> PeopleList:
     """List everybody who may log in, and what was changed, the newest first. For managers."""
     return PeopleList(
-        people=[_object(each) for each in front.people.everybody()],
+        people=[_object(each) for each in ctx.people.everybody()],
         changes=[
             PersonChanged(
                 at=datetime.fromisoformat(each.at), by=each.by, name=each.name, did=each.did
             )
-            for each in front.people.changes()
+            for each in ctx.people.changes()
         ],
     )
 
 
 @router.post("/people", status_code=201, responses=_CONFLICT)
-def add(front: Ctx, visitor: ManagerByMachine, person: NewPerson) -> PersonObject:
+def add(ctx: Ctx, visitor: ManagerByMachine, person: NewPerson) -> PersonObject:
     """Add somebody, who chooses another password after the first log-in. For managers."""
     secret = person.password.get_secret_value()
-    front.people.add(visitor.name, person.name, person.role, secret)
-    return _named(front, person.name.strip())
+    ctx.people.add(visitor.name, person.name, person.role, secret)
+    return _named(ctx, person.name.strip())
 
 
 @router.patch("/people/{name}", responses=_CONFLICT)
-def change(front: Ctx, visitor: ManagerByMachine, name: Name, change: PersonChange) -> PersonObject:
+def change(ctx: Ctx, visitor: ManagerByMachine, name: Name, change: PersonChange) -> PersonObject:
     """Change somebody's role, switch them off or on, or give them a password. For managers."""
-    front.people.change(
+    ctx.people.change(
         visitor.name,
         name,
         role=change.role,
@@ -76,24 +76,24 @@ def change(front: Ctx, visitor: ManagerByMachine, name: Name, change: PersonChan
         password=change.password.get_secret_value() if change.password else None,
         version=change.version,
     )
-    return _named(front, name)
+    return _named(ctx, name)
 
 
 @router.delete("/people/{name}", responses=_CONFLICT)
-def remove(front: Ctx, visitor: ManagerByMachine, name: Name, version: Version = None) -> Message:
+def remove(ctx: Ctx, visitor: ManagerByMachine, name: Name, version: Version = None) -> Message:
     """Take somebody off the list. For managers."""
-    front.people.remove(visitor.name, name, version)
+    ctx.people.remove(visitor.name, name, version)
     return Message(said=f"{name} is removed.")
 
 
 @router.get("/account")
-def account(request: Request, front: Ctx, visitor: Looker) -> AccountObject:
+def account(request: Request, ctx: Ctx, visitor: Looker) -> AccountObject:
     """Tell who asks, and until when the session lasts."""
     ending = session_of(request, visitor)
     return AccountObject(
         name=visitor.name,
         role=visitor.right,
-        kept_in_settings=front.people.is_kept(visitor.name),
+        kept_in_settings=ctx.people.is_kept(visitor.name),
         must_choose_password=visitor.must_choose,
         session_ends_at=ending.at if ending else None,
     )
@@ -103,26 +103,26 @@ def account(request: Request, front: Ctx, visitor: Looker) -> AccountObject:
 def password(
     request: Request,
     response: Response,
-    front: Ctx,
+    ctx: Ctx,
     visitor: LookerByMachine,
     given: NewPassword,
 ) -> Message:
     """Change one's own password; every other session of it ends, and this one has a new cookie."""
     old, new = given.old.get_secret_value(), given.new.get_secret_value()
-    choose_password(request, front, visitor, old, new)
-    keep_logged_in(request, front, response)
+    choose_password(request, ctx, visitor, old, new)
+    keep_logged_in(request, ctx, response)
     return Message(said="The password was changed.")
 
 
 @router.post("/account/stay")
-def stay(request: Request, front: Ctx, visitor: LookerByMachine) -> AccountObject:
+def stay(request: Request, ctx: Ctx, visitor: LookerByMachine) -> AccountObject:
     """Let the session last as long as a new one."""
-    front.access.stay(request.scope["session"])
-    return account(request, front, visitor)
+    ctx.access.stay(request.scope["session"])
+    return account(request, ctx, visitor)
 
 
-def _named(front: WebContext, name: str) -> PersonObject:
-    for each in front.people.everybody():
+def _named(ctx: WebContext, name: str) -> PersonObject:
+    for each in ctx.people.everybody():
         if each.name == name:
             return _object(each)
     raise NotThere("There is nobody of that name.")

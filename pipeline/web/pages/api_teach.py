@@ -160,40 +160,40 @@ class SavedObject(BaseModel):
 
 
 @router.post("/teachings", status_code=201)
-def begin(front: Ctx, visitor: ByMachine, beginning: Beginning) -> TeachingObject:
+def begin(ctx: Ctx, visitor: ByMachine, beginning: Beginning) -> TeachingObject:
     """Begin to teach from a file, or go on with what was begun with it."""
     if bool(beginning.drop) == bool(beginning.check):
         raise UsageError("Name a drop or a check, one of them.")
-    made = front.teachings.start(
+    made = ctx.teachings.start(
         drop=beginning.drop,
         check=beginning.check,
         place=beginning.place,
         courier=beginning.courier,
         who=visitor.name,
     )
-    return _object(front, made)
+    return _object(ctx, made)
 
 
 @router.get("/teachings/{teaching}")
-def shown(front: Ctx, _visitor: Looker, teaching: Id) -> TeachingObject:
+def shown(ctx: Ctx, _visitor: Looker, teaching: Id) -> TeachingObject:
     """Show what was said so far."""
-    return _object(front, front.teachings.get(teaching))
+    return _object(ctx, ctx.teachings.get(teaching))
 
 
 @router.patch("/teachings/{teaching}")
-def change(front: Ctx, visitor: ByMachine, teaching: Id, said: Change) -> TeachingObject:
+def change(ctx: Ctx, visitor: ByMachine, teaching: Id, said: Change) -> TeachingObject:
     """Say which courier it is, which column is which, and what words mean."""
-    now = front.teachings.get(teaching)
+    now = ctx.teachings.get(teaching)
     values: dict[str, Any] = {
         name: value
         for name in ("courier", "heading", "parcels")
         if (value := getattr(said, name)) is not None
     }
-    if values.get("courier") and values["courier"] not in front.site.profiles:
+    if values.get("courier") and values["courier"] not in ctx.site.profiles:
         raise NotThere("There is no courier of that name.")
     if said.sheet is not None and said.sheet != now.sheet:
         values |= {"sheet": said.sheet, "heading": said.heading, "roles": None, "words": {}}
-        front.teachings.surveyed(replace(now, **values))  # there is such a sheet
+        ctx.teachings.surveyed(replace(now, **values))  # there is such a sheet
     if said.title is not None:
         title = " ".join(said.title.split())
         values |= {"title": title, "name": name_of(title) if title else ""}
@@ -215,14 +215,14 @@ def change(front: Ctx, visitor: ByMachine, teaching: Id, said: Change) -> Teachi
         kept = {**values.get("words", now.words), **changed}
         values["words"] = {key: word for key, word in kept.items() if word in MEANS}
     who = visitor.name or said.who
-    return _object(front, front.teachings.change(teaching, said.version, who, **values))
+    return _object(ctx, ctx.teachings.change(teaching, said.version, who, **values))
 
 
 @router.get("/teachings/{teaching}/preview")
-def preview(front: Ctx, _visitor: Looker, teaching: Id) -> PreviewObject:
+def preview(ctx: Ctx, _visitor: Looker, teaching: Id) -> PreviewObject:
     """Read the file with the profile as it would be saved, and send nothing."""
-    found = _unfinished(front, teaching)
-    seen = taught_profile.preview(front.site, front.teachings, found)
+    found = _unfinished(ctx, teaching)
+    seen = taught_profile.preview(ctx.site, ctx.teachings, found)
     summary = seen.checked.summary
     return PreviewObject(
         rows=dict(summary["rows"]),
@@ -235,31 +235,31 @@ def preview(front: Ctx, _visitor: Looker, teaching: Id) -> PreviewObject:
 
 
 @router.post("/teachings/{teaching}/save")
-def save(front: Ctx, visitor: ByMachine, teaching: Id, order: SaveOrder) -> SavedObject:
+def save(ctx: Ctx, visitor: ByMachine, teaching: Id, order: SaveOrder) -> SavedObject:
     """Save it as the courier's profile, once; the former one is kept."""
-    now = front.teachings.get(teaching)
+    now = ctx.teachings.get(teaching)
     if now.done:
         return SavedObject(courier=now.short, page=now.done)
     who = visitor.name or order.who
     days = tuple(day for day in DAYS if day in order.days)
-    made = front.teachings.change(teaching, order.version, who, by=order.by, days=days)
-    page = finish(front, made, who=who, note=order.note, send=order.send, others=list(order.others))
+    made = ctx.teachings.change(teaching, order.version, who, by=order.by, days=days)
+    page = finish(ctx, made, who=who, note=order.note, send=order.send, others=list(order.others))
     return SavedObject(courier=made.short, page=page)
 
 
-def _unfinished(front: WebContext, teaching: str) -> Teaching:
-    found = front.teachings.get(teaching)
+def _unfinished(ctx: WebContext, teaching: str) -> Teaching:
+    found = ctx.teachings.get(teaching)
     if found.done:
         raise NotPossible("This was saved already.")
     return found
 
 
-def _object(front: WebContext, teaching: Teaching) -> TeachingObject:
-    draft = front.teachings.surveyed(teaching)
-    roles = front.teachings.roles(teaching)
-    faults = front.teachings.faults(teaching)
-    read = None if faults else front.teachings.read(teaching)
-    known = front.teachings.known(teaching, read) if read else {}
+def _object(ctx: WebContext, teaching: Teaching) -> TeachingObject:
+    draft = ctx.teachings.surveyed(teaching)
+    roles = ctx.teachings.roles(teaching)
+    faults = ctx.teachings.faults(teaching)
+    read = None if faults else ctx.teachings.read(teaching)
+    known = ctx.teachings.known(teaching, read) if read else {}
     words = []
     for each in read.statuses if read else ():
         key = status_key(each.status, each.status_type, each.direction)

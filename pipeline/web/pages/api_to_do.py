@@ -30,10 +30,10 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 
 @router.get("/to-do")
-def to_do(front: Ctx, _visitor: Looker) -> ToDoList:
+def to_do(ctx: Ctx, _visitor: Looker) -> ToDoList:
     """List everything that somebody has to see to, the oldest of each kind first."""
     return ToDoList(
-        count=front.to_do.count(),
+        count=ctx.to_do.count(),
         items=[
             ToDoItem(
                 kind=each.kind,
@@ -44,35 +44,35 @@ def to_do(front: Ctx, _visitor: Looker) -> ToDoList:
                 rows=each.rows,
                 drop_id=each.drop.drop_id if each.drop else None,
             )
-            for some in front.to_do.items().values()
+            for some in ctx.to_do.items().values()
             for each in some
         ],
     )
 
 
 @router.post("/to-do/set-aside", responses=LATER)
-def set_aside(front: Ctx, visitor: ByMachine, order: ToDoOrder) -> Message:
+def set_aside(ctx: Ctx, visitor: ByMachine, order: ToDoOrder) -> Message:
     """Leave one thing of the list as it is: a file, or for this time a courier that is late."""
-    leave_aside(front, visitor, order.kind, order.key, reason=order.reason, who=order.who)
+    leave_aside(ctx, visitor, order.kind, order.key, reason=order.reason, who=order.who)
     return Message(said="It is set aside.")
 
 
 @router.delete("/to-do/set-aside", responses=LATER)
 def put_back(
-    front: Ctx,
+    ctx: Ctx,
     visitor: ByMachine,
     kind: Annotated[Kind, Query()],
     key: Annotated[str, Query(min_length=1, max_length=600)],
 ) -> Message:
     """Put a thing back on the list."""
-    take_back_thing(front, visitor, kind, key)
+    take_back_thing(ctx, visitor, kind, key)
     return Message(said="It is on the list again.")
 
 
 @router.get("/waiting")
-def waiting(front: Ctx, _visitor: Looker) -> WaitingList:
+def waiting(ctx: Ctx, _visitor: Looker) -> WaitingList:
     """Tell what lies in the inbox: why each file waits, and what is never taken."""
-    waiting_now = front.to_do.waiting()
+    waiting_now = ctx.to_do.waiting()
     return WaitingList(
         files=[
             WaitingObject.model_validate(each, from_attributes=True) for each in waiting_now.files
@@ -85,7 +85,7 @@ def waiting(front: Ctx, _visitor: Looker) -> WaitingList:
 
 
 @router.get("/days/{day}")
-def day_of(front: Ctx, _visitor: Looker, day: Day) -> DayObject:
+def day_of(ctx: Ctx, _visitor: Looker, day: Day) -> DayObject:
     """Tell what came of each courier on a day, what was late, and what of it is left to do."""
     return DayObject(
         day=day,
@@ -99,14 +99,14 @@ def day_of(front: Ctx, _visitor: Looker, day: Day) -> DayObject:
                 rows=dict(each.rows),
                 left_to_do=each.left,
             )
-            for each in couriers_on(front.site, front.totals, day_named(day))
+            for each in couriers_on(ctx.site, ctx.totals, day_named(day))
         ],
     )
 
 
 @router.get("/orders")
 def orders(
-    front: Ctx,
+    ctx: Ctx,
     _visitor: Looker,
     q: Annotated[str, Query(max_length=4_000, description="Order ids or AWBs, several at once.")],
     before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
@@ -115,7 +115,7 @@ def orders(
     words = q.replace("\x00", "").strip()
     if not words:
         raise UsageError("Give an order id or an AWB.")
-    found = find(front.site, words, before)
+    found = find(ctx.site, words, before)
     return AnswerList(
         answers=[
             AnswerObject(

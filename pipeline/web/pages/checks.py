@@ -37,18 +37,18 @@ _SENDING: Final = threading.Lock()
 
 
 @router.get("/checks/{batch}")
-async def checked_page(request: Request, front: Ctx, visitor: Operator, batch: str) -> Response:
+async def checked_page(request: Request, ctx: Ctx, visitor: Operator, batch: str) -> Response:
     """Show what a check found, as long as its files are kept; then what became of them."""
-    if staging.was_sent(front.site, batch):
+    if staging.was_sent(ctx.site, batch):
         return RedirectResponse(f"/uploads/{batch}", status_code=303)
-    values = await run_in_threadpool(_values, front, batch)
+    values = await run_in_threadpool(_values, ctx, batch)
     return await show(request, "checked.html", values, visitor=visitor)
 
 
-def _values(front: WebContext, batch: str) -> dict[str, Any]:
-    kept = staging.staged(front.site, batch)
-    checked = staging.check_of(front.site, kept)
-    files = [_card(front, kept, place, each) for place, each in enumerate(checked)]
+def _values(ctx: WebContext, batch: str) -> dict[str, Any]:
+    kept = staging.staged(ctx.site, batch)
+    checked = staging.check_of(ctx.site, kept)
+    files = [_card(ctx, kept, place, each) for place, each in enumerate(checked)]
     sound = [each["place"] for each in files if each["sends"] and not each["left_out"]]
     return {
         "kept": kept,
@@ -57,10 +57,10 @@ def _values(front: WebContext, batch: str) -> dict[str, Any]:
         "left": len(files) - len(sound),
         "couriers": [
             (name, profile.title)
-            for name, profile in sorted(front.site.profiles.items())
+            for name, profile in sorted(ctx.site.profiles.items())
             if name != GENERIC
         ],
-        "titles": {name: profile.title for name, profile in front.site.profiles.items()},
+        "titles": {name: profile.title for name, profile in ctx.site.profiles.items()},
         "meanings": IN_WORDS,
         "roles": words.ROLES,
         "fields": words.FIELDS,
@@ -68,7 +68,7 @@ def _values(front: WebContext, batch: str) -> dict[str, Any]:
 
 
 def _card(
-    front: WebContext, kept: staging.Staged, place: int, checked: Mapping[str, Any]
+    ctx: WebContext, kept: staging.Staged, place: int, checked: Mapping[str, Any]
 ) -> dict[str, Any]:
     summary = checked["summary"]
     refused = summary["refused"]
@@ -82,13 +82,13 @@ def _card(
         "sends": not refused,
         "teachable": bool(refused) and refused["code"] in TEACHABLE,
         "correctable": bool(refused) and refused["code"] == Code.TOO_MANY_REJECTS,
-        "same": _same(front, summary.get("same_as")),
+        "same": _same(ctx, summary.get("same_as")),
         "faults": _faults(checked.get("faults", ()), summary),
     }
 
 
-def _same(front: WebContext, drop_id: str | None) -> DropLine | None:
-    return next(iter(front.site.ledger.lines([drop_id])), None) if drop_id else None
+def _same(ctx: WebContext, drop_id: str | None) -> DropLine | None:
+    return next(iter(ctx.site.ledger.lines([drop_id])), None) if drop_id else None
 
 
 def _faults(
@@ -107,74 +107,72 @@ def _faults(
 
 
 @router.post("/checks/{batch}/files/{place}")
-async def change(
-    request: Request, front: Ctx, visitor: Operator, batch: str, place: str
-) -> Response:
+async def change(request: Request, ctx: Ctx, visitor: Operator, batch: str, place: str) -> Response:
     """Read a file of the check as another courier's, leave it out, or put it back."""
-    form = await read_form(request, front, visitor)
+    form = await read_form(request, ctx, visitor)
     at = int(place) if place.isdecimal() and len(place) < 6 else -1
     go = text_of(form, "go")
     try:
         if go in {"leave", "back"}:
-            await run_in_threadpool(leave, front, batch, at, out=go == "leave")
+            await run_in_threadpool(leave, ctx, batch, at, out=go == "leave")
         else:
-            await run_in_threadpool(read_as, front, batch, at, text_of(form, "courier"))
+            await run_in_threadpool(read_as, ctx, batch, at, text_of(form, "courier"))
     except UsageError as error:
         raise NotPossible(error.message, hint=error.hint) from error
     return went(request, f"/checks/{batch}#file-{at}")
 
 
-def read_as(front: WebContext, batch: str, place: int, courier: str) -> None:
+def read_as(ctx: WebContext, batch: str, place: int, courier: str) -> None:
     """Have a file of a check read as a courier's, "" for whichever it is, and check it again.
 
     Raises NotThere, UsageError, StorageError.
     """
-    kept = _with_file(front, batch, place)
-    kept = staging.as_courier(front.site, kept, place, courier)
-    checked = list(staging.check_of(front.site, kept))
-    checked[place] = check_one(front, kept, place)
-    staging.keep_check(front.site, kept, checked)
+    kept = _with_file(ctx, batch, place)
+    kept = staging.as_courier(ctx.site, kept, place, courier)
+    checked = list(staging.check_of(ctx.site, kept))
+    checked[place] = check_one(ctx, kept, place)
+    staging.keep_check(ctx.site, kept, checked)
 
 
-def leave(front: WebContext, batch: str, place: int, *, out: bool) -> None:
+def leave(ctx: WebContext, batch: str, place: int, *, out: bool) -> None:
     """Leave a file of a check out of what is sent, or put it back. Raises NotThere."""
-    kept = _with_file(front, batch, place)
+    kept = _with_file(ctx, batch, place)
     staging.keep_out(
-        front.site, kept, {*kept.left_out} | {place} if out else {*kept.left_out} - {place}
+        ctx.site, kept, {*kept.left_out} | {place} if out else {*kept.left_out} - {place}
     )
 
 
-def _with_file(front: WebContext, batch: str, place: int) -> staging.Staged:
-    kept = staging.staged(front.site, batch)
+def _with_file(ctx: WebContext, batch: str, place: int) -> staging.Staged:
+    kept = staging.staged(ctx.site, batch)
     if not 0 <= place < len(kept.names):
         raise NotThere("There is no such file in this check.")
     return kept
 
 
 @router.post("/upload/{batch}/send")
-async def send(request: Request, front: Ctx, visitor: Operator, batch: str) -> Response:
+async def send(request: Request, ctx: Ctx, visitor: Operator, batch: str) -> Response:
     """Put files of a check into the inbox, those that can be read; asked again, it is done once."""
-    form = await read_form(request, front, visitor)
+    form = await read_form(request, ctx, visitor)
     only = text_of(form, "only")
     try:
-        rest = await run_in_threadpool(_send, front, batch, only)
+        rest = await run_in_threadpool(_send, ctx, batch, only)
     except UsageError as error:
         raise NotPossible(error.message, hint=error.hint) from error
     log.info("web.upload", user=visitor.name, batch=batch)
     return went(request, f"/uploads/{batch}" + (f"?rest={rest}" if rest else ""))
 
 
-def _send(front: WebContext, batch: str, only: str) -> str:
+def _send(ctx: WebContext, batch: str, only: str) -> str:
     """Send what can be read, or the one file that is named; return the check of the rest, or ""."""
     with _SENDING:
-        if staging.was_sent(front.site, batch):
+        if staging.was_sent(ctx.site, batch):
             return ""
-        return _sent(front, batch, only)
+        return _sent(ctx, batch, only)
 
 
-def _sent(front: WebContext, batch: str, only: str) -> str:
-    kept = staging.staged(front.site, batch)
-    checked = staging.check_of(front.site, kept)
+def _sent(ctx: WebContext, batch: str, only: str) -> str:
+    kept = staging.staged(ctx.site, batch)
+    checked = staging.check_of(ctx.site, kept)
     wanted = [
         place
         for place in range(len(kept.names))
@@ -183,6 +181,6 @@ def _sent(front: WebContext, batch: str, only: str) -> str:
     ]
     if not wanted:
         raise NotPossible("None of these files can be sent.", hint="Teach Shipdrop one of them.")
-    rest = staging.split(front.site, kept, wanted)
-    staging.send_once(front.site, batch)
+    rest = staging.split(ctx.site, kept, wanted)
+    staging.send_once(ctx.site, batch)
     return rest

@@ -80,8 +80,8 @@ def _filters(
 AsFiltered = Annotated[Filters, Depends(_filters)]
 
 
-def _search(front: WebContext, filters: Filters, page_no: int) -> Search:
-    since, until = front.totals.span_of(filters.when)
+def _search(ctx: WebContext, filters: Filters, page_no: int) -> Search:
+    since, until = ctx.totals.span_of(filters.when)
     return Search(
         words=filters.q,
         state=filters.state if filters.state != "to_do" else "",
@@ -98,18 +98,18 @@ def _search(front: WebContext, filters: Filters, page_no: int) -> Search:
     )
 
 
-def listed(front: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
+def listed(ctx: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
     """Return what the list of files shows."""
-    search = _search(front, filters, page_no)
-    hits = front.site.ledger.hits(search)
+    search = _search(ctx, filters, page_no)
+    hits = ctx.site.ledger.hits(search)
     pages = max(1, -(-hits // _PAGE))
     if page_no > pages:
         page_no, search = pages, replace(search, offset=(pages - 1) * _PAGE)
-    found = front.site.ledger.search(search)
-    shown = [_in_list(front, drop) for drop in found]
-    corrections = front.site.ledger.corrections_of([each.drop_id for each in found])
+    found = ctx.site.ledger.search(search)
+    shown = [_in_list(ctx, drop) for drop in found]
+    corrections = ctx.site.ledger.corrections_of([each.drop_id for each in found])
     return {
-        "groups": _by_day(front, filters, shown),
+        "groups": _by_day(ctx, filters, shown),
         "corrections": corrections,
         "filters": asdict(filters),
         "filtered": bool(replace(filters, sort="").given),
@@ -118,10 +118,10 @@ def listed(front: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
         "page_no": page_no,
         "pages": pages,
         "near_pages": _near(page_no, pages),
-        "version": _version((shown, corrections, hits, front.health_bar.health().api)),
-        "couriers": sorted(front.site.profiles),
+        "version": _version((shown, corrections, hits, ctx.health_bar.health().api)),
+        "couriers": sorted(ctx.site.profiles),
         "all_states": _STATES,
-        "today": front.totals.today(),
+        "today": ctx.totals.today(),
     }
 
 
@@ -132,7 +132,7 @@ def _near(page_no: int, pages: int) -> list[int]:
 
 
 def _by_day(
-    front: WebContext, filters: Filters, shown: Sequence[Mapping[str, Any]]
+    ctx: WebContext, filters: Filters, shown: Sequence[Mapping[str, Any]]
 ) -> list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]]:
     """Return day, its totals, its files; one group without a day where they are sorted otherwise.
 
@@ -141,15 +141,15 @@ def _by_day(
     if filters.sort.lstrip("-"):
         return [(None, None, list(shown))] if shown else []
     groups: list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]] = []
-    for day, some in groupby(shown, lambda each: front.totals.day_of(each["drop"].received_at)):
+    for day, some in groupby(shown, lambda each: ctx.totals.day_of(each["drop"].received_at)):
         whole = not (filters.q or filters.state or filters.needs)
-        totals = front.totals.totals_of(day, filters.courier) if whole else None
+        totals = ctx.totals.totals_of(day, filters.courier) if whole else None
         groups.append((day, totals, list(some)))
     return groups
 
 
-def _in_list(front: WebContext, drop: DropLine) -> Mapping[str, Any]:
-    far = drop_view.progress_of(front.site, drop)
+def _in_list(ctx: WebContext, drop: DropLine) -> Mapping[str, Any]:
+    far = drop_view.progress_of(ctx.site, drop)
     counts = drop_view.counts_of(drop, far[1] if far else {})
     total = far[0].total if far else (drop.total or sum(counts.values()))
     return {"drop": drop, "counts": counts, "total": total, "need": drop.need}
@@ -162,14 +162,14 @@ def _version(shown: object) -> str:
 @router.get("/drops")
 def drops_page(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Looker,
     filters: AsFiltered,
     page_no: PageNo = 1,
 ) -> Response:
     """Show the list of files, newest first; of the search box also the orders it may mean."""
-    values = listed(front, filters, page_no)
-    values["answers"] = order_search.answers(front.site, filters.q) if filters.q else ()
+    values = listed(ctx, filters, page_no)
+    values["answers"] = order_search.answers(ctx.site, filters.q) if filters.q else ()
     if not values["hits"] and not values["answers"] and order_search.may_be_id(filters.q):
         return RedirectResponse(address("/find", q=filters.q), status_code=303)
     return page(request, "drops.html", values, visitor=visitor)
@@ -177,10 +177,10 @@ def drops_page(
 
 @router.get("/drops/list")
 def drops_list(
-    request: Request, front: Ctx, visitor: Looker, filters: AsFiltered, v: Text = ""
+    request: Request, ctx: Ctx, visitor: Looker, filters: AsFiltered, v: Text = ""
 ) -> Response:
     """Show only the list, for a page that is kept up to date; 204 when it shows what there is."""
-    values = front.shared.get(filters, lambda: listed(front, filters, 1))
+    values = ctx.shared.get(filters, lambda: listed(ctx, filters, 1))
     if values["version"] == v:
         return Response(status_code=204)
     return page(request, "_drop_list.html", values, visitor=visitor)
@@ -192,14 +192,14 @@ def strip(request: Request, visitor: Looker) -> Response:
     return page(request, "_strip.html", {}, visitor=visitor)
 
 
-def story_of(front: WebContext, drop: DropLine) -> dict[str, Any]:
+def story_of(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
     """Return what the head of a drop's page shows, also while it is on its way."""
-    far = drop_view.progress_of(front.site, drop)
-    health_file = front.health_bar.health().health_file
+    far = drop_view.progress_of(ctx.site, drop)
+    health_file = ctx.health_bar.health().health_file
     shut = health_file.reason if health_file and health_file.api in {"paused", "held"} else ""
-    zone = ZoneInfo(front.site.settings.manifest.timezone)
-    shut = words.in_plain_words(shut, zone, front.site.clock.now())
-    can_read_again = can_be_read_again(front.site, drop)
+    zone = ZoneInfo(ctx.site.settings.manifest.timezone)
+    shut = words.in_plain_words(shut, zone, ctx.site.clock.now())
+    can_read_again = can_be_read_again(ctx.site, drop)
     correct = "Correct them below."
     if drop.to_do and not drop.need and can_read_again:
         correct = "Read it again to correct its rows here."
@@ -212,7 +212,7 @@ def story_of(front: WebContext, drop: DropLine) -> dict[str, Any]:
         "need": drop.need,
         "total": far[0].total if far else sum(counts.values()),
         "verdict": words.on_page(words.headline(drop, far[0] if far else None, shut), correct),
-        "can_retry": drop_view.can_retry(front.site, drop),
+        "can_retry": drop_view.can_retry(ctx.site, drop),
         "can_cancel": drop_view.can_cancel(drop),
         "can_read_again": can_read_again,
     }
@@ -222,7 +222,7 @@ def story_of(front: WebContext, drop: DropLine) -> dict[str, Any]:
 @router.get("/drops/{drop_id}")
 def drop_page(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Looker,
     drop_id: str,
     outcome: Text = "",
@@ -230,21 +230,21 @@ def drop_page(
     page_no: Annotated[int, Query(alias="page", ge=1, le=1_000_000)] = 1,
 ) -> Response:
     """Return one drop: verdict, counts, faults, rows, files, family."""
-    drop = line_of(front, drop_id)
-    full = front.site.ledger.find(drop_id)
+    drop = line_of(ctx, drop_id)
+    full = ctx.site.ledger.find(drop_id)
     values = {
-        **story_of(front, drop),
-        **_family(front, drop),
-        **_rows(front, drop, outcome if outcome in _NEEDS else "", code, page_no),
-        **_faults(front, drop, full),
+        **story_of(ctx, drop),
+        **_family(ctx, drop),
+        **_rows(ctx, drop, outcome if outcome in _NEEDS else "", code, page_no),
+        **_faults(ctx, drop, full),
         "reasons": REASONS_OF_FILES if drop.state is DropState.REFUSED else REASONS,
         "no_manifest": NO_MANIFEST,
         "teachable": _is_teachable(drop),
-        "downloads": drop_view.downloads(front.site, drop),
-        "note": note_of(front.site, drop),
+        "downloads": drop_view.downloads(ctx.site, drop),
+        "note": note_of(ctx.site, drop),
         "why": full.facts.courier_why if full else "",
         "warnings": (drop.summary or {}).get("warnings", ()),
-        "next_to_do": front.to_do.after(drop_id) if visitor.operates else None,
+        "next_to_do": ctx.to_do.after(drop_id) if visitor.operates else None,
     }
     return page(request, "drop.html", values, visitor=visitor)
 
@@ -267,25 +267,23 @@ def _has_unknown_words(summary: Mapping[str, Any]) -> bool:
     return not codes.isdisjoint({Code.STATUS_UNKNOWN, Code.STATUS_UNCONFIRMED})
 
 
-def _family(front: WebContext, drop: DropLine) -> dict[str, Any]:
+def _family(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
     near = [each for each in (drop.parent, drop.same_as) if each]
-    known = {line.drop_id: line for line in front.site.ledger.lines(near)} if near else {}
+    known = {line.drop_id: line for line in ctx.site.ledger.lines(near)} if near else {}
     return {
         "parent": known.get(drop.parent or ""),
         "same_as": known.get(drop.same_as or ""),
-        "children": front.site.ledger.children(drop.drop_id),
+        "children": ctx.site.ledger.children(drop.drop_id),
     }
 
 
-def _rows(
-    front: WebContext, drop: DropLine, outcome: str, code: str, page_no: int
-) -> dict[str, Any]:
+def _rows(ctx: WebContext, drop: DropLine, outcome: str, code: str, page_no: int) -> dict[str, Any]:
     """Return the rows of the results file, if it is there.
 
     What is missing is said in a sentence.
     """
     values: dict[str, Any] = {"outcome": outcome, "code": code, "rows": None, "rows_missing": ""}
-    path = drop_view.outbox_file(front.site, drop, "results")
+    path = drop_view.outbox_file(ctx.site, drop, "results")
     if drop.state is DropState.REFUSED:
         return values
     if not path.is_file():
@@ -294,19 +292,19 @@ def _rows(
         return values
     try:
         values["rows"] = drop_view.rows_of(
-            front.files, path, outcome=outcome, code=code, page=page_no
+            ctx.files, path, outcome=outcome, code=code, page=page_no
         )
     except StorageError as error:
         values["rows_missing"] = str(error)
     return values
 
 
-def _faults(front: WebContext, drop: DropLine, full: Drop | None) -> dict[str, Any]:
-    path = drop_view.outbox_file(front.site, drop, "rejects")
+def _faults(ctx: WebContext, drop: DropLine, full: Drop | None) -> dict[str, Any]:
+    path = drop_view.outbox_file(ctx.site, drop, "rejects")
     if full is None or not full.facts.sheets or not path.is_file():
         return {"groups": (), "left": 0, "total_to_fix": 0}
     try:
-        table = table_of(front, drop.drop_id)
+        table = table_of(ctx, drop.drop_id)
     except ShipdropError:
         return {"groups": (), "left": 0, "total_to_fix": 0}
     left = table.left
@@ -318,11 +316,9 @@ def _faults(front: WebContext, drop: DropLine, full: Drop | None) -> dict[str, A
 
 
 @router.get("/drops/{drop_id}/live")
-def drop_live(
-    request: Request, front: Ctx, visitor: Looker, drop_id: str, v: Text = ""
-) -> Response:
+def drop_live(request: Request, ctx: Ctx, visitor: Looker, drop_id: str, v: Text = "") -> Response:
     """Return only the head, while the drop is on its way; then the whole page is loaded again."""
-    story = front.shared.get(drop_id, lambda: story_of(front, line_of(front, drop_id)))
+    story = ctx.shared.get(drop_id, lambda: story_of(ctx, line_of(ctx, drop_id)))
     if story["drop"].state.closed and not story["drop"].request:
         return Response(headers={"hx-refresh": "true"})
     if story["version"] == v:
@@ -331,13 +327,13 @@ def drop_live(
 
 
 @router.get("/drops/{drop_id}/files/{kind}")
-def drop_file(front: Ctx, _visitor: Looker, drop_id: str, kind: str) -> Response:
+def drop_file(ctx: Ctx, _visitor: Looker, drop_id: str, kind: str) -> Response:
     """Return a file of the drop, to be saved: never shown by the browser."""
-    drop = line_of(front, drop_id)
+    drop = line_of(ctx, drop_id)
     if kind == "original":
-        path = drop_view.original_file(front.site, drop)
+        path = drop_view.original_file(ctx.site, drop)
     elif kind in drop_view.FILES:
-        path = drop_view.outbox_file(front.site, drop, kind)
+        path = drop_view.outbox_file(ctx.site, drop, kind)
     else:
         path = None
     if path is None or path.is_symlink() or not path.is_file():
@@ -347,25 +343,25 @@ def drop_file(front: Ctx, _visitor: Looker, drop_id: str, kind: str) -> Response
 
 
 @router.post("/drops/{drop_id}/{wish}")
-async def ask(request: Request, front: Ctx, visitor: Operator, drop_id: str, wish: str) -> Response:
+async def ask(request: Request, ctx: Ctx, visitor: Operator, drop_id: str, wish: str) -> Response:
     """Ask the service to retry or cancel, as the commands do."""
-    await read_form(request, front, visitor)
-    drop = await run_in_threadpool(line_of, front, drop_id)
-    await run_in_threadpool(drop_view.ask, front.site, drop, wish, visitor.name)
+    await read_form(request, ctx, visitor)
+    drop = await run_in_threadpool(line_of, ctx, drop_id)
+    await run_in_threadpool(drop_view.ask, ctx.site, drop, wish, visitor.name)
     return RedirectResponse(f"/drops/{drop.drop_id}", status_code=303)
 
 
 @router.get("/find")
 def find_page(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Looker,
     q: Annotated[str, Query(max_length=4_000)] = "",
     before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> Response:
     """Return the form, and what was found."""
     words = q.replace("\x00", "").strip()
-    found = find(front.site, words, before) if words else None
+    found = find(ctx.site, words, before) if words else None
     return page(
         request, "find.html", {"q": words, "found": found, "fields": FIELDS}, visitor=visitor
     )

@@ -70,7 +70,7 @@ Short = Annotated[str, Query(max_length=200)]
 @router.get("/drops/{drop_id}/fix")
 def fix_page(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Operator,
     drop_id: str,
     column: Annotated[int | None, Query(ge=0, le=10_000)] = None,
@@ -87,34 +87,34 @@ def fix_page(
 ) -> Response:
     """Return the rows that need somebody, to be edited."""
     session = request.scope["session"]
-    unsaved = front.unsaved.take(session, request.url.path)
+    unsaved = ctx.unsaved.take(session, request.url.path)
     pasted = text_of(unsaved, "ids") if unsaved else ""
-    conflicts = _keep_form(front, visitor, drop_id, unsaved) if unsaved and not pasted else []
+    conflicts = _keep_form(ctx, visitor, drop_id, unsaved) if unsaved and not pasted else []
     # Changes from here on are not on the page yet: it asks for them.
-    drop = line_of(front, drop_id)
-    seen = {"at": stamp(front.site.clock.now()), "version": _version(front, drop)}
-    table = judged_table(front, drop_id)
-    get_ready(front, table)
-    front.editors.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
+    drop = line_of(ctx, drop_id)
+    seen = {"at": stamp(ctx.site.clock.now()), "version": _version(ctx, drop)}
+    table = judged_table(ctx, drop_id)
+    get_ready(ctx, table)
+    ctx.editors.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
     view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
-    values = _shown(front, table, view) | seen
-    values["offer"] = _offer(front, table, column, value) if column is not None else None
+    values = _shown(ctx, table, view) | seen
+    values["offer"] = _offer(ctx, table, column, value) if column is not None else None
     values["said"] = said
-    values["others"] = front.editors.others(drop_id, session)
+    values["others"] = ctx.editors.others(drop_id, session)
     if unsaved:
         values["said"] = "You are logged in again. What you typed is kept here, and not sent yet."
         values |= {"conflicts": conflicts, "note": text_of(unsaved, "note"), "ids": pasted}
     return page(request, "fix.html", values, visitor=visitor)
 
 
-def _shown(front: WebContext, table: Table, view: View) -> dict[str, Any]:
+def _shown(ctx: WebContext, table: Table, view: View) -> dict[str, Any]:
     groups = table.groups
     lines = grid.lines_of(table, view, groups)
     pages = max(1, -(-len(lines) // grid.PAGE))
     view = replace(view, page=min(view.page, pages))
     some = lines[(view.page - 1) * grid.PAGE : view.page * grid.PAGE].tolist()
-    profile = front.site.profiles.get(table.drop.courier)
-    doubts = doubts_of(front, table, groups)
+    profile = ctx.site.profiles.get(table.drop.courier)
+    doubts = doubts_of(ctx, table, groups)
     columns = grid.columns_of(table)
     fault_groups = {group.label: group for group in faults.grouped(table.left)}
     lost = grid.lost_ids(table, groups)
@@ -143,9 +143,9 @@ def _shown(front: WebContext, table: Table, view: View) -> dict[str, Any]:
         "lost_shown": grid.LOST_SHOWN,
         "id_column": table.rejects.columns.get(Role.ORDER_ID),
         "pasted": _pasted(table),
-        "at": stamp(front.site.clock.now()),
-        "version": _version(front, table.drop),
-        "overtaken": overtaken_in_words(front, table),
+        "at": stamp(ctx.site.clock.now()),
+        "version": _version(ctx, table.drop),
+        "overtaken": overtaken_in_words(ctx, table),
         "sent": sorted(set(table.draft.sent.values())),
         "doubts": doubts,
         "sure": mark_of(doubts),
@@ -192,13 +192,13 @@ def _wrong_values(table: Table) -> list[tuple[FaultGroup, ValueFault]]:
     return list(found.values())
 
 
-def _offer(front: WebContext, table: Table, column: int, value: str) -> dict[str, Any] | None:
+def _offer(ctx: WebContext, table: Table, column: int, value: str) -> dict[str, Any] | None:
     """Return a value that many rows have, how many, and what it probably should be."""
     if column >= len(table.rejects.headers) or table.rejects.identifies(column):
         return None
     cells = _first_time(table).table.column(column).to_pylist()
     count = sum(cell == value for cell in cells)
-    profile = front.site.profiles.get(table.drop.courier)
+    profile = ctx.site.profiles.get(table.drop.courier)
     is_status = column == table.rejects.columns.get(Role.STATUS)
     near = _nearest(value, profile.statuses.offered()) if is_status and profile and value else ""
     return {
@@ -208,7 +208,7 @@ def _offer(front: WebContext, table: Table, column: int, value: str) -> dict[str
         "count": count,
         "near": near,
         "is_status": is_status,
-        "teach": couriers_to_teach(front, table.drop) if is_status and value else (),
+        "teach": couriers_to_teach(ctx, table.drop) if is_status and value else (),
         "courier": table.drop.courier,
     }
 
@@ -220,10 +220,10 @@ def _nearest(value: str, statuses: Sequence[str]) -> str:
 
 
 @router.post("/drops/{drop_id}/fix/replace")
-async def replace_page(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
+async def replace_page(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Give all rows that have one value another."""
-    form = await read_form(request, front, visitor)
-    said = await run_in_threadpool(_replace, front, visitor, drop_id, form)
+    form = await read_form(request, ctx, visitor)
+    said = await run_in_threadpool(_replace, ctx, visitor, drop_id, form)
     return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
 
 
@@ -232,8 +232,8 @@ def _back(form: FormData, drop_id: str, **more: str) -> str:
     return View.of(text_of(form, "view")).on(drop_id, **more)
 
 
-def _replace(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str:
-    table = table_of(front, drop_id)
+def _replace(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str:
+    table = table_of(ctx, drop_id)
     column = _whole_number(text_of(form, "column"))
     if column is None:
         raise NotPossible("There is no such column.")
@@ -242,29 +242,29 @@ def _replace(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) 
         rule = replace(rule, new=rule.new.strip())
     courier = text_of(form, "remember")
     return replace_value(
-        front, visitor, table, rule, remember_for=courier, who=text_of(form, "who").strip()
+        ctx, visitor, table, rule, remember_for=courier, who=text_of(form, "who").strip()
     )
 
 
 @router.post("/drops/{drop_id}/fix")
-async def save(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
+async def save(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Keep what was typed; then send it, or show the next page."""
-    form = await read_form(request, front, visitor)
+    form = await read_form(request, ctx, visitor)
     more: dict[str, Any] = {"note": text_of(form, "note")}
     try:
-        target = await run_in_threadpool(_save, front, visitor, drop_id, form)
+        target = await run_in_threadpool(_save, ctx, visitor, drop_id, form)
     except NotPossible as error:
         more |= {"problem": str(error)}
-        return await _show_again(request, front, visitor, drop_id, form, more)
+        return await _show_again(request, ctx, visitor, drop_id, form, more)
     if isinstance(target, str):
         return RedirectResponse(target, status_code=303)
     more |= {"conflicts": target}
-    return await _show_again(request, front, visitor, drop_id, form, more)
+    return await _show_again(request, ctx, visitor, drop_id, form, more)
 
 
 async def _show_again(
     request: Request,
-    front: WebContext,
+    ctx: WebContext,
     visitor: Visitor,
     drop_id: str,
     form: FormData,
@@ -272,26 +272,22 @@ async def _show_again(
 ) -> Response:
     """Return the page once more, with what was not taken over."""
     view = View.of(text_of(form, "view"))
-    values = await run_in_threadpool(
-        lambda: _shown(front, judged_table(front, drop_id), view) | more
-    )
+    values = await run_in_threadpool(lambda: _shown(ctx, judged_table(ctx, drop_id), view) | more)
     return await show(request, "fix.html", values, visitor=visitor, status=409)
 
 
-def _save(
-    front: WebContext, visitor: Visitor, drop_id: str, form: FormData
-) -> str | list[Conflict]:
-    conflicts = _keep_form(front, visitor, drop_id, form)
+def _save(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str | list[Conflict]:
+    conflicts = _keep_form(ctx, visitor, drop_id, form)
     if conflicts:
         return conflicts
     go = text_of(form, "go")
     if go.startswith("aside"):
-        return _set_aside(front, visitor, drop_id, form, go)
+        return _set_aside(ctx, visitor, drop_id, form, go)
     if go == "send":
         note, sure = text_of(form, "note"), text_of(form, "sure") if form.get("is_sure") else ""
         once = text_of(form, "once")
         try:
-            sent = send(front, visitor, drop_id, note=note, sure=sure, once=once)
+            sent = send(ctx, visitor, drop_id, note=note, sure=sure, once=once)
         except Doubtful:
             return f"{_back(form, drop_id)}#asked"  # the page asks
         if sent.skipped:
@@ -303,9 +299,9 @@ def _save(
     )
 
 
-def _set_aside(front: WebContext, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
+def _set_aside(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
     """Return one row by its own button, or all that are ticked on this page."""
-    rejects = table_of(front, drop_id).rejects
+    rejects = table_of(ctx, drop_id).rejects
     line = _whole_number(go.removeprefix("aside-"))
     ticked = [
         _whole_number(name.removeprefix("send-")) for name in form if name.startswith("send-")
@@ -314,31 +310,31 @@ def _set_aside(front: WebContext, visitor: Visitor, drop_id: str, form: FormData
     keys = rejects.keys()
     rows = {keys[each] for each in lines if each is not None and each < len(keys)}
     count = set_aside(
-        front, visitor, drop_id, rows, reason=text_of(form, "reason"), who=text_of(form, "who")
+        ctx, visitor, drop_id, rows, reason=text_of(form, "reason"), who=text_of(form, "who")
     )
     said = f"{counted(count, 'row')} {'is' if count == 1 else 'are'} set aside."
     return _back(form, drop_id, said=said)
 
 
 @router.post("/drops/{drop_id}/fix/ids")
-async def paste_ids(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
+async def paste_ids(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Fill lost ids in, a pasted line for each row; what does not fit stays in the box."""
-    form = await read_form(request, front, visitor)
+    form = await read_form(request, ctx, visitor)
     try:
-        kept = await run_in_threadpool(_paste_ids, front, visitor, drop_id, form)
+        kept = await run_in_threadpool(_paste_ids, ctx, visitor, drop_id, form)
     except NotPossible as error:
         more = {"problem": str(error), "ids": text_of(form, "ids")}
-        return await _show_again(request, front, visitor, drop_id, form, more)
+        return await _show_again(request, ctx, visitor, drop_id, form, more)
     if kept.conflicts:
         return await _show_again(
-            request, front, visitor, drop_id, form, {"conflicts": kept.conflicts}
+            request, ctx, visitor, drop_id, form, {"conflicts": kept.conflicts}
         )
     said = f"{counted(kept.filled, 'id')} filled in. Nothing is sent yet."
     return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
 
 
-def _paste_ids(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> Kept:
-    table = table_of(front, drop_id)
+def _paste_ids(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> Kept:
+    table = table_of(ctx, drop_id)
     column = table.rejects.columns.get(Role.ORDER_ID)
     cells = _cells_of(form)
     awbs = grid.awbs_of(table, [line for line, _ in cells])
@@ -353,7 +349,7 @@ def _paste_ids(front: WebContext, visitor: Visitor, drop_id: str, form: FormData
             "is not known.",
         )
     who = text_of(form, "who").strip()
-    return paste(front, visitor, drop_id, cells, column=column, values=values, who=who)
+    return paste(ctx, visitor, drop_id, cells, column=column, values=values, who=who)
 
 
 def _cells_of(form: FormData) -> list[tuple[int, str | None]]:
@@ -366,15 +362,15 @@ def _cells_of(form: FormData) -> list[tuple[int, str | None]]:
 
 
 @router.post("/drops/{drop_id}/fix/paste")
-async def paste_column(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
+async def paste_column(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Fill a pasted column down the rows that are shown; tell what found no row."""
-    form = await read_form(request, front, visitor)
-    answer, status = await run_in_threadpool(_paste_column, front, visitor, drop_id, form)
+    form = await read_form(request, ctx, visitor)
+    answer, status = await run_in_threadpool(_paste_column, ctx, visitor, drop_id, form)
     return JSONResponse(answer, status_code=status)
 
 
 def _paste_column(
-    front: WebContext, visitor: Visitor, drop_id: str, form: FormData
+    ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData
 ) -> tuple[dict[str, Any], int]:
     column, cells = _whole_number(text_of(form, "column")), _cells_of(form)
     if column is None or not cells:
@@ -384,7 +380,7 @@ def _paste_column(
         _check_all_writable(form, values, cells)
     except NotPossible as error:
         return {"conflict": str(error)}, 409
-    kept = paste(front, visitor, drop_id, cells, column=column, values=values)
+    kept = paste(ctx, visitor, drop_id, cells, column=column, values=values)
     assert kept.table is not None  # noqa: S101 - a paste always has it
     said = f"{counted(kept.filled, 'cell')} filled in."
     if kept.left_over:
@@ -435,41 +431,41 @@ def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
 
 
 @router.post("/drops/{drop_id}/fix/undo")
-async def undo(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
+async def undo(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Put back what stood before the last paste."""
-    form = await read_form(request, front, visitor)
-    count = await run_in_threadpool(undo_paste, front, visitor, drop_id)
+    form = await read_form(request, ctx, visitor)
+    count = await run_in_threadpool(undo_paste, ctx, visitor, drop_id)
     said = f"Undone in {counted(count, 'row')}."
     return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
 
 
 @router.post("/drops/{drop_id}/aside")
-async def aside_fault(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
+async def aside_fault(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Set aside all rows with a fault; or take rows back."""
-    form = await read_form(request, front, visitor)
-    target = await run_in_threadpool(_aside_fault, front, visitor, drop_id, form)
+    form = await read_form(request, ctx, visitor)
+    target = await run_in_threadpool(_aside_fault, ctx, visitor, drop_id, form)
     return RedirectResponse(target, status_code=303)
 
 
-def _aside_fault(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str:
+def _aside_fault(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str:
     number = _whole_number(text_of(form, "row"))
     if number is not None:
         row = row_key(number, text_of(form, "sheet"))
-        take_back(front, visitor, drop_id, {row})
+        take_back(ctx, visitor, drop_id, {row})
         return View().on(drop_id, said=f"Row {in_words(row)} is to be corrected again.")
     label = text_of(form, "fault")
     unknown = label == Outcome.UNKNOWN
-    rows = rows_in(front, drop_id, label) if unknown else rows_with(table_of(front, drop_id), label)
+    rows = rows_in(ctx, drop_id, label) if unknown else rows_with(table_of(ctx, drop_id), label)
     who = text_of(form, "who")
-    set_aside(front, visitor, drop_id, rows, reason=text_of(form, "reason"), who=who)
+    set_aside(ctx, visitor, drop_id, rows, reason=text_of(form, "reason"), who=who)
     return f"/drops/{drop_id}"
 
 
-def _keep_form(front: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> list[Conflict]:
-    table = table_of(front, drop_id)
+def _keep_form(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> list[Conflict]:
+    table = table_of(ctx, drop_id)
     who = visitor.name or text_of(form, "who").strip()
-    with front.drafts.changing(drop_id, table.rejects) as sheet:
-        return _take_over(sheet, table, form, who, stamp(front.site.clock.now()))
+    with ctx.drafts.changing(drop_id, table.rejects) as sheet:
+        return _take_over(sheet, table, form, who, stamp(ctx.site.clock.now()))
 
 
 def _take_over(
@@ -497,21 +493,21 @@ def _take_over(
 
 
 @router.post("/drops/{drop_id}/fix/cell")
-async def keep_cell(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
+async def keep_cell(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Keep one cell as it was left, and say what the code of a run says of its row."""
-    form = await read_form(request, front, visitor)
-    answer, status = await run_in_threadpool(_keep_cell, front, visitor, drop_id, form)
+    form = await read_form(request, ctx, visitor)
+    answer, status = await run_in_threadpool(_keep_cell, ctx, visitor, drop_id, form)
     return JSONResponse(answer, status_code=status)
 
 
 def _keep_cell(
-    front: WebContext, visitor: Visitor, drop_id: str, form: FormData
+    ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData
 ) -> tuple[dict[str, Any], int]:
     line, column = (_whole_number(text_of(form, name)) for name in ("line", "column"))
     if line is None or column is None:
         raise NotPossible("There is no such cell.")
     cell = Typed(line=line, column=column, value=text_of(form, "value"), had=text_of(form, "had"))
-    kept = keep(front, visitor, drop_id, cell)
+    kept = keep(ctx, visitor, drop_id, cell)
     if kept.table is None:
         (conflict,) = kept.conflicts
         return {"conflict": conflict.text, "now": conflict.now}, 409
@@ -519,27 +515,27 @@ def _keep_cell(
 
 
 @router.post("/drops/{drop_id}/fix/tick")
-async def keep_tick(request: Request, front: Ctx, visitor: Operator, drop_id: str) -> Response:
+async def keep_tick(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Keep whether a row is to be sent, as soon as somebody says so."""
-    form = await read_form(request, front, visitor)
+    form = await read_form(request, ctx, visitor)
     line = _whole_number(text_of(form, "line"))
     wanted = text_of(form, "wanted") == "1"
-    answer = await run_in_threadpool(_keep_tick, front, visitor, drop_id, line, wanted=wanted)
+    answer = await run_in_threadpool(_keep_tick, ctx, visitor, drop_id, line, wanted=wanted)
     return JSONResponse(answer)
 
 
 def _keep_tick(
-    front: WebContext, visitor: Visitor, drop_id: str, line: int | None, *, wanted: bool
+    ctx: WebContext, visitor: Visitor, drop_id: str, line: int | None, *, wanted: bool
 ) -> dict[str, Any]:
     lines = [] if line is None else [line]
-    table = choose(front, visitor, drop_id, lines, wanted=wanted)
+    table = choose(ctx, visitor, drop_id, lines, wanted=wanted)
     return _answer(table, lines)
 
 
 @router.get("/drops/{drop_id}/fix/here")
 def list_editors(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Operator,
     drop_id: str,
     row: Annotated[str, Query(pattern=r"^([0-9]{1,10}( of .{1,31})?)?$")] = "",
@@ -550,26 +546,26 @@ def list_editors(
 
     ``v``: the version of the rows and of the draft that the page has seen.
     """
-    line = line_of(front, drop_id)
+    line = line_of(ctx, drop_id)
     session = request.scope["session"]
-    front.editors.note(drop_id, session, name=visitor.name, row=row, seconds=WORD_SECONDS)
-    at = stamp(front.site.clock.now())
-    version = _version(front, line)
+    ctx.editors.note(drop_id, session, name=visitor.name, row=row, seconds=WORD_SECONDS)
+    at = stamp(ctx.site.clock.now())
+    version = _version(ctx, line)
     answer: dict[str, Any] = {"at": at, "v": version, "rows": []}
-    answer["others"] = [each.text for each in front.editors.others(drop_id, session)]
+    answer["others"] = [each.text for each in ctx.editors.others(drop_id, session)]
     if v == version:
         return JSONResponse(answer)
-    table = judged_table(front, drop_id)
+    table = judged_table(ctx, drop_id)
     touched = table.draft.touched
     left = set(table.lines_left.tolist())
     changed = [n for n, (_, when) in touched.items() if since and when >= since and n in left]
-    overtaken = overtaken_in_words(front, table)
+    overtaken = overtaken_in_words(ctx, table)
     return JSONResponse({**answer, **_answer(table, changed[-_CHANGED:]), "overtaken": overtaken})
 
 
-def _version(front: WebContext, drop: DropLine) -> str:
+def _version(ctx: WebContext, drop: DropLine) -> str:
     """Return what changes with the rows to correct: by somebody's word, or as a file comes back."""
-    return f"{front.drafts.version(drop.drop_id)}.{drop.need}"
+    return f"{ctx.drafts.version(drop.drop_id)}.{drop.need}"
 
 
 def _whole_number(text: str) -> int | None:

@@ -17,12 +17,12 @@ async def healthz() -> Response:
 
 
 @router.get("/readyz")
-def readyz(front: Ctx) -> Response:
+def readyz(ctx: Ctx) -> Response:
     """Return 200 when files that are dropped are being worked on.
 
     503 says by name what is not well.
     """
-    health = front.health_bar.health()
+    health = ctx.health_bar.health()
     checks = {what: health.is_fine(what) for what in READY}
     ready = all(checks.values())
     answer = {"status": "ready" if ready else "not ready", "checks": checks}
@@ -30,15 +30,15 @@ def readyz(front: Ctx) -> Response:
 
 
 @router.get("/metrics")
-def metrics(front: Ctx, _visitor: Looker) -> Response:
+def metrics(ctx: Ctx, _visitor: Looker) -> Response:
     """Return the measures, for Prometheus. Where there are users it needs the token of one."""
-    return Response(front.measures.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(ctx.measures.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/workers")
-def workers_page(request: Request, front: Ctx, visitor: Looker) -> Response:
+def workers_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """Return all workers of the ledger, the oldest first."""
-    health = front.health_bar.health()
+    health = ctx.health_bar.health()
     if health.cluster is None:
         raise NotThere("This ledger is embedded: it has no workers.")
     values = {"cluster": health.cluster, "root_id": health.root_id}

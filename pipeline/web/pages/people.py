@@ -26,43 +26,43 @@ _MAY: Final = {
 @router.get("/people")
 def people_page(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Manager,
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
     """List everybody who may log in, with what was changed."""
-    values = _values(front) | {"done": said}
+    values = _values(ctx) | {"done": said}
     return page(request, "people.html", values, visitor=visitor)
 
 
 @router.post("/people")
-async def add_person(request: Request, front: Ctx, visitor: Manager) -> Response:
+async def add_person(request: Request, ctx: Ctx, visitor: Manager) -> Response:
     """Add somebody."""
-    form = await read_form(request, front, visitor)
+    form = await read_form(request, ctx, visitor)
     name, role = text_of(form, "name").strip(), text_of(form, "role")
     password = text_of(form, "password")[: LONGEST + 1]
     try:
-        await run_in_threadpool(front.people.add, visitor.name, name, right_of(role), password)
+        await run_in_threadpool(ctx.people.add, visitor.name, name, right_of(role), password)
     except NotChanged as error:
         more = {"wrong": error.message, "given": {"name": name, "role": role}}
-        return page(request, "people.html", _values(front) | more, visitor=visitor, status=422)
+        return page(request, "people.html", _values(ctx) | more, visitor=visitor, status=422)
     return _back(f"{name} can log in now. Tell them the password: it is not shown again.")
 
 
 @router.post("/people/change")
-async def change_person(request: Request, front: Ctx, visitor: Manager) -> Response:
+async def change_person(request: Request, ctx: Ctx, visitor: Manager) -> Response:
     """Change somebody: the role, off or on, a new password; or take them off the list."""
-    form = await read_form(request, front, visitor)
+    form = await read_form(request, ctx, visitor)
     try:
-        done = await run_in_threadpool(_changed, front, visitor, form)
+        done = await run_in_threadpool(_changed, ctx, visitor, form)
     except NotChanged as error:
         more = {"wrong": f"{error.message} {error.hint}".strip()}
-        return page(request, "people.html", _values(front) | more, visitor=visitor, status=409)
+        return page(request, "people.html", _values(ctx) | more, visitor=visitor, status=409)
     return _back(done)
 
 
-def _changed(front: WebContext, visitor: Visitor, form: FormData) -> str:
-    people, by = front.people, visitor.name
+def _changed(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
+    people, by = ctx.people, visitor.name
     name, go = text_of(form, "person"), text_of(form, "go")
     given = text_of(form, "version")
     version = int(given) if given.isdecimal() and len(given) < 10 else None
@@ -95,11 +95,11 @@ def _back(done: str) -> Response:
     return RedirectResponse(address("/people", said=done), status_code=303)
 
 
-def _values(front: WebContext) -> dict[str, Any]:
-    everybody = front.people.everybody()
+def _values(ctx: WebContext) -> dict[str, Any]:
+    everybody = ctx.people.everybody()
     return {
         "everybody": everybody,
-        "changes": front.people.changes()[:100],
+        "changes": ctx.people.changes()[:100],
         "roles": ROLES,
         "may": _MAY,
         "rules": RULES,

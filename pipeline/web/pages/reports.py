@@ -23,17 +23,17 @@ Courier = Annotated[str, Query(max_length=60)]
 
 @router.get("/reports")
 def reports_page(
-    request: Request, front: Ctx, visitor: Looker, days: Days = 14, courier: Courier = ""
+    request: Request, ctx: Ctx, visitor: Looker, days: Days = 14, courier: Courier = ""
 ) -> Response:
     """Show the counts of the last days, of all couriers or one."""
     courier = courier.replace("\x00", "")
-    report = report_of(front.totals, days, courier)
+    report = report_of(ctx.totals, days, courier)
     values: dict[str, Any] = {
         "days": days,
         "courier": courier,
-        "couriers": sorted({*front.site.profiles, *report.named}),
+        "couriers": sorted({*ctx.site.profiles, *report.named}),
         "report": report,
-        "hours": hours_of(front.site),
+        "hours": hours_of(ctx.site),
     }
     return page(request, "reports.html", values, visitor=visitor)
 
@@ -45,9 +45,9 @@ def former_address(request: Request) -> Response:
 
 
 @router.get("/reports/days.csv")
-def days_csv(front: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
+def days_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
     """Give files and rows per day as CSV, the newest first."""
-    report = report_of(front.totals, days, courier.replace("\x00", ""))
+    report = report_of(ctx.totals, days, courier.replace("\x00", ""))
     head = ("day", "files", "rows", *(outcome.value for outcome in Outcome), "typical_seconds")
     lines = [
         (
@@ -63,9 +63,9 @@ def days_csv(front: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "
 
 
 @router.get("/reports/couriers.csv")
-def couriers_csv(front: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
+def couriers_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
     """Give rows per courier as CSV."""
-    report = report_of(front.totals, days, courier.replace("\x00", ""))
+    report = report_of(ctx.totals, days, courier.replace("\x00", ""))
     head = ("courier", "files", "rows", *(outcome.value for outcome in Outcome))
     lines = [
         (
@@ -91,20 +91,20 @@ Day = Annotated[str, Path(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-11-28"
 
 
 @router.get("/days/{day}")
-def day_page(request: Request, front: Ctx, visitor: Looker, day: Day) -> Response:
+def day_page(request: Request, ctx: Ctx, visitor: Looker, day: Day) -> Response:
     """Show a day: couriers, then its files."""
     named = day_named(day)
-    since, until = front.totals.span_of(day)
-    lines = couriers_on(front.site, front.totals, named)
-    files = front.site.ledger.search(
+    since, until = ctx.totals.span_of(day)
+    lines = couriers_on(ctx.site, ctx.totals, named)
+    files = ctx.site.ledger.search(
         Search(since=since, until=until, limit=_MOST, group_corrections=True, backward=True)
     )
-    today = front.totals.today()
+    today = ctx.totals.today()
     values = {
         "day": named,
         "lines": lines,
         "files": files,
-        "hits": front.site.ledger.hits(Search(since=since, until=until, group_corrections=True)),
+        "hits": ctx.site.ledger.hits(Search(since=since, until=until, group_corrections=True)),
         "before": named - timedelta(days=1) if named.year > 1 else None,
         "after": named + timedelta(days=1) if named < today else None,
     }
@@ -112,8 +112,8 @@ def day_page(request: Request, front: Ctx, visitor: Looker, day: Day) -> Respons
 
 
 @router.get("/days/{day}/couriers.csv")
-def day_csv(front: Ctx, _visitor: Looker, day: Day) -> Response:
+def day_csv(ctx: Ctx, _visitor: Looker, day: Day) -> Response:
     """Give a day's couriers as CSV."""
-    lines = couriers_on(front.site, front.totals, day_named(day))
+    lines = couriers_on(ctx.site, ctx.totals, day_named(day))
     headers = {"content-disposition": f'attachment; filename="shipdrop-{day}.csv"'}
-    return Response(as_csv(front.site, lines), media_type="text/csv", headers=headers)
+    return Response(as_csv(ctx.site, lines), media_type="text/csv", headers=headers)

@@ -58,11 +58,11 @@ Version = Annotated[int, Query(ge=0, le=2**53)]
 
 
 @router.post("/teach")
-async def start(request: Request, front: Ctx, visitor: Operator) -> Response:
+async def start(request: Request, ctx: Ctx, visitor: Operator) -> Response:
     """Begin to teach: from a drop, from a file that was checked, or from one that comes along."""
-    form = await read_form(request, front, visitor, files=1)
+    form = await read_form(request, ctx, visitor, files=1)
     try:
-        target = await run_in_threadpool(_started, front, visitor, form)
+        target = await run_in_threadpool(_started, ctx, visitor, form)
     except UsageError as error:
         raise NotPossible(error.message, hint=error.hint) from error
     finally:
@@ -70,13 +70,13 @@ async def start(request: Request, front: Ctx, visitor: Operator) -> Response:
     return RedirectResponse(target, status_code=303)
 
 
-def _started(front: WebContext, visitor: Visitor, form: FormData) -> str:
+def _started(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
     drop, batch = text_of(form, "drop"), text_of(form, "check")
     given = text_of(form, "place", "0")
     place = int(given) if given.isdecimal() and len(given) < 6 else 0
     if not drop and not batch:
-        batch = stage_form(front, form, visitor).batch
-    made = front.teachings.start(
+        batch = stage_form(ctx, form, visitor).batch
+    made = ctx.teachings.start(
         drop=drop,
         check=batch if not drop else "",
         place=place if not drop else 0,
@@ -87,23 +87,23 @@ def _started(front: WebContext, visitor: Visitor, form: FormData) -> str:
 
 
 @router.get("/teach/{teaching}")
-async def columns_page(request: Request, front: Ctx, visitor: Looker, teaching: str) -> Response:
+async def columns_page(request: Request, ctx: Ctx, visitor: Looker, teaching: str) -> Response:
     """Ask which courier it is, where its headings are, and which column is which."""
-    found = await run_in_threadpool(front.teachings.get, teaching)
+    found = await run_in_threadpool(ctx.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
-    values = await run_in_threadpool(_columns, front, found, ())
+    values = await run_in_threadpool(_columns, ctx, found, ())
     return await show(request, "teach.html", values, visitor=visitor)
 
 
-def _columns(front: WebContext, teaching: Teaching, wrong: Any) -> dict[str, Any]:  # noqa: ANN401 - sentences
-    draft = front.teachings.surveyed(teaching)
-    roles = front.teachings.roles(teaching)
+def _columns(ctx: WebContext, teaching: Teaching, wrong: Any) -> dict[str, Any]:  # noqa: ANN401 - sentences
+    draft = ctx.teachings.surveyed(teaching)
+    roles = ctx.teachings.roles(teaching)
     evidence = {fold_header(each.column): each.evidence for each in draft.columns}
     known = [fold_header(each.heading) for each in draft.seen]
     fits = {
         name: sum(any(each in profile.headers.get(role, ()) for each in known) for role in Role)
-        for name, profile in front.site.profiles.items()
+        for name, profile in ctx.site.profiles.items()
         if name != GENERIC
     }
     return {
@@ -127,22 +127,22 @@ def _columns(front: WebContext, teaching: Teaching, wrong: Any) -> dict[str, Any
         "roles": _ROLES,
         "chosen": set(roles.values()),
         "couriers": [
-            (name, front.site.profiles[name].title, fits[name])
+            (name, ctx.site.profiles[name].title, fits[name])
             for name in sorted(fits, key=lambda name: (-fits[name], name))
         ],
-        "files_called": _called(front, teaching),
-        "refused": _is_refused(front, teaching.drop),
+        "files_called": _called(ctx, teaching),
+        "refused": _is_refused(ctx, teaching.drop),
         "no_manifest": NO_MANIFEST,
         "parcels": (("", "as it is"), (ALL, "all parcels of an order"), (ANY, "one parcel")),
         "step": 1,
     }
 
 
-def _is_refused(front: WebContext, drop_id: str) -> bool:
+def _is_refused(ctx: WebContext, drop_id: str) -> bool:
     """Tell whether it is a drop that was refused, and that nobody has seen to."""
     return any(
         each.state is DropState.REFUSED and each.to_do
-        for each in front.site.ledger.lines([drop_id] if drop_id else [])
+        for each in ctx.site.ledger.lines([drop_id] if drop_id else [])
     )
 
 
@@ -161,9 +161,9 @@ def _looks(looks: Mapping[str, int], filled: int, distinct: int | None, role: st
     return "empty" if not filled else ""
 
 
-def _called(front: WebContext, teaching: Teaching) -> int:
+def _called(ctx: WebContext, teaching: Teaching) -> int:
     """Count the recent files whose names fit the patterns of the new courier."""
-    recent = front.site.ledger.search(Search(limit=_RECENT)) if teaching.file_names else ()
+    recent = ctx.site.ledger.search(Search(limit=_RECENT)) if teaching.file_names else ()
     return sum(
         any(fnmatchcase(each.source_file.casefold(), name) for name in teaching.file_names)
         for each in recent
@@ -171,35 +171,35 @@ def _called(front: WebContext, teaching: Teaching) -> int:
 
 
 @router.post("/teach/{teaching}")
-async def columns(request: Request, front: Ctx, visitor: Operator, teaching: str) -> Response:
+async def columns(request: Request, ctx: Ctx, visitor: Operator, teaching: str) -> Response:
     """Keep what was said of courier, headings and columns; go on where nothing is missing."""
-    form = await read_form(request, front, visitor)
-    found = await run_in_threadpool(front.teachings.get, teaching)
+    form = await read_form(request, ctx, visitor)
+    found = await run_in_threadpool(ctx.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
-    made = await run_in_threadpool(_kept, front, visitor, form, found)
+    made = await run_in_threadpool(_kept, ctx, visitor, form, found)
     if text_of(form, "go") != "words":
         return RedirectResponse(f"/teach/{teaching}", status_code=303)
-    wrong = await run_in_threadpool(_wrong, front, made)
+    wrong = await run_in_threadpool(_wrong, ctx, made)
     if wrong:
-        values = await run_in_threadpool(_columns, front, made, wrong)
+        values = await run_in_threadpool(_columns, ctx, made, wrong)
         return await show(request, "teach.html", values, visitor=visitor, status=422)
     return RedirectResponse(f"/teach/{teaching}/words", status_code=303)
 
 
-def _kept(front: WebContext, visitor: Visitor, form: FormData, before: Teaching) -> Teaching:
+def _kept(ctx: WebContext, visitor: Visitor, form: FormData, before: Teaching) -> Teaching:
     values = _said_of_columns(form, before)
     if "sheet" in values:
-        front.teachings.surveyed(replace(before, **values))  # there is such a sheet
+        ctx.teachings.surveyed(replace(before, **values))  # there is such a sheet
     who = visitor.name or text_of(form, "who").strip()
-    return front.teachings.change(before.id, _version(form), who, **values)
+    return ctx.teachings.change(before.id, _version(form), who, **values)
 
 
-def _wrong(front: WebContext, teaching: Teaching) -> list[str]:
+def _wrong(ctx: WebContext, teaching: Teaching) -> list[str]:
     try:
-        if faults := front.teachings.faults(teaching):
+        if faults := ctx.teachings.faults(teaching):
             return faults
-        taught_profile.build_profile(front.site, front.teachings, teaching)
+        taught_profile.build_profile(ctx.site, ctx.teachings, teaching)
     except ShipdropError as error:
         return [f"{error.message} {error.hint}".strip()]
     return []
@@ -250,26 +250,26 @@ def _version(form: FormData) -> int:
 
 
 @router.get("/teach/{teaching}/words")
-async def words_page(request: Request, front: Ctx, visitor: Looker, teaching: str) -> Response:
+async def words_page(request: Request, ctx: Ctx, visitor: Looker, teaching: str) -> Response:
     """Ask which word means what."""
-    found = await run_in_threadpool(front.teachings.get, teaching)
+    found = await run_in_threadpool(ctx.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
-    wrong = await run_in_threadpool(_wrong, front, found)
+    wrong = await run_in_threadpool(_wrong, ctx, found)
     if wrong:
         return RedirectResponse(f"/teach/{teaching}", status_code=303)
-    values = await run_in_threadpool(_words, front, found)
+    values = await run_in_threadpool(_words, ctx, found)
     return await show(request, "teach_words.html", values, visitor=visitor)
 
 
-def _words(front: WebContext, teaching: Teaching) -> dict[str, Any]:
-    draft = front.teachings.read(teaching)
-    known = front.teachings.known(teaching, draft)
+def _words(ctx: WebContext, teaching: Teaching) -> dict[str, Any]:
+    draft = ctx.teachings.read(teaching)
+    known = ctx.teachings.known(teaching, draft)
     shown = [_word(each, teaching, known) for each in draft.statuses[:MOST_WORDS]]
     left = [each for each in shown if not each["means"]]
     return {
         "teaching": teaching,
-        "courier": _title(front, teaching),
+        "courier": _title(ctx, teaching),
         "words": shown,
         "more": draft.statuses[MOST_WORDS:],
         "headings": [each.heading for each in draft.seen],
@@ -301,33 +301,33 @@ def mark_of_word(key: str) -> str:
     return sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def _title(front: WebContext, teaching: Teaching) -> str:
-    profile = front.site.profiles.get(teaching.courier)
+def _title(ctx: WebContext, teaching: Teaching) -> str:
+    profile = ctx.site.profiles.get(teaching.courier)
     return profile.title if profile else teaching.title
 
 
 @router.post("/teach/{teaching}/words")
-async def say_words(request: Request, front: Ctx, visitor: Operator, teaching: str) -> Response:
+async def say_words(request: Request, ctx: Ctx, visitor: Operator, teaching: str) -> Response:
     """Keep what the words mean, and go on or back."""
-    form = await read_form(request, front, visitor)
-    found = await run_in_threadpool(front.teachings.get, teaching)
+    form = await read_form(request, ctx, visitor)
+    found = await run_in_threadpool(ctx.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
     go = text_of(form, "go")
     said = await run_in_threadpool(
-        _said_of_words, front, found, form, suggestions=go == "suggestions"
+        _said_of_words, ctx, found, form, suggestions=go == "suggestions"
     )
     who = visitor.name or found.who
-    await run_in_threadpool(front.teachings.change, teaching, _version(form), who, words=said)
+    await run_in_threadpool(ctx.teachings.change, teaching, _version(form), who, words=said)
     steps = {"back": f"/teach/{teaching}", "suggestions": f"/teach/{teaching}/words"}
     return RedirectResponse(steps.get(go, f"/teach/{teaching}/look"), status_code=303)
 
 
 def _said_of_words(
-    front: WebContext, teaching: Teaching, form: FormData, *, suggestions: bool
+    ctx: WebContext, teaching: Teaching, form: FormData, *, suggestions: bool
 ) -> dict[str, str]:
-    draft = front.teachings.read(teaching)
-    known = front.teachings.known(teaching, draft)
+    draft = ctx.teachings.read(teaching)
+    known = ctx.teachings.known(teaching, draft)
     said = {}
     for each in draft.statuses[:MOST_WORDS]:
         key = status_key(each.status, each.status_type, each.direction)
@@ -340,23 +340,23 @@ def _said_of_words(
 
 
 @router.get("/teach/{teaching}/look")
-async def look_page(request: Request, front: Ctx, visitor: Looker, teaching: str) -> Response:
+async def look_page(request: Request, ctx: Ctx, visitor: Looker, teaching: str) -> Response:
     """Show how the file would be read now, row for row, and offer to save it."""
-    found = await run_in_threadpool(front.teachings.get, teaching)
+    found = await run_in_threadpool(ctx.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
-    if await run_in_threadpool(_wrong, front, found):
+    if await run_in_threadpool(_wrong, ctx, found):
         return RedirectResponse(f"/teach/{teaching}", status_code=303)
-    values = await run_in_threadpool(_look, front, found)
+    values = await run_in_threadpool(_look, ctx, found)
     return await show(request, "teach_look.html", values, visitor=visitor)
 
 
-def _look(front: WebContext, teaching: Teaching) -> dict[str, Any]:
-    seen = taught_profile.preview(front.site, front.teachings, teaching)
-    draft: ProfileDraft = front.teachings.read(teaching)
+def _look(ctx: WebContext, teaching: Teaching) -> dict[str, Any]:
+    seen = taught_profile.preview(ctx.site, ctx.teachings, teaching)
+    draft: ProfileDraft = ctx.teachings.read(teaching)
     return {
         "teaching": teaching,
-        "courier": _title(front, teaching),
+        "courier": _title(ctx, teaching),
         "preview": seen,
         "summary": seen.checked.summary,
         "first": seen.checked.more.get("first", ()),
@@ -364,23 +364,23 @@ def _look(front: WebContext, teaching: Teaching) -> dict[str, Any]:
         "meanings": words.MEANINGS,
         "fields": words.FIELDS,
         "total": sum(seen.counts.values()),
-        "left": [each["status"] for each in _words(front, teaching)["words"] if not each["means"]],
+        "left": [each["status"] for each in _words(ctx, teaching)["words"] if not each["means"]],
         "days": DAYS,
-        "files": _files(front, teaching),
+        "files": _files(ctx, teaching),
         "step": 3,
     }
 
 
-def _files(front: WebContext, teaching: Teaching) -> int:
+def _files(ctx: WebContext, teaching: Teaching) -> int:
     """Count the files of the check that would be sent with this one."""
-    return len(staging.staged(front.site, teaching.check).left_in) if teaching.check else 1
+    return len(staging.staged(ctx.site, teaching.check).left_in) if teaching.check else 1
 
 
 @router.post("/teach/{teaching}/save")
-async def save(request: Request, front: Ctx, visitor: Operator, teaching: str) -> Response:
+async def save(request: Request, ctx: Ctx, visitor: Operator, teaching: str) -> Response:
     """Save the profile, once, and have this file and others read with it."""
-    form = await read_form(request, front, visitor)
-    found = await run_in_threadpool(front.teachings.get, teaching)
+    form = await read_form(request, ctx, visitor)
+    found = await run_in_threadpool(ctx.teachings.get, teaching)
     if found.done:
         return RedirectResponse(found.done, status_code=303)
     who = visitor.name or text_of(form, "who").strip()[:100]
@@ -390,13 +390,11 @@ async def save(request: Request, front: Ctx, visitor: Operator, teaching: str) -
         "by": by if _CLOCK.fullmatch(by) else "",
         "days": () if len(days) == len(DAYS) else days,
     }
-    made = await run_in_threadpool(
-        front.teachings.change, teaching, _version(form), who, **expected
-    )
+    made = await run_in_threadpool(ctx.teachings.change, teaching, _version(form), who, **expected)
     others = [name.removeprefix("other-") for name in form if name.startswith("other-")]
     target = await run_in_threadpool(
         finish,
-        front,
+        ctx,
         made,
         who=who,
         note=text_of(form, "note"),
@@ -407,18 +405,18 @@ async def save(request: Request, front: Ctx, visitor: Operator, teaching: str) -
 
 
 def finish(
-    front: WebContext, teaching: Teaching, *, who: str, note: str, send: bool, others: list[str]
+    ctx: WebContext, teaching: Teaching, *, who: str, note: str, send: bool, others: list[str]
 ) -> str:
     """Save the profile; with ``send`` have the file, and others that were refused, read with it.
 
     Return the page that it leads to. Raises NotPossible, NotThere, StorageError.
     """
-    site = front.site
-    made = taught_profile.save(site, front.teachings, teaching, who=who, note=note)
+    site = ctx.site
+    made = taught_profile.save(site, ctx.teachings, teaching, who=who, note=note)
     profile, batch = made.profile, uploads.new_batch()
     target = address(f"/couriers/{profile.name}", said=f"{profile.title} is saved.")
     if teaching.check:
-        target = _sent(front, teaching, profile.name, send=send)
+        target = _sent(ctx, teaching, profile.name, send=send)
     drops = [teaching.drop, *others] if send and teaching.drop else others if send else []
     for line in site.ledger.lines([each for each in drops if each]):
         folder = taught_profile.folder_of(site.profiles, profile, line.source_file, line.folder)
@@ -428,16 +426,16 @@ def finish(
             log.info("web.not_read_again", drop=line.drop_id, why=error.message)
         else:
             target = f"/uploads/{batch}" if not teaching.check else target
-    front.teachings.end(teaching, target)
+    ctx.teachings.end(teaching, target)
     return target
 
 
-def _sent(front: WebContext, teaching: Teaching, courier: str, *, send: bool) -> str:
+def _sent(ctx: WebContext, teaching: Teaching, courier: str, *, send: bool) -> str:
     """Send the file of a check as the courier's where it is alone, else check all again."""
-    kept = staging.staged(front.site, teaching.check)
-    kept = staging.as_courier(front.site, kept, teaching.place, courier)
+    kept = staging.staged(ctx.site, teaching.check)
+    kept = staging.as_courier(ctx.site, kept, teaching.place, courier)
     if send and kept.left_in == [teaching.place]:
-        staging.send_once(front.site, kept.batch)
+        staging.send_once(ctx.site, kept.batch)
         return f"/uploads/{kept.batch}"
-    check(front, kept)
+    check(ctx, kept)
     return f"/checks/{kept.batch}"

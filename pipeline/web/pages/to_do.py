@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def to_do_page(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Looker,
     said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
@@ -37,14 +37,14 @@ def to_do_page(
     """
     if request.query_params and not said:
         return RedirectResponse(f"/drops?{request.url.query}", status_code=307)
-    items = front.to_do.items()
+    items = ctx.to_do.items()
     values = {
         "cards": items,
-        "count": front.to_do.count(),
-        "files": front.to_do.files(),
+        "count": ctx.to_do.count(),
+        "files": ctx.to_do.files(),
         "most": MOST,
-        "put_off": front.to_do.put_off(),
-        "last": max(front.totals.drops(), key=lambda each: each.received_at, default=None),
+        "put_off": ctx.to_do.put_off(),
+        "last": max(ctx.totals.drops(), key=lambda each: each.received_at, default=None),
         "reasons": {kind: REASONS_OF_FILES if kind == "refused" else REASONS for kind in items},
         "said": said,
     }
@@ -53,33 +53,33 @@ def to_do_page(
 
 @router.get("/next")
 def next_to_do(
-    front: Ctx, _visitor: Looker, after: Annotated[str, Query(max_length=60)] = ""
+    ctx: Ctx, _visitor: Looker, after: Annotated[str, Query(max_length=60)] = ""
 ) -> Response:
     """Lead to the next file to see to, or to the list of all there is."""
-    found = front.to_do.after(after)
+    found = ctx.to_do.after(after)
     return RedirectResponse(f"/drops/{found.drop_id}" if found else "/", status_code=303)
 
 
 @router.post("/to-do/aside")
-async def aside(request: Request, front: Ctx, visitor: Operator) -> Response:
+async def aside(request: Request, ctx: Ctx, visitor: Operator) -> Response:
     """Set one thing aside, or take it back."""
-    form = await read_form(request, front, visitor)
-    target = await run_in_threadpool(_aside, front, visitor, form)
+    form = await read_form(request, ctx, visitor)
+    target = await run_in_threadpool(_aside, ctx, visitor, form)
     return RedirectResponse(target, status_code=303)
 
 
-def _aside(front: WebContext, visitor: Visitor, form: FormData) -> str:
+def _aside(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
     kind, key, reason = (text_of(form, name) for name in ("kind", "key", "reason"))
     if text_of(form, "go") == "back":
-        take_back_thing(front, visitor, kind, key)
+        take_back_thing(ctx, visitor, kind, key)
         said = "It is on the list again."
         return f"/drops/{key}" if kind in OF_DROPS else address("/", said=said)
-    leave_aside(front, visitor, kind, key, reason=reason, who=text_of(form, "who"))
+    leave_aside(ctx, visitor, kind, key, reason=reason, who=text_of(form, "who"))
     return address("/", said="It is set aside.")
 
 
 @router.get("/waiting")
-def waiting_page(request: Request, front: Ctx, visitor: Looker) -> Response:
+def waiting_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """Show what lies in the inbox: why it waits, what to do, and what is never taken."""
-    values = {"waiting": front.to_do.waiting()}
+    values = {"waiting": ctx.to_do.waiting()}
     return page(request, "waiting.html", values, visitor=visitor)

@@ -40,18 +40,18 @@ _CHECKS: Final = threading.BoundedSemaphore(1)
 @router.get("/upload")
 def upload_page(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Operator,
     courier: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Return the form. ``courier``: the one that is chosen in it."""
-    return page(request, "upload.html", {**_form(front, ""), "chosen": courier}, visitor=visitor)
+    return page(request, "upload.html", {**_form(ctx, ""), "chosen": courier}, visitor=visitor)
 
 
-def _form(front: WebContext, wrong: str) -> dict[str, Any]:
-    web = front.site.settings.web
+def _form(ctx: WebContext, wrong: str) -> dict[str, Any]:
+    web = ctx.site.settings.web
     return {
-        "couriers": [(name, p.title) for name, p in sorted(front.site.profiles.items())],
+        "couriers": [(name, p.title) for name, p in sorted(ctx.site.profiles.items())],
         "max_mb": web.max_upload_mb,
         "max_files": web.max_upload_files,
         "wrong": wrong,
@@ -61,35 +61,33 @@ def _form(front: WebContext, wrong: str) -> dict[str, Any]:
 
 
 @router.post("/upload")
-async def upload(request: Request, front: Ctx, visitor: Operator) -> Response:
+async def upload(request: Request, ctx: Ctx, visitor: Operator) -> Response:
     """Take files: check them, or put them into the inbox."""
-    most = front.site.settings.web.max_upload_files
-    form = await read_form(request, front, visitor, files=most)
+    most = ctx.site.settings.web.max_upload_files
+    form = await read_form(request, ctx, visitor, files=most)
     try:
-        kept = await run_in_threadpool(stage_form, front, form, visitor)
+        kept = await run_in_threadpool(stage_form, ctx, form, visitor)
     except UsageError as error:
-        values = _form(front, str(error))
+        values = _form(ctx, str(error))
         return await show(request, "upload.html", values, visitor=visitor, status=422)
     finally:
         await form.close()
     if text_of(form, "what") == "check":
-        await run_in_threadpool(check, front, kept)
+        await run_in_threadpool(check, ctx, kept)
         return went(request, f"/checks/{kept.batch}")
     once = text_of(form, "once")
-    batch = await run_in_threadpool(
-        front.form_replays.first, once, kept.mark(front.site), kept.batch
-    )
+    batch = await run_in_threadpool(ctx.form_replays.first, once, kept.mark(ctx.site), kept.batch)
     if batch != kept.batch:  # the same form once more: a second click
-        await run_in_threadpool(staging.discard, front.site, kept)
+        await run_in_threadpool(staging.discard, ctx.site, kept)
         return went(request, f"/uploads/{batch}")
-    return await _send(request, front, visitor, kept.batch)
+    return await _send(request, ctx, visitor, kept.batch)
 
 
-async def _send(request: Request, front: WebContext, visitor: Visitor, batch: str) -> Response:
+async def _send(request: Request, ctx: WebContext, visitor: Visitor, batch: str) -> Response:
     try:
-        await run_in_threadpool(staging.send_once, front.site, batch)
+        await run_in_threadpool(staging.send_once, ctx.site, batch)
     except UsageError as error:
-        values = _form(front, str(error))
+        values = _form(ctx, str(error))
         return await show(request, "upload.html", values, visitor=visitor, status=422)
     log.info("web.upload", user=visitor.name, batch=batch)
     return went(request, f"/uploads/{batch}")
@@ -102,14 +100,14 @@ def went(request: Request, target: str) -> Response:
     return RedirectResponse(target, status_code=303)
 
 
-def stage_form(front: WebContext, form: FormData, visitor: Visitor) -> staging.Staged:
+def stage_form(ctx: WebContext, form: FormData, visitor: Visitor) -> staging.Staged:
     """Keep the files of a form. Raises UsageError, StorageError."""
     files = [each for each in form.getlist("files") if isinstance(each, UploadFile)]
     files = [each for each in files if each.filename]
     if not files:
         raise UsageError("No file was chosen.", hint="Choose one or more files, then send.")
     return staging.stage(
-        front.site,
+        ctx.site,
         files,
         courier=text_of(form, "courier"),
         who=visitor.name or text_of(form, "who").strip()[:100],
@@ -117,18 +115,18 @@ def stage_form(front: WebContext, form: FormData, visitor: Visitor) -> staging.S
     )
 
 
-def check(front: WebContext, kept: staging.Staged) -> list[dict[str, Any]]:
+def check(ctx: WebContext, kept: staging.Staged) -> list[dict[str, Any]]:
     """Check the files of a form; keep what is found, and return it, an object per file."""
-    checked = [check_one(front, kept, place) for place in range(len(kept.names))]
-    staging.keep_check(front.site, kept, checked)
+    checked = [check_one(ctx, kept, place) for place in range(len(kept.names))]
+    staging.keep_check(ctx.site, kept, checked)
     return checked
 
 
-def check_one(front: WebContext, kept: staging.Staged, place: int) -> dict[str, Any]:
+def check_one(ctx: WebContext, kept: staging.Staged, place: int) -> dict[str, Any]:
     """Check one of the files. Raises StorageError."""
-    path, courier = kept.paths(front.site)[place], kept.courier_of(place) or None
+    path, courier = kept.paths(ctx.site)[place], kept.courier_of(place) or None
     with _CHECKS:
-        (each,) = check_files(front.site, [path], courier=courier, out=None)
+        (each,) = check_files(ctx.site, [path], courier=courier, out=None)
     return {
         "name": kept.names[place],
         "why": each.why,
@@ -141,47 +139,45 @@ def check_one(front: WebContext, kept: staging.Staged, place: int) -> dict[str, 
         "statuses": each.more.get("statuses", ()),
         "first": each.more.get("first", ()),
         "faults": each.more.get("faults", ()),
-        "may_be_of": may_be_of(front.site, path, kept.names[place], each.summary),
+        "may_be_of": may_be_of(ctx.site, path, kept.names[place], each.summary),
     }
 
 
 @router.get("/uploads/{batch}")
 def uploaded_page(
     request: Request,
-    front: Ctx,
+    ctx: Ctx,
     visitor: Looker,
     batch: str,
     rest: Annotated[str, Query(pattern=r"^[0-9a-f]{0,60}$")] = "",
 ) -> Response:
     """Return what became of files that came together. ``rest``: the check of those left."""
-    values = {**watched(front, batch), "rest": rest, "rest_files": _left(front, rest)}
+    values = {**watched(ctx, batch), "rest": rest, "rest_files": _left(ctx, rest)}
     return page(request, "uploaded.html", values, visitor=visitor)
 
 
-def _left(front: WebContext, rest: str) -> int:
+def _left(ctx: WebContext, rest: str) -> int:
     try:
-        return len(staging.staged(front.site, rest).names) if rest else 0
+        return len(staging.staged(ctx.site, rest).names) if rest else 0
     except NotThere:
         return 0
 
 
 @router.get("/uploads/{batch}/live")
-def uploaded_live(
-    request: Request, front: Ctx, visitor: Looker, batch: str, v: str = ""
-) -> Response:
+def uploaded_live(request: Request, ctx: Ctx, visitor: Looker, batch: str, v: str = "") -> Response:
     """Return only their list; 204 when nothing has changed."""
-    values = watched(front, batch)
+    values = watched(ctx, batch)
     if values["version"] == v:
         return Response(status_code=204)
     return page(request, "_uploaded.html", values, visitor=visitor)
 
 
-def watched(front: WebContext, batch: str) -> dict[str, Any]:
+def watched(ctx: WebContext, batch: str) -> dict[str, Any]:
     """Return the files of a batch, each with the drop it became. Raises NotThere."""
-    found = uploads.batch_of(front.site, batch)
+    found = uploads.batch_of(ctx.site, batch)
     if not found:
         raise NotThere("Nothing is known of this upload.", hint="Look among the files.")
-    files = [_watched(front, upload) for upload in found]
+    files = [_watched(ctx, upload) for upload in found]
     ended = all(each["drop"] and each["drop"].state.closed for each in files)
     version = "-".join(
         f"{each['drop'].state}.{each['progress'].answered if each['progress'] else 0}"
@@ -192,13 +188,13 @@ def watched(front: WebContext, batch: str) -> dict[str, Any]:
     return {"batch": batch, "files": files, "live": not ended, "version": version}
 
 
-def _watched(front: WebContext, upload: uploads.Upload) -> dict[str, Any]:
-    drop = uploads.drop_of(front.site, upload)
-    far = drop_view.progress_of(front.site, drop) if drop else None
+def _watched(ctx: WebContext, upload: uploads.Upload) -> dict[str, Any]:
+    drop = uploads.drop_of(ctx.site, upload)
+    far = drop_view.progress_of(ctx.site, drop) if drop else None
     counts = drop_view.counts_of(drop, far[1] if far else {}) if drop else {}
     return {
         "upload": upload,
-        "why": _why_not(front, upload) if drop is None else "",
+        "why": _why_not(ctx, upload) if drop is None else "",
         "drop": drop,
         "progress": far[0] if far else None,
         "counts": counts,
@@ -208,14 +204,12 @@ def _watched(front: WebContext, upload: uploads.Upload) -> dict[str, Any]:
     }
 
 
-def _why_not(front: WebContext, upload: uploads.Upload) -> str:
+def _why_not(ctx: WebContext, upload: uploads.Upload) -> str:
     """Say why a file is not taken, once that is worth a word."""
     at = datetime.fromisoformat(upload.at)
-    if (
-        front.site.clock.now() - at
-    ).total_seconds() < LATE_SECONDS and front.health_bar.health().alive:
+    if (ctx.site.clock.now() - at).total_seconds() < LATE_SECONDS and ctx.health_bar.health().alive:
         return ""
-    files = front.to_do.waiting().files
+    files = ctx.to_do.waiting().files
     stem = upload.name.rpartition(".")[0]
     numbered = f"{stem} ("  # a number is added to a name that is there already
     fits = [
