@@ -93,10 +93,11 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     ``signature``: folded headers that only this courier writes; without any, a header alone never
     picks the profile. ``file_time``: how a time is written into file names (strptime), "" for not
     at all; it orders the courier's files. ``directions``: folded cell → direction;
-    ``filled_rto_awb``: the direction of a row whose second AWB is filled. ``zone``: IANA name, ""
-    for the configured one. ``reasons``: folded reason text → reason code. ``reason_codes``: what
-    the courier's own codes look like, a regular expression, "" for none. ``date_output``: how the
-    API gets dates.
+    ``ways``: folded heading → folded cell → direction: what the courier's own words say in columns
+    that are no direction. ``filled_rto_awb``: the direction of a row whose second AWB is
+    filled. ``zone``: IANA name, "" for the configured one. ``reasons``: folded reason text → reason
+    code. ``reason_codes``: what the courier's own codes look like, a regular expression, "" for
+    none. ``date_output``: how the API gets dates.
     ``strict_dates``: reject rows when a column mixes date cells with text dates.
     ``auto_dispatch``: every order of this courier is pushed with ``autoDispatch``.
     ``unconfirmed_headers``: role → headers that ``shipdrop map`` guessed and nobody has confirmed;
@@ -120,6 +121,7 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     file_time: str = ""
     required: tuple[Role, ...] = (Role.ORDER_ID, Role.STATUS)
     directions: Mapping[str, Direction] = field(default_factory=dict)
+    ways: Mapping[str, Mapping[str, Direction]] = field(default_factory=dict)
     filled_rto_awb: Direction = Direction.BLANK
     zone: str = ""
     dates: Mapping[Role, DateRule] = field(default_factory=dict)

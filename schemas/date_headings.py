@@ -19,7 +19,7 @@ _ODD_OFFSETS = {(1, 5, 30): _INDIA, (1, 5, 45): "Asia/Kathmandu", (1, 3, 30): "A
 _NEWER = frozenset({"updated", "new", "revised", "latest", "rescheduled", "modified", "changed"})
 
 _TIME = frozenset({"date", "time", "datetime", "timestamp", "ts", "dt", "at", "on", "when"})
-_ALONE = frozenset({"date", "datetime", "timestamp", "time"})
+_ALONE = frozenset({"date", "datetime", "timestamp", "time", "when"})
 _EVENT = frozenset(
     {
         *("status", "scan", "scanned", "event", "update", "updated", "updation", "modified"),
@@ -151,6 +151,16 @@ def event_meant(heading: str) -> TimeNearness | None:
     if said <= _ALONE or said & _EVENT:
         return TimeNearness.EVENT
     return TimeNearness.BEGIN if said & _PICKED else None
+
+
+_FAILED = frozenset({"undelivered", "undelivery", "failed", "failure", "ndr", "unsuccessful"})
+
+
+def failure_meant(heading: str) -> bool:
+    """Tell whether a heading is that of the time of a failed delivery (Undelivered Date)."""
+    said = frozenset(_WORD.findall(_spaced(heading).casefold()))
+    known = _FAILED | _TIME | {"delivery", "last", "latest", "attempt", "recent"}
+    return bool(said & _FAILED) and bool(said & _TIME) and said <= known
 
 
 def concerned(nearness: TimeNearness) -> frozenset[Milestone]:

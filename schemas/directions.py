@@ -6,7 +6,7 @@ Only words that are plain anywhere count: in a cell, a heading, the name of a ta
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from schemas.headings import several
+from schemas.headings import is_old_version, several
 from schemas.normalise import fold, is_absent
 from schemas.statuses import Direction, agrees
 from schemas.vocabulary import Milestone
@@ -71,8 +71,8 @@ SHORT: Mapping[str, Direction] = {"ret": Direction.RETURN}
 
 #: The same in plain English; Inbound alone may be a hub's word.
 PAIRS: Mapping[str, Direction] = {
-    **dict.fromkeys(("outbound", "outward"), Direction.FORWARD),
-    **dict.fromkeys(("inbound", "inward"), Direction.BACK),
+    **dict.fromkeys(("onward", "outbound", "outgoing", "outward"), Direction.FORWARD),
+    **dict.fromkeys(("inbound", "incoming", "inward"), Direction.BACK),
 }
 DAMAGED = "\ufffd"
 """Stands for a byte that was no text."""
@@ -233,13 +233,17 @@ def _is_disputed(words: frozenset[str]) -> bool:
     return bool(words & said) and not words & (HARMLESS | _OF_MONEY)
 
 
-def back_beside(name: str, others: Iterable[str]) -> bool:
-    """Tell whether a tab is of the way back because others are of its counterpart: R beside F."""
+def back_beside(name: str, others: Collection[str]) -> bool:
+    """Tell whether a tab is of the way back because others are of its counterpart: R beside F.
+
+    Or of what was not delivered (UD beside DL), or an old version of another tab: 28 Nov (old).
+    """
     ways = {_LONE.get(fold(other)) for other in others}
-    return _LONE.get(fold(name)) is Direction.BACK and Direction.FORWARD in ways
+    is_back = _LONE.get(fold(name)) is Direction.BACK and Direction.FORWARD in ways
+    return is_back or is_old_version(name, others)
 
 
-_LONE = {**LETTERS, **PAIRS}
+_LONE = {**LETTERS, **PAIRS, "dl": Direction.FORWARD, "ud": Direction.BACK}
 _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 

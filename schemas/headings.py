@@ -1,7 +1,7 @@
 """Tell by its words of what a heading speaks that no profile names, and what reads as a footer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from schemas.normalise import fold_header
 
@@ -49,7 +49,7 @@ _PLACES_AND_THINGS = several(
     "tag tags tax title town url user vehicle vendor warehouse weight zip zone"
 )
 
-_ORDER = frozenset({"order", "orders", "so"})
+_ORDER = several("ord order orders so")
 _NUMBERS = several("code codes id ids key no nos nr num number numbers ref reference")
 
 _WHOSE = several("channel client customer main marketplace master parent sale sales seller web")
@@ -69,12 +69,12 @@ _OF_PEOPLE = several("mobile phone contact pin pincode postal postcode telephone
 _EXAMPLES = several(
     "demo demos dummy eg example examples guide guideline guidelines help illustration instruction "
     "instructions readme sample samples template tutorial "
-    "discard discarded ignore ignored junk test testing tests trash unused"
+    "delete deleted discard discarded ignore ignored junk test testing tests trash unused"
 )
 _BESIDE_EXAMPLE = several(
-    "a data do edit entries entry file fill filled filling for format how it me not of only order "
-    "orders please read record records reference row rows send sheet tab table the this to upload "
-    "use"
+    "a be data do edit entries entry file fill filled filling for format how it me not of only "
+    "order orders please read record records reference row rows send sheet tab table the this to "
+    "upload use"
 )
 
 
@@ -99,6 +99,27 @@ def age_of(tab: str) -> int:
     """Return which of several tabs holds by its name: 1 for a corrected one, -1 for an old one."""
     words = frozenset(re.findall(r"[a-z]+", fold_header(HUMPS.sub(" ", tab))))
     return bool(words & _NEW_TABS) - bool(words & _OLD_TABS)
+
+
+_OLD_VERSIONS = several("backup old older outdated prev previous superseded")
+
+
+def is_old_version(tab: str, others: Iterable[str]) -> bool:
+    """Tell whether a tab is by its name an old version of one of the others: 28 Nov (old).
+
+    Old Delhi is a place.
+    """
+    words, bare = _words_and_rest(tab)
+    old = _OLD_VERSIONS & {*(words if any(map(str.isdigit, tab)) else words[1:])}
+    return bool(old and bare) and any(
+        _words_and_rest(other)[1] == bare and not age_of(other) < 0 for other in others
+    )
+
+
+def _words_and_rest(tab: str) -> tuple[list[str], list[str]]:
+    """Return the words of a tab's name, and those of them that do not say how old it is."""
+    words = re.findall(r"[a-z0-9]+", fold_header(HUMPS.sub(" ", tab)))
+    return words, [word for word in words if word not in _OLD_VERSIONS | _NEW_TABS]
 
 
 def words_of(heading: str) -> frozenset[str]:

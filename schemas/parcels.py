@@ -10,6 +10,7 @@ from enum import IntEnum
 
 from schemas.codes import Code
 from schemas.directions import speaks_against, way_named
+from schemas.headings import several, words_of
 from schemas.limits import EXACT_DIGITS
 from schemas.normalise import ABSENT, fold, fold_header
 from schemas.statuses import Direction, StatusCase, StatusMeaning
@@ -171,6 +172,30 @@ def piece_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:
     """Return the column, none of ``taken``, that tells the boxes of one AWB apart, or None."""
     folded = [fold_header(heading).replace("#", "no").replace(" ", "") for heading in headings]
     return next((at for at, n in enumerate(folded) if n in _PIECES and at not in taken), None)
+
+
+#: Words for the same things: the pieces of a shipment, and the goods in it.
+_COUNTED = (
+    several(
+        "box boxes carton cartons package packages parcel parcels pc pcs piece pieces pkg pkgs"
+    ),
+    several("item items qty quantity unit units"),
+)
+_BESIDE_COUNTED = several("count no nos number num of total")
+_IN_ALL = several("booked ordered shipped")
+
+
+def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:
+    """Return pairs of columns: how many pieces of a row were delivered, and how many there are."""
+    words = [words_of(heading) for heading in headings]
+    found = []
+    for counted in _COUNTED:
+        own = counted | _BESIDE_COUNTED
+        named = [(at, said) for at, said in enumerate(words) if said & counted]
+        every = [at for at, said in named if said <= own | _IN_ALL]
+        done = [at for at, said in named if "delivered" in said and said <= own | {"delivered"}]
+        found += [(at, every[0]) for at in done if every]
+    return found
 
 
 def same_parcel_unknown(awbs: Sequence[str]) -> list[bool]:

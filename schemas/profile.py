@@ -1,7 +1,7 @@
 """Reads courier profiles from TOML, strictly, and knows the built-in ones."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time
 from functools import cache
 from importlib import resources
@@ -109,9 +109,10 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
         auto_dispatch=root.flag("auto_dispatch", default=False),
         required=required,
         shown_headers=shown,
-        headers={role: _folded(aliases) for role, aliases in shown.items()},
+        headers=_spelled(shown),
         helpers=_helpers(root, shown),
         directions=_directions(direction, base),
+        ways=_ways(root, base),
         filled_rto_awb=_filled(direction),
         statuses=statuses,
         ids=_ids(root),
@@ -139,6 +140,25 @@ def _read(root: Section, *, base: Profile | None) -> Profile:
 
 def _folded(aliases: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(fold_header(alias) for alias in aliases))
+
+
+def _spelled(shown: "Headers") -> dict[Role, tuple[str, ...]]:
+    """Return the headings of each role, folded; one with No is known with Number, too."""
+    found = {role: _folded(aliases) for role, aliases in shown.items()}
+    owned = {alias for aliases in found.values() for alias in aliases}
+    for role, aliases in found.items():
+        others = dict.fromkeys(
+            _NO.sub(_no_or_number, alias) for alias in aliases if _NO.search(alias)
+        )
+        found[role] = (*aliases, *(each for each in others if each not in owned))
+    return found
+
+
+_NO = re.compile(r"\b(?:no|number)\b")
+
+
+def _no_or_number(found: re.Match[str]) -> str:
+    return "number" if found[0] == "no" else "no"
 
 
 def _zone(root: Section) -> str:
@@ -228,13 +248,32 @@ def _helpers(root: Section, shown: Headers) -> dict[str, tuple[str, ...]]:
 
 
 def _directions(section: Section, base: Profile | None) -> dict[str, Direction]:
-    own: dict[str, Direction] = {}
-    for direction in (Direction.FORWARD, Direction.RETURN, Direction.RTO):
-        for word in section.texts(direction.value) or ():
-            if own.setdefault(fold(word), direction) is not direction:
-                why = f'"{word}" already stands for {own[fold(word)]}'
-                raise section.error(direction.value, why, value=word)
+    own = _words_of_ways(section, (Direction.FORWARD, Direction.RETURN, Direction.RTO))
     return {**(base.directions if base else {}), **own}
+
+
+def _ways(root: Section, base: Profile | None) -> dict[str, Mapping[str, Direction]]:
+    section = root.section("ways")
+    found: dict[str, Mapping[str, Direction]] = {}
+    for heading in section.keys():  # noqa: SIM118 - not a mapping
+        column = section.section(heading)
+        words = _words_of_ways(column, _WAYS)
+        column.done()
+        found[fold_header(heading)] = words
+    return {**(base.ways if base else {}), **found}
+
+
+_WAYS = (Direction.FORWARD, Direction.RETURN, Direction.RTO, Direction.BACK)
+
+
+def _words_of_ways(section: Section, ways: Iterable[Direction]) -> dict[str, Direction]:
+    found: dict[str, Direction] = {}
+    for direction in ways:
+        for word in section.texts(direction.value) or ():
+            if found.setdefault(fold(word), direction) is not direction:
+                why = f'"{word}" already stands for {found[fold(word)]}'
+                raise section.error(direction.value, why, value=word)
+    return found
 
 
 def _filled(section: Section) -> Direction:

@@ -1,6 +1,7 @@
 """Looking at drops: drops, drops show, trace."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -117,6 +118,7 @@ def show(
         **_as_dict(line, progress),
         "open": why_open(found, site.health_file(), site.clock),
         "read_again_as": line.again_as,
+        "set_aside": list(set_aside_in(found)),
     }
 
     def for_people() -> None:
@@ -125,6 +127,15 @@ def show(
 
     options.show(facts, for_people)
     return 0
+
+
+def set_aside_in(drop: "Drop") -> Iterator[dict[str, Any]]:
+    """Yield why nothing is to be done about the file (``rows`` null), or about how many rows."""
+    if put_off := drop.facts.put_off:
+        yield {"rows": None, "reason": put_off[0], "who": put_off[1]}
+    said = Counter((each.reason, each.who) for each in drop.facts.aside)
+    for (reason, who), count in said.items():
+        yield {"rows": count, "reason": reason, "who": who}
 
 
 def _described(
@@ -145,6 +156,7 @@ def _described(
         "rows": _outcomes(line, shown_drop["progress"]),
         "corrects": drop.parent or "",
         "read again": shown_drop["read_again_as"] or "",
+        "set aside": "; ".join(map(aside_in_words, shown_drop["set_aside"])),
         "tidied": f"{line.tidied_at[:10]}: counts are left, rows and details are gone"
         if line.tidied_at
         else "",
@@ -163,6 +175,16 @@ def _described(
     place = site.outbox_path / drop.folder if drop.folder else site.outbox_path
     for file in summary.get("files", {}).values():
         yield f"  {place / file}"
+
+
+def aside_in_words(aside: Mapping[str, Any]) -> str:
+    """Return one of these as ``2 rows: already delivered (Asha)``."""
+    from schemas.display import counted
+
+    of = "" if aside["rows"] is None else f"{counted(aside['rows'], 'row')}: "
+    return f"{of}{aside['reason'] or 'nothing is to be done'}" + (
+        f" ({aside['who']})" if aside["who"] else ""
+    )
 
 
 def _say(text: str) -> None:

@@ -119,6 +119,7 @@ def why(
     """
     from msgspec.structs import asdict
 
+    from pipeline.cli.drops import aside_in_words, set_aside_in
     from pipeline.core.model import stamp
     from pipeline.service.health import READY, problems_in
     from pipeline.service.health_file import is_fresh
@@ -155,7 +156,9 @@ def why(
             why_not = open_drops.get(drop.drop_id)
             typer.echo(
                 f"A file of this name was picked up at {stamp(drop.received_at)}: drop "
-                f"{drop.drop_id}, {drop.state}." + (f" {in_words(why_not)}" if why_not else "")
+                f"{drop.drop_id}, {drop.state}."
+                + (f" {in_words(why_not)}" if why_not else "")
+                + "".join(f" Set aside: {aside_in_words(a)}." for a in set_aside_in(drop))
             )
 
     answer = {

@@ -40,12 +40,13 @@ class LaterHeaders(Protocol):
 
     ``ids``, ``statuses``: the columns in which the header has headings for an order id and for a
     status. A further heading row shows in one of them. ``may_be_ids``: all that may be read as the
-    order id, those whose headings are guessed too.
+    order id, those whose headings are guessed too. ``ways``: all that may tell a way or a fate.
     """
 
     ids: Sequence[int]
     may_be_ids: Sequence[int]
     statuses: Sequence[int]
+    ways: Sequence[int]
 
     def is_heading(self, cell: str) -> bool:
         """Return True for a heading that some profile knows."""

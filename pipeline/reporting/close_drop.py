@@ -27,6 +27,7 @@ from pipeline.core.row_keys import (
     rows_named,
 )
 from pipeline.reporting import write
+from pipeline.reporting.came_since import CameSince
 from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.rejects_csv import rows_given_back
 from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
@@ -93,6 +94,7 @@ class Closer:
         self._profiles = profiles
         self._advice = advice
         self._zone = zone
+        self._came_since = CameSince(ledger=ledger, spools=spools, clock=clock)
         self.again_seconds = again_seconds
 
     def outcomes_of_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Tried[DropOutcomes]]:
@@ -261,6 +263,7 @@ class Closer:
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
             return noted
+        self._came_since.look(drop, outcomes)
         if drop.parent:
             drop = drop.noting(returned=self._tell_parent(drop, drop.parent, outcomes))
             noted = replace(noted, drop=drop)
@@ -410,7 +413,7 @@ class Closer:
             saying = {role: f"c{at}" for role, at in sheet.roles.items() if role in SAYING}
             dates = {role: f"c{at}" for role, at in sheet.roles.items() if role in DATE_ROLES}
             cells = dict.fromkeys((*saying.values(), *dates.values()))
-            columns = ["row", "order_id", "codes", "around", *cells]
+            columns = ["row", "order_id", "awb", "status", "codes", "around", *cells]
             for batch in spool.blocks(number, columns):
                 rows = batch.filter(pa.array(wanted[start : start + batch.num_rows]))
                 words = {role: rows.column(name) for role, name in saying.items()}
@@ -419,6 +422,8 @@ class Closer:
                         {
                             "row": rows.column("row"),
                             "order_id": rows.column("order_id"),
+                            "awb": rows.column("awb"),
+                            "milestone": rows.column("status"),
                             "sheet": pa.repeat(pa.scalar(sheet.name, pa.string()), len(rows)),
                             "said": pc.if_else(
                                 pc.match_substring(rows.column("codes"), UNCLEAR),

@@ -64,6 +64,10 @@ class Spools:
         """Return what is kept of the rows of a drop that a person may correct (``Spool.ids``)."""
         return Spool(self.folder / drop_id).ids()
 
+    def kept(self, drop_id: str) -> "pa.Table | None":
+        """Return those rows as they are kept (``Spool.kept``)."""
+        return Spool(self.folder / drop_id).kept()
+
     def placed(self, facts: DropFacts) -> DropFacts:
         """Return a drop's facts, with where its spool is when several workers write."""
         return replace(facts, spool=self._part)
@@ -165,7 +169,7 @@ class Spool:
     def write_ids(self, table: "pa.Table") -> None:
         """Keep rows to correct, on disk: ``sheet``, ``row`` (record number), ``order_id``.
 
-        And ``said``, ``codes``, ``around``: see ``core.rejected_row``.
+        And ``awb``, ``milestone``, ``said``, ``codes``, ``around``: see ``core.rejected_row``.
         """
         from pipeline.storage.arrow_files import write_table
 
@@ -183,13 +187,17 @@ class Spool:
         kept = self.rejected().items()
         return {row: tuple((each.sheet, each.order_id) for each in rows) for row, rows in kept}
 
+    def kept(self) -> "pa.Table | None":
+        """Return what ``write_ids`` kept, as it is; None without any."""
+        path = self._home / _IDS
+        return self._read_at(path) if path.exists() else None
+
     def rejected(self) -> dict[int, tuple[RejectedRow, ...]]:
         """Return what ``write_ids`` kept, by record number, which rows of several sheets share."""
-        path = self._home / _IDS
-        table = self._read_at(path) if path.exists() else None
+        table = self.kept()
         if table is None:
             return {}
-        names = ("sheet", "order_id", "said", "codes", "around")
+        names = RejectedRow.__struct_fields__
         kept = [name for name in names if name in table.column_names]
         found: dict[int, tuple[RejectedRow, ...]] = {}
         texts = zip(*(table.column(name).to_pylist() for name in kept), strict=True)

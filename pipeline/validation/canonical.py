@@ -16,13 +16,14 @@ from pipeline.core.free_text import folded, lengths, read_reasons, with_reasons,
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.date_columns import ABSENT, UNREADABLE, Times, read_times
+from pipeline.validation.evidence import column_named
 from pipeline.validation.order_ids import canonical_ids, unnumbered
 from pipeline.validation.row_layout import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, newer, two_way
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import zone_named
-from schemas.limits import TEXT_LENGTH
+from schemas.date_headings import failure_meant, zone_named
+from schemas.limits import DAY_MS, TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.parcels import HELD_AS, HoldReason, is_confirmed
@@ -154,12 +155,13 @@ def normalise(
     facts = _Facts(block=block, mapping=mapping)
     zone = ZoneInfo(profile.zone or timezone)
     auto = auto_dispatched(block, mapping, profile)
+    dates = _Dates(facts=facts, profile=profile, zone=zone, proven=proven)
+    facts.block = replace(block, said={**block.said, **_later_failures(dates)})
     _put_rows(facts, profile)
     bare = unnumbered(facts.cells(Role.ORDER_ID))
     ids = _put_ids(facts, bare)
     statuses = _put_statuses(facts, profile, auto)
     _put_statuses_for_ids(facts, ids, bare, statuses.milestones(), profile)
-    dates = _Dates(facts=facts, profile=profile, zone=zone, proven=proven)
     times = _put_dates(dates, statuses.milestones(), now_ms, mixed)
     reasons, texts = _put_texts(facts, profile, statuses.milestones())
     not_self_ship = says_no(block, mapping, Role.SELF_SHIP)
@@ -363,6 +365,29 @@ class _Read(Struct, frozen=True, kw_only=True):
             two_way=np.where(mine, self.two_way, other.two_way),
             unlisted=np.where(mine, self.unlisted, other.unlisted),
         )
+
+
+def _later_failures(dates: _Dates) -> dict[str, pa.Array]:
+    """Return the dates of failed deliveries that are later than the row's event, as claims.
+
+    Dates that may be day or month first say nothing, nor does one on the day of an event without a
+    time of day.
+    """
+    block, mapping = dates.facts.block, dates.facts.mapping
+    columns = [at for at, heading in enumerate(mapping.headers) if failure_meant(heading)]
+    event = dates.role(Role.EVENT_TIME) if columns else None
+    if event is None:
+        return {}
+    alone = ~np.array(pc.match_substring_regex(event.cells, r"\d:\d|T\d|\d{9}"), dtype=np.bool_)
+    end = event.times.ms + np.where(alone, DAY_MS - 1, 0)
+    found = {}
+    for at in columns:
+        failed = dates.read(Role.EVENT_TIME, at, block.cells[at])
+        later = event.times.read & failed.times.read & ~failed.two_way & (failed.times.ms > end)
+        if later.any():
+            claims = pc.binary_join_element_wise(Direction.UNDELIVERED, block.cells[at], ":")
+            found[column_named(mapping.headers, at)] = pc.if_else(pa.array(later), claims, "")
+    return found
 
 
 def _put_dates(

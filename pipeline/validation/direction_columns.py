@@ -1,5 +1,6 @@
 """Columns that may say directions, each read through the blocks of its sheet."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -40,13 +41,22 @@ _BACKWARD = {Direction.RTO, Direction.RETURN, Direction.BACK}
 class DirectionColumn:
     """A column that may say directions. ``look``: by its heading; None where that says nothing.
 
+    ``words``: those by which the courier itself tells a direction there, folded.
+
     Its blocks are given in their order. A block is read by what it shows itself and by what the
     others do (``traits``).
     """
 
-    def __init__(self, at: int, look: Look | None, traits: Traits) -> None:
+    def __init__(
+        self,
+        at: int,
+        look: Look | None,
+        traits: Traits,
+        words: Mapping[str, Direction] | None = None,
+    ) -> None:
         self._at = at
-        self._look = look
+        self._words = words or {}
+        self._look = look if look or not words else Look(asks=Asks.PLAIN)
         self._traits = traits
         self._sure: bool | None = None
         self._last = ""
@@ -99,14 +109,15 @@ class DirectionColumn:
         return Look(asks=Asks.WORDS, sure=sure) if is_one else look
 
     def _claims(self, cells: pa.Array, look: Look) -> pa.Array | None:
-        if pattern := may_speak(look):  # every row may have another number, or name
+        pattern = "" if self._words else may_speak(look)
+        if pattern:  # every row may have another number, or name
             cells = pc.if_else(pc.match_substring_regex(cells, pattern), cells, "")
         if look.bare or look.asks is Asks.FILLED:
             cells = _summed_up(cells, look)
         encoded = cells.dictionary_encode()
         words = encoded.dictionary.to_pylist()
         letters = self._letters(look, words)
-        claims = [_claim(cell, look, letters) for cell in words]
+        claims = [_claim(cell, look, letters, self._words) for cell in words]
         return pa.array(claims, pa.string()).take(encoded.indices) if any(claims) else None
 
     def _letters(self, look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
@@ -193,10 +204,19 @@ def _filled_down(claims: pa.Array, cells: pa.Array, before: str) -> tuple[pa.Arr
     return pc.if_else(wanted, filled, claims), bool(pc.any(wanted).as_py()), last
 
 
-def _claim(cell: str, look: Look, letters: Mapping[str, Direction]) -> str:
+#: Behind a code, folded: 777 - RTO Lock.
+_TEXT_OF_CODE = re.compile(r"(?<=\d)[ (:].*")
+
+
+def _claim(
+    cell: str, look: Look, letters: Mapping[str, Direction], own: Mapping[str, Direction]
+) -> str:
     if len(cell) >= SEEN:
         return ""
     way = (letters and letters.get(lone_word(fold(cell)))) or claim_of(cell, look)
+    if own:
+        folded = fold(cell)
+        way = own.get(folded) or own.get(_TEXT_OF_CODE.sub("", folded)) or way
     if way is None and look.sure and is_open(cell, look):
         way = Direction.UNREADABLE
     return f"{way.value}:{cell.strip()}" if way else ""

@@ -31,6 +31,7 @@ from schemas.directions import back_beside, direction_of, fate_named, speaks_aga
 from schemas.display import quoted
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import is_title, sides_of
+from schemas.parcels import counts_delivered
 from schemas.status_headings import AsksStatus, asks_status, gives_status, hides_status
 from schemas.statuses import Direction, StatusMeaning, StatusTable
 from schemas.vocabulary import FINALS, Milestone, Role
@@ -106,13 +107,17 @@ class Evidence:
         self._first = True
         self._looks = dict(self._candidates())
         self._directions = {
-            at: DirectionColumn(at, look, traits) for at, look in self._looks.items()
+            at: DirectionColumn(
+                at, look, traits, profile.ways.get(data_header(mapping.headers[at]))
+            )
+            for at, look in self._looks.items()
         }
         self._own = mapping.columns.get(Role.DIRECTION)
         if self._own is not None:
             words = Look(asks=Asks.WORDS)
             self._directions[self._own] = DirectionColumn(self._own, words, traits)
         self._statuses = dict(self._status_columns())
+        self._counts = counts_delivered(mapping.headers)
         self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
         self._named = {name: mapping.around[name] for name in NAMES & {*mapping.around}}
         for name in self._named:
@@ -138,7 +143,7 @@ class Evidence:
                 directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
-        said |= self._lines_around(block) | self._by_hand(block)
+        said |= self._lines_around(block) | self._by_hand(block) | self._pieces_missing(block)
         if not directed:
             said |= {name: pa.repeat(words, len(block)) for name, words in self._named.items()}
         others = {}
@@ -225,6 +230,7 @@ class Evidence:
                 continue
             if is_of_customers(header):
                 continue
+            known_words = folded in self._profile.ways
             look = look_of(header) if header.strip() else Look(asks=Asks.NOTES)
             if look is None and self._mapping.is_like(at, Role.DIRECTION):
                 look = look_of(self._mapping.like[at][1])
@@ -232,7 +238,7 @@ class Evidence:
                 look = Look(asks=Asks.PLAIN)
             # A column with a role of its own is looked at only where its heading names a way.
             named = look is not None and look.asks not in {Asks.WORDS, *ALONE}
-            if at not in used or named:
+            if at not in used or named or known_words:
                 found.append((at, look))
         return found
 
@@ -307,6 +313,18 @@ class Evidence:
                     found.setdefault(source, [""] * len(block))[at] = text
         return {source: pa.array(texts, pa.string()) for source, texts in found.items()}
 
+    def _pieces_missing(self, block: Block) -> dict[str, pa.Array]:
+        """Return where fewer pieces were delivered than there are: Delivered Pieces 1 of 2."""
+        found = {}
+        for done, every in self._counts:
+            delivered, pieces = _numbers(block.cells[done]), _numbers(block.cells[every])
+            fewer = delivered < pieces
+            if fewer.any():
+                texts = pc.binary_join_element_wise(block.cells[done], block.cells[every], " of ")
+                claims = pc.binary_join_element_wise(Direction.UNDELIVERED, texts, ":")
+                found[self._column(done)] = pc.if_else(pa.array(fewer), claims, "")
+        return found
+
     def _alone(self, block: Block) -> list[tuple[int, str, bool]]:
         """Return the rows in which one cell stands alone, or few words: titles, and notes.
 
@@ -369,6 +387,20 @@ def cell_said(source: str, cell: str) -> str:
 def is_column(source: str) -> bool:
     """Tell whether a direction is said by a column, not by a name or title."""
     return source.startswith(_COLUMN)
+
+
+def _numbers(cells: pa.Array) -> npt.NDArray[np.float64]:
+    """Return the whole numbers in cells, and NaN for what is none."""
+    encoded = cells.dictionary_encode()
+    texts = [cell.strip().removesuffix(".0") for cell in encoded.dictionary.to_pylist()]
+    known = [
+        float(text) if text.isdecimal() and len(text) < _FEW_DIGITS else np.nan for text in texts
+    ]
+    found: npt.NDArray[np.float64] = np.array(known)[encoded.indices.to_numpy(zero_copy_only=False)]
+    return found
+
+
+_FEW_DIGITS = 9
 
 
 def _empty(cells: pa.Array) -> npt.NDArray[np.bool_]:

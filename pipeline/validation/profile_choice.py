@@ -10,7 +10,7 @@ from pipeline.validation.columns import columns_of, data_header, fits, order_id_
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from pipeline.validation.profile_by_name import Choice, decided, read_as_notice, unknown
 from schemas.courier import GENERIC, Profile
-from schemas.direction_headings import Look, look_of
+from schemas.direction_headings import Look, look_of, may_name_ways
 from schemas.directions import direction_of
 from schemas.headings import divides_a_heading, names_number, trimmed, words_of
 from schemas.normalise import fold, fold_header
@@ -81,11 +81,15 @@ class ProfileHeaderFinder:
         )
 
 
+_OF_WAYS = frozenset({Role.DIRECTION, Role.STATUS_TYPE, Role.SELF_SHIP})
+
+
 class LaterHeaders:
     """Knows the heading rows below a header: its repeats, and those of another table.
 
     ``ids``, ``statuses``: the columns of the header in which a further one would show;
-    ``may_be_ids``: those that may be read as the order id, by whatever heading.
+    ``may_be_ids``: those that may be read as the order id, by whatever heading. ``ways``: those
+    that may tell a way or a fate.
     """
 
     def __init__(self, headers: Sequence[str], profiles: Sequence[Profile]) -> None:
@@ -98,6 +102,12 @@ class LaterHeaders:
             {at for each in self._profiles for at in order_id_columns(self._folded, each)}
         )
         self.statuses = self._columns(Role.STATUS)
+        told = {at for role in {*Role} - _OF_WAYS for at in self._columns(role)}
+        self.ways: Sequence[int] = [
+            at
+            for at, heading in enumerate(headers)
+            if at not in told and (look_of(heading) or may_name_ways(heading))
+        ]
         self._statuses = {status for profile in profiles for status in profile.statuses.shown}
         self._known: dict[str, set[Role]] = {}
         for profile in profiles:

@@ -259,6 +259,38 @@ column("Result", ("Failed", "Success"), "hs")
 column("Delivery Result", ("Unsuccessful", "Successful", "Delivered"), "hss")
 column("QC Result", ("Failed", "Passed"), "ss")
 
+for name in (
+    "Pieces,Delivered Pieces",
+    "No of Boxes,Boxes Delivered",
+    "Order Qty,Qty,Delivered Qty",
+):
+    cells = ("2,1", "2,2", "2,", "1,1.0", "12,9", "Delivered,1")
+    lead = "9," if name.startswith("Order") else ""
+    column(name, [lead + cell for cell in cells], "hssshs")
+column("Order Qty,Delivered Pieces", ("2,1", "1,1"), "ss")  # two things in a box
+column("Pieces,Delivered Pieces", ("2,1", "2,0"), "ss", status="RTO Delivered")
+DATES = (
+    "27-11-2026 18:00",
+    "28-11-2026",
+    "27-11-2026 09:00",
+    "26-11-2026",
+    "",
+    "shut",
+    "27-11-2026",
+)
+for name in ("Undelivered Date", "Last NDR Date", "Delivery Failed On"):
+    column(name, DATES, "hhsssss")
+column("Undelivered Date", ("27-11-2026 18:00",), "s", status="RTO Delivered")
+column("Failed Attempt Reason Date Code", ("28-11-2026",), "s")
+
+for name in ("Reference", "Ref #", "Customer Ref", "Cust Ref", "Shipper Reference", "Client Ref"):
+    for number in ("", " No", " Number") if " " in name and "#" not in name else ("",):
+        if " " not in name or number or "#" in name:
+            said = [f"{name}{number},AWB,Status", "FY1,W100,Delivered", "FY2,W101,In Transit"]
+            FILES[f"the order id: {name}{number}"] = (said, "sh")
+for name in ("Reference Number", "Ref Number", "Ord No", "Order Number", "Sub Order No"):
+    FILES[f"the order id: {name}"] = ([f"{name},AWB,Status", "FY1,W100,Delivered"], "s")
+
 
 def lines(name: str, text: str, ends: str) -> None:
     """Add a file; A0, A1 … stand for rows that say Delivered, B0 and C0 for others."""
@@ -328,6 +360,11 @@ for rest, ends in (
 lines("a rest below a way back", f"{TITLES}\nA0\nRTO,,,\nB1\nA9,,,\nA2\nFORWARD,,,\nA3", "shshhhs")
 lines("a note first", f"{TITLES}\nThese are RTO shipments,,,\nA0\nB1", "hhs")
 
+for marks in ("\ufeff\ufeff", "\ufeff\ufeff\ufeff", "\ufeffï»¿", "ï»¿"):
+    parcels = [f'{marks}"AWB\nNo","Order ID","Status","Event Time"']
+    parcels += [f"W77{at},A1,{said},{WHEN}" for at, said in enumerate(("Delivered", "In Transit"))]
+    FILES[f"marks before the AWB: {marks!a}"] = (parcels, "hh")
+
 
 TABS: dict[str, tuple[Sequence[str], str]] = {
     " and ".join(tabs): (tabs, ends)
@@ -345,6 +382,13 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
         ("Seller Panel", "Delivered - Seller Panel", "ss"),
         ("Weight Dispute", "Wrong Pincode", "Missing POD", "Delivered", "ssss"),
         ("Not disputed", "F", "ss"),
+        ("DL", "UD", "sh"),
+        ("UD", "Sheet2", "ss"),
+        ("28 Nov", "28 Nov (old)", "27 Nov", "shs"),
+        ("Old Delhi", "Delhi", "New Delhi", "Delhi old", "sssh"),
+        ("Old", "Sheet2", "ss"),
+        ("Delivered", "To be deleted", "s"),
+        ("Deleted rows", "Delivered", "s"),
     )
 }
 """Names of tabs with one delivery each, and what becomes of it."""

@@ -172,28 +172,62 @@ def test_an_id_that_a_number_format_makes_is_damaged(root: Root, api: SandboxHan
             assert f"{shown}, stored as 12345679" in line["message"]
 
 
-def test_a_text_that_a_format_shows_otherwise_is_no_id_and_no_status(root: Root) -> None:
-    def write(book: Any, sheet: Any) -> None:
-        def shown(code: str) -> Any:
-            return book.add_format({"num_format": code})
+WAYS = '[=1]"Forward";[=2]"RTO";0'
 
-        sheet.write_row(0, 1, ["Order ID", "Status", "City"])
-        for row in range(1, 8):
-            sheet.write_row(row, 1, [f"A{row}", "Delivered", "Pune"])
-        sheet.write_string(1, 1, "1234567", shown('"FY"@'))
-        for row, code in ((2, '"RTO "@'), (3, '"Not "@'), (4, '0;0;0;"Un"@'), (5, "@")):
-            sheet.write_string(row, 2, "Delivered", shown(code))
-        sheet.write_string(6, 3, "Pune", shown('"RTO "@'))
-        sheet.write_string(7, 1, "A7", shown('_(* #,##0_);_(* (#,##0);_(* "-"??_);_(@_)'))
+#: A cell that a row has other than ``A1, Delivered, Pune, Regular``, its format, what follows.
+SHOWN_AS: Sequence[tuple[int, str | int, str, str]] = (
+    (0, "1234567", '"FY"@', "rejected"),
+    (1, "Delivered", '"RTO "@', "rejected"),
+    (1, "Delivered", '"Not "@', "rejected"),
+    (1, "Delivered", '0;0;0;"Un"@', "rejected"),
+    (1, "Delivered", "@", "accepted"),
+    (2, "Pune", '"RTO "@', "accepted"),
+    (2, "Pune", '_(* #,##0_);_(* (#,##0);_(* "-"??_);_(@_)', "accepted"),
+    (3, "Sale", '"RTO "@', "rejected"),
+    (3, 2, WAYS, "rejected"),
+    (3, 1, WAYS, "accepted"),
+    (3, 3, WAYS, "accepted"),
+    (3, 2, '"Rs. "0.00', "accepted"),
+)
+
+
+def test_what_a_format_shows_otherwise_is_no_id_no_status_and_another_way(root: Root) -> None:
+    def table(prefix: str) -> list[list[Any]]:
+        rows = []
+        for at, (column, cell, code, _) in enumerate(SHOWN_AS, start=1):
+            row: list[Any] = ["", f"{prefix}{at}", "Delivered", "Pune", "Regular"]
+            row[column + 1] = (cell, code)
+            rows.append(row)
+        return [["", "Order ID", "Status", "City", "Flow"], *rows]
+
+    def write(book: Any, sheet: Any) -> None:
+        for row, cells in enumerate(table("A")):
+            for column, cell in enumerate(cells):
+                if isinstance(cell, tuple):
+                    sheet.write(row, column, cell[0], book.add_format({"num_format": cell[1]}))
+                else:
+                    sheet.write(row, column, cell)
 
     root.drop("shown.xlsx", made(write))
+    root.drop("old.xls", ole2({"Workbook": xls(table("B"))}))
+    # The XLSB of these tests has texts only: what the number is shown as is none of its formats.
+    binary = [
+        (row, column, *(cell if isinstance(cell, tuple) else (cell, "")))
+        for row, cells in enumerate(table("C"))
+        for column, cell in enumerate(cells)
+    ]
+    cells = [(row, column, str(text)) for row, column, text, _ in binary if text]
+    formats = {(row, column): code for row, column, _, code in binary if code}
+    root.drop("binary.xlsb", hostile_files.xlsb(cells, formats=formats))
     root.configure(manifest__max_reject_ratio=1)
     assert root.once().code == 3
-    lines = root.of("shown").lines()
-    assert lines[0]["codes"] == "ID_DAMAGED:order_id"
-    assert "shown as FY1234567, stored as 1234567" in lines[0]["message"]
-    assert [line["outcome"] for line in lines] == ["rejected"] * 4 + ["accepted"] * 3
-    assert "RTO Delivered" in lines[1]["message"]
+    for name, count in (("shown", len(SHOWN_AS)), ("old", len(SHOWN_AS)), ("binary", 8)):
+        lines = root.of(name).lines()
+        assert lines[0]["codes"] == "ID_DAMAGED:order_id", name
+        assert "shown as FY1234567, stored as 1234567" in lines[0]["message"], name
+        ends = [line["outcome"] for line in lines][:count]
+        assert ends == [each[3] for each in SHOWN_AS][:count], name
+        assert "RTO Delivered" in lines[1]["message"], name
 
 
 def test_an_id_that_a_number_format_makes_is_damaged_in_an_xls_too(

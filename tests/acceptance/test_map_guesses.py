@@ -96,6 +96,31 @@ def test_a_heading_is_not_followed_against_its_cells(
     assert role not in found["headers"]
 
 
+def test_a_parcel_s_number_is_no_order_and_directions_and_times_are_found(root: Root) -> None:
+    dockets = [f"77{at:08}" for at in range(24)]
+    ways = ("F", "F", "R")
+    when = ("11/27/2026 2:30 PM", "11/26/2026 9:05 AM")
+    columns = {"Docket No": dockets, "Party Ref": IDS, "Status": KNOWN, "Flow": ways, "When": when}
+    found = drafted(root, columns)["headers"]
+    assert found == {
+        "order_id": ["?Party Ref"],
+        "awb": ["?Docket No"],
+        "status": ["Status"],
+        "event_time": ["?When"],
+        "direction": ["?Flow"],
+    }
+    for heading, cells in (
+        ("Leg Type", ("Onward", "Backward")),
+        ("दिशा", ("फॉरवर्ड", "रिवर्स")),
+        ("Movement", ("Outward", "Inward", "Outward")),
+    ):
+        (root.path / "acme.toml").unlink()
+        columns = {"पार्सल क्रमांक": dockets, "ऑर्डर": IDS, "Status": KNOWN, heading: cells}
+        found = drafted(root, columns)["headers"]
+        assert found["order_id"] == ["?ऑर्डर"]
+        assert found["direction"] == [f"?{heading}"], heading
+
+
 def test_every_guess_is_marked_what_it_requires_too(root: Root) -> None:
     columns = {"Shipment": IDS, "StatusType": ("UD", "DL"), "Status": ("In Transit", "Delivered")}
     found = drafted(root, columns)

@@ -59,6 +59,42 @@ def test_the_courier_s_own_reason_codes_do_not_warn(root: Root, api: SandboxHand
     assert "REASON_NOT_NUMERIC" in root.of("words").codes
 
 
+WAYS = {
+    "delhivery": (
+        "Status Type,Status,Package Type",
+        ("DL,Delivered,Pickup", "DL,DTO,Pickup", "DL,Delivered,COD", "DL,Delivered,REPL"),
+        "hsss",
+    ),
+    "ekart": (
+        "Status,shipment_type",
+        ("shipment_delivered,IncomingShipment", "shipment_delivered,OutgoingShipment"),
+        "hs",
+    ),
+    "ecomexpress": (
+        "Status,Reason Code",
+        *(("Delivered,777", "Delivered,77", "Delivered,777 - RTO Lock", "999,777"), "hhhh"),
+    ),
+    "ecomexpress ": (
+        "Status,Reason Code",
+        *(("Delivered,999", "Delivered,228", "Delivered,7", "RTO Delivered,777"), "ssss"),
+    ),
+}
+"""Courier → headings, rows, and which are held because of the courier's own words for a way."""
+
+
+def test_a_courier_s_own_words_for_the_way_back_hold_deliveries(root: Root) -> None:
+    root.configure(manifest__max_reject_ratio=1)
+    for at, (courier, (headings, rows, _)) in enumerate(WAYS.items()):
+        numbered = [f"A{at}{number},{row}" for number, row in enumerate(rows)]
+        root.drop(f"day{at}.csv", lines(f"Order ID,{headings}", *numbered), courier.strip())
+    assert root.once().code == 3
+    for at, (courier, (_, _, ends)) in enumerate(WAYS.items()):
+        told = root.of(f"day{at}").lines()
+        assert "".join("h" if line["outcome"] == "rejected" else "s" for line in told) == ends
+        held = [line["codes"] for line in told if line["outcome"] == "rejected"]
+        assert all(codes.startswith("STATUS_AMBIGUOUS:status") for codes in held), courier
+
+
 @pytest.mark.parametrize(
     ("courier", "cells", "outcome"),
     [

@@ -74,18 +74,27 @@ def xlsb(
     *,
     merged: Iterable[tuple[int, int, int, int]] = (),
     hidden: Iterable[int] = (),
+    formats: Mapping[tuple[int, int], str] | None = None,
 ) -> bytes:
     """An XLSB of cells (row, column, text). Rows and columns count from 0.
 
-    ``merged``: first and last row, first and last column. ``hidden``: columns.
+    ``merged``: first and last row, first and last column. ``hidden``: columns. ``formats``: of
+    single cells, by row and column.
     """
+    formats = formats or {}
+    styles = _record(0x0269, struct.pack("<I", len(formats) + 1)) + _style(0)
+    own = b""
+    for number, code in enumerate(formats.values(), start=164):
+        own += _record(0x2C, struct.pack("<H", number) + _wide(code))
+        styles += _style(number)
     sheet = _record(0x81) + _record(0x94, bytes(16))
     for column in hidden:
         sheet += _record(0x3C, struct.pack("<IIIIH", column, column, 2340, 0, 1))
     sheet += _record(0x91)
     for row, column, text in cells:
         sheet += _record(0x00, struct.pack("<I", row) + bytes(13))
-        sheet += _record(0x06, struct.pack("<II", column, 0) + _wide(text))
+        style = [*formats].index((row, column)) + 1 if (row, column) in formats else 0
+        sheet += _record(0x06, struct.pack("<II", column, style) + _wide(text))
     sheet += _record(0x92)
     for place in merged:
         sheet += _record(0xB0, struct.pack("<IIII", *place))
@@ -106,8 +115,13 @@ def xlsb(
                 'Target="worksheets/sheet1.bin"/></Relationships>'
             ),
             "xl/worksheets/sheet1.bin": sheet,
+            **({"xl/styles.bin": own + styles + _record(0x026A)} if formats else {}),
         }
     )
+
+
+def _style(number: int) -> bytes:
+    return _record(0x2F, struct.pack("<HH", 0, number) + bytes(12))
 
 
 def _record(kind: int, data: bytes = b"") -> bytes:

@@ -66,7 +66,7 @@ def ole2(content: Folder) -> bytes:
 def xls(rows: Sequence[Sequence[object]], *, protected: bool = False) -> bytes:
     """Return the stream ``Workbook`` of a workbook with one sheet.
 
-    Cells are text, numbers with their format (``(12, "0000")``), or an error as ValueError; an
+    Cells are text, both also with a format (``(12, "0000")``), or an error as ValueError; an
     empty text is no cell.
     """
     start = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6))
@@ -88,12 +88,19 @@ def xls(rows: Sequence[Sequence[object]], *, protected: bool = False) -> bytes:
                 sheet += record(0x0205, struct.pack("<HHHBB", row, column, 0, 0x2A, 1))
             elif isinstance(cell, tuple):
                 numbered += 1
-                sheet += record(0x0203, struct.pack("<HHHd", row, column, numbered, cell[0]))
+                if isinstance(cell[0], str):
+                    sheet += _text(row, column, numbered, cell[0])
+                else:
+                    sheet += record(0x0203, struct.pack("<HHHd", row, column, numbered, cell[0]))
             elif text := str(cell):
-                body = struct.pack("<HHHHB", row, column, 0, len(text), 1)
-                sheet += record(0x0204, body + text.encode("utf-16-le"))
+                sheet += _text(row, column, 0, text)
     sheet += record(0x000A)
     return start + record(0x0085, struct.pack("<IH", place, 0) + named) + record(0x000A) + sheet
+
+
+def _text(row: int, column: int, style: int, text: str) -> bytes:
+    head = struct.pack("<HHHHB", row, column, style, len(text), 1)
+    return record(0x0204, head + text.encode("utf-16-le"))
 
 
 def record(kind: int, body: bytes = b"") -> bytes:

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from pipeline.reading.excel.notes.binary import in_xlsb, xlsb_formats
+from pipeline.reading.excel.notes.binary import in_xlsb, xlsb_cells, xlsb_formats
 from pipeline.reading.excel.notes.number_format import formats_of, shown_as, shown_text
 from pipeline.reading.excel.notes.ods import ContentXml
 
@@ -110,7 +110,9 @@ def test_number_formats_and_hidden_rows_of_an_xlsb() -> None:
     )
     for size in (1, 7, 1000):
         pieces = [sheet[at : at + size] for at in range(0, len(sheet), size)]
-        assert xlsb_formats([styles], pieces, 1) == {1: code, 7: code}
+        formats = xlsb_formats([styles])
+        found = [*xlsb_cells(pieces, formats.odd)]
+        assert formats.named(found) == [(1, 1, code), (1, 2, code), (7, 1, code), (7, 1, code)]
         notes = in_xlsb(pieces)
         assert list(notes.hidden_rows) == [5]
         assert [at for at in range(9) if notes.hides(at)] == [2, 3]

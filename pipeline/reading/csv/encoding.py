@@ -24,6 +24,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
     (b"\x00\x00\xfe\xff", "utf-32-be"),
     (b"\xef\xbb\xbf", "utf-8"),
+    ("ï»¿".encode(), "utf-8"),  # that mark, read as Western European and written again
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
@@ -74,9 +75,9 @@ def choose_encoding(data: Buffer, *, name: str) -> Encoding:
     head = bytes(data[:_SAMPLE])
     start, codec = 0, _by_nul_pattern(head)
     for mark, marked in _MARKS:
-        if head.startswith(mark):
-            start, codec = len(mark), marked
-            break
+        # A program that does not know of marks puts another one before it.
+        while head.startswith(mark, start) and (not start or marked == codec):
+            start, codec = start + len(mark), marked
     if codec and codec != "utf-8":
         encoding = Encoding(codec=codec, start=start, in_place=False)
         _check_tail(data, encoding, name)

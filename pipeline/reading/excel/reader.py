@@ -35,8 +35,8 @@ from pipeline.core.model import (
 from pipeline.reading.csv_records import Heading, Parsed, Shaper
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
 from pipeline.reading.excel.notes.locate import Notes, ShownNumbers, notes_of
-from pipeline.reading.excel.notes.number_format import shown_text
-from pipeline.reading.excel.notes.sheet_notes import ByHand, Merged, SheetNotes, TextFormat
+from pipeline.reading.excel.notes.number_format import shown_as, shown_text
+from pipeline.reading.excel.notes.sheet_notes import ByHand, Merged, SheetNotes, WordFormat
 from pipeline.reading.excel.zip_check import check_ole2, check_zip, protected
 from pipeline.reading.excel.zip_parts import Package
 from pipeline.reading.file_type import Buffer, Nature, as_file
@@ -151,7 +151,7 @@ class _Opened(Struct, kw_only=True):
             shown=partial(self.notes.shown, index),
             merged=[each for each in ranges + notes.merged if found.number < each[2]],
             by_hand=self.notes.by_hand(index),
-            text_formats=self.notes.text_formats(index),
+            word_formats=self.notes.word_formats(index),
         )
         self.tables.append(source.as_sheet(info.name, title_above(head, found)))
         self.notices.extend(source.hidden_rows())
@@ -212,7 +212,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     shown: Callable[[int], ShownNumbers]
     merged: Sequence[Merged]
     by_hand: Sequence[ByHand]
-    text_formats: Sequence[TextFormat]
+    word_formats: Sequence[WordFormat]
     known: dict[int, ShownNumbers] = field(default_factory=dict)
     tops: dict[Merged, tuple[str, int]] = field(default_factory=dict)
 
@@ -289,7 +289,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         facts: dict[int, RowFacts] = {}
         for at in self.heading.later.may_be_ids if self.heading.later else ():
             columns[at] = self._as_shown(at, columns[at], start, facts)
-        self._put_shown_texts(columns, start, facts)
+        self._put_shown_words(columns, start, facts)
         self._put_by_hand(start, first, facts)
         return Parsed(
             first=start,
@@ -298,38 +298,42 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             facts=facts,
         )
 
-    def _put_shown_texts(
+    def _put_shown_words(
         self, columns: list[Column], start: int, facts: dict[int, RowFacts]
     ) -> None:
-        """Put which ids and statuses are texts that a format shows otherwise: ``"RTO "@``.
+        """Put what formats show of texts, and in words of numbers: ``"RTO "@``, ``[=2]"RTO"``.
 
-        Such a status is damaged: people see the one, we read the other.
+        A status is damaged by that: people see the one, we read the other. A way is what they see.
         """
         later = self.heading.later
-        if later is None or not self.text_formats:
+        if later is None or not self.word_formats:
             return
         end = start + len(columns[0][0])
-        statuses: dict[int, dict[int, str]] = {}
-        begin, stop = (bisect_left(self.text_formats, (row,)) for row in (start, end))
-        for row, column, code in self.text_formats[begin:stop]:
+        found: dict[int, dict[int, str]] = {}
+        begin, stop = (bisect_left(self.word_formats, (row,)) for row in (start, end))
+        for row, column, code in self.word_formats[begin:stop]:
             place, at = row - start, column - self.origin
-            if at not in {*later.may_be_ids, *later.statuses}:
+            if at not in {*later.may_be_ids, *later.statuses, *later.ways}:
                 continue
             texts, kinds = columns[at]
-            cell = texts[place].as_py()
-            shown = shown_text(cell, code).strip()
-            if shown == cell.strip() or (kinds is not None and kinds[place] != CellKind.TEXT):
+            cell, kind = texts[place].as_py(), CellKind.TEXT if kinds is None else kinds[place]
+            shown = _in_words(cell, kind, code)
+            if shown is None or shown == cell.strip():
                 continue
-            if at in later.may_be_ids:
+            if at not in later.may_be_ids:
+                damaged = f"{shown} {DAMAGED} {cell}"
+                found.setdefault(at, {})[place] = damaged if at in later.statuses else shown
+            elif kind == CellKind.TEXT:
                 before = facts.get(place, RowFacts())
                 facts[place] = replace(before, shown={**before.shown, at: f"as {shown}"})
-            else:
-                statuses.setdefault(at, {})[place] = f"{shown} {DAMAGED} {cell}"
-        for at, found in statuses.items():
-            cells = columns[at][0].to_pylist()
-            for place, text in found.items():
+        for at, words in found.items():
+            texts, kinds = columns[at]
+            cells, marks = texts.to_pylist(), None if kinds is None else kinds.copy()
+            for place, text in words.items():
                 cells[place] = text
-            columns[at] = pa.array(cells, pa.string()), columns[at][1]
+                if marks is not None:
+                    marks[place] = CellKind.TEXT
+            columns[at] = pa.array(cells, pa.string()), marks
 
     def _put_by_hand(self, start: int, end: int, facts: dict[int, RowFacts]) -> None:
         """Put which rows have an id or a status that is crossed out or has a comment."""
@@ -422,6 +426,14 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
                 before = facts.get(place, RowFacts())
                 facts[place] = replace(before, shown={**before.shown, at: differs})
         return pa.array(cells, pa.string()), marks
+
+
+def _in_words(cell: str, kind: int, code: str) -> str | None:
+    """Return how a format shows a text, or a number where that is in words; else None."""
+    if kind == CellKind.TEXT:
+        return shown_text(cell, code).strip()
+    shown = shown_as(cell, code) if kind == CellKind.NUMBER and cell.isdecimal() else None
+    return shown.strip() if shown and any(map(str.isalpha, shown)) else None
 
 
 def _take(

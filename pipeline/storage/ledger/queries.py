@@ -158,6 +158,23 @@ class OverDrops:
         """Return these drops, as far as they are known."""
         return self._lines(sa.select(*_SHOWN).where(drops.c.drop_id.in_(drop_ids)))
 
+    def left_in(
+        self, folder: str, name: str, *, before: int, limit: int
+    ) -> Sequence[tuple[int, str, str]]:
+        """Return number, id and file of the drops of a folder that somebody has to see to.
+
+        Of those older than the drop with the number ``before``: files of this name first, then the
+        newest.
+        """
+        query = (
+            sa.select(drops.c.seq, drops.c.drop_id, drops.c.source_file)
+            .where(drops.c.to_do > 0, drops.c.folder == folder, drops.c.seq < before)
+            .order_by((drops.c.source_file == name).desc(), drops.c.seq.desc())
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
     def states(self, drop_ids: Collection[str]) -> Mapping[str, DropState]:
         """Return in which state these drops are, as far as they are known."""
         query = sa.select(drops.c.drop_id, drops.c.state).where(drops.c.drop_id.in_([*drop_ids]))

@@ -14,8 +14,9 @@ from pipeline.core.errors import UsageError
 from pipeline.validation.columns import data_header
 from pipeline.validation.draft.column_profile import ColumnFacts, Survey
 from schemas.courier import GENERIC, Profile
+from schemas.date_headings import event_meant
 from schemas.direction_headings import Asks, look_of
-from schemas.directions import direction_of
+from schemas.directions import LETTERS, PAIRS, direction_of
 from schemas.display import quoted
 from schemas.headings import is_place_or_thing, names_order, several, speaks_of_other, words_of
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, fold_header
@@ -29,6 +30,9 @@ _SIMILAR = 0.6
 
 _ALIKE = 0.8
 """So similar a heading must be where any cells could be the role's."""
+
+_NEARLY_ALL = 0.8
+"""Such a share of directions makes a column one, whatever its heading."""
 
 _FLAGS = frozenset({Role.AUTO_DISPATCH, Role.SELF_SHIP})
 _PROGRESS = several(
@@ -125,7 +129,7 @@ def _weigh(
     role: Role, at: int, facts: ColumnFacts, profiles: Mapping[str, Profile]
 ) -> Guess | None:
     heading = data_header(facts.header)
-    if not heading or (role is Role.ORDER_ID and is_awb_like(heading)):
+    if not heading or (role is Role.ORDER_ID and _is_of_parcels(facts.header)):
         return None
     generic = profiles[GENERIC].headers.get(role, ())
     known = heading in generic
@@ -164,12 +168,14 @@ def _may_be(
         return shape is not None and shape >= 0.5
     if speaks_of_other(facts.header) and not used:
         return False
+    if role is Role.DIRECTION and (shape or 0) >= _NEARLY_ALL:
+        return True
     if role is Role.ORDER_ID:
-        named = names_order(facts.header) or used
+        named = _names_order(facts.header) or used
         plain = not is_place_or_thing(facts.header) and likeness < 1
         return (shape or 0) >= (0.5 if named else 0.8) and (named or plain)
     if role is Role.AWB:
-        return ((shape or 0) >= 0.5 and (used or is_awb_like(data_header(facts.header)))) or (
+        return ((shape or 0) >= 0.5 and (used or _is_of_parcels(facts.header))) or (
             (shape or 0) >= 0.6 and likeness >= _SIMILAR and not is_place_or_thing(facts.header)
         )
     if role is Role.EVENT_TIME and words & _NO_EVENTS:
@@ -189,8 +195,10 @@ def _likeness(role: Role, heading: str, profiles: Mapping[str, Profile]) -> tupl
                 best, nearest, whose = score, shown, profile.title
     if best == 1.0:
         return 1.0, f"{whose} uses this heading for it."
-    if role is Role.ORDER_ID and names_order(heading):
+    if role is Role.ORDER_ID and _names_order(heading):
         return 0.9, "The heading names an order."
+    if role is Role.EVENT_TIME and event_meant(heading) is not None:
+        return max(best, 0.85), "The heading speaks of the time of a status."
     if best < _SIMILAR:
         return 0.0, "The heading says nothing to us."
     return best, f"The heading is {best:.0%} like {quoted(nearest)}."
@@ -228,6 +236,29 @@ def _shape(
     return None, ""
 
 
+def _names_order(heading: str) -> bool:
+    return names_order(heading) or bool({*_words(heading)} & _ORDERS)
+
+
+def _is_of_parcels(heading: str) -> bool:
+    """Tell whether a heading is of the parcels' own numbers: AWB, Docket No, पार्सल क्रमांक."""
+    return is_awb_like(data_header(heading)) or bool({*_words(heading)} & _PARCELS)
+
+
+def _words(heading: str) -> list[str]:
+    return [*words_of(heading), *fold(heading).split()]
+
+
+#: Words of headings for these numbers, also as people write them in their own scripts.
+_PARCELS = several(
+    fold(
+        "docket dockets consignment cnote hawb lr parcel पार्सल डॉकेट डाकेट खेप பார்சல் పార్సెల్ "
+        "ಪಾರ್ಸೆಲ್ পার্সেল પાર્સલ പാഴ്സൽ ਪਾਰਸਲ ପାର୍ସଲ پارسل"
+    )
+)
+_ORDERS = several(fold("ऑर्डर आर्डर ஆர்டர் ఆర్డర్ ಆರ್ಡರ್ অর্ডার ઓર્ડર ഓർഡർ ਆਰਡਰ ଅର୍ଡର آرڈر"))
+
+
 def _counted(words: Mapping[str, int] | None, known: Collection[str]) -> int:
     return sum(n for word, n in (words or {}).items() if word in known)
 
@@ -237,7 +268,14 @@ def _direction_words(facts: ColumnFacts, known: Collection[str]) -> set[str]:
     look = look_of(facts.header)
     asked = look is not None and look.asks is Asks.YES and look.way is Direction.RETURN
     found = {word for word in known if asked or word not in TRUE_WORDS | FALSE_WORDS}
-    return found | {word for word in facts.values or {} if direction_of(word) is not None}
+    ways = {word: way for word in facts.values or {} if (way := direction_of(word)) is not None}
+    letters = LETTERS if look is not None and look.letters else {}
+    pairs = {
+        word: way for word, way in {**PAIRS, **letters}.items() if word in (facts.values or {})
+    }
+    every = {*ways.values(), *pairs.values()}
+    both = Direction.FORWARD in every and len(every) > 1
+    return found | {*ways} | ({*pairs} if both else set())
 
 
 def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[float, str]:

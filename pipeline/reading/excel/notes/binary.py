@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from pipeline.reading.excel.notes.number_format import NumberFormats, format_of
 from pipeline.reading.excel.notes.sheet_notes import UNKNOWN, SheetNotes
@@ -16,8 +16,10 @@ _BOF, _EOF, _BOUND_SHEET, _BOOL_OR_ERROR, _FORMULA = 0x0809, 0x000A, 0x0085, 0x0
 _ROW, _CELL_ERROR, _FORMULA_ERROR, _SHEET, _MERGED = 0, 3, 11, 156, 176
 _XLS_ROW, _XLS_COLUMNS, _XLS_FORMAT, _XLS_XF = 0x0208, 0x007D, 0x041E, 0x00E0
 _XLS_NUMBER, _XLS_RK, _XLS_MANY = 0x0203, 0x027E, 0x00BD
+_XLS_NUMBERS = frozenset({_XLS_NUMBER, _XLS_RK, _XLS_MANY, _FORMULA})
+_XLS_TEXTS = frozenset({0x00FD, 0x0204, 0x00D6})
 _COLUMNS, _FORMAT, _XF, _XFS, _XFS_END = 60, 44, 47, 617, 618
-_NUMBERS = frozenset({2, 5, 9})  # short and long numbers, and results of formulas
+_VALUES = frozenset({2, 5, 9, 6, 7, 8})  # short and long numbers, texts, and results of formulas
 #: A row, or some columns, of an XLS that are hidden.
 _HIDDEN = re.compile(
     rb"\x08\x02\x10\0.{12}[\x20-\x3f\x60-\x7f\xa0-\xbf\xe0-\xff]"
@@ -47,8 +49,8 @@ def _xls_starts(stream: bytes) -> list[int]:
     ]
 
 
-def xls_formats(stream: bytes, index: int, wanted: int) -> dict[int, str]:
-    """Return the odd number formats of the numbers in a sheet's column, by row (from 1)."""
+def xls_formats(stream: bytes) -> NumberFormats:
+    """Return the number formats of the cell styles of a workbook stream."""
     own: dict[int, str] = {}
     styles: list[int] = []
     for kind, body in _biff(stream, 0):
@@ -56,21 +58,30 @@ def xls_formats(stream: bytes, index: int, wanted: int) -> dict[int, str]:
             own[struct.unpack_from("<H", body)[0]] = _xls_text(body[2:])
         elif kind == _XLS_XF and len(body) >= 4:
             styles.append(struct.unpack_from("<H", body, 2)[0])
-    codes = {at: format_of(number, own) for at, number in enumerate(styles)}
-    odd, starts = NumberFormats(codes).odd, _xls_starts(stream)
-    if not odd or index >= len(starts):
-        return {}
-    found: dict[int, str] = {}
+    return NumberFormats({at: format_of(number, own) for at, number in enumerate(styles)})
+
+
+def xls_cells(
+    stream: bytes, index: int, styles: Collection[int], *, only: int | None = None
+) -> Iterator[tuple[int, int, int]]:
+    """Yield row (from 1), column and style of the cells of a sheet that have one of the styles.
+
+    ``only``: of the numbers in this column.
+    """
+    starts = _xls_starts(stream) if styles else []
+    if index >= len(starts):
+        return
+    wanted = _XLS_NUMBERS if only is not None else _XLS_NUMBERS | _XLS_TEXTS
     for kind, body in _biff(stream, starts[index]):
-        if kind not in {_XLS_NUMBER, _XLS_RK, _XLS_MANY, _FORMULA} or len(body) < 6:
+        if kind not in wanted or len(body) < 6:
             continue
         row, column, style = struct.unpack_from("<HHH", body)
-        if kind == _XLS_MANY and column <= wanted and len(body) >= 4 + 6 * (wanted - column) + 2:
-            (style,) = struct.unpack_from("<H", body, 4 + 6 * (wanted - column))
-            column = wanted
-        if column == wanted and style in odd:
-            found[row + 1] = codes[style]
-    return found
+        # A record of many numbers ends in the column of the last one.
+        last = len(body) - 7 if kind == _XLS_MANY else 0
+        more = (struct.unpack_from("<H", body, place)[0] for place in range(10, last, 6))
+        for at, its in enumerate((style, *more), start=column):
+            if its in styles and only in {None, at}:
+                yield row + 1, at, its
 
 
 def _xls_text(body: bytes) -> str:
@@ -141,11 +152,8 @@ def in_xlsb(pieces: Iterable[bytes]) -> SheetNotes:
     return found
 
 
-def xlsb_formats(styles: Iterable[bytes], sheet: Iterable[bytes], wanted: int) -> dict[int, str]:
-    """Return the odd number formats of the numbers in a sheet's column, by row (from 1).
-
-    ``styles``: the part ``styles.bin``.
-    """
+def xlsb_formats(styles: Iterable[bytes]) -> NumberFormats:
+    """Return the number formats of the cell styles of the part ``styles.bin``."""
     own: dict[int, str] = {}
     numbers: list[int] = []
     inside = False
@@ -157,18 +165,19 @@ def xlsb_formats(styles: Iterable[bytes], sheet: Iterable[bytes], wanted: int) -
             inside = kind == _XFS
         elif kind == _XF and inside and len(body) >= 4:
             numbers.append(struct.unpack_from("<H", body, 2)[0])
-    codes = {at: format_of(number, own) for at, number in enumerate(numbers)}
-    odd = NumberFormats(codes).odd
-    found: dict[int, str] = {}
+    return NumberFormats({at: format_of(number, own) for at, number in enumerate(numbers)})
+
+
+def xlsb_cells(sheet: Iterable[bytes], styles: Collection[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield row (from 1), column and style of the cells of a sheet that have one of the styles."""
     row = 0
-    for kind, body in _records(sheet) if odd else ():
+    for kind, body in _records(sheet):
         if kind == _ROW and len(body) >= 4:
             row = struct.unpack_from("<I", body)[0] + 1
-        elif kind in _NUMBERS and len(body) >= 8:
+        elif kind in _VALUES and len(body) >= 8:
             column, style = struct.unpack_from("<II", body)
-            if column == wanted and (style & 0xFFFFFF) in odd:
-                found[row] = codes[style & 0xFFFFFF]
-    return found
+            if (style & 0xFFFFFF) in styles:
+                yield row, column, style & 0xFFFFFF
 
 
 def xlsb_sheets(pieces: Iterable[bytes]) -> list[str]:

@@ -33,21 +33,23 @@ def struck_styles(styles: bytes) -> frozenset[int]:
     return frozenset(style for style, font in enumerate(cells) if font in struck)
 
 
-def cells_styled(pieces: Iterable[bytes], styles: Collection[int]) -> Iterator[tuple[int, int]]:
-    """Yield row (from 1) and column (from 0) of each cell of a sheet that has one of the styles.
+def cells_styled(
+    pieces: Iterable[bytes], styles: Collection[int]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield row (from 1), column (from 0) and style of each cell that has one of the styles.
 
     By a pattern, which is ten times as fast as a parser; a cell that says its address is found.
     """
     numbers = b"|".join(str(style).encode() for style in sorted(styles))
-    tag = re.compile(rb"<(?:\w+:)?c(?=[^>]*\ss=[\"'](?:" + numbers + rb")[\"'])([^>]*)>")
+    tag = re.compile(rb"<(?:\w+:)?c(?=[^>]*\ss=[\"'](" + numbers + rb")[\"'])([^>]*)>")
     held = b""
     for piece in pieces:
         text = held + piece
         cut = text.rfind(b">") + 1
         for found in tag.finditer(text, 0, cut):
-            if address := _ADDRESS.search(found[1]):
+            if address := _ADDRESS.search(found[2]):
                 row, column = place_of(address[1].decode())
-                yield row, column - 1
+                yield row, column - 1, int(found[1])
         held = text[cut:][-_LONGEST_TAG:]
 
 

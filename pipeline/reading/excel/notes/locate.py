@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -10,14 +10,16 @@ from msgspec import Struct, field
 from pipeline.reading.excel.notes.binary import (
     in_xls,
     in_xlsb,
+    xls_cells,
     xls_formats,
+    xlsb_cells,
     xlsb_formats,
     xlsb_sheets,
 )
 from pipeline.reading.excel.notes.by_hand import cells_styled, comments, struck_styles
 from pipeline.reading.excel.notes.number_format import formats_of, shown_as
 from pipeline.reading.excel.notes.ods import ContentXml
-from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes, TextFormat
+from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes, WordFormat
 from pipeline.reading.excel.notes.xlsx import SheetXml, letters_of
 from pipeline.reading.excel.ole2 import open_compound
 from pipeline.reading.excel.regular_rows import rows_with_plain_numbers
@@ -75,8 +77,11 @@ class Notes(Protocol):
         """Return the cells of a sheet that somebody crossed out or commented on: of XLSX only."""
         ...
 
-    def text_formats(self, index: int) -> Sequence[TextFormat]:
-        """Return the cells of a sheet in which a text shows otherwise than stored: of XLSX only."""
+    def word_formats(self, index: int) -> Sequence[WordFormat]:
+        """Return the cells of a sheet whose format may show words that are not stored: not of ODS.
+
+        An ODS writes beside a number what it shows, but not beside a text.
+        """
         ...
 
 
@@ -91,7 +96,7 @@ class _Listed(Struct, frozen=True, kw_only=True):
     def by_hand(self, _: int) -> Sequence[ByHand]:
         return ()
 
-    def text_formats(self, _: int) -> Sequence[TextFormat]:
+    def word_formats(self, _: int) -> Sequence[WordFormat]:
         return ()
 
 
@@ -99,7 +104,13 @@ class _InXls(_Listed, frozen=True, kw_only=True):
     stream: bytes
 
     def shown(self, index: int, column: int) -> ShownNumbers:
-        return ShownNumbers(formats=xls_formats(self.stream, index, column))
+        formats = xls_formats(self.stream)
+        found = xls_cells(self.stream, index, formats.odd, only=column)
+        return ShownNumbers(formats={row: formats.codes[style] for row, _, style in found})
+
+    def word_formats(self, index: int) -> Sequence[WordFormat]:
+        formats = xls_formats(self.stream)
+        return formats.named(xls_cells(self.stream, index, formats.with_words))
 
 
 class _InXlsb(_Listed, frozen=True, kw_only=True):
@@ -107,10 +118,19 @@ class _InXlsb(_Listed, frozen=True, kw_only=True):
     parts: list[str]
 
     def shown(self, index: int, column: int) -> ShownNumbers:
-        if index >= len(self.parts):
-            return ShownNumbers()
-        styles, sheet = (self.package.pieces(part) for part in (_STYLES, self.parts[index]))
-        return ShownNumbers(formats=xlsb_formats(styles, sheet, column))
+        formats = xlsb_formats(self.package.pieces(_STYLES))
+        found = self._cells(index, formats.odd)
+        return ShownNumbers(
+            formats={row: formats.codes[style] for row, at, style in found if at == column}
+        )
+
+    def word_formats(self, index: int) -> Sequence[WordFormat]:
+        formats = xlsb_formats(self.package.pieces(_STYLES))
+        return formats.named(self._cells(index, formats.with_words))
+
+    def _cells(self, index: int, styles: Collection[int]) -> Iterable[tuple[int, int, int]]:
+        known = styles and index < len(self.parts)
+        return xlsb_cells(self.package.pieces(self.parts[index]), styles) if known else ()
 
 
 class _InXlsx(_Listed, frozen=True, kw_only=True):
@@ -132,15 +152,12 @@ class _InXlsx(_Listed, frozen=True, kw_only=True):
             formats={row: formats.codes[style] for row, style in walk.styled.items()}
         )
 
-    def text_formats(self, index: int) -> Sequence[TextFormat]:
+    def word_formats(self, index: int) -> Sequence[WordFormat]:
         formats = formats_of(b"".join(self.package.pieces(_XML_STYLES)))
-        if index >= len(self.parts):
+        styles = formats.with_words
+        if not styles or index >= len(self.parts):
             return ()
-        return sorted(
-            (*place, formats.codes[style])
-            for style in formats.of_texts
-            for place in cells_styled(self.package.pieces(self.parts[index]), {style})
-        )
+        return formats.named(cells_styled(self.package.pieces(self.parts[index]), styles))
 
     def by_hand(self, index: int) -> Sequence[ByHand]:
         if index >= len(self.parts):
@@ -148,7 +165,8 @@ class _InXlsx(_Listed, frozen=True, kw_only=True):
         part = self.parts[index]
         found: list[ByHand] = []
         if struck := struck_styles(b"".join(self.package.pieces(_XML_STYLES))):
-            found += [(*place, "") for place in cells_styled(self.package.pieces(part), struck)]
+            cells = cells_styled(self.package.pieces(part), struck)
+            found += [(row, column, "") for row, column, _ in cells]
         folder, _, name = part.rpartition("/")
         for target in _targets(self.package, f"{folder}/_rels/{name}.rels").values():
             if _COMMENTS.search(target):

@@ -1,7 +1,7 @@
 """Show a whole number as its number format does, as far as ids are concerned."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
@@ -58,10 +58,12 @@ class NumberFormats(Struct, frozen=True):
     codes: Mapping[int, str]
 
     @property
-    def of_texts(self) -> frozenset[int]:
-        """Return the styles that show a text in another way than it is stored."""
+    def with_words(self) -> frozenset[int]:
+        """Return the styles that show a text otherwise than it is stored, or a number in words."""
         return frozenset(
-            style for style, code in self.codes.items() if shown_text("x", code).strip() != "x"
+            style
+            for style, code in self.codes.items()
+            if shown_text("x", code).strip() != "x" or any(map(_has_words, _split(code)))
         )
 
     @property
@@ -70,6 +72,10 @@ class NumberFormats(Struct, frozen=True):
         return frozenset(
             style for style, code in self.codes.items() if code.casefold() not in _PLAIN
         )
+
+    def named(self, cells: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, str]]:
+        """Return row, column and format of cells of which these and the styles are given."""
+        return sorted((row, column, self.codes[style]) for row, column, style in cells)
 
 
 def format_of(number: int, own: Mapping[int, str]) -> str:
@@ -131,6 +137,12 @@ def shown_text(text: str, code: str) -> str:
     if len(sections) < 4 and ("number", "@") not in last:
         return text
     return "".join(text if kind == "number" else said for kind, said in last if kind != "place")
+
+
+def _has_words(section: str) -> bool:
+    """Tell whether a section shows letters in quotes, and is none of a date."""
+    quoted = "".join(found["quoted"] or "" for found in _PART.finditer(section))
+    return any(map(str.isalpha, quoted)) and ("unknown" not in dict(_parts(section)))
 
 
 def _filled(parts: list[tuple[str, str]], number: str, *, grouped: bool) -> Iterator[str]:

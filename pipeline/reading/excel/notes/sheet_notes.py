@@ -24,8 +24,8 @@ Merged = tuple[int, int, int, int]
 ByHand = tuple[int, int, str]
 """Row and column of a cell that has a comment, and its text; "" where the cell is crossed out."""
 
-TextFormat = tuple[int, int, str]
-"""Row and column of a cell, and the format that shows a text in it otherwise than it is stored."""
+WordFormat = tuple[int, int, str]
+"""Row and column of a cell, and the format that shows a text otherwise, or a number in words."""
 
 
 class SheetNotes(Struct, kw_only=True):
