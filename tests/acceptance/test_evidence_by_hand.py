@@ -361,9 +361,9 @@ lines("a rest below a way back", f"{TITLES}\nA0\nRTO,,,\nB1\nA9,,,\nA2\nFORWARD,
 lines("a note first", f"{TITLES}\nThese are RTO shipments,,,\nA0\nB1", "hhs")
 
 for marks in ("\ufeff\ufeff", "\ufeff\ufeff\ufeff", "\ufeffï»¿", "ï»¿"):
-    parcels = [f'{marks}"AWB\nNo","Order ID","Status","Event Time"']
-    parcels += [f"W77{at},A1,{said},{WHEN}" for at, said in enumerate(("Delivered", "In Transit"))]
-    FILES[f"marks before the AWB: {marks!a}"] = (parcels, "hh")
+    text = [f'{marks}"Shipment\nType","Order ID","Status","Event Time"']
+    text += [f"{way},A{at},Delivered,{WHEN}" for at, way in enumerate(("RTO", "Forward"))]
+    FILES[f"marks before the first heading: {marks!a}"] = (text, "hs")
 
 
 TABS: dict[str, tuple[Sequence[str], str]] = {
