@@ -209,9 +209,9 @@ def test_many_files_are_read_by_one_process_and_nothing_piles_up(root: Root) -> 
     until(lambda: not in_state(service.process.pid, root), what="nothing of it is open")
     (reader,) = readers(service)
     before = until(lambda: at_rest(service.process.pid, reader.pid), what="its rest")
-    for number in range(80):
+    for number in range(40):
         root.drop(f"f{number}.csv", orders(2, prefix=f"F{number}-"))
-    until(lambda: len(list(root.outbox.glob("*.summary.json"))) == 81, what="all summaries")
+    until(lambda: len(list(root.outbox.glob("*.summary.json"))) == 41, what="all summaries")
     assert [each.pid for each in readers(service)] == [reader.pid]
     for number in range(3):
         readers(service)[0].kill()
