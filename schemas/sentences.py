@@ -13,10 +13,9 @@ from msgspec.structs import replace
 from schemas.courier import Profile
 from schemas.display import counted, quoted, shown
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
-from schemas.normalise import fold
 from schemas.parcels import TO_CONFIRM
-from schemas.similarity import nearest_all
 from schemas.statuses import Direction, Doubt, StatusCase, StatusMeaning
+from schemas.suggestions import statuses_meant
 from schemas.vocabulary import UNCALCULATED, Role
 
 _MOST_SUGGESTIONS = 200
@@ -391,9 +390,8 @@ def _elsewhere(case: StatusCase) -> str:
 def _suggestion(said: str, place: Place) -> str | None:
     if next(place.suggestions, None) is None:
         return None
-    written = fold(said[:100])
-    meant = nearest_all(written, place.profile.statuses.shown)
-    return " or ".join(quoted(each) for each in meant if fold(each) != written) or None
+    meant = statuses_meant(said[:100], place.profile.statuses.shown)
+    return " or ".join(map(quoted, meant)) or None
 
 
 def _order(place: Place) -> str:

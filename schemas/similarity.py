@@ -39,16 +39,6 @@ def nearest(text: str, choices: Iterable[str], *, at_least: float = PROBABLY) ->
     return found[0][0] if found else None
 
 
-def nearest_all(text: str, known: Mapping[str, str], *, most: int = 3) -> list[str]:
-    """Return what somebody who wrote ``text`` probably meant, as it is shown; empty if unclear.
-
-    ``known``: what is compared → what is shown. Several where they come equally near: to name only
-    one of them would be a guess.
-    """
-    near = alike(text, known, at_least=PROBABLY, most=most)
-    return [known[key] for key, score in near if near[0][1] - score < _EQUAL]
-
-
 def did_you_mean(word: str, known: Iterable[str] | Mapping[str, str]) -> str:
     """Advise somebody who wrote an unknown word: the known one that is near it, or all of them.
 
@@ -70,7 +60,7 @@ def _may_reach(at_least: float, letters: Counter[str], choice: str) -> bool:
     return sum(min(count, choice.count(letter)) for letter, count in letters.items()) >= enough
 
 
-_EQUAL = 1.0
+EQUAL = 1.0
 """A likeness that differs by less is no difference."""
 
 _ROUNDING = 0.01

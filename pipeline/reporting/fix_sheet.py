@@ -14,7 +14,7 @@ from pipeline.reporting.rejects_csv import LEADING, Picked
 from pipeline.validation.rejects_file import REJECT_CODES, ROWS_SHEET
 from schemas.codes import ERRORS, Code, Kind
 from schemas.normalise import fold
-from schemas.similarity import nearest_all
+from schemas.suggestions import statuses_meant
 from schemas.vocabulary import Role
 
 FIX_SHEET: Final = "What to fix"
@@ -204,7 +204,7 @@ def _right(code: str, text: str, known: Advice, statuses: Sequence[str]) -> str:
     if code != Code.STATUS_UNKNOWN or not statuses:
         return known.right
     folded = {fold(status): status for status in statuses}
-    meant = nearest_all(fold(text[:_LONGEST_VALUE]), folded)
+    meant = statuses_meant(text[:_LONGEST_VALUE], folded)
     return " or ".join(meant) or "one of the known statuses, in column J"
 
 

@@ -101,6 +101,36 @@ def test_two_statuses_that_are_equally_near_are_both_offered() -> None:
     assert one_status("Deliverd")["message"].endswith('Did you mean "Delivered"?')
 
 
+@pytest.mark.parametrize(
+    "status",
+    [
+        *("Delivered Back", "Delivered to Seller", "Delivered RTS", "Deliverd to WH", "Delivered?"),
+        *("Delivered FALSE", "Delivered nahi hua", "Delivered ✘", "Misdelivered", "Re-Delivered"),
+        *("Pickup Not Done", "Pickup Undone", "Unpicked", "RVP Picked", "Return Undelivered"),
+        *("RTO delivered pending", "To be delivered", "Successfully delivered", "Deliveredno"),
+        *("Delivered/Undelivered", "Customer delivered", "Undeliverd to customer"),
+    ],
+)
+def test_no_status_is_suggested_that_says_something_else(status: str) -> None:
+    row = one_status(status)
+    assert row["codes"] == "STATUS_UNKNOWN:status"
+    assert "Did you mean" not in row["message"]
+
+
+@pytest.mark.parametrize(
+    ("status", "meant"),
+    [
+        ("RTO Initiatd", "RTO Initiated"),
+        ("Undeliverd", "Undelivered"),
+        ("Delivered-RTO", "RTO Delivered"),
+        ("Dlvrdd", "Delivered"),
+        ("Retrun Delivered", "Return Delivered"),
+    ],
+)
+def test_a_misspelt_status_is_suggested(status: str, meant: str) -> None:
+    assert one_status(status)["message"].endswith(f'Did you mean "{meant}"?')
+
+
 def test_the_wrong_column_is_named_in_one_sentence() -> None:
     told = too_many_rejects(id_header="Customer", total=40, id_bad=30, rejected=30, ratio=0.5)
     assert told is not None

@@ -56,7 +56,7 @@ from pipeline.web.set_aside import REASONS, rows_in, rows_with, set_aside, take_
 from pipeline.web.words import counted
 from schemas.display import one_line
 from schemas.normalise import fold
-from schemas.similarity import nearest
+from schemas.suggestions import statuses_meant
 from schemas.vocabulary import Outcome, Role
 
 router = APIRouter(include_in_schema=False)
@@ -216,7 +216,7 @@ def _offer(ctx: WebContext, table: Table, column: int, value: str) -> dict[str, 
 def _nearest(value: str, statuses: Sequence[str]) -> str:
     """Return the status that somebody probably meant, as the courier writes it, or ""."""
     by_fold = {fold(status): status for status in statuses}
-    return by_fold.get(nearest(fold(value), by_fold) or "", "")
+    return next(iter(statuses_meant(value, by_fold)), "")
 
 
 @router.post("/drops/{drop_id}/fix/replace")
