@@ -149,6 +149,8 @@ _MOVING = frozenset(
 )
 #: Words beside RTO of a parcel that goes on to the customer after all.
 _REVOKED = frozenset({"cancelled", "canceled", "revoked", "revoke", "withdrawn", "declined"})
+#: Types of scans on the way back, where couriers write one beside the status or before it.
+_TYPES_BACK = frozenset({"rt", "rto", "rts"})
 _NOT_MOVING = frozenset(
     {"pickup", "pick", "pickups", "manifested", "manifest", "awaiting", "ready", "scheduled"}
 )
@@ -235,8 +237,13 @@ def is_return(status: str) -> bool:
 
 
 def goes_back(status: str) -> bool:
-    """Tell whether a status says that a parcel goes back to the seller: RTO Initiated."""
-    return way_named(status) is Direction.RTO and not _words(status) & _REVOKED
+    """Tell whether a status or its type says that a parcel goes back to the seller.
+
+    "RTO Initiated", and "RT" before all else, as couriers write the type of such scans.
+    """
+    first = _WORD.match(fold(status))
+    is_typed = first is not None and first[0] in _TYPES_BACK
+    return (is_typed or way_named(status) is Direction.RTO) and not _words(status) & _REVOKED
 
 
 def said_of(case: StatusCase) -> Said:
@@ -253,10 +260,18 @@ def said_of(case: StatusCase) -> Said:
         return Said.ENDED if step.final else Said.ON_ITS_WAY
     if is_cancelled(case.status):
         return Said.CANCELLED
+    if _turns_back(case):
+        return Said.ON_ITS_WAY_BACK
     if is_on_paper(case.status) or words & _NOT_MOVING or not words & _MOVING:
         return Said.NOTHING
-    back = case.direction is Direction.RTO or goes_back(case.status)
-    return Said.ON_ITS_WAY_BACK if back else Said.ON_ITS_WAY
+    return Said.ON_ITS_WAY_BACK if goes_back(case.status) else Said.ON_ITS_WAY
+
+
+def _turns_back(case: StatusCase) -> bool:
+    """Tell whether a cell beside the status names the way back to the seller."""
+    if _words(case.status) & _REVOKED:
+        return False
+    return case.direction is Direction.RTO or goes_back(case.kind)
 
 
 _NUMBERED = re.compile(r"[a-z/_-]*[0-9][a-z0-9/_-]*")

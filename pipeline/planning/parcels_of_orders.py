@@ -454,12 +454,19 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
         return []
     details = [
         f": delivery_done is not sent, because {rows.row(by, at)} says "
-        f"{quoted(given.statuses[given.said[by]])} of the same shipment: it may have come back to "
-        "the seller. If so, correct the status. If the customer has it, tick the row "
-        f"{TO_CONFIRM}."
+        f"{_of_way_back(given.statuses[given.said[by]])}. If the seller has it, correct the "
+        f"status. If the customer has it, tick the row {TO_CONFIRM}."
         for at, by in zip(np.flatnonzero(hit).tolist(), other[hit], strict=True)
     ]
     return [rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details)]
+
+
+def _of_way_back(status: str) -> str:
+    """Return the words about a row with this status: another of its cells may name the way."""
+    shown = f"{quoted(status)} of the same shipment"
+    if goes_back(status) or is_cancelled(status) or is_return(status):
+        return f"{shown}: it may have come back to the seller"
+    return f"{shown}, and elsewhere that it goes back to the seller"
 
 
 def _first(

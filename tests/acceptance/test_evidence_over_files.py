@@ -183,6 +183,35 @@ def test_a_delivery_of_what_an_earlier_file_saw_turn_back_is_not_sent(part: Part
     assert part.ends("meant") == [SENT] * 4
 
 
+BESIDE_THE_STATUS = (
+    ("delhivery", "Waybill,Status Type,Status", ("RT", "In Transit"), ("DL", "Delivered")),
+    ("delhivery", "Waybill,Status Type,Status", ("RT", "Pending"), ("DL", "Delivered")),
+    ("bluedart", "AWB,Status Type,Status", ("RT", "Shipment In Scan"), ("", "Shipment Delivered")),
+    ("", "AWB,Direction,Status", ("RTO", "On Hold"), ("Forward", "Delivered")),
+    ("ecomexpress", "AWB,product_type,Status", ("rts", "77"), ("ppd", "999")),
+)
+"""Folder, headings, a scan on its way back by the cell beside its status, and an end."""
+
+
+@together
+def test_a_cell_beside_the_status_names_the_way_back(part: Part) -> Iterator[None]:
+    for at, (folder, header, back, end) in enumerate(BESIDE_THE_STATUS):
+        columns = ("Order Id", *header.split(","), "Event Time")
+        scan, early, late = ("X1", *back), "2026-11-25", "2026-11-27"
+        day = [(f"A{at}", *scan, early), (f"A{at}", "X1", *end, late), (f"B{at}", "X2", *end, late)]
+        part.drop_rows(f"day{at}", day, columns, folder)
+        part.drop_rows(f"monday{at}", [(f"C{at}", *scan, early)], columns, folder)
+    yield
+    for at, (folder, header, _, end) in enumerate(BESIDE_THE_STATUS):
+        columns = ("Order Id", *header.split(","), "Event Time")
+        part.drop_rows(f"tuesday{at}", [(f"C{at}", "X1", *end, "2026-11-27")], columns, folder)
+    yield
+    for at, (_, _, back, _) in enumerate(BESIDE_THE_STATUS):
+        assert part.ends(f"day{at}") == [NOTHING, TAKEN_BACK, SENT], back
+        assert part.ends(f"tuesday{at}") == [TAKEN_BACK], back
+    assert "goes back to the seller" in part.of("day0").lines()[1]["message"]
+
+
 @together
 def test_a_person_says_that_what_earlier_files_held_is_true(part: Part) -> Iterator[None]:
     orders = {"A": [PARCELS], "B": [TAKEN_BACK]}
