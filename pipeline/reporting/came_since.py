@@ -4,11 +4,13 @@ Somebody corrects the original and uploads that, or sends a file that was cut of
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from pipeline.core.corrections import with_aside, with_put_off
 from pipeline.core.drop_outcomes import OUTCOMES, DropOutcomes
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import Clock
@@ -56,20 +58,22 @@ class CameSince(Struct, frozen=True, kw_only=True):
         }
         accepted = self._accepted(drop, outcomes, [*left.values()]) if left else {}
         at, why = stamp(self.clock.now()), f"came with {shown(drop.source_file)} ({drop.drop_id})"
+        put_off = partial(with_put_off, note=(why, "", at))
         for seq, drop_id, name in some:
             same_name = name == drop.source_file
             earlier = self.ledger.find(drop_id) if same_name or accepted else None
             if earlier is None:
                 continue
             if same_name and _was_cut(earlier):
-                self.ledger.put_off(seq, reason=why, who="", at=at)
+                self.ledger.change_facts(seq, put_off)
             if drop_id not in left or not accepted:
                 continue
             came = set(_came(left[drop_id], earlier, accepted, same_name=same_name))
             if earlier.state is not DropState.REFUSED and came:
-                self.ledger.set_aside(seq, came, reason=why, who="", at=at)
+                aside = partial(with_aside, rows=came, reason=why, who="", at=at)
+                self.ledger.change_facts(seq, aside)
             elif earlier.state is DropState.REFUSED and len(came) == len(left[drop_id]):
-                self.ledger.put_off(seq, reason=why, who="", at=at)
+                self.ledger.change_facts(seq, put_off)
 
     def _kept(self, drop_id: str) -> pa.Table | None:
         """Return the rows of an earlier drop that were kept, but for those that send nothing.

@@ -6,6 +6,7 @@ In that order, so that after a crash anywhere in between the same steps are simp
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 
 from pipeline.core import file_names
 from pipeline.core.closed_drop import Closed, OpenReason
+from pipeline.core.corrections import counted_in, with_fixed
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.model import Drop, DropState, SetAside
 from pipeline.core.ports import Clock
@@ -279,8 +281,7 @@ class Closer:
         fixed = drop.facts.fixed_rows
         if not fixed:
             return replace(noted, drop=drop)
-        rows = noted.summary["rows"]["rejected"] + noted.summary["rows"]["failed"]
-        summary = {**noted.summary, "corrections": {"rows": rows, "fixed": len(fixed)}}
+        summary = counted_in(noted.summary, fixed)
         write.summary_again(drop.noting(summary=summary), self._folders)
         return replace(noted, drop=drop, summary=summary)
 
@@ -392,9 +393,9 @@ class Closer:
         above = self._ledger.find(parent.parent) if parent.parent and returned else None
         if above is not None:
             self._mended(above, {returned[row] for row in rows_named(rows, returned)})
-        corrected = self._ledger.add_corrections(parent.seq, rows)
+        corrected = self._ledger.change_facts(parent.seq, partial(with_fixed, rows=rows))
         # Another machine may add its own meanwhile: the last to write has to have seen all.
-        while corrected is not None:
+        while corrected is not None and corrected.facts.summary:
             write.summary_again(corrected, self._folders)
             again = self._ledger.find(parent_id)
             same = again is None or again.facts.summary == corrected.facts.summary

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
+from msgspec.structs import replace
 
 from pipeline.core.errors import UsageError
 from pipeline.core.file_names import as_text
-from pipeline.core.model import Drop, DropState, stamp
+from pipeline.core.model import Drop, DropState, InboxAgain, stamp
 from pipeline.core.ports import Clock, DropLine
 from pipeline.service.health_file import HealthFile, is_fresh
 from pipeline.service.wiring import Site
@@ -92,14 +93,14 @@ def read_again(
         after = site.ledger.last_number()
         place = drop.folder if folder is None else folder
         placed = (put or site.folders.put)(kept, place)
-        site.ledger.note_again(
-            drop.seq,
+        noted = InboxAgain(
             at=stamp(site.clock.now()),
             who=who[:100],
             name=as_text(placed.name),
             folder=place,
             after=after,
         )
+        site.ledger.change_facts(drop.seq, lambda facts: replace(facts, again=noted))
     log.info("drop.read_again", drop=drop.drop_id, user=who)
     return placed
 

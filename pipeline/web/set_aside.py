@@ -1,10 +1,12 @@
 """Setting rows aside: nothing is to be done about them, says somebody, with a reason and a name."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Final
 
 import structlog
 
+from pipeline.core.corrections import with_aside, with_put_off, without_aside
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState, stamp
 from pipeline.core.ports import DropLine
@@ -55,11 +57,11 @@ def set_aside(
         raise NotPossible(f"{named}, so nothing was set aside.", hint="Tick rows to correct.")
     rows = rows_meant(rows, known)
     at = stamp(ctx.site.clock.now())
-    count = ctx.site.ledger.set_aside(
-        drop.seq, rows, reason=reason, who=(visitor.name or who.strip())[:100], at=at
-    )
+    who = (visitor.name or who.strip())[:100]
+    change = partial(with_aside, rows=rows, reason=reason, who=who, at=at)
+    now = ctx.site.ledger.change_facts(drop.seq, change)
     log.info("web.set_aside", drop=drop_id, rows=len(rows), user=visitor.name)
-    return min(count, len(rows))
+    return min(len(now.facts.aside), len(rows)) if now else 0
 
 
 def rows_of_sheet(
@@ -89,7 +91,8 @@ def rows_of_sheet(
 def take_back(ctx: WebContext, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> int:
     """Let rows that were set aside need somebody again; return how many. Raises NotThere."""
     drop = line_of(ctx, drop_id)
-    count = ctx.site.ledger.set_aside(drop.seq, set(rows), reason="", who="", at="")
+    now = ctx.site.ledger.change_facts(drop.seq, partial(without_aside, rows={*rows}))
+    count = max(0, drop.aside - len(now.facts.aside)) if now else 0
     log.info("web.taken_back", drop=drop_id, rows=count, user=visitor.name)
     return count
 
@@ -109,14 +112,16 @@ def set_file_aside(
         raise NotPossible("Nothing of this file is left to do.")
     at = stamp(ctx.site.clock.now())
     who = (visitor.name or who.strip())[:100]
-    ctx.site.ledger.put_off(drop.seq, reason=reason, who=who, at=at)
+    note = (reason, who, at)
+    ctx.site.ledger.change_facts(drop.seq, partial(with_put_off, note=note))
     log.info("web.file_set_aside", drop=drop_id, user=visitor.name)
     return line_of(ctx, drop_id)
 
 
 def take_file_back(ctx: WebContext, visitor: Visitor, drop_id: str) -> DropLine:
     """Let a file that was set aside be seen to again. Raises NotThere, StorageError."""
-    ctx.site.ledger.put_off(line_of(ctx, drop_id).seq, reason="", who="", at="")
+    drop = line_of(ctx, drop_id)
+    ctx.site.ledger.change_facts(drop.seq, partial(with_put_off, note=None))
     log.info("web.file_taken_back", drop=drop_id, user=visitor.name)
     return line_of(ctx, drop_id)
 

@@ -1,6 +1,7 @@
 """The ledger on a real file and on a real PostgreSQL: drops, plans, sends, an order's story."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pipeline.core.corrections import with_fixed
 from pipeline.core.errors import StorageError
 from pipeline.core.model import (
     Drop,
@@ -524,26 +526,31 @@ def test_corrections_are_added_to_each_other_and_leave_a_retry_alone(ledger):
     parent = begin(
         ledger, "d1", state=DropState.COMPLETED, facts=DropFacts(summary={"rows": rows}, total=9)
     )
-    first = ledger.add_corrections(parent.seq, {4, 2})
+    first = ledger.change_facts(parent.seq, partial(with_fixed, rows={4, 2}))
     assert first.facts.fixed_rows == (2, 4)
     ledger.request("d1", "retry")
     # The second child had read its parent before the first one was noted.
-    second = ledger.add_corrections(parent.seq, {7})
+    second = ledger.change_facts(parent.seq, partial(with_fixed, rows={7}))
     assert second.facts.fixed_rows == (2, 4, 7)
     assert second.facts.summary["corrections"] == {"rows": 4, "fixed": 3}
     assert ledger.find("d1") == second
     assert second.request == "retry"
     ledger.save(replace(second, state=DropState.OPEN))
-    assert ledger.add_corrections(parent.seq, {8}) is None
+    assert ledger.change_facts(parent.seq, partial(with_fixed, rows={8})) is None
     assert ledger.find("d1").state is DropState.OPEN
+
+
+def put_back(ledger: SqlLedger, drop: Drop) -> None:
+    """Note that a drop's file lies in the inbox again."""
+    after = ledger.last_number()
+    again = InboxAgain(at=AT, who="Asha", folder="x", name="a.csv", after=after)
+    ledger.change_facts(drop.seq, lambda facts: replace(facts, again=again))
 
 
 def test_a_drop_that_was_read_again_is_known_by_what_it_became(ledger):
     refused = {"state": DropState.REFUSED, "sha256": "aa", "finished_at": NOW}
     old, other = begin(ledger, "d1", **refused), begin(ledger, "d2", **refused)
-    ledger.note_again(
-        old.seq, at=AT, who="Asha", folder="x", name="a.csv", after=ledger.last_number()
-    )
+    put_back(ledger, old)
 
     def told(drop: Drop) -> tuple[str, str | None]:
         (line,) = ledger.lines([drop.drop_id])
@@ -563,6 +570,6 @@ def test_a_drop_that_was_read_again_is_known_by_what_it_became(ledger):
 
 def test_a_file_that_is_being_claimed_is_known_by_its_name(ledger):
     old = begin(ledger, "d1", state=DropState.REFUSED, sha256="aa", finished_at=NOW)
-    ledger.note_again(old.seq, at=AT, who="", folder="x", name="a.csv", after=ledger.last_number())
+    put_back(ledger, old)
     begin(ledger, "d2")
     assert ledger.lines(["d1"])[0].again_as == "d2"

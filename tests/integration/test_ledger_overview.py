@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from pipeline.core.corrections import with_aside, with_fixed, without_aside
 from pipeline.core.model import Drop, DropFacts, DropState
 from pipeline.core.ports import ChunkResult, ChunkState, Search, Verdict
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -65,18 +67,19 @@ def test_a_row_that_needs_somebody_is_counted_once_whatever_became_of_it(
     ledger: SqlLedger,
 ) -> None:
     drop = begin(ledger, 5, state=DropState.COMPLETED)
+    aside = partial(with_aside, reason="other", who="Asha", at=AT)
 
     def need() -> tuple[int, int, int]:
         (line,) = ledger.lines([drop.drop_id])
         return line.need, line.fixed, line.aside
 
-    assert ledger.set_aside(drop.seq, [2, 3], reason="other", who="Asha", at=AT) == 2
+    ledger.change_facts(drop.seq, partial(aside, rows=[2, 3]))
     assert need() == (3, 0, 2)
-    ledger.add_corrections(drop.seq, [3, 4])
+    ledger.change_facts(drop.seq, partial(with_fixed, rows=[3, 4]))
     assert need() == (2, 2, 1), "corrected after it was set aside"
-    ledger.set_aside(drop.seq, [4, 5], reason="other", who="Asha", at=AT)
+    ledger.change_facts(drop.seq, partial(aside, rows=[4, 5]))
     assert need() == (1, 2, 2), "set aside after it was corrected"
-    ledger.set_aside(drop.seq, [2, 4, 5], reason="", who="", at="")
+    ledger.change_facts(drop.seq, partial(without_aside, rows=[2, 4, 5]))
     assert need() == (3, 2, 0)
 
 

@@ -195,7 +195,8 @@ def test_a_whole_drop_stays_while_anybody_needs_it(place):
     left = [refused, parent, asked, first, young, child, copied]
     assert known(place) == {each.drop_id for each in left}
     assert gone.drop_id not in known(place)
-    assert place.ledger.put_off(refused.seq, reason="seen to", who="asha", at="")
+    note = ("seen to", "asha", "")
+    assert place.ledger.change_facts(refused.seq, lambda facts: replace(facts, put_off=note))
     assert place.sweep(**days).forgotten == 1
     assert known(place) == {each.drop_id for each in left[1:]}
     # A year without a file: the newest stays, since numbers go on from it, and the first with its

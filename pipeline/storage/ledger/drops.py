@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -11,16 +11,16 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from msgspec.structs import replace
 
+from pipeline.core.corrections import left_to_do
 from pipeline.core.errors import StorageError
-from pipeline.core.model import Drop, DropFacts, DropRequest, DropState, InboxAgain, SetAside
+from pipeline.core.model import Drop, DropFacts, DropRequest, DropState
 from pipeline.core.ports import NewDrop
-from pipeline.core.row_keys import RowKey, in_order, without_doubles
 from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
 from schemas.codes import Code
-from schemas.vocabulary import FOR_A_PERSON
 
 _COUNTED = ("need", "to_do", "rows")
 _TIMES = ("received_at", "started_at", "finished_at")
@@ -59,25 +59,19 @@ def drop_columns(drop: Drop) -> dict[str, Any]:
     for name in _TIMES:
         values[name] = values[name].isoformat() if values[name] else None
     values["state"] = drop.state.value
-    values["facts"] = msgspec.to_builtins(drop.facts)
     # The request is the operator's side of the line: saving a drop must not undo it.
     del values["request"], values["seq"]
-    return {**values, **need_columns(drop.state, drop.facts)}
+    return values | _facts_columns(drop)
 
 
-def need_columns(state: DropState, facts: DropFacts) -> dict[str, int]:
-    """Return the columns that say how much of a drop somebody has to see to.
-
-    A file that was refused is to be seen to until its rows went out corrected, as far as it has
-    any, or somebody said that nothing is to be done.
-    """
-    troubled = sum(facts.rows.get(each, 0) for each in FOR_A_PERSON) or facts.to_correct
-    done = len(facts.fixed_rows) + len(facts.aside) + len(facts.returned)
-    need = 0 if facts.put_off else max(0, troubled - done)
-    refused = state is DropState.REFUSED and not troubled and not facts.put_off
+def _facts_columns(drop: Drop) -> dict[str, Any]:
+    """Return the facts, and what lists need to know of them."""
+    facts = drop.facts
+    need, to_do = left_to_do(drop.state, facts)
     return {
+        "facts": msgspec.to_builtins(facts),
         "need": need,
-        "to_do": int(state.closed and (need > 0 or refused)),
+        "to_do": int(to_do),
         "rows": facts.rows.get("total") or facts.total or 0,
     }
 
@@ -129,11 +123,6 @@ _CLOSING = _SAVING.values(
     # A summary that is written anew, for a corrected file that came back, is no other end.
     closing=sa.case((_IS_OPEN, _NEXT_CLOSING.scalar_subquery()), else_=drops.c.closing),
 )
-
-
-def _write_facts(connection: sa.Connection, drop: Drop) -> None:
-    stored = {"facts": msgspec.to_builtins(drop.facts), **need_columns(drop.state, drop.facts)}
-    connection.execute(drops.update().where(drops.c.seq == drop.seq).values(stored))
 
 
 def unfinished_of(root: str | sa.Column[str]) -> sa.ColumnElement[bool]:
@@ -206,82 +195,20 @@ class Drops:
                 self._db.dialect.begin_closing(connection)
             write_drops(connection, some)
 
-    def add_corrections(self, seq: int, rows: Collection[RowKey]) -> Drop | None:
-        """Add rows of a closed drop that were corrected in another drop; return it as it is then.
+    def change_facts(self, seq: int, change: Callable[[DropFacts], DropFacts]) -> Drop | None:
+        """Change the facts of a closed drop; return it as it is then, None where it is not closed.
 
-        Only ``facts`` is written: a request or another correction at the same moment stays. Returns
-        None where the drop is not closed, or has no summary to add them to.
+        Nothing else is written: a request, or another change at the same moment, stays.
         """
         this = drops.c.seq == seq
         with self._db.write() as connection:
             row = connection.execute(drops.select().where(this).with_for_update()).first()
             drop = drop_from(row) if row else None
-            if drop is None or not drop.state.closed or not (summary := drop.facts.summary):
+            if drop is None or not drop.state.closed:
                 return None
-            fixed = without_doubles({*drop.facts.fixed_rows, *rows})
-            total = summary["rows"]["rejected"] + summary["rows"]["failed"]
-            counted = {"rows": max(total, len(fixed)), "fixed": len(fixed)}
-            left = without_doubles((each.row for each in drop.facts.aside), fixed) - fixed
-            drop = drop.noting(
-                summary={**summary, "corrections": counted},
-                fixed_rows=in_order(fixed),
-                aside=tuple(each for each in drop.facts.aside if each.row in left),
-            )
-            _write_facts(connection, drop)
+            drop = replace(drop, facts=change(drop.facts))
+            connection.execute(drops.update().where(this).values(_facts_columns(drop)))
         return drop
-
-    def set_aside(
-        self, seq: int, rows: Collection[RowKey], *, reason: str, who: str, at: str
-    ) -> int:
-        """Note that rows of a closed drop are left as they are; an empty reason takes that back.
-
-        Only ``facts`` is written. Returns how many rows are changed by it.
-        """
-        this = drops.c.seq == seq
-        with self._db.write() as connection:
-            row = connection.execute(drops.select().where(this).with_for_update()).first()
-            drop = drop_from(row) if row else None
-            if drop is None or not drop.state.closed:
-                return 0
-            before = drop.facts.aside
-            aside = [each for each in before if each.row not in rows]
-            if reason:
-                fixed = {*drop.facts.fixed_rows}
-                aside += [SetAside(each, reason, who, at) for each in in_order({*rows} - fixed)]
-                left = without_doubles((each.row for each in aside), fixed)
-                aside = [each for each in aside if each.row in left]
-                drop = drop.noting(fixed_rows=in_order(without_doubles(fixed, left)))
-            _write_facts(connection, drop.noting(aside=tuple(aside)))
-        return len(aside) if reason else len(before) - len(aside)
-
-    def put_off(self, seq: int, *, reason: str, who: str, at: str) -> bool:
-        """Note that nothing is to be done about a closed drop; an empty reason takes that back.
-
-        Only ``facts`` is written. Returns False for a drop that is not closed.
-        """
-        this = drops.c.seq == seq
-        with self._db.write() as connection:
-            row = connection.execute(drops.select().where(this).with_for_update()).first()
-            drop = drop_from(row) if row else None
-            if drop is None or not drop.state.closed:
-                return False
-            _write_facts(connection, drop.noting(put_off=(reason, who, at) if reason else None))
-        return True
-
-    def note_again(
-        self, seq: int, *, at: str, who: str, folder: str, name: str, after: int
-    ) -> None:
-        """Note that the file of a closed drop lies in the inbox again; see ``InboxAgain``.
-
-        Only ``facts`` is written.
-        """
-        this = drops.c.seq == seq
-        with self._db.write() as connection:
-            row = connection.execute(drops.select().where(this).with_for_update()).first()
-            if row is None:
-                return
-            again = InboxAgain(at=at, who=who, folder=folder, name=name, after=after)
-            _write_facts(connection, drop_from(row).noting(again=again))
 
     def forget(self, drop: Drop) -> None:
         """Remove a drop that was never claimed, or whose file went back to waiting."""
