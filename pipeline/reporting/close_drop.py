@@ -165,10 +165,7 @@ class Closer:
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
-        self._withdraw(drop, keep=("refused", "summary"))
-        drop = self._mark_if_changed(
-            replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
-        )
+        drop = self._refused(drop, keep=("refused", "summary"))
         name = write.write_refusal(drop, refusal, self._folders, self._zone)
         files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
         facts = write.refused_summary(drop, refusal, files)
@@ -177,13 +174,19 @@ class Closer:
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, outcomes: DropOutcomes) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
-        self._withdraw(drop, keep=("refused", "summary", "rejects", "rejects_xlsx"))
-        drop = self._mark_if_changed(
-            replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
-        )
+        drop = self._refused(drop, keep=("refused", "summary", "rejects", "rejects_xlsx"))
         report = replace(self._report(drop, outcomes), whole_file=True)
         summary = write.write_refused_rows(report, refusal, self._folders, self._zone)
         return self._closed_one(_Written(drop=drop, summary=summary, outcomes=outcomes))
+
+    def _refused(self, drop: Drop, *, keep: Collection[str]) -> Drop:
+        """Return the drop as it is refused; its reports from when it was open go, but ``keep``."""
+        for report, end in file_names.REPORTS.items():
+            if report not in keep:
+                self._folders.outbox.remove(drop.folder, file_names.file_name(drop, end))
+        return self._mark_if_changed(
+            replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
+        )
 
     def _mark_if_changed(self, drop: Drop) -> Drop:
         """Note in the summary that a drop's file was changed after it was read."""
@@ -196,12 +199,6 @@ class Closer:
         """Return how the file of a drop is, as long as it lies in work."""
         path = self._folders.claimed_path(drop.drop_id, drop.source_file)
         return self._folders.since_read(path, digest_of(drop)) if path else None
-
-    def _withdraw(self, drop: Drop, *, keep: Collection[str]) -> None:
-        """Remove the reports that were written while the drop was open, except ``keep``."""
-        for report, end in file_names.REPORTS.items():
-            if report not in keep:
-                self._folders.outbox.remove(drop.folder, file_names.file_name(drop, end))
 
     def put_away(self, drop: Drop) -> None:
         """Remove the parts of a closed drop's spool that nobody needs, then put its file away.
