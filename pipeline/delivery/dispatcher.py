@@ -54,9 +54,8 @@ class Dispatcher:
             tools.policy, tools.clock.monotonic
         )
         self._back: list[tuple[DropQueue, ChunkResult]] = []
-        self._suspect_results = SuspectResults(
-            tools.mass_refusal, tools.limiter, tools.clock.monotonic, self._serve_aside
-        )
+        self._suspect_results = SuspectResults(tools.mass_refusal, tools.limiter, self._serve_aside)
+        self._grace: asyncio.TimerHandle | None = None
         self._aside: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._kick = asyncio.Event()
@@ -109,20 +108,17 @@ class Dispatcher:
         """Try again after a pause: one call at first."""
         self._tools.mass_refusal.reopened()
         self._tools.unclear.reopened()
-        self._suspect_results.start_grace(self._tools.clock.monotonic() + _GRACE_SECONDS)
-        self._check_after_grace()
+        if self._grace is not None:
+            self._grace.cancel()
+        self._suspect_results.in_grace = True
+        self._grace = asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._end_grace)
         self.limiter.reopen()
         self._kick.set()
 
-    def _check_after_grace(self) -> None:
-        """Look again when sending may be held, and not a moment before: nothing else would.
-
-        The loop's clock counts in milliseconds, and need not agree with ours.
-        """
-        if (left := self._suspect_results.grace_left) > 0:
-            asyncio.get_running_loop().call_later(left, self._check_after_grace)
-        else:
-            self._kick.set()
+    def _end_grace(self) -> None:
+        """Look again whether sending is to be held: nothing else would."""
+        self._suspect_results.in_grace = False
+        self._kick.set()
 
     def stop(self) -> None:
         """Hand everything back as soon as the calls that are out have been answered."""

@@ -224,20 +224,19 @@ class SuspectResults:
     They are recorded unchanged once the API has taken something, or when nothing is left that could
     show it; when all sending is held, their rows have not failed: they stay unsent. Lives in the
     dispatcher's loop. ``send_again`` is handed chunks of which not every row was asked for.
+    ``in_grace``: sending was tried again just now, and is not held yet.
     """
 
     def __init__(
         self,
         mass_refusal: MassRefusal,
         limiter: Limiter,
-        monotonic: Callable[[], float],
         send_again: Callable[[DropQueue, Chunk, tuple[Receipt, ...]], None],
     ) -> None:
         self._mass_refusal = mass_refusal
         self._limiter = limiter
-        self._monotonic = monotonic
         self._resend = send_again
-        self._not_before = 0.0
+        self.in_grace = False
         self._kept: list[_Case] = []
         self._untested: list[_Case] = []
 
@@ -297,21 +296,12 @@ class SuspectResults:
 
     def hold(self, queues: Iterable[DropQueue]) -> bool:
         """Hold all sending if everything is refused; at once, or the next chunk would be tried."""
-        if self.grace_left > 0:
+        if self.in_grace:
             return False
         busy = (queue.drop_seq for queue in queues if not queue.exhausted)
         if (shut := self._mass_refusal.why_hold(busy)) is not None:
             self._limiter.close(shut)
         return shut is not None
-
-    @property
-    def grace_left(self) -> float:
-        """Return the seconds in which sending is not held yet."""
-        return max(0.0, self._not_before - self._monotonic())
-
-    def start_grace(self, moment: float) -> None:
-        """Do not hold sending before this moment (monotonic seconds)."""
-        self._not_before = moment
 
     def is_all_there_is(self, queues: Iterable[DropQueue]) -> bool:
         """Return whether only held results are in flight, so that nothing else can decide."""

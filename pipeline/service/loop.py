@@ -140,7 +140,7 @@ class Service:
                     log.critical("service.cannot_send", reason=repr(self._delivery.crash))
                     break
                 self._bell.wait(
-                    self._scan_timer.until_next(
+                    self._scan_timer.plan_next(
                         now, settling=self._intake.settling, listens=not once
                     )
                 )

@@ -93,12 +93,11 @@ class ScanTimer:
         """Note that a file was claimed: events count less for a while."""
         self._deaf_until = now + _DEAF_SECONDS
 
-    def until_next(self, now: float, *, settling: bool, listens: bool) -> float:
-        """Return seconds until the next look.
+    def plan_next(self, now: float, *, settling: bool, listens: bool) -> float:
+        """Plan the next look, and return seconds until then.
 
-        Fewer while a file is settling, none while there is more.
-
-        ``listens``: the watcher is what wakes us.
+        Fewer while a file is settling, none while there is more. ``listens``: the watcher is what
+        wakes us.
         """
         if self.more:
             return 0.0

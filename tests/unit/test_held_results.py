@@ -24,7 +24,7 @@ def test_a_sample_of_a_drop_that_is_at_fault_says_nothing_of_the_api(
     refusal.took(OTHER)  # it was the rows of the other drop, then
     assert refusal.is_at_fault(BAD)
     limiter = Limiter(DeliveryPolicy(), monotonic=time.monotonic)
-    held = SuspectResults(refusal, limiter, time.monotonic, lambda _queue, _chunk, _receipts: None)
+    held = SuspectResults(refusal, limiter, lambda _queue, _chunk, _receipts: None)
     queue = DropQueue(drop_seq=drop_seq, body=lambda _at, _size: b"", future=Future())
     chunk = Chunk(drop_seq=drop_seq, no=9, wave=0, size=20, offset=0, length=0)
     held.add_untested(queue, chunk, ChunkResult(chunk=chunk, verdicts=()), "422")
