@@ -88,6 +88,7 @@ class Ladder:
             give_up_after=900,
             reconcile=True,
             when_in_doubt="resend",
+            quiet_unprobed=60,
         )
 
     def rungs(self) -> dict[str, Callable[[], Coroutine[None, None, None]]]:

@@ -13,17 +13,17 @@ class DeliveryPolicy(Struct, frozen=True, kw_only=True):
     that lasts longer one call goes each time so much of it has passed, and may end it.
     """
 
-    concurrency: int = 8
-    rate: float = 0.0
-    timeout: float = 30.0
-    max_attempts: int = 8
-    give_up_after: float = 900.0
-    reconcile: bool = True
-    when_in_doubt: Literal["resend", "hold"] = "resend"
+    concurrency: int
+    rate: float
+    timeout: float
+    max_attempts: int
+    give_up_after: float
+    reconcile: bool
+    when_in_doubt: Literal["resend", "hold"]
+    quiet_unprobed: float
     first_pause: float = 0.5
     longest_pause: float = 30.0
     longest_obeyed: float = 3600.0
-    quiet_unprobed: float = 60.0
     gather: float = 0.01
 
     def exhausted(self, *, attempts: int, elapsed: float) -> bool:

@@ -46,10 +46,10 @@ _ALONE = 10_000
 class PlanRules(Struct, frozen=True, kw_only=True):
     """The settings that planning obeys."""
 
-    chunk_size: int = 20
-    fill_missing_pickup: bool = False
-    max_reject_ratio: float = 0.5
-    timezone: str = "Asia/Kolkata"
+    chunk_size: int
+    fill_missing_pickup: bool
+    max_reject_ratio: float
+    timezone: str
 
 
 class Planned(Struct, frozen=True, kw_only=True):

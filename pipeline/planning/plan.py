@@ -136,10 +136,10 @@ def plan(
     histories: Sequence[OrderHistory],
     *,
     chunk_size: int,
-    fill_missing_pickup: bool = False,
+    fill_missing_pickup: bool,
+    timezone: str,
     blocking: Sequence[OrderHistory] = (),
     seen: Sequence[ParcelSeen] = (),
-    timezone: str = "UTC",
 ) -> Plan:
     """Decide every row.
 

@@ -13,16 +13,15 @@ from pipeline.delivery.api.transport import proxy_for
 from pipeline.delivery.call_count import CallCount, Metered, Wrapped
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.service.settings import ApiSettings
-from pipeline.storage.ledger import SqlLedger
 
 _GATHER_SECONDS = 0.015
 """A commit on PostgreSQL costs about a millisecond of processor, here and there: more answers share
 one than in an embedded ledger. Chunks that are marked ahead keep the callers busy meanwhile."""
 
 
-def policy_of(api: ApiSettings, ledger: SqlLedger) -> DeliveryPolicy:
+def policy_of(api: ApiSettings, *, is_embedded: bool) -> DeliveryPolicy:
     """Return how calls are made, tried again and given up."""
-    gather = {} if ledger.is_embedded else {"gather": _GATHER_SECONDS}
+    gather = {} if is_embedded else {"gather": _GATHER_SECONDS}
     return DeliveryPolicy(
         concurrency=api.concurrency,
         rate=api.rate_per_second,

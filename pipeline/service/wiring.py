@@ -316,7 +316,7 @@ class Site(Struct, frozen=True, dict=True):
         return DeliveryThread(
             make_api=api_maker(self.settings.api, self.root, self.calls, self.clock, self.presence),
             ledger=self.ledger,
-            policy=policy_of(self.settings.api, self.ledger),
+            policy=policy_of(self.settings.api, is_embedded=self.ledger.is_embedded),
             clock=self.clock,
             rng=random.Random(),  # noqa: S311 - jitter, not a secret
         )

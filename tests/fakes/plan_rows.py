@@ -1,6 +1,7 @@
 """Rows for the plan, written as a person would tell them."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +11,12 @@ from pipeline.core.model import Disposition
 from pipeline.core.ports import OrderHistory
 from pipeline.planning.earlier_files import ParcelColumns
 from pipeline.planning.plan import NO_TIME, Plan, PlanInput
+from pipeline.planning.plan import plan as plan_by
 from pipeline.planning.sendable_rows import Orders
 from schemas.vocabulary import Milestone, Outcome
+
+plan = partial(plan_by, fill_missing_pickup=False, timezone="UTC")
+"""Decide every row, as a test wants it unless it says otherwise."""
 
 Row = tuple[str, Milestone | None, int | None]
 """Order id, milestone (None: ignored), event time."""

@@ -22,7 +22,6 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, Clock, FrozenPlan, SystemClock, Verdict
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
-from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
@@ -30,6 +29,7 @@ from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.spool import Spool
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.ledger_plans import begun
+from tests.fakes.policies import delivery_policy
 
 Update = tuple[str, Milestone]
 Wave = Sequence[Sequence[Update]]
@@ -117,7 +117,7 @@ class World:
     ) -> Iterator[DeliveryThread]:
         """A room with short pauses; it is stopped at the end."""
         settings = {"first_pause": 0.01, "longest_pause": 0.04, "timeout": 5.0, **policy}
-        made = DeliveryPolicy(**settings)
+        made = delivery_policy(**settings)
         room = DeliveryThread(
             make_api=lambda: KonnectApi(
                 base_url=self.url, credentials=self.credentials, timeout=made.timeout

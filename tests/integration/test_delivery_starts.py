@@ -10,11 +10,11 @@ import pytest
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import StatusApi, SystemClock
 from pipeline.delivery.api.client import KonnectApi
-from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.service.build import service_of
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
+from tests.fakes.policies import delivery_policy
 from tests.integration.delivery_support import World, picked, with_sandbox
 
 SOON = 20.0
@@ -43,13 +43,13 @@ def slow_room(world: World, opening: threading.Event, go_on: threading.Event) ->
     return DeliveryThread(
         make_api=make_api,
         ledger=world.ledger,
-        policy=DeliveryPolicy(),
+        policy=delivery_policy(),
         clock=SystemClock(),
         rng=rng,
     )
 
 
-@pytest.mark.parametrize("word", ["stop", "kill"])
+@pytest.mark.parametrize("word", ["stop", "terminate"])
 def test_a_room_that_is_told_to_end_while_it_opens_sends_nothing_and_closes(
     tmp_path: Path, word: str
 ) -> None:

@@ -16,7 +16,6 @@ from pipeline.core.model import Drop, DropState, Limits, Notice
 from pipeline.core.ports import ChunkResult, ChunkState, OrderHistory, Verdict
 from pipeline.planning.freeze import (
     Planned,
-    PlanRules,
     facts_of,
     freezing_bodies,
     guard,
@@ -36,6 +35,7 @@ from schemas.codes import Code
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.ledger_plans import begun
+from tests.fakes.policies import plan_rules
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PICKED, DONE = Milestone.BAG_PICKED, Milestone.DELIVERY_DONE
@@ -84,7 +84,7 @@ class Bench:
         drop, prepared = self.read(name, *lines)
         histories = self.order_histories(drop, prepared)
         first = blocking(histories, drop.seq)
-        planned = make_plan(prepared, histories, PlanRules(**rules), blocking=first)
+        planned = make_plan(prepared, histories, plan_rules(**rules), blocking=first)
         drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
         with freezing_bodies(planned, prepared, self.spool, drop_seq=drop.seq) as chunks:
             self.ledger.freeze(drop, frozen(prepared, planned, chunks))
@@ -141,7 +141,7 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
             sheet.write_row(1, 0, [f"A{number}", "Delivered"])
     drop = begun(bench.ledger, drop_id="d1", folder="", source_file=path.name, received_at=NOW)
     prepared = bench.prepare(path)
-    planned = make_plan(prepared, [], PlanRules())
+    planned = make_plan(prepared, [], plan_rules())
     drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
     with freezing_bodies(planned, prepared, bench.spool, drop_seq=drop.seq) as chunks:
         bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
@@ -235,11 +235,11 @@ class TestAddedPickup:
 def test_too_many_bad_rows_refuse_the_file_conflicts_counted(bench):
     rows = [f"A{n},{status}," for n in range(8) for status in ("Delivered", "RTO Delivered")]
     _, prepared = bench.read("d1", *rows, *[f"B{n},Delivered," for n in range(6)])
-    planned = make_plan(prepared, [], PlanRules())
+    planned = make_plan(prepared, [], plan_rules())
     assert planned.rejected == 16
     with pytest.raises(DropRefused, match="16"):
-        guard(prepared, planned, PlanRules())
-    guard(prepared, planned, PlanRules(max_reject_ratio=0.9))
+        guard(prepared, planned, plan_rules())
+    guard(prepared, planned, plan_rules(max_reject_ratio=0.9))
 
 
 def test_a_file_of_only_a_header_has_an_empty_plan(bench):

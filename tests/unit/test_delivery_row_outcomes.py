@@ -9,10 +9,10 @@ from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.chunk_rows import RowOutcomes, untouched
-from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.reconcile import proof_from
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
+from tests.fakes.policies import delivery_policy
 
 PLANNED, SENDING, DONE = ChunkState.PLANNED, ChunkState.SENDING, ChunkState.DONE
 
@@ -228,7 +228,7 @@ def test_what_was_sent_again_after_a_loss_and_accepted_says_so() -> None:
 
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-POLICY = DeliveryPolicy(timeout=30, give_up_after=900)
+POLICY = delivery_policy(timeout=30, give_up_after=900)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pipeline.core.ports import Chunk, ChunkResult
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.mass_refusal import MassRefusal, SuspectResults
-from pipeline.delivery.policy import DeliveryPolicy
+from tests.fakes.policies import delivery_policy
 
 BAD, OTHER = 1, 2
 
@@ -23,7 +23,7 @@ def test_a_sample_of_a_drop_that_is_at_fault_says_nothing_of_the_api(
         refusal.record_refusal((BAD, number), "422", "no")
     refusal.took(OTHER)  # it was the rows of the other drop, then
     assert refusal.is_at_fault(BAD)
-    limiter = Limiter(DeliveryPolicy(), monotonic=time.monotonic)
+    limiter = Limiter(delivery_policy(), monotonic=time.monotonic)
     held = SuspectResults(refusal, limiter, lambda _queue, _chunk, _receipts: None)
     queue = DropQueue(drop_seq=drop_seq, body=lambda _at, _size: b"", future=Future())
     chunk = Chunk(drop_seq=drop_seq, no=9, wave=0, size=20, offset=0, length=0)

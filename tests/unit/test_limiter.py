@@ -7,13 +7,13 @@ import pytest
 
 from pipeline.core.shipment import SendingStop
 from pipeline.delivery.limiter import Limiter, SendingStopped
-from pipeline.delivery.policy import DeliveryPolicy
+from tests.fakes.policies import delivery_policy
 from tests.fakes.virtual_loop import run_virtually
 
 
 def _limiter(**policy: float) -> Limiter:
     loop = asyncio.get_running_loop()
-    return Limiter(DeliveryPolicy(**policy), monotonic=loop.time)  # type: ignore[arg-type]  # all of them numbers
+    return Limiter(delivery_policy(**policy), monotonic=loop.time)  # type: ignore[arg-type]  # all of them numbers
 
 
 async def _calls(

@@ -4,9 +4,18 @@ import pytest
 
 from pipeline.core.model import Disposition
 from pipeline.core.ports import OrderHistory
-from pipeline.planning.plan import one_by_one, plan, sendable_orders
+from pipeline.planning.plan import one_by_one, sendable_orders
 from schemas.vocabulary import Milestone, Outcome
-from tests.fakes.plan_rows import Row, accepted, calls, dispositions, plan_input, said, unknown
+from tests.fakes.plan_rows import (
+    Row,
+    accepted,
+    calls,
+    dispositions,
+    plan,
+    plan_input,
+    said,
+    unknown,
+)
 
 PICKED = Milestone.BAG_PICKED
 DONE = Milestone.DELIVERY_DONE

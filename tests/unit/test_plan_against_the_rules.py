@@ -10,10 +10,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.core.model import Disposition
-from pipeline.planning.plan import Plan, plan
+from pipeline.planning.plan import Plan
 from schemas.vocabulary import Milestone
 from tests.examples import examples
-from tests.fakes.plan_rows import accepted, calls, dispatched, dispositions, plan_input, unknown
+from tests.fakes.plan_rows import (
+    accepted,
+    calls,
+    dispatched,
+    dispositions,
+    plan,
+    plan_input,
+    unknown,
+)
 from tests.fakes.published_rules import BEHIND, RIVALS, contradictory
 
 P, D, R, T, V = Milestone

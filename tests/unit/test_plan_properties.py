@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.planning.freeze import _planned_table
-from pipeline.planning.plan import plan
 from pipeline.reporting.row_outcomes import OUTCOMES, outcomes_of, unsent
 from schemas.vocabulary import Milestone, Outcome
 from tests.examples import examples
-from tests.fakes.plan_rows import accepted, calls, dispositions, plan_input
+from tests.fakes.plan_rows import accepted, calls, dispositions, plan, plan_input
 
 ROWS = st.lists(
     st.tuples(

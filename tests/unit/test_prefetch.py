@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.prefetch import PrefetchBuffer
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.policies import delivery_policy
 from tests.fakes.virtual_loop import run_virtually
 
 CALLERS = 8
@@ -19,7 +19,7 @@ LONG = 100.0
 
 
 def _prefetch(clock: ManualClock, callers: int = CALLERS) -> PrefetchBuffer[int]:
-    return PrefetchBuffer(DeliveryPolicy(concurrency=callers), clock.monotonic)
+    return PrefetchBuffer(delivery_policy(concurrency=callers), clock.monotonic)
 
 
 def _booked(
@@ -115,7 +115,7 @@ def _laid(number: int) -> PrefetchBuffer[int]:
     """A prefetch in the loop that runs, with so many on it."""
     loop = asyncio.get_running_loop()
     prefetch: PrefetchBuffer[int] = PrefetchBuffer(
-        DeliveryPolicy(concurrency=CALLERS, gather=LONG), loop.time
+        delivery_policy(concurrency=CALLERS, gather=LONG), loop.time
     )
     for item in range(number):
         prefetch.put(item)
