@@ -27,7 +27,7 @@ Task = Callable[..., None]
 
 _AGAIN_SECONDS = 1.0
 _POLL_SECONDS = 4.0
-"""How often it is looked for jobs whose notice was not heard, which is rare."""
+"""Interval of looks for jobs whose notification was lost, which is rare."""
 _SCHEMA_KEY = 0x5D1D0003
 
 
@@ -182,8 +182,8 @@ class Engine:
 async def make_tables(url: str) -> None:
     """Make the engine's tables where they are missing. Several may come at once.
 
-    Lock and tables are one command, which the server sees through by itself: a worker that freezes
-    in the middle of it keeps nobody waiting.
+    Lock and tables are one command, which the server finishes by itself: a worker that freezes in
+    the middle of it blocks no other.
     """
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         if await _are_there(connection):

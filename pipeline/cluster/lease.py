@@ -79,7 +79,7 @@ class Lease:
 
 
 SCAN = "scan:"
-"""How the post of the one who looks into an inbox begins."""
+"""Prefix of the post of the worker that scans an inbox."""
 
 
 _T = TypeVar("_T")
@@ -105,13 +105,13 @@ class Locks:
 
     @contextmanager
     def post(self, key: str) -> Iterator[bool]:
-        """Hold a post of the ledger; false when somebody has it."""
+        """Hold a post of the ledger; yield False when another worker has it."""
         with self.holding(key, lambda me: self._ledger.take_post(me, key) or None) as held:
             yield held.what is not None
 
     @contextmanager
     def holding(self, key: str, take: Callable[[str], _T | None]) -> "Iterator[HeldLock[_T]]":
-        """Hold a post that ``take`` takes under our name; it returns None when it cannot be had."""
+        """Hold the post that ``take`` takes under our name; None from ``take``: it is not free."""
         me = self._lease.name
         self._lease.require_valid()
         with self._lock:
@@ -132,7 +132,7 @@ class Locks:
                 self._held.discard(key)
 
     def tidy_posts(self) -> None:
-        """Let go of posts that are ours in the ledger only: it could not be reached in the end."""
+        """Release posts that are ours only in the ledger, because releasing them failed."""
         for key in self._ledger.posts_of(self._lease.name):
             with self._lock:
                 ours = key in self._held

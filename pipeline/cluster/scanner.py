@@ -51,7 +51,7 @@ class JobSink:
         return len(plannable(self._site.ledger.unfinished()))
 
     def knows(self, drop_id: str) -> bool:
-        """Return True when the drop is on its way, on whatever machine."""
+        """Return True when the drop is unfinished, on whatever machine."""
         found = self._site.ledger.find(drop_id)
         return found is not None and not found.state.closed
 
@@ -73,12 +73,12 @@ class JobSink:
             self._tasks.call_plan()
 
     def cancel(self, drop: Drop) -> None:
-        """Send nothing more of it from here; the others see the request in the ledger."""
+        """Stop sending it from here; other workers see the request in the ledger."""
         self._site.delivery.cancel(drop.seq)
 
 
 class Scanner:
-    """Looks into the inbox as long as no other worker of the root does."""
+    """Scans the inbox while no other worker of the root does."""
 
     def __init__(self, site: Site, lease: Lease, tasks: Tasks, beside: Background) -> None:
         self._site = site
@@ -115,7 +115,7 @@ class Scanner:
                 try:
                     pause = self._turn()
                 except Fenced as error:
-                    # Silent for a while, but not given up yet; if it was, the supervisor ends us.
+                    # If the other workers removed this one, its supervisor ends it.
                     log.warning("scanner.pauses", reason=error.message)
                     pause = self._lease.pause
                 except StorageError as error:
@@ -137,7 +137,7 @@ class Scanner:
                 self._health_file.end()
 
     def _turn(self) -> float:
-        """Look and claim, if it is ours to do; return the seconds to wait."""
+        """Scan and claim, if this worker has the post; return the seconds to wait."""
         self._lease.require_valid()
         settings = self._site.settings.inbox
         if not self._mine:

@@ -24,15 +24,14 @@ from pipeline.storage.ledger.workers import Allowance, WorkerInstructions
 log = structlog.get_logger(__name__)
 
 _HEARTBEAT_SECONDS = 0.5
-"""How soon a worker hears what all are to obey: a pause, a smaller share, a wish to cancel."""
+"""Interval at which a busy worker reads pauses, its share, and requests to cancel."""
 
 _LOOK_SECONDS = 2.0
-"""How often it is looked after what is not finished; and how soon a worker hears what all are to
-obey, where there is nothing to do."""
+"""Interval of looks for unfinished work; also the heartbeat of an idle worker."""
 
 _TIDY_SECONDS = 30.0
 _AT_ONCE = 500
-"""Segments that are called for in one look."""
+"""Segments that one look queues at most."""
 
 
 class Action(Enum):
@@ -47,15 +46,15 @@ class Action(Enum):
 def next_action(
     shut: SendingStop | None, *, refused: bool, signalled: bool, shared: bool, stopping: bool
 ) -> tuple[Action, bool]:
-    """Return what to do about sending, and whether our outage is then one that all know of.
+    """Return the next action, and whether our outage is then shared with all workers.
 
-    ``shut``: why we send nothing; ``refused``: our lease kept us from it; ``signalled``: all are
-    told to send nothing; ``shared``: whether all knew of our outage before.
+    ``shut``: why we send nothing; ``refused``: our lease had ended; ``signalled``: all workers are
+    to send nothing; ``shared``: whether our outage was shared before.
     """
     if shut is None:
         return (Action.CLOSE, True) if signalled else (Action.NOTHING, shared)
     if shut.ours or refused:
-        # Our own trouble: the ledger could not be reached, or we were silent. It is over now.
+        # Our own problem: the ledger was out of reach, or we sent no heartbeat. It is over now.
         return Action.NOTHING if stopping else Action.REOPEN, shared
     if signalled:
         return Action.NOTHING, True
@@ -116,7 +115,7 @@ class Supervisor:
             self._thread.join()
 
     def wake(self) -> None:
-        """Wake the supervisor: there is something to send to the ledger, or to read from it."""
+        """Send the next heartbeat at once."""
         self._wake.set()
 
     def _limited(self, seconds: float) -> None:
@@ -182,7 +181,7 @@ class Supervisor:
         self._open_or_shut(orders)
 
     def _open_or_shut(self, orders: WorkerInstructions) -> None:
-        """Share with all workers that nothing can be sent, until it is tried again."""
+        """Share with all workers that nothing can be sent, and reopen after the pause."""
         signals, shut = orders.signals, self._delivery.shut
         outage = self._delivery.outage
         if outage is not None and outage.shut is None:
@@ -213,7 +212,7 @@ class Supervisor:
     # -- looking after -------------------------------------------------------------------------
 
     def _look_after(self) -> None:
-        """Queue jobs again that were lost, and remove workers that fell silent."""
+        """Queue lost jobs again, and remove workers without a heartbeat."""
         stale, tidy = self._lease.stale_seconds, time.monotonic() >= self._tidy_at
         if self._silent and time.monotonic() - self._ledger_back_at > stale:
             # After an outage of the ledger, every worker gets time for a heartbeat first.
@@ -240,7 +239,7 @@ class Supervisor:
     def _call_for_segments(self, unfinished: list[Drop]) -> None:
         laid_out = self._ledger.laid_out(rested=self._probe_seconds)
         open_ones = {drop.seq: drop for drop in unfinished if drop.state is DropState.OPEN}
-        # Also drops whose segments have all ended, and that rested since.
+        # Also drops whose segments have all ended, after a pause.
         rested = {seq for seq, rests in laid_out.items() if rests}
         for seq in (open_ones.keys() - laid_out.keys()) | rested:
             if seq in open_ones:

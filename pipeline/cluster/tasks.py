@@ -28,13 +28,13 @@ log = structlog.get_logger(__name__)
 
 PLAN, SEND, REPORT = "plan", "send", "report"
 Call = Callable[[str, Sequence[Mapping[str, int]], int], None]
-"""Says to whoever is free that there is something to do: its kind, what each time, how urgent."""
+"""Queues jobs for any free worker: the kind, the arguments of each job, the urgency."""
 
 _OF_ONE_URGENCY = 10
-"""So many segments of a drop are equally urgent; what is behind them lets other drops pass."""
+"""Segments of a drop that are equally urgent; later ones let other drops pass."""
 
 _LONG_AGO = timedelta(minutes=1)
-"""A drop that was received before that may have rested without a report: all workers were gone."""
+"""A drop older than this may have rested without a report, while no worker ran."""
 
 
 class Tasks(Locks):
@@ -62,11 +62,11 @@ class Tasks(Locks):
     # -- what there is to do -------------------------------------------------------------------
 
     def call_plan(self) -> None:
-        """Call for planning: a file was claimed, or an earlier drop is finished."""
+        """Queue a planning job: a file was claimed, or an earlier drop is finished."""
         self._call(PLAN, [{}], 0)
 
     def call_send(self, segments: Iterable[Segment]) -> None:
-        """Call for sending these segments."""
+        """Queue a job to send each of these segments."""
         by_turn: dict[int, list[dict[str, int]]] = {}
         for s in segments:
             wanted = {"drop_seq": s.drop_seq, "wave": s.wave, "no": s.no}
@@ -75,7 +75,7 @@ class Tasks(Locks):
             self._call(SEND, some, -turn)
 
     def call_for(self, drop: Drop) -> None:
-        """Lay out what is left of an open drop that nobody sends, and call for sending it."""
+        """Lay out the rest of an idle open drop in segments, and queue jobs to send them."""
         first = self._ledger.lay_out(drop.seq)
         if first:
             self.call_send(first)
@@ -83,13 +83,13 @@ class Tasks(Locks):
             self.call_report(drop.seq)
 
     def call_report(self, drop_seq: int) -> None:
-        """Call for the report of a drop that was sent as far as it goes."""
+        """Queue a job to report a drop that was sent as far as possible."""
         self._call(REPORT, [{"drop_seq": drop_seq}], 0)
 
     # -- plan ----------------------------------------------------------------------------------
 
     def plan(self) -> None:
-        """Read and plan all that was claimed on this root, in the order of the claims."""
+        """Read and plan all claimed drops of this root, in the order of their claims."""
         self._resting.clear()
         again = True
         while again and not self.stopping:
@@ -136,7 +136,7 @@ class Tasks(Locks):
                 return
 
     def retries(self, requested: Sequence[Drop]) -> list[Drop]:
-        """Return those that somebody asked to have sent again, and that nobody sends now."""
+        """Return the idle drops with a request to retry."""
         return [
             drop
             for drop in requested
@@ -145,7 +145,7 @@ class Tasks(Locks):
         ]
 
     def _retry(self, drop: Drop) -> None:
-        """Take up what a drop left unsent or unknown; beside drops with its orders, later."""
+        """Take up the unsent and unknown rows of a drop, unless open drops have its orders."""
         self._ledger.reopen_all()
         if drop.state.closed:
             with self._ledger.planning_turn():
@@ -176,7 +176,7 @@ class Tasks(Locks):
         )
 
     def _release(self, drop: Drop) -> None:
-        """Let go what waited in a drop for others."""
+        """Release the rows of a drop that waited for other drops."""
         with self._ledger.planning_turn():
             step = self._site.drop_steps.release(drop.drop_id)
         if step is not None and step.progressed:
@@ -216,7 +216,7 @@ class Tasks(Locks):
     # -- send ----------------------------------------------------------------------------------
 
     def send(self, drop_seq: int, wave: int, no: int) -> None:
-        """Send one segment of a drop, if it is its time and nobody else does."""
+        """Send one segment of a drop, if it is due and no other worker sends it."""
         if self.stopping or self._rests(drop_seq):
             return
         shut = self._site.delivery.shut
@@ -281,7 +281,7 @@ class Tasks(Locks):
         )
 
     def _rests(self, drop_seq: int) -> bool:
-        """Tell whether it is too soon to try a drop again that could not be sent from here."""
+        """Return whether it is too soon to retry a drop that this worker could not send."""
         since = self._broken.get(drop_seq)
         if since is None:
             return False
@@ -291,7 +291,7 @@ class Tasks(Locks):
         return False
 
     def _report_broken(self, drop: Drop, handback: DeliveryResult) -> None:
-        """Say in its report why a drop is not sent on; others may still send parts of it."""
+        """Report why this worker cannot send a drop; others may still send parts of it."""
         with self.post(f"report:{drop.seq}") as mine:
             now = self._ledger.drop_numbered(drop.seq) if mine else None
             if now is None or now.state is not DropState.OPEN:
@@ -301,7 +301,7 @@ class Tasks(Locks):
                 log.error("drop.not_reported", drop=drop.drop_id, reason=str(result))
 
     def _came_back_early(self, segment: Segment, handback: DeliveryResult) -> None:
-        """Give a segment back that nothing more is sent of for now, and report its drop."""
+        """Give back a segment that cannot be sent now, and report its drop."""
         if handback.shut is not None and handback.shut.ours:
             self.call_send([segment])
         elif not self._ledger.posts(sending(segment.drop_seq)):
@@ -310,7 +310,7 @@ class Tasks(Locks):
     # -- report --------------------------------------------------------------------------------
 
     def report(self, drop_seq: int) -> None:
-        """Report a drop of which nothing is under way; close it if it is finished."""
+        """Report an idle drop; close it if it is finished."""
         with self.post(f"report:{drop_seq}") as mine:
             if not mine:
                 return
@@ -331,7 +331,7 @@ class Tasks(Locks):
         self._let_others_go(drop, is_closed=isinstance(result, Closed))
 
     def _let_others_go(self, drop: Drop, *, is_closed: bool) -> None:
-        """Let drops go on that waited for one that was just reported."""
+        """Queue jobs for drops that waited for one that was just reported."""
         unfinished = self._ledger.unfinished()
         if is_closed:
             if any(drop.drop_id in each.waits_for for each in unfinished):

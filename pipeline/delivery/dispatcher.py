@@ -74,7 +74,7 @@ class Dispatcher:
         return bool(self._queues)
 
     def submit(self, shipment: Shipment, future: "Future[DeliveryResult]") -> None:
-        """Take a planned drop in. The future raises the error that keeps it from being sent."""
+        """Queue a planned drop. Its future raises the error that keeps the drop from being sent."""
         try:
             self._queues.append(DropQueue.of(shipment, future))
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
@@ -121,13 +121,13 @@ class Dispatcher:
         self._kick.set()
 
     def stop(self) -> None:
-        """Hand everything back as soon as the calls that are out have been answered."""
+        """Hand all drops back as soon as the calls in flight have been answered."""
         self._stopping = True
         self.limiter.close(SendingStop(held=False, reason="Shipdrop is stopping.", ours=True))
         self._kick.set()
 
     async def run(self) -> None:
-        """Work until stopped. A ledger that fails hands the drops back, broken."""
+        """Work until stopped. When the ledger fails, hand the drops back as broken."""
         async with self._group:
             callers = [
                 self._group.create_task(self._caller())
@@ -141,7 +141,7 @@ class Dispatcher:
                 self.abandon()
 
     def abandon(self) -> None:
-        """Fail the queues that are not finished: the thread ends, so nobody must wait."""
+        """Fail the unfinished queues, because the thread ends."""
         while self._queues:
             future = self._queues.popleft().future
             if not future.done():
@@ -152,11 +152,11 @@ class Dispatcher:
     # -- callers -------------------------------------------------------------------------------
 
     async def _caller(self) -> None:
-        """Run one of ``concurrency`` loops: take a marked chunk, send it, hand its result over."""
+        """Take marked chunks and send them; one of ``concurrency`` such loops."""
         while True:
             queue, chunk = await self._prefetch.take()
             if self._must_wait(queue, chunk):
-                # Its "not there yet" is no proof so soon; nobody else shall wait for that.
+                # "Not there yet" proves nothing so soon; other chunks must not wait for it.
                 self._serve_aside(queue, chunk)
             else:
                 self._calling += 1
@@ -244,13 +244,13 @@ class Dispatcher:
         return proof is not None and proof > self._tools.clock.now().timestamp()
 
     def _others(self) -> bool:
-        """Return whether chunks that nobody has tried yet are at hand."""
+        """Return whether there are chunks that have not been tried yet."""
         return len(self._prefetch) > 0 or any(any(queue.waves) for queue in self._queues)
 
     # -- records -------------------------------------------------------------------------------
 
     async def _record_results(self) -> None:
-        """Run the one loop that writes: record results, mark the next chunks and hand them out."""
+        """Record results, mark the next chunks and hand them out: the only loop that writes."""
         while not (self._stopping and not self._queues):
             await self._kick.wait()
             await self._prefetch.gather(len(self._back), calling=self._calling)
@@ -269,7 +269,7 @@ class Dispatcher:
             self._hand_back()
 
     def _next_chunks(self, coming_back: int) -> list[tuple[DropQueue, Chunk]]:
-        """Return chunks to mark now, one of each drop in turn, up to what callers can soon take."""
+        """Return the chunks to mark now, one of each drop in turn, as many as callers soon need."""
         if self.limiter.shut is not None:
             return []
         room = self._prefetch.room + len(self._aside) + self._suspect_results.waiting
@@ -314,9 +314,9 @@ class Dispatcher:
             self._kick.set()
 
     def _lay_out(self, queue: DropQueue, chunk: Chunk) -> None:
-        """Lay a marked chunk down for the callers; one of a stopped drop is done with.
+        """Offer a marked chunk to the callers, or end it at once if its drop was cancelled.
 
-        All callers may be waiting out a long pause with the chunks of others.
+        All callers may be in a long pause, each with a chunk of another drop.
         """
         if queue.cancelled:
             result = untouched(chunk, queue.known.get(chunk.no, ()), _STOPPED)

@@ -1,6 +1,6 @@
-"""The limiter that every call passes: rate, pauses that all obey, how many at once, and hold.
+"""The limiter that every call passes: rate, concurrency, shared pauses, and hold.
 
-A 429 or an outage is the API's, not one chunk's: what one call learns, all calls obey.
+A 429 or an outage concerns the API, not one chunk: a pause that one call causes holds for all.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ log = structlog.get_logger(__name__)
 
 
 class SendingStopped(Exception):
-    """A signal, no error: nothing may be sent any more; unsent chunks stay as they are."""
+    """Raised to end a call's wait when sending stops; unsent chunks stay as they are."""
 
 
 class Outage:
     """The state of an API that accepts nothing. Written in the event loop, read elsewhere.
 
-    ``since``: when a call first wanted to go with nothing taken after it, monotonic seconds, or
-    None; ``answered``: when it last answered as it should. ``shut``: why sending was last shut,
-    also while it is tried again. ``words``: those of the last failure.
+    ``since``: when the first call was due after the last success, monotonic seconds, or None;
+    ``answered``: time of the last proper answer. ``shut``: why sending was last stopped, also
+    while it is tried again. ``words``: message of the last failure.
     """
 
     def __init__(self) -> None:
@@ -43,14 +43,14 @@ class Outage:
             self.since = now
 
     def over(self, now: float) -> None:
-        """Note that the API answered as it should."""
+        """Note a proper answer of the API."""
         self.since, self.answered, self.shut, self.words = None, now, None, ""
 
 
 class Limiter:
-    """Shared by all calls; lives in one event loop. ``monotonic`` is that loop's clock.
+    """Limits all calls of one event loop, whose clock is ``monotonic``.
 
-    ``owner`` names on whose behalf somebody waits, so that a cancelled drop need not wait on.
+    ``owner`` identifies the drop that a call waits for, so that a cancelled drop stops waiting.
     """
 
     def __init__(self, policy: DeliveryPolicy, *, monotonic: Callable[[], float]) -> None:
@@ -78,7 +78,7 @@ class Limiter:
     # -- passing -------------------------------------------------------------------------------
 
     async def enter(self, urgency: int = 0, owner: object = None) -> None:
-        """Wait for a turn; every return is answered by one ``leave``. Raises SendingStopped.
+        """Wait for a turn; call ``leave`` once after each return. Raises SendingStopped.
 
         While concurrency is reduced, the most urgent call and the one that waited longest take
         turns: one chunk's tries show whether the API is back, the others whether it is only that
@@ -110,7 +110,7 @@ class Limiter:
             self._admit()
 
     async def sleep(self, seconds: float, owner: object = None) -> None:
-        """Let this much time pass without a turn. Raises SendingStopped as soon as sending ends."""
+        """Sleep without taking a turn. Raises SendingStopped as soon as sending stops."""
         if self.shut is not None:
             raise SendingStopped
         loop = asyncio.get_running_loop()
@@ -124,10 +124,10 @@ class Limiter:
             timer.cancel()
             del self._sleeping[over]
 
-    # -- what calls have learned ---------------------------------------------------------------
+    # -- results of calls ----------------------------------------------------------------------
 
     def succeeded(self) -> None:
-        """Note that the API took a call: go a little faster, forget the failures."""
+        """Note that the API accepted a call: raise the concurrency, forget the failures."""
         self.last_success = self._monotonic()
         self.outage.over(self.last_success)
         if self._probing:
@@ -156,16 +156,16 @@ class Limiter:
 
     @property
     def has_taken(self) -> bool:
-        """Return whether the API took a call since sending was opened."""
+        """Return whether the API accepted a call since sending was opened."""
         return self.last_success > float("-inf")
 
     @property
     def in_flight(self) -> int:
-        """Return calls that are out."""
+        """Return the number of calls in flight."""
         return self._in_flight
 
     def share(self, calls: int, rate: float) -> None:
-        """Allow at most so many calls at once, and so many a second (0: no bound), from now on."""
+        """Set the limits: calls at once, and calls per second (0: no limit)."""
         if calls != self._most:
             full = self._allowed >= self._most
             self._most = calls
@@ -174,23 +174,23 @@ class Limiter:
         self._admit()
 
     def limited(self, seconds: float, *, asked: float) -> None:
-        """Slow down after a 429, and pass that on to others who send to the API."""
+        """Slow down after a 429, and report it to ``on_limited`` for other senders."""
         self.slow_down(seconds, asked=asked)
         self.on_limited(max(seconds, asked))
 
     @property
     def waiting(self) -> bool:
-        """Return whether somebody waits for a turn."""
+        """Return whether a call waits for a turn."""
         return any(not turn.done() for _, _, turn, _ in self._queue)
 
     def slow_down(self, seconds: float, *, asked: float = 0.0) -> None:
-        """Pause all calls for ``seconds``; half as many go out together from now on.
+        """Pause all calls for ``seconds``, and halve the concurrency.
 
-        ``asked``: how long the API itself asked for quiet; that holds over a ``reopen`` too.
+        ``asked``: seconds of quiet that the API itself asked for; they also survive a ``reopen``.
         """
         now = self._monotonic()
         if now >= self._not_before:
-            # What comes back during a pause was sent before it, and tells nothing new.
+            # A failure during a pause is of a call sent before it, and is no news.
             self._allowed = max(min(1.0, self._most), self._allowed / 2)
         if now >= self._not_before or self._probing:
             self._probe_at = now + self._unprobed
@@ -201,15 +201,15 @@ class Limiter:
 
     @property
     def pause_left(self) -> float:
-        """Return seconds for which the API itself asked for quiet yet.
+        """Return the seconds left of a quiet time that the API asked for.
 
-        Read from other threads too.
+        Also read from other threads.
         """
         return max(0.0, self._asked_until - self._monotonic())
 
     @property
     def slowed(self) -> str:
-        """Return why calls go slower than they might: "" or words. Read from other threads too."""
+        """Return why calls are slowed down, or "". Also read from other threads."""
         left = self._not_before - self._monotonic()
         if left > 0:
             return f"all calls pause for another {left:.0f} s"
@@ -220,7 +220,7 @@ class Limiter:
     # -- shutting ------------------------------------------------------------------------------
 
     def close(self, shut: SendingStop) -> None:
-        """Stop all sending. What is out already may still be answered."""
+        """Stop all sending. Calls in flight may still be answered."""
         if self.shut is not None:
             return
         self.shut = shut
@@ -241,11 +241,11 @@ class Limiter:
         )
 
     def dismiss(self, owner: object) -> None:
-        """Turn away whoever waits for ``owner``."""
+        """End the waits of the calls of ``owner``."""
         self._turn_away(lambda waiting_for: waiting_for is owner)
 
     def reopen(self) -> None:
-        """Let calls out again, one at a time until the first succeeds."""
+        """Allow calls again, one at a time until the first succeeds."""
         self.shut = None
         self.last_success = float("-inf")
         self._failing.clear()
@@ -256,12 +256,12 @@ class Limiter:
     # -- inside --------------------------------------------------------------------------------
 
     def _wait_from(self, now: float) -> float:
-        """Return seconds until a call may go, 0 for at once, infinity until another one is over."""
+        """Return the seconds until a call may start; infinity while all turns are taken."""
         if self._in_flight >= int(self._allowed):
             return float("inf")
         quiet = self._not_before - now
         if quiet > 0:
-            # One call tries: what is still out was sent before the pause, and would tell nothing.
+            # One call probes: those in flight were sent before the pause, and prove nothing.
             quiet = min(quiet, float("inf") if self._in_flight else max(0.0, self._probe_at - now))
         return max(0.0, quiet, self._rate.wait(now))
 
@@ -272,7 +272,7 @@ class Limiter:
         self._rate.went(now)
 
     def _admit(self) -> None:
-        """Let in whoever may go now; come back when the next one may."""
+        """Start the calls that may start now; set a timer for the next one."""
         while self._queue:
             if self._queue[0][2].done():
                 heappop(self._queue)
@@ -288,7 +288,7 @@ class Limiter:
                 turn.set_result(True)
 
     def _next_turn(self) -> "asyncio.Future[bool]":
-        """Return the most urgent, or, when few may go, by turns the one that was tried least."""
+        """Return the most urgent call, or the least urgent every second time when slowed."""
         self._fresh_turn = not self._fresh_turn and self._allowed < self._most
         if not self._fresh_turn:
             return heappop(self._queue)[2]
@@ -328,23 +328,23 @@ that no second ever holds more than its share."""
 
 
 class Rate:
-    """When the next call may go. ``rate`` in calls per second, 0 = whenever it likes."""
+    """Spaces calls evenly. ``rate`` in calls per second; 0 = no limit."""
 
     def __init__(self, rate: float) -> None:
         self._space = _SLOWER / rate if rate else 0.0
         self._due = 0.0
 
     def change(self, rate: float) -> None:
-        """Set another rate; the call that went last keeps its distance."""
+        """Set another rate; it also counts from the last call."""
         space = _SLOWER / rate if rate else 0.0
         self._due += space - self._space
         self._space = space
 
     def wait(self, now: float) -> float:
-        """Return seconds from ``now`` until a call may go; 0 or less: at once."""
+        """Return the seconds from ``now`` until a call may start; 0 or less: at once."""
         return self._due - now if self._space else 0.0
 
     def went(self, now: float) -> None:
-        """Note that a call goes now."""
+        """Note that a call starts now."""
         if self._space:
             self._due = max(self._due, now - _CATCH_UP) + self._space

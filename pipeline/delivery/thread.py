@@ -1,4 +1,4 @@
-"""The delivery thread as the rest of the program sees it: a thread with its own event loop."""
+"""The delivery thread, with its own event loop, and its interface to the other threads."""
 
 import asyncio
 import random
@@ -24,17 +24,16 @@ log = structlog.get_logger(__name__)
 
 
 class DeliveryThreadDiedError(Exception):
-    """The thread that delivers ended by an error: nothing can be sent in this process any more."""
+    """Raised when the delivery thread failed: this process cannot send any more."""
 
 
 class DeliveryThread:
     """Delivers drops side by side under one rate limit.
 
-    ``make_api`` is called once, inside the loop. ``start`` before use, ``stop`` at the end. Until
-    it is started it remembers what is asked of it (stop, terminate, close, pause, share); what is
-    submitted then is turned away.
-    ``on_limited`` is called in the delivery thread with the seconds for which the API wants quiet,
-    ``on_crash`` when the thread ended by an error, which ``crash`` has.
+    ``make_api`` is called once, inside the loop. Call ``start`` before use and ``stop`` at the end.
+    Before the start, ``stop``, ``terminate``, ``close``, ``pause`` and ``share`` are deferred, and
+    submitted drops are refused. ``on_limited`` is called in the delivery thread with the seconds
+    of quiet that the API asked for, ``on_crash`` when the thread failed with ``crash``.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class DeliveryThread:
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; return when it takes drops. It starts once.
+        """Start the thread, once; return when it takes drops.
 
         Raises DeliveryThreadDiedError when it cannot be opened: without it nothing can be sent.
         """
@@ -96,21 +95,21 @@ class DeliveryThread:
 
     @property
     def outage(self) -> Outage | None:
-        """Return how long an API has taken nothing, and why; None before anything was sent."""
+        """Return how long the API has accepted nothing, and why; None before the start."""
         return self._dispatcher.limiter.outage if self._dispatcher else None
 
     @property
     def pause_left(self) -> float:
-        """Return seconds for which the API asked for quiet yet."""
+        """Return the seconds left of a quiet time that the API asked for."""
         return self._dispatcher.limiter.pause_left if self._dispatcher else 0.0
 
     @property
     def has_work(self) -> bool:
-        """Return True while drops are here to be sent."""
+        """Return True while drops are being sent."""
         return self._dispatcher is not None and self._dispatcher.has_work
 
     def progress(self) -> tuple[int, int]:
-        """Return updates answered and updates in all, of the drops that are here now."""
+        """Return the answered updates and all updates of the drops that are being sent."""
         return self._dispatcher.progress() if self._dispatcher else (0, 0)
 
     def reopen(self) -> None:
@@ -119,13 +118,13 @@ class DeliveryThread:
 
     @property
     def in_flight(self) -> int:
-        """Return calls that are out."""
+        """Return the number of calls in flight."""
         return self._dispatcher.limiter.in_flight if self._dispatcher else 0
 
     def share(self, calls: int, rate: float) -> None:
-        """Allow at most so many calls at once and a second from here, as a share of all workers'.
+        """Set this process's share of the calls at once and per second.
 
-        Holds when this returns; calls that are out stay out.
+        It is in force when this returns; calls in flight go on.
         """
         done = threading.Event()
 
@@ -137,11 +136,11 @@ class DeliveryThread:
             done.wait(_SHARE_SECONDS)
 
     def pause(self, seconds: float) -> None:
-        """Pause for so long: another worker got a 429."""
+        """Pause all calls: another worker got a 429."""
         self._tell(lambda dispatcher: dispatcher.limiter.slow_down(seconds))
 
     def close(self, shut: SendingStop) -> None:
-        """Send nothing more, as if the API had said so here; ``reopen`` ends it."""
+        """Stop sending until ``reopen``."""
         self._tell(lambda dispatcher: dispatcher.close(shut))
 
     def stop(self) -> None:
@@ -149,7 +148,7 @@ class DeliveryThread:
         self._tell(lambda dispatcher: dispatcher.stop())
 
     def terminate(self) -> None:
-        """End without waiting for answers: calls that are out stay in doubt, as after a crash."""
+        """End without waiting for answers: calls in flight stay in doubt, as after a crash."""
         self._tell(self._cancel_work)
 
     def join(self) -> None:
@@ -158,7 +157,7 @@ class DeliveryThread:
             self._thread.join()
 
     def _tell(self, act: Callable[[Dispatcher], None]) -> bool:
-        """Have the loop do this as soon as there is one; False when it will not be done soon."""
+        """Run ``act`` in the loop, or defer it to the start; False when it does not run now."""
         with self._lock:
             if self._loop is None and not self._closed:
                 self._deferred.append(act)
@@ -166,7 +165,7 @@ class DeliveryThread:
         return self._in_loop(act)
 
     def _in_loop(self, act: Callable[[Dispatcher], None]) -> bool:
-        """Have the loop do this; False when it does nothing any more."""
+        """Run ``act`` in the loop; False when the loop has ended."""
         with self._lock:
             if self._loop is None or self._dispatcher is None:
                 return False
@@ -178,7 +177,7 @@ class DeliveryThread:
             self._task.cancel()
 
     async def _close_down(self, dispatcher: Dispatcher) -> None:
-        """Hand back drops that came at the last moment, so that nobody waits for them."""
+        """Refuse new work, and hand back drops that were submitted at the last moment."""
         with self._lock:
             self._loop, self._closed = None, True
         await asyncio.sleep(0)

@@ -78,7 +78,7 @@ def check_files(
 
 
 def check_file_rows(site: Site, file: Path, *, courier: str | None) -> Checked:
-    """Check one file, and tell of each row that a run would reject.
+    """Check one file, and report each row that a run would reject.
 
     Raises UsageError for a file that cannot be opened.
     """

@@ -41,8 +41,8 @@ class DropEntry:
 
     ``reported``: why its sending ended when it was last reported, and the rest that its report
     gives. ``cancelled``: nothing more of it is to be sent. ``look_again``: a drop that it waits for
-    has ended or settled a row since its rows were last released. ``seen``, ``progressed_at``: the
-    scheduler's counter when that was, and when this drop itself last settled a row.
+    has ended or progressed since its rows were last released. ``seen``, ``progressed_at``: the
+    scheduler's counter when that was, and when this drop itself last progressed.
     """
 
     drop: Drop
@@ -86,7 +86,7 @@ class DropStates:
         return sum(self._count[state] for state in states)
 
     def forget(self, drop_id: str) -> None:
-        """A drop has ended, or is in nobody's hands here."""
+        """Forget a drop that has ended or left this process."""
         if entry := self._entries.pop(drop_id, None):
             self._count[entry.state] -= 1
 
@@ -152,15 +152,15 @@ class Dependencies:
 
     @property
     def awaited(self) -> tuple[str, ...]:
-        """Return the drops that somebody waits for."""
+        """Return the drops that other drops wait for."""
         return tuple(self._awaited_by)
 
     def awaited_by(self, drop_id: str) -> tuple[str, ...]:
-        """List those that wait for a drop, sorted."""
+        """Return the drops that wait for this one, sorted."""
         return tuple(sorted(self._awaited_by.get(drop_id, ())))
 
     def wait(self, drop_id: str, others: Iterable[str]) -> None:
-        """Let a drop wait for these, and for no others any more; with none it does not wait."""
+        """Let a drop wait for exactly these drops; with none it does not wait."""
         for each in self._waits_for.pop(drop_id, frozenset()):
             self._awaited_by[each].discard(drop_id)
             if not self._awaited_by[each]:

@@ -1,6 +1,6 @@
 """The steps after planning: prepare a shipment, report and close a drop, release and reopen it.
 
-Each step may be repeated: after a crash, the next start does it again by the same code.
+Each step may be repeated: after a crash, the next start runs the same code again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -183,7 +183,7 @@ class DropSteps:
     # -- what waits for other drops ---------------------------------------------------------------
 
     def release(self, drop_id: str) -> Released | None:
-        """Release the waiting chunks of a drop whose orders other drops have settled.
+        """Release the waiting chunks of a drop whose orders no other drop may still send.
 
         Updates that were accepted meanwhile become duplicates. Returns None if the drop is not
         open. Call it in the planning thread, so that no drop is planned at the same time.

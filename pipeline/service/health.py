@@ -81,7 +81,7 @@ class Health(Struct, frozen=True, kw_only=True):
 
     @property
     def workers(self) -> int:
-        """Return workers of this root that gave word of themselves a moment ago."""
+        """Return the workers of this root with a recent heartbeat."""
         return len(_at_work(self.cluster, self.root_id))
 
     @property

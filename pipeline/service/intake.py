@@ -194,8 +194,8 @@ class Intake:
     def hand_on(self, sink: DropSink, room: int) -> int:
         """Claim some files, at most ``room``, and hand them on; return how many.
 
-        Not all that wait, so that whoever asks can look after other things in between: ``ready``
-        tells whether there are more.
+        Not all at once, so that the caller can do other work in between: ``ready`` says how many
+        are left.
         """
         if room <= 0 or not self._ready:
             return 0
@@ -263,7 +263,7 @@ class Intake:
         )
 
     def _mind_the_late(self) -> None:
-        """Tell of files that wait for too long; forget those that are gone."""
+        """Report files that wait for too long; forget those that are gone."""
         lying = self._scan.lying
         for place in self._passed_over.keys() - lying:
             del self._passed_over[place]

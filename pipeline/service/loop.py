@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _AHEAD = 10_000
-"""Drops claimed and not yet through at a time: files beyond wait in the inbox, not in memory.
+"""Drops claimed and not finished at a time: further files wait in the inbox, not in memory.
 
 So many, because the inbox gives files out by age alone, and couriers take turns only once theirs
 are claimed: one who brings thousands at once must not keep the others waiting in the inbox.
 """
 
 _TROUBLE_SECONDS = 5.0
-"""How long claiming rests after a folder or the ledger could not be written."""
+"""Pause of claiming after a folder or the ledger could not be written."""
 
 
 class Service:
@@ -102,7 +102,7 @@ class Service:
     # -- from other threads and signal handlers ----------------------------------------------------
 
     def stop(self) -> None:
-        """Ask the loop to end: what is out is answered, the rest stays for the next start."""
+        """Ask the loop to end: calls in flight are answered, the rest stays for the next start."""
         self._stop = True
         self._bell.ring()
 
@@ -154,7 +154,7 @@ class Service:
             self._on_end()
 
     def _begin(self, now: float) -> None:
-        """Take up what is unfinished; trouble with it passes, and a service tries again."""
+        """Take up unfinished drops; after a storage error a service tries again later."""
         try:
             self._take_up()
         except StorageError as error:
@@ -164,7 +164,7 @@ class Service:
             self._troubled = True
 
     def _take_up(self) -> None:
-        """Take up the drops that an earlier run left, by the steps for a file that comes now."""
+        """Take up the drops that an earlier run left, by the same steps as new files."""
         if self._only is not None:
             self._requests.honour(only=self._only)
             return
@@ -184,7 +184,7 @@ class Service:
                 self._for_a_person += rows_for_a_person(closed)
 
     def _turn(self, now: float) -> None:
-        """Take one turn: scan if it is time, claim files if there is room, mind resting drops."""
+        """Take one turn: scan if due, claim files if there is room, retry open drops."""
         try:
             if self._scan_timer.is_due(now):
                 self._look(now)
@@ -197,12 +197,12 @@ class Service:
                 raise
             self._storage_problem(error, now)
             self._troubled = True
-        trouble, self._scheduler.trouble = self._scheduler.trouble, None
-        if isinstance(trouble, LedgerLost):
-            raise trouble
-        if trouble is not None:
+        failure, self._scheduler.storage_error = self._scheduler.storage_error, None
+        if isinstance(failure, LedgerLost):
+            raise failure
+        if failure is not None:
             # One drop's storage: that drop rests, the others go on.
-            self._storage_problem(trouble, now)
+            self._storage_problem(failure, now)
         outage = self._delivery.outage
         if outage is not None and outage.shut is None:
             self._logged_shut = ""
@@ -218,9 +218,9 @@ class Service:
         self._resume_after(now, _TROUBLE_SECONDS)
 
     def _look(self, now: float) -> None:
-        """Scan the inbox, if it is time.
+        """Honour requests, and scan the inbox.
 
-        A busy one is not scanned for each file that is finished.
+        A busy inbox is not scanned again for each finished file.
         """
         self._scan_timer.begins(now)
         self._requests.honour(only=self._only)
@@ -231,7 +231,7 @@ class Service:
         self._scan_timer.ended(now, self._clock.monotonic())
 
     def _claim(self) -> None:
-        """Claim some, oldest first, as long as there is room and nothing is wrong."""
+        """Claim the oldest files, if there is room and storage works."""
         self._scan_timer.more = False
         room = _AHEAD - self._scheduler.under_way
         if room <= 0 or self._resting_from_trouble:
@@ -241,7 +241,7 @@ class Service:
         self._scan_timer.more = self._intake.ready > 0
 
     def _is_finished(self, *, late: bool) -> bool:
-        """With ``once``: return whether nothing moves, and no file of the first scan is to come."""
+        """Return, with ``once``, whether no step is due and no file of the first scan awaited."""
         if self._scheduler.busy or self._events:
             return False
         shut = self._delivery.shut
@@ -252,10 +252,10 @@ class Service:
         return shut is None or not shut.arguable or not self._try_all_drops()
 
     def _try_all_drops(self) -> bool:
-        """Open sending once more and try the other drops: bad rows of the first may be to blame.
+        """Reopen sending, once in a run, and try the other drops: bad rows of one may be to blame.
 
-        Once in a run. Without it, a file whose rows are all bad would keep the others waiting at
-        every start. Returns whether any drop goes on.
+        Without it, a file whose rows are all bad would keep the others waiting at every start.
+        Return False when there is nothing left to try.
         """
         if self._tried_all or len(self._scheduler.open) < 2:
             return False
@@ -266,7 +266,7 @@ class Service:
                 self._take(drop)
         return True
 
-    # -- wishes, outages -----------------------------------------------------------------------
+    # -- retries, outages ----------------------------------------------------------------------
 
     @property
     def _resting_from_trouble(self) -> bool:
@@ -279,7 +279,7 @@ class Service:
     def _retry_open_drops(self, now: float) -> None:
         """Try again after an outage, a pause or full storage."""
         shut = self._delivery.shut
-        # Behind a shut limiter everything comes to rest; else single drops may, beside busy ones.
+        # Behind a closed limiter all drops come to rest; otherwise single ones may.
         still = shut is None or not self._scheduler.busy
         if self._resume_at is None and still and (shut is not None or self._scheduler.open):
             if shut is not None and shut.reason != self._logged_shut:
@@ -298,7 +298,7 @@ class Service:
                 self._take(drop)
 
     def _take(self, drop: Drop) -> None:
-        """Take up an unfinished drop wherever it was left; its trouble is only its own."""
+        """Take up an unfinished drop where it was left; a storage error affects only this drop."""
         try:
             recovered = self._claimer.recover(drop)
         except StorageError as error:
@@ -315,7 +315,7 @@ class Service:
     # -- the end -------------------------------------------------------------------------------
 
     def _wind_up(self) -> RunOutcome:
-        """Let calls that are out come back, report drops that rest, and return the run's result."""
+        """Wait for calls in flight, report open drops, and return the run's result."""
         if self._stop:
             log.info("service.stopping", under_way=self._scheduler.under_way)
         shut = self._delivery.shut

@@ -97,7 +97,7 @@ def _entry(site: Site, seen: OrderRow, drop: Drop, *, in_short: bool) -> dict[st
 
 
 def _outcome(seen: OrderRow) -> Outcome | None:
-    """Return how the ledger has it; a chunk whose answer was never booked may have arrived."""
+    """Return the outcome in the ledger; UNKNOWN where a call left and its answer is missing."""
     if seen.verdict is not None:
         return seen.verdict.outcome
     if seen.accepted_by:
@@ -143,7 +143,7 @@ def _sent(site: Site, drop: Drop, seen: OrderRow, chunk: Chunk) -> object:
 
 
 def _story(entry: dict[str, Any], seen: OrderRow, calls: list[Receipt]) -> list[str]:
-    """Return the same for a person, a sentence a line."""
+    """Return the history for a person, one sentence a line."""
     chunk = seen.chunk
     if seen.accepted_by:
         return [f"accepted by {stamp(seen.accepted_by)}; the row itself is no longer kept"]

@@ -79,11 +79,11 @@ class Problems:
         self._since.pop(where, None)
 
     def since(self) -> Mapping[str, str]:
-        """Return since when it is in the way, where something is."""
+        """Return the time since which each problem exists."""
         return dict(self._since)
 
     def now(self) -> Mapping[str, str]:
-        """Return what is in the way in each place; "" is fine."""
+        """Return the problem of each place; "" for none."""
         since = self._clock.monotonic() - self._last.get("storage", 0.0)
         rests = any(open_reason.cause is Cause.STORAGE for open_reason in self.resting.values())
         if self._reasons["storage"] and since > _OVER_SECONDS and not rests:

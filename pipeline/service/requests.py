@@ -17,9 +17,9 @@ log = structlog.get_logger(__name__)
 
 
 def to_honour(drop: Drop, *, busy: bool) -> DropRequest:
-    """Return what to do now of what is asked for a drop; ``busy``: somebody is at work on it.
+    """Return the request to act on now; ``busy``: a step is at work on the drop.
 
-    A retry waits until nobody is. Of a drop that is closed and at rest nothing can be cancelled.
+    A retry waits until the drop is idle. A closed, idle drop has nothing to cancel.
     """
     if drop.request is DropRequest.CANCEL:
         return drop.request if busy or not drop.state.closed else DropRequest.NONE

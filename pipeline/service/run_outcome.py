@@ -74,7 +74,7 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
 
     @property
     def is_for_a_person(self) -> bool:
-        """Return True when it is the outbox that says what somebody has to do."""
+        """Return True when the outbox has something for a person to do."""
         code = self.exit
         return code is Exit.REFUSED or (code is Exit.NEEDS_PERSON and self.for_a_person > 0)
 

@@ -59,12 +59,12 @@ class Scheduler:
     Owned by the service's thread: every method is called there.
 
     ``post`` takes what the service's thread is to do. ``open``: drop id → why it is not
-    finished, for the drops that rest. ``trouble``: the last failure of a folder or the ledger; the
-    loop resets it. ``retries``: closed drop → the open drops that its retry waits for.
+    finished, for the drops that rest. ``storage_error``: the last failure of a folder or the
+    ledger; the loop resets it. ``retries``: closed drop → the open drops that its retry waits for.
 
     ``drop_states`` alone knows where each drop is. Some rows of a drop may wait for other drops:
-    when one of those has ended or has settled a row, the drop is released as soon as no other step
-    is at work on it.
+    when one of those ends or makes progress, the drop is released as soon as no other step is at
+    work on it.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Scheduler:
         self._not_reopened: set[str] = set()
         self.retries: dict[str, tuple[str, ...]] = {}
         self.open: dict[str, OpenReason] = {}
-        self.trouble: StorageError | None = None
+        self.storage_error: StorageError | None = None
 
     @property
     def under_way(self) -> int:
@@ -108,15 +108,15 @@ class Scheduler:
 
     @property
     def busy(self) -> bool:
-        """Return True while something will still happen by itself."""
+        """Return True while a step is due for any drop."""
         return self.under_way > 0
 
     def knows(self, drop_id: str) -> bool:
-        """Return True when the drop is in our hands, at whatever step."""
+        """Return True when the scheduler has the drop, at whatever step."""
         return self._drops.is_in(drop_id, *UNDER_WAY, SchedulerState.WAITING)
 
     def forget(self, drop_id: str) -> None:
-        """A drop that rested is gone: it went back into the inbox."""
+        """Forget a resting drop whose file went back into the inbox."""
         self.open.pop(drop_id, None)
         self._drops.forget(drop_id)
 
@@ -174,7 +174,7 @@ class Scheduler:
             self._deliver(entry.drop)
 
     def stop(self) -> None:
-        """Begin nothing new; calls that are out are answered and reported."""
+        """Begin nothing new; calls in flight are answered and reported."""
         self._stopping = True
         self._planning_queue.stop()
         self._delivery.stop()
@@ -252,7 +252,7 @@ class Scheduler:
     # -- wait for other drops --------------------------------------------------------------------
 
     def _wait(self, drop: Drop) -> DropEntry:
-        """Note what some rows of a drop wait for, as it was seen when it was planned."""
+        """Note which drops the rows of a drop wait for, as found when it was planned."""
         entry = self._drops.put(drop, SchedulerState.PLANNING)
         self._dependencies.wait(drop.drop_id, drop.waits_for)
         awaited = [self._drops.find(each) for each in drop.waits_for]
@@ -263,7 +263,7 @@ class Scheduler:
         return entry
 
     def _wake(self, drop_id: str) -> None:
-        """Look again at those that wait for this drop: it has ended, or settled something."""
+        """Release the drops that wait for this one: it has ended, or made progress."""
         for each in self._dependencies.awaited_by(drop_id):
             entry = self._drops.find(each)
             if entry is not None and entry.state is SchedulerState.WAITING and not self._stopping:
@@ -323,7 +323,7 @@ class Scheduler:
         self._report_next()
 
     def _report_next(self) -> None:
-        """Have those reported that wait for it, unless others are being reported now."""
+        """Report the next drops, unless others are being reported."""
         if self._is_reporting or not self._to_report:
             return
         self._is_reporting = True
@@ -370,7 +370,7 @@ class Scheduler:
         self._go_to(state, drop)
 
     def rest(self, drop: Drop, error: BaseException) -> None:
-        """Let a drop rest that failed by its storage or by a bug. It is taken up again later."""
+        """Let a drop rest after a storage error or a bug; it is taken up again later."""
         self._tell_broken(drop, error)
         self._drops.put(drop, SchedulerState.RESTING)
         self.open[drop.drop_id] = reason_after(drop, error)
@@ -378,10 +378,10 @@ class Scheduler:
     def _tell_broken(self, drop: Drop, error: BaseException) -> None:
         """Log the error that keeps one drop from going on; a foreseen one without a traceback.
 
-        Each trouble once: it is tried again every few seconds.
+        Each error once: the drop is tried again every few seconds.
         """
         if isinstance(error, StorageError):
-            self.trouble = error
+            self.storage_error = error
             entry = self._drops.find(drop.drop_id)
             known = self.open.get(drop.drop_id), *((entry and entry.reported) or ())
             if reason_after(drop, error) not in known:

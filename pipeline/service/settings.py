@@ -172,7 +172,7 @@ class ClusterSettings(_Section):
 
 
 class WebUser(_Section):
-    """Somebody who may use the web page: by a password, a token for machines, or both."""
+    """A user of the web page: with a password, a token for machines, or both."""
 
     role: Literal["look", "operate", "manage"] = "operate"
     password_hash: SecretStr | None = None

@@ -134,7 +134,7 @@ _NO_TABLE = frozenset({"model_type", "model_attributes_type"})
 
 
 def near_setting(word: str, beside: Collection[str], settings: type[BaseModel]) -> str:
-    """Advise somebody who wrote an unknown key: a near one beside it, else one elsewhere."""
+    """Suggest a setting for an unknown key: a similar one of its section, else of another."""
     if nearest(word, beside) is None:
         sections = known_keys(settings)
         near = nearest(word, {key for keys in sections.values() for key in keys}, at_least=_SURELY)
