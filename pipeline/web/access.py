@@ -40,7 +40,7 @@ class Right(StrEnum):
 
 
 class Visitor(Struct, frozen=True, kw_only=True):
-    """Whoever sent a request. ``name`` is "" where nobody has to log in.
+    """The sender of a request. ``name`` is "" where no log-in is needed.
 
     ``by_token``: a machine that gave its token with the request, so that no other page of a browser
     can have sent it. ``must_choose``: somebody else chose the password, so another one comes first.
@@ -58,12 +58,12 @@ class Visitor(Struct, frozen=True, kw_only=True):
 
     @property
     def manages(self) -> bool:
-        """Return True when this visitor may say who may do what."""
+        """Return True when this visitor may change the rights of users."""
         return self.right is Right.MANAGE
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """Somebody who may be let in. ``password`` and ``token``: their hashes, "" for none."""
+    """A user who may log in. ``password`` and ``token``: their hashes, "" for none."""
 
     name: str
     right: Right
@@ -74,7 +74,7 @@ class User(Struct, frozen=True, kw_only=True):
 
 
 class _Session(Struct, frozen=True, kw_only=True):
-    """A session, of the password that it was begun with: it ends when another one is set."""
+    """A session. It ends when the password that it began with is replaced."""
 
     name: str
     password: str
@@ -158,7 +158,7 @@ class Throttle:
 
 
 class Access:
-    """Knows sessions, and asks who the users are each time. Safe from several threads."""
+    """Keeps the sessions, and reads the list of users at each request. Thread-safe."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class Access:
         return self._exposed or bool(self._users())
 
     def visitor(self, session: str, authorization: str) -> Visitor | None:
-        """Return who sent this cookie or ``Authorization`` header; None: nobody we know."""
+        """Return the user of this cookie or ``Authorization`` header; None: unknown."""
         kind, _, token = authorization.partition(" ")
         if kind.casefold() == "bearer":
             return self._by_token(token.strip())
@@ -201,7 +201,7 @@ class Access:
         return Visitor(name=user.name, right=user.right, must_choose=user.must_choose)
 
     def log_in(self, name: str, password: str) -> str | None:
-        """Return a new session's secret, or None when name and password do not fit."""
+        """Return the secret of a new session, or None for a wrong name or password."""
         user = self._users().get(name)
         stored = user.password if user is not None and not user.off else ""
         if not password_fits(password, stored):
@@ -209,7 +209,7 @@ class Access:
         return self._begin(name, stored)
 
     def begin_again(self, session: str) -> str | None:
-        """Return a session for whoever just chose another password, instead of the one before."""
+        """Replace the session of a user who just chose another password; return the new one."""
         with self._lock:
             before = self._sessions.pop(_digest(session), None)
         user = self._users().get(before.name) if before else None
@@ -224,7 +224,7 @@ class Access:
                 self._sessions[digest] = replace(found, ends_at=self._end())
 
     def seconds_left(self, session: str) -> float | None:
-        """Return how long a session lasts still; None: there is none."""
+        """Return the seconds until a session ends; None: there is no session."""
         found = self._found(session)
         return found.ends_at - self._monotonic() if found else None
 
@@ -234,16 +234,16 @@ class Access:
             self._sessions.pop(_digest(session), None)
 
     def form_token(self, session: str) -> str:
-        """Return what every form of this session carries: no other site can know it."""
+        """Return the token that every form of this session carries; no other site can know it."""
         return hmac.new(self._secret, session.encode(), "sha256").hexdigest()
 
     def is_form_token(self, session: str, given: str) -> bool:
-        """Tell whether a form came from a page of ours in this session."""
+        """Return whether this is the form token of the session."""
         expected = self.form_token(session)
         return bool(session) and hmac.compare_digest(expected.encode(), given.encode())
 
     def _found(self, session: str) -> _Session | None:
-        """Return a session that holds: of a user who may log in, with the password as it is."""
+        """Return a valid session: its user may log in, and the password is unchanged."""
         with self._lock:
             found = self._sessions.get(_digest(session)) if session else None
         if found is None or found.ends_at < self._monotonic():

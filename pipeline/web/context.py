@@ -41,7 +41,7 @@ _MOST: Final = 500
 
 
 class AnswerCache:
-    """Keeps what was made for a moment. Safe from several threads."""
+    """Keeps results for a moment. Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float], *, seconds: float) -> None:
         self._monotonic = monotonic
@@ -49,7 +49,7 @@ class AnswerCache:
         self._kept = LruCache[Hashable, tuple[float, Any]](_MOST)
 
     def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """Return the result of ``make``, or that of a moment ago under this key."""
+        """Return the result of ``make``, or a recent one under this key."""
         now = self._monotonic()
         kept = self._kept.get(key)
         if kept is not None and now - kept[0] < self._seconds:
@@ -73,7 +73,7 @@ _WARNED_SECONDS: Final = 300.0
 
 
 class WebContext(Struct, frozen=True, kw_only=True):
-    """One web page over one root. Lives as long as the server."""
+    """The objects that all pages of one root share. Lives as long as the server."""
 
     site: Site
     access: Access
@@ -93,7 +93,7 @@ class WebContext(Struct, frozen=True, kw_only=True):
     unsaved: "Unsaved"
 
     def rejects(self, path: Path, sheets: Sequence[SheetFacts]) -> Rejects:
-        """Return a rejects file, or what was read of it while it was as it is.
+        """Return a rejects file, read again only if it changed.
 
         Raises StorageError, OSError.
         """
@@ -110,16 +110,16 @@ class WebContext(Struct, frozen=True, kw_only=True):
 
 
 class FormReplays:
-    """Knows which forms were sent already: a second click on a button is no second wish."""
+    """Remembers the forms that were sent, so that a second click has no second effect."""
 
     def __init__(self) -> None:
         self._done: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._lock = threading.Lock()
 
     def first(self, form: str, mark: str, target: str) -> str:
-        """Return ``target``, or that of the request that sent this form with this content before.
+        """Return ``target``, or the target of an earlier request with this form and content.
 
-        ``form``: a name that only this form has, or "": nothing is known of it then.
+        ``form``: the unique name of the form, or "": never remembered.
         """
         with self._lock:
             if not form:
@@ -130,13 +130,13 @@ class FormReplays:
             return found
 
     def of(self, form: str, mark: str) -> str:
-        """Return where this form led with this content, or ""."""
+        """Return the target of this form with this content, or ""."""
         with self._lock:
             return self._done.get((form, mark), "")
 
 
 class Unsaved:
-    """Keeps what was typed into a form whose session had ended, until after the next log-in."""
+    """Keeps the entries of a form whose session had ended, until after the next log-in."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], FormData] = OrderedDict()
@@ -162,11 +162,11 @@ class Unsaved:
 
 
 class LogInFirst(Exception):
-    """Whoever asks is nobody we know."""
+    """Raised where a request needs a log-in."""
 
 
 class ChooseFirst(Exception):
-    """Whoever asks has a password that somebody else chose: another one comes first."""
+    """Raised where the user must first replace a password that another user chose."""
 
 
 class NotAllowed(ShipdropError):
@@ -174,15 +174,15 @@ class NotAllowed(ShipdropError):
 
 
 class NotThere(ShipdropError):
-    """There is nothing under this address."""
+    """Raised where there is nothing under this address."""
 
 
 class NotPossible(ShipdropError):
-    """The request is understood and cannot be done."""
+    """Raised where a request is understood and cannot be done."""
 
 
 def context_of(request: Request) -> WebContext:
-    """Return the web page that a request is for."""
+    """Return the context of the application that a request is for."""
     ctx: WebContext = request.app.state.ctx
     return ctx
 
@@ -219,7 +219,7 @@ Operator = Annotated[Visitor, Depends(operating)]
 
 
 def managing(visitor: Looker) -> Visitor:
-    """Return the visitor, who may say who may do what. Raises LogInFirst or NotAllowed."""
+    """Return the visitor, who may manage users. Raises LogInFirst or NotAllowed."""
     if not visitor.manages:
         raise NotAllowed("This is for managers.", hint="Ask a manager, or your administrator.")
     return visitor
@@ -231,7 +231,7 @@ Manager = Annotated[Visitor, Depends(managing)]
 async def read_form(
     request: Request, ctx: WebContext, visitor: Visitor, *, files: int = 0, checked: bool = False
 ) -> FormData:
-    """Read a form that changes something. The one way to: no page can forget the check.
+    """Read a form that changes something, and check its token: the only way to read one.
 
     ``files``: how many it may bring; ``checked``: ``check_machine`` was called. Raises NotAllowed
     when it did not come from a page of ours.
@@ -255,8 +255,8 @@ async def read_form(
 def check_machine(request: Request, ctx: WebContext, visitor: Visitor) -> None:
     """Check a request whose body is no form. Raises NotAllowed.
 
-    A machine gives its token with the request. Without users it gives nothing, and a browser that
-    was led here by another site says so.
+    A machine sends its token with the request. Without users there is none, and a browser that
+    comes from another site says so in its headers.
     """
     if not same_origin(request.headers):
         raise NotAllowed("This request came from another site.")
@@ -265,11 +265,9 @@ def check_machine(request: Request, ctx: WebContext, visitor: Visitor) -> None:
 
 
 def changing_by_machine(request: Request, ctx: Ctx, visitor: Operator) -> Visitor:
-    """Return whoever may change something, in a request whose body is no form.
+    """Return the visitor, who may change something, of a request whose body is no form.
 
-    Asked before its body is.
-
-    Raises LogInFirst or NotAllowed.
+    Checked before the body is read. Raises LogInFirst or NotAllowed.
     """
     check_machine(request, ctx, visitor)
     return visitor
@@ -291,7 +289,7 @@ LookerByMachine = Annotated[Visitor, Depends(looking_by_machine)]
 
 
 def managing_by_machine(request: Request, ctx: Ctx, visitor: Manager) -> Visitor:
-    """Return whoever may say who may do what, in a request whose body is no form.
+    """Return the visitor, who may manage users, of a request whose body is no form.
 
     Raises LogInFirst or NotAllowed.
     """
@@ -326,7 +324,7 @@ async def show(
     visitor: Visitor | None,
     status: int = 200,
 ) -> Response:
-    """Return ``page``, made away from the event loop."""
+    """Return ``page``, rendered outside the event loop."""
     return await run_in_threadpool(page, request, template, values, visitor=visitor, status=status)
 
 
@@ -354,7 +352,7 @@ def page(
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """The end of a session. ``warn_in``: seconds until it is said; 0: it is said now."""
+    """The end of a session. ``warn_in``: seconds until the page warns; 0: now."""
 
     at: datetime
     left: float
@@ -362,7 +360,7 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 def session_of(request: Request, visitor: Visitor | None) -> Ending | None:
-    """Return when the session of a request ends; None: it has none that does."""
+    """Return the end of a request's session; None: no session, or one without end."""
     ctx = context_of(request)
     left = ctx.access.seconds_left(request.scope["session"])
     if visitor is None or visitor.by_token or left is None:
@@ -372,7 +370,7 @@ def session_of(request: Request, visitor: Visitor | None) -> Ending | None:
 
 
 def _to_do_count(ctx: WebContext) -> int:
-    """Return the badge; 0 where the ledger cannot be read, as the strip tells."""
+    """Return the number of the badge; 0 where the ledger cannot be read."""
     with suppress(StorageError):
         return ctx.to_do.count()
     return 0

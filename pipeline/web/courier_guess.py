@@ -1,4 +1,4 @@
-"""Which couriers a file that is checked may be of, by its headings and its name: to be offered."""
+"""Guess the couriers of a checked file by its headings and its name, to offer them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +17,9 @@ _MOST: Final = 4
 
 
 def may_be_of(site: Site, path: Path, name: str, summary: Mapping[str, Any]) -> Sequence[str]:
-    """Return the couriers that speak from a file's headings, but the one that it was read as.
+    """Return the couriers that fit a file's headings, without the one that it was read as.
 
-    A file that could be read has one of its own, or none; of one whose columns nobody knows they
-    are those that have a meaning for all that a manifest needs.
+    Of a file whose columns were not recognised, those whose profiles cover all required columns.
     """
     refused = summary["refused"]
     if refused is None:

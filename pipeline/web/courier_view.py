@@ -1,4 +1,4 @@
-"""A courier's profile as its page shows it: columns, status words and what was taught."""
+"""A courier's profile as its page shows it: columns, status words, taught words."""
 
 import csv
 from collections import Counter
@@ -171,7 +171,7 @@ def words_in(site: Site, profile: Profile, used: Used) -> list[WordLine]:
 
 
 def word_of(meaning: Meaning) -> str:
-    """Return what a meaning is called in a profile; "" where nobody has confirmed one."""
+    """Return the name of a meaning in a profile; "" for an unconfirmed one."""
     if meaning > NOTHING:
         return Milestone(meaning).wire
     return {NOTHING: "no_milestone", UNCLEAR: "ambiguous"}.get(meaning, "")
@@ -190,7 +190,10 @@ def next_due(site: Site, profile: Profile) -> datetime | None:
 
 
 def expect(site: Site, courier: str, *, by: str, days: tuple[str, ...], who: str) -> Profile:
-    """Say when a courier's files are to come; "" for no time. Raises NotThere, NotPossible."""
+    """Set the time by which a courier's files are expected; "" for none.
+
+    Raises NotThere, NotPossible.
+    """
     if courier not in site.profiles:
         raise NotThere("There is no courier of that name.")
     if courier == GENERIC:

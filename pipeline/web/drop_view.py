@@ -171,7 +171,7 @@ def again(
 
 
 def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
-    """Do what is wished, or leave it for the service.
+    """Carry out a request, or leave it to the service.
 
     Raises NotThere, NotPossible or StorageError.
     """

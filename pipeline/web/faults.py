@@ -126,7 +126,7 @@ class FaultGroup(Struct, frozen=True, kw_only=True):
 
     @property
     def brief(self) -> str:
-        """Return what is wrong as a button says it: up to the first reason or list."""
+        """Return a fault as the text of a button: up to the first reason or list."""
         return _FURTHER.split(self.what or self.code, maxsplit=1)[0]
 
     @property

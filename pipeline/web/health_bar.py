@@ -40,7 +40,7 @@ class WaitingFile(Struct, frozen=True, kw_only=True):
 
 
 class NeverTaken(Struct, frozen=True, kw_only=True):
-    """A thing in the inbox that is no file to take. ``why`` says so in a sentence."""
+    """An entry of the inbox that is never taken. ``why``: the reason, in a sentence."""
 
     folder: str
     name: str
@@ -111,9 +111,9 @@ _TOO_LONG_SECONDS: Final = 10.0
 
 
 class HealthBar:
-    """Tells how things stand; asked by many at once it looks once a second, in its own thread.
+    """Reads the health once a second at most, in its own thread, for all requests.
 
-    Nobody waits for an inbox that is slow: a share that hangs would keep every page waiting.
+    No request waits for a slow inbox: a share that hangs would block every page.
     """
 
     def __init__(self, site: Site) -> None:
@@ -159,7 +159,7 @@ class HealthBar:
                 self._seen.notify_all()
 
     def _meanwhile(self, lasts: float) -> Health:
-        """Return what was seen last, while a look goes on."""
+        """Return the last health while the next one is being read."""
         slow = Problem(what="inbox", reason=f"The inbox was not listed within {lasts:.0f} s.")
         if self._kept is None:
             now = self._site.clock.now()

@@ -1,4 +1,4 @@
-"""Keep what was asked for last, so many things at most."""
+"""A cache of the entries that were used last."""
 
 import threading
 from collections import OrderedDict
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class LruCache(Generic[K, V]):
-    """Keeps the entries that were put or got last. Safe from several threads."""
+    """Keeps the entries that were put or read last. Thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -18,14 +18,14 @@ class LruCache(Generic[K, V]):
         self._lock = threading.Lock()
 
     def get(self, key: K) -> V | None:
-        """Return an entry, None where it is not kept."""
+        """Return an entry, or None."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
             return self._kept.get(key)
 
     def put(self, key: K, value: V) -> V:
-        """Keep an entry, and return it; the one that was asked for least lately makes room."""
+        """Keep an entry, and return it; the least recently used one is dropped."""
         with self._lock:
             self._kept[key] = value
             self._kept.move_to_end(key)

@@ -111,7 +111,7 @@ class Notices:
             self._write()
 
     def tell(self, *, at_once: bool = False) -> None:
-        """Send what was noted, once its time has come; what cannot be sent is kept."""
+        """Send the noted events when they are due; keep those that cannot be sent."""
         waited = self._site.clock.monotonic() - self._first_at
         if not self._waiting or not (at_once or self._at_once or waited >= self._digest):
             return

@@ -62,7 +62,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """Orders, AWBs and files that fit what was searched for.
+    """The orders, AWBs and files that a search found.
 
     ``missing``: texts that are neither an order id nor an AWB; ``like``: order ids that one text is
     a part of. ``back_to``: how far the files were looked through for an AWB, None if all;
@@ -77,18 +77,18 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 def ids_in(words: str) -> list[str]:
-    """Return the texts that somebody typed or pasted, each once."""
+    """Return the texts that were typed or pasted, each once."""
     return list(dict.fromkeys(_BETWEEN.sub(" ", words).split()))[:MOST_IDS]
 
 
 def may_be_id(words: str) -> bool:
-    """Tell whether somebody may have typed order ids or AWBs rather than a file's name."""
+    """Return whether a text may be order ids or AWBs rather than a file's name."""
     ids = ids_in(words)
     return bool(ids) and all(_ID.fullmatch(each) and any(map(str.isdigit, each)) for each in ids)
 
 
 def answers(site: Site, words: str) -> list[Answer]:
-    """Return what became of the orders that somebody typed, as far as the ledger knows at once."""
+    """Return the history of the typed orders, as far as the ledger alone can tell."""
     traced = ((each, trace_order(site, each, in_short=True)) for each in ids_in(words))
     return [answer_of(order_id, seen) for order_id, seen in traced if seen]
 

@@ -73,12 +73,12 @@ def source_of(site: Site, courier: str) -> tuple[Path, str]:
 
 
 def mark_of(text: str) -> str:
-    """Return what tells one version of a profile from another."""
+    """Return a text that identifies a version of a profile."""
     return sha256(text.encode()).hexdigest()[:16]
 
 
 def write_profile(site: Site, path: Path, text: str, *, who: str, note: str = "") -> Profile:
-    """Put a profile in the place of the one before, which is kept; return it as it is read.
+    """Replace a profile, keep the old one, and return the new one as it is read.
 
     Raises SettingsError for one that would not be understood, StorageError.
     """

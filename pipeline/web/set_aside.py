@@ -1,4 +1,4 @@
-"""Setting rows aside: nothing is to be done about them, says somebody, with a reason and a name."""
+"""Set rows aside: a user decides, with a reason and a name, to leave them as they are."""
 
 from collections.abc import Collection
 from functools import partial
@@ -67,7 +67,7 @@ def set_aside(
 def rows_of_sheet(
     ctx: WebContext, drop_id: str, numbers: Collection[int], sheet: str, *, put: bool
 ) -> set[RowKey]:
-    """Return the rows that somebody means: of those set aside (``put``), or that need a person.
+    """Return the rows with these numbers: of those set aside (``put``), or that need a person.
 
     Raises NotThere, NotPossible: no sheet is named, and several have a row of this number.
     """
@@ -89,7 +89,7 @@ def rows_of_sheet(
 
 
 def take_back(ctx: WebContext, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> int:
-    """Let rows that were set aside need somebody again; return how many. Raises NotThere."""
+    """Undo setting rows aside; return how many. Raises NotThere."""
     drop = line_of(ctx, drop_id)
     now = ctx.site.ledger.change_facts(drop.seq, partial(without_aside, rows={*rows}))
     count = max(0, drop.aside - len(now.facts.aside)) if now else 0
@@ -129,7 +129,7 @@ def take_file_back(ctx: WebContext, visitor: Visitor, drop_id: str) -> DropLine:
 def leave_aside(
     ctx: WebContext, visitor: Visitor, kind: str, key: str, *, reason: str, who: str
 ) -> None:
-    """Leave one thing of the list of what there is to do as it is.
+    """Take one item off the list of what there is to do.
 
     Raises NotThere, NotPossible (no reason, or it is not on the list), StorageError.
     """

@@ -36,10 +36,10 @@ _SENDING: Final = threading.Lock()
 
 
 class Staged(Struct, frozen=True, kw_only=True):
-    """Files that came together and are not in the inbox yet. ``names``: as they were given.
+    """Files of one upload that are not in the inbox yet. ``names``: as they were given.
 
-    ``courier``: "" where it is to be recognised; ``couriers``: the same file by file, where that
-    was said since. ``left_out``: places of files that are not to be sent.
+    ``courier``: "" where it is to be recognised; ``couriers``: the courier of
+    each file, where it was chosen since. ``left_out``: places of files that are not to be sent.
     """
 
     batch: str
@@ -117,7 +117,7 @@ def has_room(site: Site, size: int) -> bool:
 
 
 def staged(site: Site, batch: str) -> Staged:
-    """Return what was kept under this name. Raises NotThere."""
+    """Return the staged files of this name. Raises NotThere."""
     try:
         if not batch.isalnum():
             raise ValueError(batch)
@@ -130,7 +130,7 @@ def staged(site: Site, batch: str) -> Staged:
 
 
 def keep(site: Site, kept: Staged) -> None:
-    """Keep what is known of these files. Raises StorageError."""
+    """Save the record of these files. Raises StorageError."""
     card = _place(site, kept.batch) / _CARD
     with storing("write", card):
         replace_with(card, card.with_suffix(".tmp"), [msgspec.json.encode(kept)])

@@ -1,4 +1,4 @@
-"""The profile that a teaching comes to: as text, tried on real rows, and saved."""
+"""The profile that results from a teaching: as text, tried on real rows, and saved."""
 
 import csv
 import re
@@ -122,7 +122,7 @@ def _is_read_so(profile: Profile, each: DraftStatus, said: RoleChoices) -> None:
 
 
 def merged(text: str, profile: Profile, said: RoleChoices, statuses: Sequence[DraftStatus]) -> str:
-    """Return a profile's text with what was said added to it; the rest stands as it stood."""
+    """Return a profile's text with the answers of a teaching added; the rest is unchanged."""
     document = tomlkit.parse(text)
     own: dict[str, object] = {}
     _add_headings(document, profile, said)
@@ -194,7 +194,7 @@ def _table_of(document: tomlkit.TOMLDocument, profile: Profile, each: DraftStatu
 
 @contextmanager
 def _with(site: Site, made: BuiltProfile) -> Iterator[Site]:
-    """Look at the root as if the profile were saved: nothing else knows of it."""
+    """Yield a view of the root in which the profile is saved; nothing else sees it."""
     with tempfile.TemporaryDirectory(prefix="shipdrop-teach-") as folder:
         place = Path(folder)
         for path in profile_files(site.root / COURIERS):

@@ -1,6 +1,6 @@
 """Teaching a courier step by step: a file, its columns, its words, a look, and the profile.
 
-What was said so far is kept under an address until the profile is saved. The file is read by the
+The answers are kept under an address until the profile is saved. The file is read by the
 process that reads all files, with the engine of ``shipdrop map``.
 """
 
@@ -53,7 +53,7 @@ _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
 class Teaching(Struct, frozen=True, kw_only=True):
-    """Hold what was said so far of a file, to make a courier's profile of it.
+    """The answers so far about a file, to make a courier's profile from.
 
     ``drop``, or ``check`` and ``place`` in it: where the file is. ``courier``: the profile that is
     to learn, "" for a new one called ``title`` and ``name``. ``sheet``,
@@ -107,7 +107,7 @@ class Teachings:
     def start(
         self, *, drop: str = "", check: str = "", place: int = 0, courier: str = "", who: str = ""
     ) -> Teaching:
-        """Begin with a file, or go on with what somebody began with the same one.
+        """Begin with a file, or continue a teaching that was begun with it.
 
         Raises NotThere, NotPossible, StorageError.
         """
@@ -140,7 +140,7 @@ class Teachings:
         return made
 
     def get(self, teaching: str) -> Teaching:
-        """Return what was said so far. Raises NotThere."""
+        """Return the answers so far. Raises NotThere."""
         try:
             if not teaching.isalnum():
                 raise ValueError(teaching)
@@ -149,7 +149,7 @@ class Teachings:
             raise NotThere("There is nothing under this address.") from error
 
     def change(self, teaching: str, version: int, who: str, **values: Any) -> Teaching:  # noqa: ANN401 - as Teaching has them
-        """Keep what somebody says. Raises NotThere; NotPossible where another one came before."""
+        """Keep an answer. Raises NotThere; NotPossible where another user was faster."""
         with self._lock:
             now = self.get(teaching)
             if now.done:
@@ -173,7 +173,7 @@ class Teachings:
         return made
 
     def end(self, teaching: Teaching, target: str) -> None:
-        """Note where it led to: whoever comes back to it is led there. Raises StorageError."""
+        """Note the page that a finished teaching leads to. Raises StorageError."""
         with self._lock:
             self._keep(replace(self.get(teaching.id), done=target))
 
@@ -199,11 +199,11 @@ class Teachings:
         return self._draft(teaching, RoleChoices(sheet=teaching.sheet, heading=teaching.heading))
 
     def read(self, teaching: Teaching) -> ProfileDraft:
-        """Return the file as it is read by what was said: its words are those of the status."""
+        """Return the file as it is read by the answers; its words are the statuses."""
         return self._draft(teaching, self.said(teaching))
 
     def said(self, teaching: Teaching) -> RoleChoices:
-        """Return what was said, as the engine takes it."""
+        """Return the answers in the form of the engine."""
         seen = self.surveyed(teaching).seen
         roles = self.roles(teaching)
         columns = {Role(role): seen[at].heading for at, role in roles.items() if role != NOTHING}
@@ -227,7 +227,7 @@ class Teachings:
         )
 
     def roles(self, teaching: Teaching) -> dict[int, str]:
-        """Return column → role as it was chosen, else as it is probably meant."""
+        """Return column → role, chosen or guessed."""
         draft = self.surveyed(teaching)
         if teaching.roles is not None:
             chosen = {int(at): role for at, role in teaching.roles.items() if role}

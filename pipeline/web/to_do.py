@@ -1,4 +1,4 @@
-"""Everything that somebody has to see to, in one list: the first page, the badge, the API."""
+"""The list of what people have to do: for the first page, the badge and the API."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ class Item(Struct, frozen=True, kw_only=True):
 
 
 class PutOff(Struct, frozen=True, kw_only=True):
-    """Something but a drop that somebody set aside: a late courier of today, a file that waits."""
+    """A late courier or a waiting file that a user set aside."""
 
     kind: str
     key: str
@@ -52,7 +52,7 @@ class PutOff(Struct, frozen=True, kw_only=True):
 
 
 class ToDo:
-    """Tells what there is to do now. Safe from several threads."""
+    """Lists what there is to do now. Thread-safe."""
 
     def __init__(self, site: Site, strip: HealthBar, tally: DropTotals) -> None:
         self._site = site
@@ -101,7 +101,7 @@ class ToDo:
         self._write(self._others(kind, key))
 
     def put_off(self) -> list[PutOff]:
-        """Return what was set aside and would be there else."""
+        """Return the items that are missing from the list because they were set aside."""
         there = {(e.kind, e.key, e.mark) for e in (*self._waiting(), *self._late())}
         return [each for each in self._read() if (each.kind, each.key, each.mark) in there]
 

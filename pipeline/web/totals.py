@@ -65,11 +65,11 @@ class DropTotals:
             return list(self._drops.values())
 
     def today(self) -> date:
-        """Return today where the manifests come from."""
+        """Return today's date in the zone of the manifests."""
         return self._site.clock.now().astimezone(self._zone).date()
 
     def day_of(self, when: datetime) -> date:
-        """Return the day of a moment where the manifests come from."""
+        """Return the date of a moment in the zone of the manifests."""
         return when.astimezone(self._zone).date()
 
     def span_of(self, when: str) -> tuple[datetime | None, datetime | None]:

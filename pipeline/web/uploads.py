@@ -1,7 +1,7 @@
 """Files that came by the page: put into the inbox as ``submit`` does, with a note of who and why.
 
-The drop that a file becomes has no name yet when it is put into the inbox. So what is known of the
-upload is kept beside the ledger, under the hash of its bytes, and found again by that hash.
+The drop that a file becomes has no name yet when it is put into the inbox. So the record
+of an upload is kept beside the ledger, under the hash of its bytes.
 """
 
 import secrets

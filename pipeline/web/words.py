@@ -132,7 +132,7 @@ def moment(when: datetime, zone: ZoneInfo, now: datetime) -> str:
 
 
 def outcome(name: str, state: str) -> str:
-    """Say what became of rows. What was not sent of a file that was stopped does not go out."""
+    """Name the outcome of rows. Unsent rows of a cancelled file are not sent."""
     stopped = name == Outcome.UNSENT and state == DropState.CANCELLED
     return "Not sent" if stopped else OUTCOMES[name]
 

@@ -11,7 +11,7 @@ from pipeline.core.model import stamp
 from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, WebContext
 from pipeline.web.correct_rows.draft import Draft, DraftSheet, Paste
-from pipeline.web.correct_rows.recheck import judged_table, keep_judged, recheck_rows
+from pipeline.web.correct_rows.recheck import keep_faults, recheck_rows, rechecked_table
 from pipeline.web.correct_rows.table import Table, table_of
 from pipeline.web.faults import Rejects
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Typed(Struct, frozen=True, kw_only=True):
-    """A cell as somebody left it. ``had``: the text shown there before, None: the present one."""
+    """A cell as a user left it. ``had``: the text shown there before, None: the present one."""
 
     line: int
     column: int
@@ -62,7 +62,7 @@ class Conflict(Struct, frozen=True, kw_only=True):
 def take_over(
     sheet: DraftSheet, table: Table, cells: Sequence[Typed], *, who: str, at: str
 ) -> list[Conflict]:
-    """Put typed entries into the draft; return the cells that somebody else changed meanwhile.
+    """Put typed entries into the draft; return the cells that another user changed meanwhile.
 
     Only a cell that differs from what was shown is a change: what another person typed into other
     cells stays. Where both changed one cell, or the row is done by now, what stands stays.
@@ -121,7 +121,7 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 
 def keep(ctx: WebContext, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
-    """Keep one cell, and judge its row. Raises NotThere, NotPossible, StorageError."""
+    """Keep one cell, and check its row. Raises NotThere, NotPossible, StorageError."""
     table = table_of(ctx, drop_id)
     if cell.line >= len(table.rejects) or cell.column >= len(table.rejects.headers):
         raise NotPossible("There is no such cell.")
@@ -131,14 +131,14 @@ def keep(ctx: WebContext, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
     if conflicts:
         return Kept(conflicts=conflicts)
     table = table_of(ctx, drop_id)
-    keep_judged(ctx, table, recheck_rows(ctx, table, [cell.line]))
-    return Kept(conflicts=(), table=judged_table(ctx, drop_id), filled=1)
+    keep_faults(ctx, table, recheck_rows(ctx, table, [cell.line]))
+    return Kept(conflicts=(), table=rechecked_table(ctx, drop_id), filled=1)
 
 
 def choose(
     ctx: WebContext, visitor: Visitor, drop_id: str, lines: Sequence[int], *, wanted: bool
 ) -> Table:
-    """Keep somebody's word on whether rows are to be sent; return all as it is now.
+    """Keep a choice of whether to send rows; return the table as it is now.
 
     Raises NotThere, NotPossible, StorageError.
     """
@@ -149,7 +149,7 @@ def choose(
         for line in lines:
             sheet.draft = sheet.draft.chosen_to_go(line, wanted)
     log.info("web.chosen", drop=drop_id, rows=len(lines), user=visitor.name)
-    return judged_table(ctx, drop_id)
+    return rechecked_table(ctx, drop_id)
 
 
 def column_pasted(text: str) -> list[str]:
@@ -225,7 +225,7 @@ def paste(
     log.info("web.pasted", drop=drop_id, rows=len(now), user=visitor.name)
     return Kept(
         conflicts=conflicts,
-        table=judged_table(ctx, drop_id),
+        table=rechecked_table(ctx, drop_id),
         filled=len(now),
         left_over=sum(1 for value in values[len(cells) :] if value),
     )

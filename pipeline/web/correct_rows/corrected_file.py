@@ -28,7 +28,7 @@ _ROWS_NAMED: Final = 20
 def open_lines(
     rejects: Rejects, draft: Draft, fixed: Set[RowKey], drop_id: str
 ) -> npt.NDArray[np.int64]:
-    """Return the lines that still need somebody: neither sound by now nor sent.
+    """Return the lines that still need a person: neither sound nor sent.
 
     ``fixed``: the dropped file's rows that a corrected file mended; ``drop_id``: that file's.
     """
@@ -103,11 +103,10 @@ def rejects_left(rejects: Rejects, draft: Draft, lines: npt.NDArray[np.int64]) -
 
 
 class LineGroups(Struct, frozen=True, kw_only=True):
-    """How far the lines are that need somebody; each of them is in one of the four.
+    """The lines that need a person, each in one of four groups.
 
-    ``ready``: sound, and sent with the next word. ``wrong``: a run would reject them as they were
-    changed or ticked, or beside the others. ``left_out``: somebody said that they are not to be
-    sent. ``untouched``: the rest.
+    ``ready``: sound, and sent with the next *Send*. ``wrong``: a run would reject them as they
+    are now. ``left_out``: a user chose not to send them. ``untouched``: the rest.
     """
 
     ready: npt.NDArray[np.int64]
@@ -117,12 +116,12 @@ class LineGroups(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """Return the number of lines that need somebody."""
+        """Return the number of lines that need a person."""
         return len(self.ready) + len(self.wrong) + len(self.untouched) + len(self.left_out)
 
 
 def touched_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:
-    """Return which lines somebody changed, or ticked as they are."""
+    """Return which lines were changed, or ticked as they are."""
     touched = changed_lines(rejects, draft)
     touched[[line for line, wish in draft.chosen.items() if wish and line < len(touched)]] = True
     return touched
@@ -131,7 +130,7 @@ def touched_lines(rejects: Rejects, draft: Draft) -> npt.NDArray[np.bool_]:
 def group_lines(
     rejects: Rejects, draft: Draft, left: npt.NDArray[np.int64], *, whole_file: bool
 ) -> LineGroups:
-    """Tell how far the lines are. ``left``: those that need somebody.
+    """Sort the lines into groups. ``left``: those that need a person.
 
     ``whole_file``: nothing of the file was sent, so that its sound lines are among them.
     """
@@ -153,9 +152,9 @@ def group_lines(
 
 
 def ticked_lines(draft: Draft, groups: LineGroups) -> set[int]:
-    """Return the lines that are shown with a tick: those that go, and wrong ones.
+    """Return the lines that are shown with a tick: ready ones, and wrong ones.
 
-    Not one that waits for a tick as somebody's word.
+    A line that needs a tick as a confirmation is shown without.
     """
     wrong = [line for line in groups.wrong.tolist() if not _asks_for_a_word(draft, line)]
     return {*groups.ready.tolist(), *wrong}

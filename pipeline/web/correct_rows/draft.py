@@ -1,4 +1,4 @@
-"""Corrections that somebody is making: kept per drop until they are sent, over as many pages.
+"""Corrections in progress: kept per drop until they are sent.
 
 A draft holds only what was changed. The rejects file itself is never touched.
 """
@@ -105,7 +105,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         return replace(self.unjudged(lines), cells=cells)
 
     def chosen_to_go(self, line: int, wanted: bool) -> "Draft":  # noqa: FBT001 - a choice is a value
-        """Return the draft with somebody's word on whether a line is to be sent."""
+        """Return the draft with a choice of whether to send a line."""
         said = " ".join(message for _, message in self.judged.get(line, ()))
         draft = replace(self.unjudged([line]), chosen={**self.chosen, line: wanted})
         return replace(draft, looked_at={**draft.looked_at, line: said}) if wanted else draft
@@ -148,7 +148,7 @@ class Drafts:
         self._lock = threading.Lock()
 
     def read(self, drop_id: str, rejects: Rejects) -> Draft:
-        """Return what was changed so far; nothing when the rejects file was written anew since."""
+        """Return the draft of a drop; an empty one when the rejects file was written anew since."""
         identity = tuple(rejects.identity)
         try:
             draft = msgspec.json.decode(self._path(drop_id).read_bytes(), type=Draft)
@@ -157,7 +157,7 @@ class Drafts:
         return draft if draft.identity == identity else Draft(identity=identity)
 
     def version(self, drop_id: str) -> str:
-        """Return what tells a draft as it is now from any other, "" where there is none."""
+        """Return a text that identifies this version of a draft; "" where there is none."""
         try:
             return str(self._path(drop_id).stat().st_mtime_ns)
         except OSError:

@@ -1,4 +1,4 @@
-"""Who else has the rows of a file open, and at which row they are. Kept in memory alone."""
+"""The users who have the rows of a file open, and their rows. Kept in memory only."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _MOST: Final = 2_000
 
 
 class Neighbour(Struct, frozen=True, kw_only=True):
-    """Somebody else at the same file. ``name``: "" where nobody logs in; ``row``: "" for none."""
+    """Another user of the same file. ``name``: "" without log-in; ``row``: "" for none."""
 
     name: str
     row: str
@@ -26,7 +26,7 @@ class Neighbour(Struct, frozen=True, kw_only=True):
 
 
 class Editors:
-    """Knows who looks at which file's rows. Safe from several threads."""
+    """Keeps which users have which file open. Thread-safe."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._now = monotonic
@@ -34,7 +34,7 @@ class Editors:
         self._lock = threading.Lock()
 
     def note(self, drop_id: str, session: str, *, name: str, row: str, seconds: float) -> None:
-        """Take note that somebody is at this file for so long, or until the next word."""
+        """Note that a user has this file open, for so long or until the next call."""
         with self._lock:
             now = self._now()
             ends = now + seconds

@@ -1,4 +1,4 @@
-"""The rows to correct as the page shows them: which of them, in which order, which cells first."""
+"""The rows to correct as the page shows them: selection, order, and columns."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -131,7 +131,7 @@ def chips_of(table: Table, groups: LineGroups) -> dict[str, int]:
 
 
 def counts_of(table: Table, groups: LineGroups) -> dict[str, Any]:
-    """Return what the page counts while somebody works, fit for JSON."""
+    """Return the counts that the page updates while rows are corrected, for JSON."""
     going = len(groups.ready)
     return {
         "standing": in_words(groups),
@@ -217,7 +217,7 @@ def _row(
 
 
 def faults_of(table: Table, line: int, *, touched: bool) -> tuple[set[int], str, bool]:
-    """Return a row's wrong columns, what is said of it, and whether that is of what stands now."""
+    """Return a row's wrong columns, its message, and whether they are of its present cells."""
     judged = table.draft.judged.get(line) if touched else None
     if judged is not None:
         places = {int(place) for place, _ in judged if place}

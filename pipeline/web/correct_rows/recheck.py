@@ -1,4 +1,4 @@
-"""Judge rows as they are now by the code of a run; keep it until they are changed again."""
+"""Check rows as they are now by the code of a run; keep the result until they change."""
 
 import re
 import tempfile
@@ -37,15 +37,15 @@ Faults = tuple[tuple[str, str], ...]
 """Faults of a row: column ("" where they concern the row) and message."""
 
 
-def judged_table(ctx: WebContext, drop_id: str, *, again: bool = False) -> Table:
-    """Return what is to be corrected, with a judgement of each row that was changed or ticked.
+def rechecked_table(ctx: WebContext, drop_id: str, *, again: bool = False) -> Table:
+    """Return the rows to correct, with each changed or ticked row checked.
 
-    ``again``: rows that were wrong are judged once more, since the courier's profile may know more
-    by now. Raises NotThere, NotPossible; with ``again`` UsageError and StorageError, too, where
-    rows cannot be judged.
+    ``again``: wrong rows are checked once more, since the courier's profile may have changed.
+    Raises NotThere, NotPossible; with ``again`` also UsageError and StorageError, where rows
+    cannot be checked.
     """
     table = table_of(ctx, drop_id)
-    lines = _unjudged(table, again=again)
+    lines = _unchecked(table, again=again)
     if not lines:
         return table
     try:
@@ -55,7 +55,7 @@ def judged_table(ctx: WebContext, drop_id: str, *, again: bool = False) -> Table
         if again:
             raise
         return table
-    keep_judged(ctx, table, judged)
+    keep_faults(ctx, table, judged)
     return table_of(ctx, drop_id)
 
 
@@ -65,19 +65,19 @@ def get_ready(ctx: WebContext, table: Table) -> None:
     if not lines or _BEGUN.is_set():
         return
     _BEGUN.set()
-    threading.Thread(target=_judge_idly, args=(ctx, table, lines), daemon=True).start()
+    threading.Thread(target=_recheck_idly, args=(ctx, table, lines), daemon=True).start()
 
 
-def _judge_idly(ctx: WebContext, table: Table, lines: Sequence[int]) -> None:
+def _recheck_idly(ctx: WebContext, table: Table, lines: Sequence[int]) -> None:
     with suppress(ShipdropError), _JUDGES:
         recheck_rows(ctx, table, lines)
 
 
-def orders_judged(ctx: WebContext, table: Table) -> Table:
-    """Return the table with rows that would go judged beside the rows of their order that stay.
+def recheck_orders(ctx: WebContext, table: Table) -> Table:
+    """Return the table with the ready rows checked together with other rows of their orders.
 
-    One parcel of an order says nothing of it while another is open. A row that somebody ticked as
-    it is was looked at, and goes. Raises UsageError, StorageError.
+    One parcel of an order proves nothing while another is open. A row that a user ticked as it is
+    counts as confirmed. Raises UsageError, StorageError.
     """
     changed, chosen = corrected_file.changed_lines(table.rejects, table.draft), table.draft.chosen
     going = table.groups.ready.tolist()
@@ -87,7 +87,7 @@ def orders_judged(ctx: WebContext, table: Table) -> Table:
         return table
     with _JUDGES:
         judged = recheck_rows(ctx, table, lines)
-    keep_judged(ctx, table, {line: judged[line] for line in lines if line in ready})
+    keep_faults(ctx, table, {line: judged[line] for line in lines if line in ready})
     return table_of(ctx, table.drop.drop_id)
 
 
@@ -104,7 +104,7 @@ def _of_split_orders(table: Table, ready: Set[int]) -> list[int]:
     return sorted(line for each in split for line in each)[:_AT_ONCE]
 
 
-def _unjudged(table: Table, *, again: bool) -> list[int]:
+def _unchecked(table: Table, *, again: bool) -> list[int]:
     touched, judged = corrected_file.touched_lines(table.rejects, table.draft), table.draft.judged
     # Rows of a refused file that were sound may be wrong beside others.
     touched[[line for line, found in judged.items() if found and line < len(touched)]] = True
@@ -143,7 +143,7 @@ def _of_the_file(message: str, numbers: Sequence[str]) -> str:
     return _ROW.sub(number, message)
 
 
-def keep_judged(ctx: WebContext, table: Table, judged: Mapping[int, Faults]) -> None:
+def keep_faults(ctx: WebContext, table: Table, judged: Mapping[int, Faults]) -> None:
     """Keep judgements of rows that are still as they were. Raises StorageError."""
     seen = table.draft
     with ctx.drafts.changing(table.drop.drop_id, table.rejects) as sheet:

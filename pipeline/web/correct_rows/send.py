@@ -1,4 +1,4 @@
-"""Sending corrected rows: what is sound goes into the inbox, as any other upload."""
+"""Send corrected rows: the sound ones go into the inbox as a new upload."""
 
 import hashlib
 import threading
@@ -17,7 +17,7 @@ from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, WebContext
 from pipeline.web.correct_rows import corrected_file
 from pipeline.web.correct_rows.corrected_file import LineGroups, SharedId
-from pipeline.web.correct_rows.recheck import judged_table, orders_judged
+from pipeline.web.correct_rows.recheck import recheck_orders, rechecked_table
 from pipeline.web.correct_rows.table import Table
 from pipeline.web.words import counted
 from schemas.vocabulary import Outcome
@@ -51,7 +51,7 @@ def doubts_of(ctx: WebContext, table: Table, groups: LineGroups) -> list[SharedI
 
 
 def mark_of(doubts: Sequence[SharedId]) -> str:
-    """Return a name for just these doubts: whoever gives it back was asked about them."""
+    """Return a name of these doubts: a request that sends it has confirmed them."""
     return hashlib.sha256("\n".join(each.text for each in doubts).encode()).hexdigest()[:16]
 
 
@@ -76,10 +76,10 @@ def _sent_with(
 def send(
     ctx: WebContext, visitor: Visitor, drop_id: str, *, note: str, sure: str = "", once: str = ""
 ) -> Sending:
-    """Write the corrected file of all rows that are sound, and put it into the inbox.
+    """Write the corrected file of all sound rows, and put it into the inbox.
 
-    ``sure``: the name of the doubts (``mark_of``) that somebody has looked at. ``once``: a name of
-    the form; sent again it leads to the batch it made. Raises NotPossible, StorageError.
+    ``sure``: the name of the doubts (``mark_of``) that a user confirmed. ``once``: the name of the
+    form; a form that is sent again leads to its first batch. Raises NotPossible, StorageError.
     """
     with _SENDING:
         if done := ctx.form_replays.of(once, drop_id):
@@ -91,7 +91,7 @@ def send(
 
 
 def _send(ctx: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
-    table = orders_judged(ctx, judged_table(ctx, drop_id, again=True))
+    table = recheck_orders(ctx, rechecked_table(ctx, drop_id, again=True))
     groups = table.groups
     lines, skipped = groups.ready, len(groups.wrong)
     if not len(lines):
@@ -136,7 +136,7 @@ def _check_share(ctx: WebContext, table: Table, groups: LineGroups) -> None:
 
 
 class Doubtful(NotPossible):
-    """One order id was typed into rows whose AWBs differ: somebody has to say that it is right."""
+    """One order id typed into rows whose AWBs differ: a user has to confirm it."""
 
     def __init__(self, doubts: Sequence[SharedId]) -> None:
         super().__init__(

@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 class Table(Struct, frozen=True, kw_only=True):
     """A drop's rejects file, and its changes so far.
 
-    ``fixed``: rows that need nobody here: they were corrected, set aside, or are corrected in
-    the file that this one corrects. ``aside``: row → reason, who, when. ``left_alone``: rows
+    ``fixed``: rows that need no correction here: they were corrected or set aside, or are corrected
+    in the file that this one corrects. ``aside``: row → reason, who, when. ``left_alone``: rows
     that were set aside, or are corrected in the file that this one corrects.
     """
 
@@ -44,7 +44,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
     @property
     def lines_left(self) -> npt.NDArray[np.int64]:
-        """Return the lines that need somebody."""
+        """Return the lines that need a person."""
         return corrected_file.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
 
     @property
@@ -63,7 +63,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
     @property
     def left(self) -> Rejects:
-        """Return what is wrong by now: only those lines, with their newest faults."""
+        """Return the rejects of the lines that need a person, with their newest faults."""
         return corrected_file.rejects_left(self.rejects, self.draft, self.lines_left)
 
     @property
@@ -81,7 +81,7 @@ def line_of(ctx: WebContext, drop_id: str) -> DropLine:
 
 
 def table_of(ctx: WebContext, drop_id: str) -> Table:
-    """Return what is to be corrected. Raises NotThere, NotPossible."""
+    """Return the table of a drop. Raises NotThere, NotPossible."""
     drop = line_of(ctx, drop_id)
     full = ctx.site.ledger.find(drop_id)
     if drop.tidied_at and drop.need:
@@ -167,9 +167,9 @@ def _come_back(ctx: WebContext, drop: DropLine, rejects: Rejects, fixed: Set[Row
 def _returned(
     ctx: WebContext, child: DropLine, rejects: Rejects, draft: Draft
 ) -> Iterator[tuple[RowKey, tuple[str, ...], tuple[str, str]]]:
-    """Give the rows of a corrected file that need somebody again: row, cells, codes and message.
+    """Yield the rows of a corrected file that need a person again: row, cells, codes, message.
 
-    The cells are empty where they stand as they were typed.
+    The cells are empty where they are unchanged.
     """
     full = ctx.site.ledger.find(child.drop_id)
     if child.state is not DropState.COMPLETED:
@@ -248,7 +248,7 @@ def replace_value(
 def _learn(
     ctx: WebContext, visitor: Visitor, table: Table, rule: Rule, courier: str, who: str
 ) -> tuple[str, str]:
-    """Teach the word: the courier that learned it or "", and what is to be said."""
+    """Teach a word; return the courier that learned it, or "", and a sentence."""
     profile = ctx.site.profiles.get(table.drop.courier)
     if rule.column != table.rejects.columns.get(Role.STATUS) or profile is None:
         return "", " Only a status can be remembered."

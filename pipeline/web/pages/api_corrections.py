@@ -34,7 +34,7 @@ from pipeline.web.correct_rows.cells import Typed, choose, keep, paste, undo_pas
 from pipeline.web.correct_rows.corrected_file import row_as_it_is, touched_lines
 from pipeline.web.correct_rows.draft import Rule
 from pipeline.web.correct_rows.grid import View, faults_of, lines_of
-from pipeline.web.correct_rows.recheck import judged_table
+from pipeline.web.correct_rows.recheck import rechecked_table
 from pipeline.web.correct_rows.send import send
 from pipeline.web.correct_rows.table import Table, line_of, replace_value, table_of
 from pipeline.web.faults import Rejects
@@ -83,7 +83,7 @@ def rows_to_correct(
     q: Annotated[str, Query(max_length=200, description="Stands in one of the cells.")] = "",
 ) -> CorrectionList:
     """Show the rows that need somebody, as they are now, a page at a time."""
-    table = judged_table(ctx, drop_id)
+    table = rechecked_table(ctx, drop_id)
     groups = table.groups
     lines = lines_of(table, View(fault=fault, show=show, q=q), groups).tolist()
     going = set(groups.ready.tolist())

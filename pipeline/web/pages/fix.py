@@ -41,7 +41,7 @@ from pipeline.web.correct_rows.cells import (
 from pipeline.web.correct_rows.draft import DraftSheet, Rule
 from pipeline.web.correct_rows.editors import PAGE_SECONDS, WORD_SECONDS
 from pipeline.web.correct_rows.grid import View
-from pipeline.web.correct_rows.recheck import get_ready, judged_table
+from pipeline.web.correct_rows.recheck import get_ready, rechecked_table
 from pipeline.web.correct_rows.send import Doubtful, doubts_of, mark_of, send
 from pipeline.web.correct_rows.table import (
     Table,
@@ -93,7 +93,7 @@ def fix_page(
     # Changes from here on are not on the page yet: it asks for them.
     drop = line_of(ctx, drop_id)
     seen = {"at": stamp(ctx.site.clock.now()), "version": _version(ctx, drop)}
-    table = judged_table(ctx, drop_id)
+    table = rechecked_table(ctx, drop_id)
     get_ready(ctx, table)
     ctx.editors.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
     view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
@@ -272,7 +272,9 @@ async def _show_again(
 ) -> Response:
     """Return the page once more, with what was not taken over."""
     view = View.of(text_of(form, "view"))
-    values = await run_in_threadpool(lambda: _shown(ctx, judged_table(ctx, drop_id), view) | more)
+    values = await run_in_threadpool(
+        lambda: _shown(ctx, rechecked_table(ctx, drop_id), view) | more
+    )
     return await show(request, "fix.html", values, visitor=visitor, status=409)
 
 
@@ -555,7 +557,7 @@ def list_editors(
     answer["others"] = [each.text for each in ctx.editors.others(drop_id, session)]
     if v == version:
         return JSONResponse(answer)
-    table = judged_table(ctx, drop_id)
+    table = rechecked_table(ctx, drop_id)
     touched = table.draft.touched
     left = set(table.lines_left.tolist())
     changed = [n for n, (_, when) in touched.items() if since and when >= since and n in left]
