@@ -53,6 +53,7 @@ class Fact(StrEnum):
     SHAPE = "shape"  # flag: Shape
     WIDER = "wider"  # flag: more cells than headings and than most rows, the surplus ones empty
     STATUS_FOR_ID = "status_for_id"  # flag: a status stands where the id of an update should
+    AWB_FOR_ID = "awb_for_id"  # flag: id and AWB look as AWB and id of other rows do
     NUL = "nul"  # flag: a cell of the row holds a NUL character
     SHOWN = "shown_id"  # flag: the id is a number that a spreadsheet shows in another way
     RESTORED = "restored_id"  # flag: the id was taken from the rejected row this one corrects
@@ -231,6 +232,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(Code.ROW_RAGGED, None, Fact.WIDER, unset, sentences.wider),
     Rule(Code.ROW_RAGGED, None, Fact.STATUS_FOR_ID, unset, sentences.status_for_id),
+    Rule(Code.ROW_RAGGED, None, Fact.AWB_FOR_ID, unset, sentences.awb_for_id),
     Rule(Code.ROW_SHORT, None, Fact.SHAPE, never(Shape.SHORT), sentences.shape),
     Rule(Code.CELL_INVALID, None, Fact.NUL, unset, sentences.nul),
     Rule(Code.ID_RESTORED, Role.ORDER_ID, Fact.RESTORED, unset, sentences.restored_id),

@@ -90,6 +90,14 @@ def status_for_id(said: str, _: Place) -> str:
     )
 
 
+def awb_for_id(order: str, _: Place) -> str:
+    """Tell about a row whose order id looks as other rows' AWBs do, and the other way round."""
+    return (
+        f": {quoted(order)} stands where the order id should, but other rows have their order ids "
+        "and AWBs the other way round. Put each into its own column, and upload the row again."
+    )
+
+
 def nul(headings: tuple[str, ...], _: Place) -> str:
     """Tell about cells with a NUL character in them."""
     named = ", ".join(shown(heading) for heading in headings)

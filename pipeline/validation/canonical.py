@@ -17,7 +17,7 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.date_columns import ABSENT, UNREADABLE, Times, read_times
 from pipeline.validation.evidence import column_named
-from pipeline.validation.order_ids import canonical_ids, unnumbered
+from pipeline.validation.order_ids import canonical_ids, crossed, unnumbered
 from pipeline.validation.row_layout import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, newer, two_way
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
@@ -245,7 +245,7 @@ def _put_statuses_for_ids(
     milestones: npt.NDArray[np.int8],
     profile: Profile,
 ) -> None:
-    """Put which rows to be sent have a status where their order id should be: they are shifted.
+    """Put which rows to be sent have a status, or an AWB, where their order id should be.
 
     ``bare``: the ids without a number.
     """
@@ -254,6 +254,9 @@ def _put_statuses_for_ids(
         each: gives_status(each, profile.statuses, numbers=False) for each in {*texts.values()}
     }
     facts.mark(Fact.STATUS_FOR_ID, {at: (1, said) for at, said in texts.items() if known[said]})
+    if Role.AWB in facts.mapping.columns:
+        swapped = crossed(ids, facts.cells(Role.AWB)) & (milestones > 0)
+        facts.flag(Fact.AWB_FOR_ID, swapped, Cells(heading="", cells=ids))
 
 
 def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:

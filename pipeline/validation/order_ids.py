@@ -59,6 +59,44 @@ def check_order_ids(ids: pa.Array, heading: str, others: Iterable[tuple[str, pa.
         )
 
 
+def crossed(ids: pa.Array, awbs: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return the rows whose id and AWB look as AWB and id of others do: FYE1, 99 and 99, FYE1.
+
+    A second table was pasted below, with its columns in another order. The fewer ones, or all
+    where these are many: then nothing tells which of the two are right.
+    """
+    lettered = _mask(pc.match_substring_regex(ids, _LETTERED))
+    none = np.zeros(len(ids), dtype=np.bool_)
+    if lettered.all() or not lettered.any():
+        return none
+    of_awbs = _mask(pc.match_substring_regex(awbs, _LETTERED))
+    kinds = []
+    for kind, cells, others in ((lettered & ~of_awbs, ids, awbs), (of_awbs & ~lettered, awbs, ids)):
+        rows = np.flatnonzero(kind & _mask(pc.match_substring_regex(others, r"^\s*[0-9]{5}")))
+        texts = cells.take(pa.array(rows)).to_pylist()
+        kinds.append({int(at): _prefix(text) for at, text in zip(rows, texts, strict=True)})
+    both = {*kinds[0].values()} & {*kinds[1].values()}
+    fewer, more = sorted(
+        ([at for at, prefix in kind.items() if prefix in both] for kind in kinds), key=len
+    )
+    none[fewer] = True
+    none[more if len(fewer) * _MANY > len(more) else []] = True
+    return none
+
+
+_LETTERED = r"^\s*[A-Za-z]{2,}[-_]?[0-9]"
+_MANY = 5
+
+
+def _prefix(text: str) -> str:
+    return text.strip().rstrip("0123456789").casefold()
+
+
+def _mask(values: pa.Array) -> npt.NDArray[np.bool_]:
+    mask: npt.NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
+    return mask
+
+
 def canonical_ids(
     cells: pa.Array,
     kinds: npt.NDArray[np.int8] | None,

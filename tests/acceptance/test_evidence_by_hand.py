@@ -360,6 +360,13 @@ for rest, ends in (
 lines("a rest below a way back", f"{TITLES}\nA0\nRTO,,,\nB1\nA9,,,\nA2\nFORWARD,,,\nA3", "shshhhs")
 lines("a note first", f"{TITLES}\nThese are RTO shipments,,,\nA0\nB1", "hhs")
 
+for second, ends in ((5, "h" * 11), (1, "s" * 6 + "h")):
+    text = [TITLES, *(f"FYE{at},99{at:06},Delivered,{WHEN}" for at in range(6))]
+    text += [f"9911{at:04},FYE9{at},Delivered,{WHEN}" for at in range(second)]
+    FILES[f"{second} rows of a second table, id and AWB the other way round"] = (text, ends)
+text = [TITLES, f"FYE1,99000001,Delivered,{WHEN}", f"10001,SF9900001,Delivered,{WHEN}"]
+FILES["order ids of two kinds"] = (text, "ss")
+
 for marks in ("\ufeff\ufeff", "\ufeff\ufeff\ufeff", "\ufeffï»¿", "ï»¿"):
     text = [f'{marks}"Shipment\nType","Order ID","Status","Event Time"']
     text += [f"{way},A{at},Delivered,{WHEN}" for at, way in enumerate(("RTO", "Forward"))]
