@@ -262,7 +262,9 @@ class Closer:
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
             return noted
-        self._came_since.look(drop, outcomes)
+        error = attempt(self._came_since.look, drop, outcomes)
+        if error is not None:  # what is left of other drops stays to do; this one ends
+            log.error("drop.not_compared", drop=drop.drop_id, reason=str(error))
         if drop.parent:
             drop = drop.noting(returned=self._tell_parent(drop, drop.parent, outcomes))
             noted = replace(noted, drop=drop)
