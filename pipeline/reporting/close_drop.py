@@ -243,10 +243,9 @@ class Closer:
         failed = attempt(self._record, written) if written else None
         if isinstance(failed, Exception):
             return [failed if isinstance(one, _Written) else one for one in noted]
-        closed = [self._to_closed(one) for one in written]
-        self._put_away_all([one.drop for one in closed])
-        ends = iter(closed)
-        return [one if isinstance(one, Exception) else next(ends) for one in noted]
+        closed = {one.drop.drop_id: self._to_closed(one) for one in written}
+        self._put_away_all([one.drop for one in closed.values()])
+        return [one if isinstance(one, Exception) else closed[one.drop.drop_id] for one in noted]
 
     def _keep_for_corrections(self, noted: _Written) -> _Written:
         """Keep what a corrected file may need, and update the parent of one that came back."""

@@ -167,7 +167,11 @@ class Planner:
             except StorageError as error:
                 return [error] * len(group)
             judged = [self._plan_one(each, standings[each.drop.seq], seen) for each in group]
-            return self._freeze_all(judged)
+            frozen_now = self._freeze_all([each for each in judged if isinstance(each, _Unfrozen)])
+            return [
+                frozen_now[each.drop.drop_id] if isinstance(each, _Unfrozen) else each
+                for each in judged
+            ]
 
     def _standings(self, group: Sequence[DropToPlan]) -> Mapping[int, Sequence[OrderHistory]]:
         if len(group) == 1:  # it may be large: its orders are never all in memory as texts
@@ -204,48 +208,41 @@ class Planner:
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
 
-    def _freeze_all(self, judged: Sequence[Tried[Step | _Unfrozen]]) -> list[Tried[Step]]:
+    def _freeze_all(self, plans: Sequence[_Unfrozen]) -> dict[str, Tried[Step]]:
         """Put the plans on the disk and then into the ledger, in one commit: now calls may leave.
 
-        A bug in one plan must not count against the others, so then each is frozen alone.
+        Return the result of each, by its drop's id. A bug in one plan must not count against the
+        others, so then each is frozen alone.
         """
-        plans = [each for each in judged if isinstance(each, _Unfrozen)]
-        frozen_ones = attempt(self._freeze, plans)
-        if len(plans) > 1 and isinstance(frozen_ones, Exception):
-            if isinstance(frozen_ones, StorageError):
-                return [frozen_ones if isinstance(e, _Unfrozen) else e for e in judged]
-            return [
-                one
-                for each in judged
-                for one in (self._freeze_all([each]) if isinstance(each, _Unfrozen) else [each])
-            ]
-        if isinstance(frozen_ones, Exception):
-            return [frozen_ones if isinstance(e, _Unfrozen) else e for e in judged]
-        steps = iter(frozen_ones)
-        return [next(steps) if isinstance(each, _Unfrozen) else each for each in judged]
+        results = attempt(self._freeze, plans)
+        if not isinstance(results, Exception):
+            return results
+        if len(plans) > 1 and not isinstance(results, StorageError):
+            return {k: v for each in plans for k, v in self._freeze_all([each]).items()}
+        return {each.drop.drop_id: results for each in plans}
 
-    def _freeze(self, plans: Sequence[_Unfrozen]) -> list[Tried[Step]]:
-        """Return what became of each plan; raises what kept all of them from being frozen."""
+    def _freeze(self, plans: Sequence[_Unfrozen]) -> dict[str, Tried[Step]]:
+        """Return the result of each plan; raise what kept all of them from being frozen."""
         alone = len(plans) == 1
-        results: dict[int, Tried[Step]] = {}
-        ready: dict[int, tuple[Ready, FrozenPlan]] = {}
+        results: dict[str, Tried[Step]] = {}
+        ready: list[tuple[Ready, FrozenPlan]] = []
         with ExitStack() as stack:
-            for at, plan in enumerate(plans):
+            for plan in plans:
                 made = attempt(self._write_plan, plan, stack, alone=alone)
                 if isinstance(made, Exception):
-                    results[at] = made
+                    results[plan.drop.drop_id] = made
                 else:
-                    ready[at] = made
+                    ready.append(made)
             if not alone and ready:
-                sync_spools([self._spools.of(one.drop) for one, _ in ready.values()])
+                sync_spools([self._spools.of(one.drop) for one, _ in ready])
             if ready:
-                self._ledger.freeze_all([(one.drop, lines) for one, lines in ready.values()])
-        for at, (one, _) in ready.items():
-            results[at] = one
+                self._ledger.freeze_all([(one.drop, lines) for one, lines in ready])
+        for one, _ in ready:
+            results[one.drop.drop_id] = one
             rows, chunks = one.drop.facts.total, len(one.chunks)
             waits = {"waits_for": one.drop.waits_for} if one.drop.waits_for else {}
             log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks, **waits)
-        return [results[at] for at in range(len(plans))]
+        return results
 
     def _write_plan(
         self, plan: _Unfrozen, stack: ExitStack, *, alone: bool
