@@ -24,9 +24,9 @@ def shown(text: object, limit: int | None = SHOWN) -> str:
     return seen if limit is None or len(seen) <= limit else seen[: limit - 1] + "…"
 
 
-def quoted(value: str, *, limit: int = SHOWN) -> str:
+def quoted(value: str) -> str:
     """Show a cell in a message, in quotes."""
-    return f'"{shown(value, limit)}"'
+    return f'"{shown(value)}"'
 
 
 def one_line(text: str) -> str:

@@ -133,17 +133,15 @@ class Scheduler:
             self._go_to(after_taking(drop, cancelled=cancelled), drop)
         self._planning_queue.start_reading()
 
-    def _go_to(
-        self, state: SchedulerState, drop: Drop, fresh: Sequence[Chunk] | None = None
-    ) -> None:
-        """Begin a drop's next step; ``fresh``: the chunks of a plan that was frozen just now."""
+    def _go_to(self, state: SchedulerState, drop: Drop) -> None:
+        """Begin a drop's next step."""
         match state:
             case SchedulerState.QUEUED:
                 self._planning_queue.append(drop).seen = self._progress_count
             case SchedulerState.PLANNING:
                 self._release(drop)
             case SchedulerState.SENDING:
-                self._deliver(drop, fresh)
+                self._deliver(drop)
             case _:
                 self._drops.put(drop, state)
 
@@ -280,6 +278,7 @@ class Scheduler:
     # -- deliver -------------------------------------------------------------------------------
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
+        """Have a drop sent; ``fresh``: the chunks of a plan that was frozen just now."""
         if self._drops.put(drop, SchedulerState.SENDING).cancelled:
             self._report(drop, DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True))
             return

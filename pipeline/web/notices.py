@@ -29,8 +29,8 @@ from pipeline.service.settings import NotifySettings
 from pipeline.service.wiring import Site
 from pipeline.storage.durable_files import storing
 from pipeline.web.totals import DropTotals, couriers
-from pipeline.web.words import counted, headline, in_plain_words, on_page
-from schemas.display import shown
+from pipeline.web.words import headline, in_plain_words, on_page
+from schemas.display import counted, shown
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from starlette.templating import Jinja2Templates
 from pipeline.service.wiring import Site
 from pipeline.web import words
 from pipeline.web.health_bar import HealthBar
-from schemas.display import shown
+from schemas.display import counted, shown
 from schemas.vocabulary import Outcome
 
 _HERE: Final = Path(__file__).parent
@@ -62,7 +62,7 @@ def make_templates(site: Site, strip: HealthBar) -> Jinja2Templates:
         full=lambda when: f"{when.astimezone(zone):%-d %B %Y, %H:%M:%S %Z}",
     )
     environment.globals.update(
-        counted=words.counted,
+        counted=counted,
         outcomes=words.OUTCOMES,
         reported=words.REPORTED,
         requests=words.REQUESTS,

@@ -11,7 +11,7 @@ from msgspec import Struct
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
 from schemas.codes import Code
-from schemas.display import shown
+from schemas.display import counted, shown
 from schemas.vocabulary import Outcome
 
 #: Outcome → what it is called.
@@ -106,11 +106,6 @@ class Progress(Struct, frozen=True, kw_only=True):
 def number(value: int | float) -> str:
     """Return ``1,240``."""
     return f"{value:,.0f}"
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """Return ``1 row``, ``1,240 rows``."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def ago(seconds: float) -> str:

@@ -168,7 +168,7 @@ class _Opened(Struct, kw_only=True):
             self.notices.append(Notice(code=Code.EXAMPLE_SHEET, message=message))
 
 
-def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Result:
+def contained(call: Callable[[], _Result], name: str) -> _Result:
     """Run native code; whatever goes wrong in it comes out as a ``DropRefused``.
 
     A panic of the native reader is a ``BaseException`` that no ``except Exception`` would stop.
@@ -182,7 +182,7 @@ def contained(call: Callable[[], _Result], name: str, where: str = "") -> _Resul
     except BaseException as error:
         raise DropRefused(
             Code.UNREADABLE,
-            f"{quoted(name)} looks like a workbook but cannot be read{where}.",
+            f"{quoted(name)} looks like a workbook but cannot be read.",
             hint="Open it in a spreadsheet program, save it as XLSX and upload that.",
         ) from error
 

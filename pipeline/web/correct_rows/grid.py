@@ -16,10 +16,10 @@ from pipeline.web.correct_rows import corrected_file
 from pipeline.web.correct_rows.corrected_file import LineGroups
 from pipeline.web.correct_rows.table import Table
 from pipeline.web.templating import address
-from pipeline.web.words import counted, number
+from pipeline.web.words import number
 from schemas.codes import Code
 from schemas.courier import Profile
-from schemas.display import one_line
+from schemas.display import counted, one_line
 from schemas.statuses import IN_WORDS
 from schemas.vocabulary import Role
 

@@ -19,7 +19,7 @@ from pipeline.web.correct_rows import corrected_file
 from pipeline.web.correct_rows.corrected_file import LineGroups, SharedId
 from pipeline.web.correct_rows.recheck import recheck_orders, rechecked_table
 from pipeline.web.correct_rows.table import Table
-from pipeline.web.words import counted
+from schemas.display import counted
 from schemas.vocabulary import Outcome
 
 log = structlog.get_logger(__name__)

@@ -19,9 +19,8 @@ from pipeline.web.correct_rows import corrected_file
 from pipeline.web.correct_rows.draft import Draft, Rule
 from pipeline.web.faults import Rejects
 from pipeline.web.profile_files import forget, key_of, remember
-from pipeline.web.words import counted
 from schemas.courier import GENERIC
-from schemas.display import shown
+from schemas.display import counted, shown
 from schemas.vocabulary import Outcome, Role
 
 log = structlog.get_logger(__name__)

@@ -25,7 +25,7 @@ from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import KEPT, ROLES, NotChanged, WrongPassword
 from pipeline.web.request_limits import cookie
 from pipeline.web.templating import address
-from pipeline.web.words import counted
+from schemas.display import counted
 
 log = structlog.get_logger(__name__)
 

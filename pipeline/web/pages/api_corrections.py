@@ -40,7 +40,7 @@ from pipeline.web.correct_rows.table import Table, line_of, replace_value, table
 from pipeline.web.faults import Rejects
 from pipeline.web.pages.api import LATER, PROBLEMS, DropId, drop_object
 from pipeline.web.set_aside import rows_of_sheet, rows_with, set_aside, take_back
-from pipeline.web.words import counted
+from schemas.display import counted
 
 _PAGE: Final = 50
 

@@ -53,8 +53,7 @@ from pipeline.web.correct_rows.table import (
 )
 from pipeline.web.faults import FaultGroup, Rejects, ValueFault
 from pipeline.web.set_aside import REASONS, rows_in, rows_with, set_aside, take_back
-from pipeline.web.words import counted
-from schemas.display import one_line
+from schemas.display import counted, one_line
 from schemas.normalise import fold
 from schemas.suggestions import statuses_meant
 from schemas.vocabulary import Outcome, Role

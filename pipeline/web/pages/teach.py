@@ -34,6 +34,7 @@ from pipeline.web.set_aside import NO_MANIFEST
 from pipeline.web.teaching import MEANS, MOST_WORDS, NOTHING, Teaching, name_of
 from pipeline.web.templating import address
 from schemas.courier import DAYS, GENERIC
+from schemas.display import counted
 from schemas.normalise import fold_header
 from schemas.parcels import ALL, ANY
 from schemas.vocabulary import DATE_ROLES, Role
@@ -154,7 +155,7 @@ def _looks(looks: Mapping[str, int], filled: int, distinct: int | None, role: st
     if shape:
         return f"{filled} of {filled} look like {_CALLED[shape]}"
     if role == Role.STATUS.value and distinct is not None:
-        return f"{words.counted(distinct, 'word')} in {words.counted(filled, 'row')}"
+        return f"{counted(distinct, 'word')} in {counted(filled, 'row')}"
     for each, count in looks.items():
         if filled and count == filled:
             return f"all look like {_CALLED[each]}"
