@@ -1,7 +1,7 @@
-"""Beginning a run: signals, the root's lock, its ledger. A service waits for what passes by itself.
+"""Start a run: signals, the root's lock, its ledger. A service waits for what passes by itself.
 
 ``run`` and ``worker`` are started by machines, when a disk may be full, a share away, a database
-not up yet. None of these is mended by somebody who starts them again.
+not up yet. Starting them again mends none of these.
 """
 
 import os
@@ -72,7 +72,7 @@ class StopSignals:
 def startable_again(*, once: bool = False) -> Iterator[None]:
     """Let a service end with 75 where a folder or the ledger ended it in some unforeseen place.
 
-    Whoever started it starts it again, and then it waits. ``once``: no service, it simply ends.
+    Its supervisor starts it again, and then it waits. ``once``: no service, it simply ends.
     """
     try:
         yield

@@ -19,7 +19,7 @@ def join_items(items: Sequence[bytes]) -> bytes:
 
 
 class ChunkBody:
-    """The updates of one chunk, in order. Nothing is parsed until somebody asks."""
+    """The updates of one chunk, in order. Parsed on first use."""
 
     def __init__(self, body: bytes, size: int) -> None:
         self.body = body

@@ -49,7 +49,7 @@ def with_aside(
 
 
 def without_aside(facts: DropFacts, rows: Collection[RowKey]) -> DropFacts:
-    """Let rows that were set aside need somebody again."""
+    """Return the corrections without these rows set aside: they need a person again."""
     return replace(facts, aside=tuple(each for each in facts.aside if each.row not in rows))
 
 

@@ -55,7 +55,7 @@ class Sample(Struct, frozen=True, kw_only=True):
 
 
 class DraftColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A column and the role it is taken for. ``confirmed``: nobody needs to look at it."""
+    """A column and the role it is taken for. ``confirmed``: it needs no check by a person."""
 
     column: str
     role: str

@@ -20,7 +20,7 @@ class ReadingSettings(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A file to prepare. ``named``: the courier somebody named; ``now``: when it was received."""
+    """A file to prepare. ``named``: the courier chosen for it; ``now``: when it was received."""
 
     path: Path
     name: str

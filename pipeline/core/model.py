@@ -1,6 +1,6 @@
 """The records that all steps share: frozen, keyword-only, without behaviour that has effects.
 
-Vocabulary: a *drop* is one file somebody left in the inbox; its content is a *manifest*. A
+Vocabulary: a *drop* is one file that was left in the inbox; its content is a *manifest*. A
 *milestone* is a status the API accepts; an *update* is one order's milestone on its way to the
 API; a *chunk* is up to 20 updates that travel in one call; a *wave* holds chunks that may travel
 together; a *receipt* is what the ledger keeps of one call.
@@ -330,7 +330,7 @@ class DropFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Drop(Struct, frozen=True, kw_only=True):
-    """One file somebody left in the inbox, as the ledger knows it. Times are aware, UTC.
+    """One file that was left in the inbox, as the ledger has it. Times are aware, UTC.
 
     ``folder`` is the inbox sub-folder ("" for the inbox itself), ``source_file`` the name it was
     dropped under.

@@ -128,7 +128,7 @@ class OrderHistory(Struct, frozen=True, kw_only=True):
 
 
 class ParcelSeen(Struct, frozen=True, kw_only=True):
-    """A row of another drop that told of a parcel of an order. ``event``: milliseconds or None."""
+    """A row of another drop that reported a parcel of an order. ``event``: milliseconds or None."""
 
     order_id: str
     awb: str

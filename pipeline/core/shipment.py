@@ -10,7 +10,7 @@ from schemas.vocabulary import Milestone, Outcome
 
 
 class SendingStop(Struct, frozen=True, kw_only=True):
-    """Why nothing is sent any more.
+    """The reason why sending stopped.
 
     ``held``: the API refuses every call; else it cannot be reached. ``ours``: the cause is this
     process or its ledger. ``arguable``: the rows that were sent may be to blame; another file would

@@ -1,6 +1,6 @@
 """Claim a file: record the intent, rename it into work/, hash it, write received.json.
 
-After a crash the same steps go on from where they stopped.
+After a crash these steps continue where they stopped.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -137,7 +137,7 @@ class Latecomers:
 
 
 def note_name(name: str) -> str:
-    """Return what the note about a file of this name is called in the outbox.
+    """Return the name of the note about a file of this name in the outbox.
 
     ``<stem>__w<8 hex digits>.WAITING.txt``: like every other name there, with what tells names of
     the same stem apart in place of a drop id.

@@ -260,7 +260,7 @@ class Inbox:
         return self._settle
 
     def _written(self, entry: Entry, track: _Track, *, settled: bool) -> _Held | None:
-        """Look who has the file open: when it has settled, and as long as somebody had."""
+        """Check for writers when the file has settled, and as long as it had one."""
         if track.closed or not (settled or track.was_written):
             return None
         try:

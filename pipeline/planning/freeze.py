@@ -119,7 +119,7 @@ def freezing_bodies(
 
     For a large drop that is done beside the block; the chunks' places are known when they are on
     disk, and whoever asks for them waits so long. Raises StorageError, there or here. A drop that
-    is not ``alone`` is written here and now, and put on the disk together with others (``keep``).
+    is not ``alone`` is written here and now, and synced together with others (``sync_spools``).
     """
     sizes = planned.sizes
 
@@ -151,7 +151,7 @@ def freezing_bodies(
 
 
 def blocked_words(waits_for: Sequence[str]) -> str:
-    """Say of rows why they wait: other drops have the same order."""
+    """Return the message of rows that wait because other drops have their order."""
     named = ", ".join(waits_for[:_NAMED])
     more = f" and {len(waits_for) - _NAMED:,} more" if len(waits_for) > _NAMED else ""
     return (

@@ -123,8 +123,7 @@ def ending_orders(given: PlanInput) -> pa.Array:
 def one_by_one(orders: pa.Array) -> Iterator[str]:
     """Yield the ids as strings, sorted, as a ledger finds them best.
 
-    Nothing is done until somebody asks for the first one, and never are all of them made: they
-    would take several times the memory of the array.
+    They are made one at a time: all of them would take several times the memory of the array.
     """
     order = pc.array_sort_indices(orders)
     for start in range(0, len(orders), _SOME):

@@ -1,6 +1,6 @@
 """The end of a drop: its report, its state in the ledger, its file to where it stays.
 
-In that order, so that after a crash anywhere in between the same steps are simply taken again.
+In that order, so that after a crash anywhere in between these steps can be repeated.
 """
 
 import hashlib
@@ -126,10 +126,9 @@ class Closer:
         return summary
 
     def report_open(self, drop: Drop, outcomes: DropOutcomes, open_reason: OpenReason) -> Drop:
-        """Report a drop that stays open, and keep its summary for those who ask.
+        """Report a drop that stays open, and keep its summary in the ledger.
 
-        Return the drop as it is then: the same where its last report says just this, and nothing
-        was written.
+        Return the updated drop. Nothing is written where its last report says just this.
         """
         digest = _digest(outcomes, open_reason)
         if drop.facts.last_report == digest:
@@ -460,7 +459,7 @@ def _digest(outcomes: DropOutcomes, open_reason: OpenReason) -> str:
 
 
 def _may_be_retried(drop: Drop, spool: Spool) -> bool:
-    """Return whether its rows are needed once more should somebody ask for what was left."""
+    """Return whether a retry could still need the rows of this drop."""
     rows = drop.facts.rows
     stopped = drop.state is DropState.CANCELLED and rows.get("unsent") and spool.has_plan
     return bool(rows.get("unknown") or stopped)

@@ -1,7 +1,7 @@
 """Find each row's one outcome, from the plan and the results of the chunks.
 
-Pure. The same function serves a finished drop, one that waits for the API, a cancelled one
-and a preview, since a chunk that was not sent has an outcome like any other: unsent.
+Pure. One function serves a finished drop, one that waits for the API, a cancelled one and a
+preview, since a chunk that was not sent has an outcome like any other: unsent.
 """
 
 from collections.abc import Sequence

@@ -74,7 +74,7 @@ class Report(Struct, frozen=True, kw_only=True):
         return iter(self.kept) if self.kept is not None else (make() for make in self.makers())
 
     def makers(self) -> Iterator[Callable[[], ResultBlock]]:
-        """Yield the same, each still to be made, in any thread."""
+        """Yield a function per block that makes it, in any thread."""
         start = 0
         for number, sheet in enumerate(self.drop.facts.sheets):
             for batch in self.spool.blocks(number):

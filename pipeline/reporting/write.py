@@ -233,7 +233,7 @@ def _chain(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
-    """Return what the summary tells of a drop whose files have these names."""
+    """Return the summary of a drop whose files have these names."""
     outcomes, facts = report.outcomes, report.drop.facts
     counts = outcomes.counts()
     sent, retried = outcomes.ends.calls

@@ -1,8 +1,8 @@
 """The courier profiles of a root: the built-in ones, overlaid by those in ``ROOT/couriers``.
 
-They are read again when a file there changes, so that a running service knows what somebody has
-just taught it. A change that cannot be understood is logged and passed over: the service goes on
-with what it knew.
+They are read again when a file there changes, so that a running service uses newly taught
+words. A change that cannot be understood is logged and ignored: the service goes on with the old
+profile.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -58,7 +58,7 @@ class LiveProfiles(Mapping[str, Profile]):
         return self._own
 
     def refresh(self) -> None:
-        """Look at once: somebody has just written one."""
+        """Read them again at once: one was just written."""
         self._due = float("-inf")
 
     def _fresh(self) -> Mapping[str, Profile]:

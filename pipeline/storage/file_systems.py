@@ -25,7 +25,7 @@ _CAP_LEASE = 1 << 28
 
 
 class Writer(Enum):
-    """Tell whether somebody may be writing a file, as far as it is known."""
+    """Whether a process has a file open for writing, as far as it is known."""
 
     NOBODY = "nobody"
     SOMEBODY = "somebody"
@@ -33,9 +33,9 @@ class Writer(Enum):
 
 
 def writer_of(handle: int) -> Writer:
-    """Tell whether somebody has the file open for writing.
+    """Return whether a process has the file open for writing.
 
-    When nobody has, nobody can either until ``handle``, a file opened for reading, is closed: it
+    If none has, none can until ``handle``, a file opened for reading, is closed: it
     holds a lease, and an open for writing waits for it.
 
     Raises:

@@ -131,7 +131,7 @@ def cannot_read(path: Path) -> str | None:
 
 
 def open_writers(path: Path) -> Writer:
-    """Tell whether somebody has a file open for writing; one that is gone has nobody.
+    """Return whether a process has a file open for writing; none has one that is gone.
 
     Raises:
         OSError: it cannot be opened.

@@ -1,7 +1,7 @@
 """A drop's spool: its prepared rows, its plan and its frozen bodies, on disk while they wait.
 
 One folder per drop under ``state/drops``. Rows are Arrow IPC files, a record batch per block, so
-that a room reads one block at a time and only the columns it needs. Bodies stay after the drop is
+that a reader loads one block at a time and only the columns it needs. Bodies stay after the drop is
 closed: ``trace`` shows from them what was sent.
 
 Arrow is loaded by whoever first reads or writes a table (``tables``): that a drop is read, which

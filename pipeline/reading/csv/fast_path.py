@@ -19,7 +19,7 @@ from msgspec import Struct
 from pyarrow import csv as pa_csv
 
 from pipeline.reading.csv.tokenizer import tokenize
-from pipeline.reading.csv_records import Parsed, surplus_of
+from pipeline.reading.records import Parsed, surplus_of
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]

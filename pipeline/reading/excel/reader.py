@@ -32,7 +32,6 @@ from pipeline.core.model import (
     RowFacts,
     Sheet,
 )
-from pipeline.reading.csv_records import Heading, Parsed, Shaper
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
 from pipeline.reading.excel.notes.locate import Notes, ShownNumbers, notes_of
 from pipeline.reading.excel.notes.number_format import shown_as, shown_text
@@ -48,6 +47,7 @@ from pipeline.reading.header_row import (
     is_blank,
     title_above,
 )
+from pipeline.reading.records import Heading, Parsed, Shaper
 from schemas.codes import Code
 from schemas.directions import DAMAGED
 from schemas.display import quoted

@@ -131,7 +131,7 @@ def unfinished_of(root: str | sa.Column[str]) -> sa.ColumnElement[bool]:
 
 
 def requested_of(root: str | sa.Column[str]) -> sa.ColumnElement[bool]:
-    """Select the drops of a root that somebody asked something for."""
+    """Select the drops of a root with a request."""
     # Greater than, not unlike: this goes by the index, and is asked for at every scan.
     return (drops.c.request > "") & (drops.c.root == root)
 
@@ -152,7 +152,7 @@ class Drops:
     def root_id(self) -> str:
         """Return the name of this root among those that share the ledger; "" where it is embedded.
 
-        Made when it is first asked for: whoever only looks leaves no traces.
+        Made on first use, so that reading commands leave no traces.
         """
         return root_id(self._root) if self._db.dialect.many_roots else ""
 
@@ -262,7 +262,7 @@ class Drops:
             )
 
     def requested(self) -> list[Drop]:
-        """Return the drops of this root that somebody asked something for."""
+        """Return the drops of this root with a request."""
         return self._select(requested_of(self.root_id))
 
     def not_closed(self, drop_ids: Sequence[str]) -> list[str]:
@@ -317,7 +317,7 @@ _NAME = "root-id"
 def root_id(root: Path) -> str:
     """Return the name of this root for the ledger: made once, kept in ``state/root-id``.
 
-    Machines that share the root's folder read the same. Raises StorageError.
+    Machines that share the root's folder read one name. Raises StorageError.
     """
     path = root / "state" / _NAME
     try:
@@ -334,7 +334,7 @@ def has_id(root: Path) -> bool:
 
 
 def _make(path: Path) -> None:
-    """Make the name; whoever is first wins, since a link never replaces."""
+    """Make the name; the first process wins, since a link never replaces a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{_NAME}.{secrets.token_hex(4)}")
     with temporary.open("w", encoding="ascii") as file:

@@ -161,7 +161,7 @@ class OverDrops:
     def left_in(
         self, folder: str, name: str, *, before: int, limit: int
     ) -> Sequence[tuple[int, str, str]]:
-        """Return number, id and file of the drops of a folder that somebody has to see to.
+        """Return number, id and file of the drops of a folder that need a person.
 
         Of those older than the drop with the number ``before``: files of this name first, then the
         newest.

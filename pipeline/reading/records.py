@@ -1,6 +1,6 @@
 """Parsed records → blocks: blank rows, repeated headers, missing and surplus cells.
 
-The same for text and workbooks, and for both ways of reading CSV.
+Shared by text files and workbooks, and by both ways of reading CSV.
 """
 
 import re
