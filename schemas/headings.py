@@ -57,12 +57,15 @@ _WHOSE = several("channel client customer main marketplace master parent sale sa
 #: With one of these, a heading that speaks of an order and of a number does not mean the order's.
 _NOT_ORDERS = several(
     "amount awb batch contact count courier date email exchange group gst hub invoice item items "
-    "line lines manifest mobile package parcel payment phone pickup pincode price product qty "
+    "line lines manifest mobile of old older oldest package parcel payment phone pickup pincode price product qty "
     "priority quantity rank reason refund replacement return returns reverse route row rto rvp "
     "seq sequence serial shipping sku sl slno slot source sr srno state status step tags tax "
     "ticket time total type value wave weight"
 )
 
+
+#: No. Orders: how many.
+_COUNTS_ORDERS = re.compile(r"\b(?:no|nos|nr|num|number|numbers)\b\W*orders\b")
 
 _OF_PEOPLE = several("mobile phone contact pin pincode postal postcode telephone zip zipcode")
 
@@ -160,7 +163,8 @@ def names_order(heading: str) -> bool:
     """Tell whether a heading is a name of the order id (Sale Order No, order_code, Order #)."""
     words = words_of(heading)
     numbered = bool(words & _NUMBERS) or "#" in heading
-    return bool(words & _ORDER) and numbered and not words & _NOT_ORDERS
+    counted = _COUNTS_ORDERS.search(fold_header(heading)) is not None
+    return bool(words & _ORDER) and numbered and not words & _NOT_ORDERS and not counted
 
 
 def names_number(heading: str) -> bool:

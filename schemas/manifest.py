@@ -52,6 +52,7 @@ class Fact(StrEnum):
 
     SHAPE = "shape"  # flag: Shape
     WIDER = "wider"  # flag: more cells than headings and than most rows, the surplus ones empty
+    ODD_ID = "odd_id"  # flag: the id of an update is a count, a word or a date, unlike the others
     STATUS_FOR_ID = "status_for_id"  # flag: a status stands where the id of an update should
     AWB_FOR_ID = "awb_for_id"  # flag: id and AWB look as AWB and id of other rows do
     NUL = "nul"  # flag: a cell of the row holds a NUL character
@@ -249,6 +250,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.SHOWN, unset, sentences.shown_id),
     Rule(Code.ID_DAMAGED, Role.ORDER_ID, Fact.ID, is_undamaged, sentences.damaged_id),
     Rule(Code.ID_INVALID, Role.ORDER_ID, Fact.ID, is_one_id, sentences.invalid_id),
+    Rule(Code.ID_INVALID, Role.ORDER_ID, Fact.ODD_ID, unset, sentences.odd_id),
     Rule(Code.ID_SUSPECT, Role.ORDER_ID, Fact.ID, is_unsuspicious, sentences.suspect_id),
     Rule(
         Code.STATUS_MISSING,

@@ -68,7 +68,8 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     ``cells``: how many cells the record has, None where it has one for each heading. ``shown``:
     column → how a spreadsheet shows the number in it (``as 0012``), where that is not as it is
     stored. ``counts_rows``: it is the last and tells, in its only cell, how many there are.
-    ``crossed_out``: its id or status is; ``comment``: on these cells, by a person.
+    ``crossed_out``: its id or status is; ``comment``: on these cells, by a person. ``odd_id``: its
+    id, where that is unlike the other ids of the file.
 
     In a rejects file that came back: ``beyond``: text right of the last named column.
     ``damaged_id``: what a spreadsheet had made of its id before that was put back. ``codes``: those
@@ -88,6 +89,7 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     counts_rows: bool = False
     crossed_out: bool = False
     comment: str = ""
+    odd_id: str = ""
 
 
 class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

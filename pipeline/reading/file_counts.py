@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.model import Disposition, Notice, ReadTally, SheetFacts
+from pipeline.validation.odd_ids import OddIds
 from pipeline.validation.sheet_dates import DateKinds, Proof
 from pipeline.validation.sheet_traits import Traits
 from schemas.codes import Code
@@ -52,6 +53,7 @@ class Gathered(Struct):
     footer: int = 0
     proven: dict[tuple[int, str], frozenset[Proof]] = field(default_factory=dict)
     traits: dict[tuple[int, str], Traits] = field(default_factory=dict)
+    odd_ids: OddIds = field(default_factory=OddIds)
     unproven: bool = False
     sends: int = 0
     timed: int = 0
@@ -59,7 +61,7 @@ class Gathered(Struct):
     @property
     def late(self) -> bool:
         """Tell whether a later block speaks against rows that were judged before."""
-        return self.unproven or any(each.late for each in self.traits.values())
+        return self.unproven or self.odd_ids.late or any(each.late for each in self.traits.values())
 
     def prove(self, sheet: tuple[int, str], found: frozenset[Proof], *, first: bool) -> None:
         """Note the order of day and month that a block's dates prove."""

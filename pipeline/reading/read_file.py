@@ -42,6 +42,7 @@ from pipeline.validation import rejects_file
 from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
 from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.evidence import Evidence, around
+from pipeline.validation.odd_ids import OddIds
 from pipeline.validation.profile_by_name import Choice, decided
 from pipeline.validation.profile_choice import (
     ProfileHeaderFinder,
@@ -247,6 +248,7 @@ class _File(Struct, frozen=True, kw_only=True):
         )
         if before is not None:
             gathered.proven = before.proven
+            gathered.odd_ids = OddIds(before=before.odd_ids)
             gathered.traits = {sheet: each.again() for sheet, each in before.traits.items()}
         return gathered
 
@@ -435,6 +437,7 @@ class CourierRules(Struct, frozen=True, kw_only=True):
         """Gather the facts of a block, and return it with its evidence."""
         self.gathered.dates.see(block, self.mapping)
         self.gathered.prove(self._key, proofs(block, self.dates), first=first)
+        block = self.gathered.odd_ids.see(block, self.mapping.columns[Role.ORDER_ID])
         return self.evidence.put_into(block)
 
     def wanted(self, block: Block) -> Wanted:

@@ -247,13 +247,20 @@ def _put_statuses_for_ids(
 ) -> None:
     """Put which rows to be sent have a status, or an AWB, where their order id should be.
 
-    ``bare``: the ids without a number.
+    And which have another id that is unlike those of the file. ``bare``: the ids without a number.
     """
     texts = {at: ids[at].as_py() for at in bare.tolist() if milestones[at]}
     known = {
         each: gives_status(each, profile.statuses, numbers=False) for each in {*texts.values()}
     }
-    facts.mark(Fact.STATUS_FOR_ID, {at: (1, said) for at, said in texts.items() if known[said]})
+    shifted = {at: (1, said) for at, said in texts.items() if known[said]}
+    facts.mark(Fact.STATUS_FOR_ID, shifted)
+    odd = {
+        at: (1, each.odd_id)
+        for at, each in facts.block.facts.items()
+        if each.odd_id and milestones[at] and at not in shifted
+    }
+    facts.mark(Fact.ODD_ID, odd, heading=facts.mapping.header(Role.ORDER_ID))
     if Role.AWB in facts.mapping.columns:
         swapped = crossed(ids, facts.cells(Role.AWB)) & (milestones > 0)
         facts.flag(Fact.AWB_FOR_ID, swapped, Cells(heading="", cells=ids))

@@ -403,6 +403,14 @@ def _says_more(heading: str, alias: str) -> bool:
     )
 
 
+def _is_another_word(heading: str, alias: str) -> bool:
+    """Tell whether a heading has another word than a known one, or more of them: Border No."""
+    own, its = words_of(heading), words_of(alias)
+    return len(own) > len(its) > 1 or any(
+        each != other and each not in its and other in each for each in own for other in its
+    )
+
+
 def _goes_before(alias: str, own: str, role: Role, profile: Profile) -> bool:
     """Tell whether a column would be read for a role, or be a rival, were it called so."""
     listed = profile.headers.get(role, ())
@@ -439,7 +447,7 @@ def _near(folded: Sequence[str], profile: Profile, *, taken: Collection[int]) ->
         if (
             score - rival >= MARGIN
             and not other
-            and not (role is Role.ORDER_ID and is_awb_like(name))
+            and not (role is _ID and (is_awb_like(name) or _is_another_word(name, alias)))
         ):
             found.append((score, at, role, alias))
     return sorted(found, key=lambda each: (-each[0], each[1]))

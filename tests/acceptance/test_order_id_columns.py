@@ -1,7 +1,7 @@
 """Which column is the order id: a wrong one would report other people's orders."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import openpyxl
 
@@ -133,6 +133,74 @@ def test_what_is_never_an_order_id_is_refused(part: Part) -> Iterator[None]:
         if refused is not None:
             assert refused["code"] == "WRONG_COLUMN"
             assert f'"{cells[0]}"' in refused["message"]
+
+
+NO_ORDER_IDS = (
+    *("No of Orders", "Number of Orders", "No. Orders", "Old Order No", "Order Id Old"),
+    *("Older Order ID", "Border No", "Order Not", "Order Now"),
+)
+
+
+@together
+def test_a_count_an_old_id_and_another_word_are_no_order_id(part: Part) -> Iterator[None]:
+    for number, heading in enumerate(NO_ORDER_IDS):
+        rows = [(f"C{number}{at}", f"W{at}", "Delivered") for at in range(3)]
+        part.drop(f"day{number}.csv", sheet(rows, header=(heading, "AWB", "Status")))
+    yield
+    for number, heading in enumerate(NO_ORDER_IDS):
+        refused = part.of(f"day{number}").summary["refused"]
+        assert refused is not None, heading
+        assert refused["code"] == "HEADER_NOT_FOUND", heading
+
+
+def rows_of(name: str, last: Sequence[str], count: int = 12) -> list[tuple[str, ...]]:
+    """Rows of deliveries, and one more with another id."""
+    rows = [(f"FY{name}{at:04}", f"990{at:04}", "Delivered") for at in range(count)]
+    return [*rows, *((each, "12", "Delivered") for each in last)]
+
+
+ODD_IDS = {
+    "count": (["12", "4"], True),
+    "total": (["Total"], True),
+    "word": (["Mumbai", "TBD"], True),
+    "date": (["27-11-2026"], True),
+    "numbers": (["9912"], False),  # more than there are rows
+    "others": (["AB12CD34", "OD-1002"], False),
+    "letters": (["FYABCDEFGHIJ"], False),  # as long as the others
+    "half": ([str(at) for at in range(1, 9)], False),  # no exceptions
+}
+"""Ids below twelve others: by a name, and whether they are held."""
+
+
+@together
+def test_ids_unlike_all_others_are_none(part: Part) -> Iterator[None]:
+    for name, (last, _) in ODD_IDS.items():
+        rows = rows_of(name.upper(), last)
+        part.drop(f"{name}.csv", sheet(rows, header=("Order ID", "AWB", "Status")))
+    yield
+    held = ("rejected", "ID_INVALID:order_id")
+    for name, (last, odd) in ODD_IDS.items():
+        ends = part.ends(name)
+        assert ends[:12] == [("accepted", "")] * 12, name
+        assert [end == held for end in ends[12:]] == [odd] * len(last), name
+
+
+@together
+def test_the_counts_of_a_summary_are_no_order_ids(part: Part) -> Iterator[None]:
+    book = openpyxl.Workbook()
+    tab = book.active
+    for row in (("Status", "Order ID"), ("Delivered", 6), ("RTO Delivered", 3), ("Total", 9)):
+        tab.append(row)
+    data = book.create_sheet("Data")
+    for line in (("Order ID", "AWB", "Status"), *rows_of("PIVOT", [])):
+        data.append(line)
+    out = io.BytesIO()
+    book.save(out)
+    part.drop("day.xlsx", out.getvalue())
+    yield
+    assert sent(part, "day") == [line[0] for line in rows_of("PIVOT", [])]
+    told = part.of("day").lines()[0]["message"]
+    assert '"6" is unlike the other order ids' in told
 
 
 @together

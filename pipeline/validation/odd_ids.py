@@ -1,0 +1,118 @@
+"""Order ids unlike all others of their file: counts of a summary, words, dates.
+
+``Order ID | Status`` stand above a pivot table's lines as well, and a total below a table's rows.
+"""
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from pipeline.core.model import Block, RowFacts
+from pipeline.validation.order_ids import unnumbered
+from schemas.headings import reads_as_footer
+from schemas.normalise import is_absent
+
+_COUNT_LENGTH = 7
+_MOST_COUNTS = 30
+_FEWEST_USUAL = 4
+_USUAL_PER_COUNT = 2
+_USUAL_PER_WORD = 4
+_DAY_LENGTH = 11
+_AROUND = " \t'\"`"
+_COUNT = r"^[1-9][0-9]*$"
+_WORD = r"[A-Za-z]+(?:[_-][A-Za-z]+)*"
+_DAY = r"^(?:\d{1,2}-(?:\d{1,2}|[A-Za-z]{3,9})-(?:\d\d){1,2}|\d{4}-\d{1,2}-\d{1,2})$"
+
+
+class _Odd(Struct, frozen=True):
+    """An id that may be none. ``count``: the number that it is, 0 for a word or a date."""
+
+    count: int
+    taken: bool
+
+
+class OddIds(Struct, kw_only=True):
+    """Finds them, block by block, by what is known of the file so far.
+
+    ``before``: all that was known when the file was read once before. ``late``: tells whether more
+    is known in the end than when a block was judged.
+    """
+
+    before: "OddIds | None" = None
+    rows: int = 0
+    counts: int = 0
+    words: int = 0
+    judged: set[_Odd] = field(default_factory=set)
+
+    @property
+    def late(self) -> bool:
+        """Tell whether an id was judged otherwise than it would be now."""
+        return self.before is None and any(
+            self.is_odd(each.count) != each.taken for each in self.judged
+        )
+
+    def see(self, block: Block, column: int) -> Block:
+        """Take in a block, and return it with the ids marked that are unlike the others."""
+        cells = block.cells[column]
+        lengths = pc.binary_length(cells)
+        found = self._candidates(cells, lengths)
+        self.rows += len(cells)
+        if not found:
+            return block
+        counts = {at: int(text) if text.isdecimal() else 0 for at, text in found.items()}
+        self.counts += sum(count > 0 for count in counts.values())
+        self.words += sum(count == 0 for count in counts.values())
+        known = self.before or self
+        taken = {at: known.is_odd(count) for at, count in counts.items()}
+        self.judged |= {_Odd(counts[at], odd) for at, odd in taken.items()}
+        marked = {
+            at: replace(block.facts.get(at, RowFacts()), odd_id=found[at])
+            for at, odd in taken.items()
+            if odd
+        }
+        return replace(block, facts={**block.facts, **marked}) if marked else block
+
+    def is_odd(self, count: int) -> bool:
+        """Tell whether an id that is this number, or 0 for a word, is unlike the others."""
+        usual = self.rows - self.counts - self.words
+        if usual < _FEWEST_USUAL:
+            return False
+        if count == 0:
+            return usual >= _USUAL_PER_WORD * self.words
+        few = self.counts <= min(_MOST_COUNTS, usual // _USUAL_PER_COUNT)
+        return few and count <= self.rows
+
+    def _candidates(self, cells: pa.Array, lengths: pa.Array) -> dict[int, str]:
+        """Return the ids that may be a count, a word or a date; none where many are."""
+        words = unnumbered(cells).tolist()
+        dates = pc.and_(pc.less_equal(lengths, _DAY_LENGTH), pc.match_substring(cells, "-"))
+        found = {
+            at: text
+            for at in (*words, *_matching(cells, dates, _DAY))
+            if self._is_word(text := cells[at].as_py().strip(_AROUND), lengths)
+        }
+        counts = _matching(cells, pc.less_equal(lengths, _COUNT_LENGTH), _COUNT)
+        if len(counts) <= _MOST_COUNTS:
+            return found | {at: cells[at].as_py().strip(_AROUND) for at in counts}
+        self.counts += len(counts)
+        return found
+
+    def _is_word(self, text: str, lengths: pa.Array) -> bool:
+        """Tell whether an id is a date, or a word that is not as long as others are."""
+        if not re.fullmatch(_WORD, text):
+            return bool(re.fullmatch(_DAY, text))
+        alike = text.isupper() and pc.sum(pc.equal(lengths, len(text))).as_py() > 1
+        return not is_absent(text.casefold()) and (not alike or reads_as_footer(text))
+
+
+def _matching(cells: pa.Array, some: pa.Array, pattern: str) -> list[int]:
+    """Return the places of those among some cells that match a pattern."""
+    if not pc.any(some).as_py():
+        return []
+    found: list[int] = pc.indices_nonzero(
+        pc.and_(some, pc.match_substring_regex(cells, pattern))
+    ).to_pylist()
+    return found
