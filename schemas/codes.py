@@ -70,7 +70,10 @@ class Code(StrEnum):
     ID_INVALID = (
         "ID_INVALID",
         Kind.REJECT,
-        (f"The order id is not a single id of at most {ID_LENGTH} letters, digits, - and _."),
+        (
+            f"The order id is not a single id of at most {ID_LENGTH} letters, digits, - and _, or "
+            "it is a count, a word or a date while the file's other ids are none."
+        ),
         (
             "Enter exactly one order id, as text, without spaces, commas or slashes inside. Type "
             "it again if it looks right: a look-alike letter may hide in it."

@@ -166,7 +166,7 @@ ODD_IDS = {
     "date": (["27-11-2026"], True),
     "numbers": (["9912"], False),  # more than there are rows
     "others": (["AB12CD34", "OD-1002"], False),
-    "letters": (["FYABCDEFGHIJ"], False),  # as long as the others
+    "letters": (["FYABCDEFGHIJK"], False),  # as long as the others
     "half": ([str(at) for at in range(1, 9)], False),  # no exceptions
 }
 """Ids below twelve others: by a name, and whether they are held."""
