@@ -59,8 +59,8 @@ _NOT_ORDERS = several(
     "amount awb batch contact count courier date email exchange group gst hub invoice item items "
     "line lines manifest mobile of old older oldest package parcel payment phone pickup pincode "
     "price priority product qty quantity rank reason refund replacement return returns reverse "
-    "route row rto rvp seq sequence serial shipping sku sl slno slot source sr srno state status step tags tax "
-    "ticket time total type value wave weight"
+    "route row rto rvp seq sequence serial shipping sku sl slno slot source sr srno state status "
+    "step tags tax ticket time total type value wave weight"
 )
 
 
