@@ -68,9 +68,10 @@ _LARGER = ", all"
 _POWERS = {"dac_override": 1, "dac_read_search": 2, "lease": 28}
 
 _BESIDES = (
-    "asyncio.runners", "email.mime.text", "encodings.idna", "html.parser", "numpy.ma",
-    "orjson", "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "python_calamine",
-    "rapidfuzz", "rich.console", "rich.progress", "rich.table", "sqlalchemy.dialects.sqlite",
+    "argon2", "asyncio.runners", "email.mime.text", "encodings.ascii", "encodings.idna",
+    "encodings.utf_16_le", "html.parser", "numpy.ma", "orjson", "pandas", "pyarrow.compute",
+    "pyarrow.csv", "pyarrow.parquet", "python_calamine", "rapidfuzz", "rich.console",
+    "rich.progress", "rich.table", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
     "uvloop", "xlsxwriter",
 )  # fmt: skip
 """Loaded by the product inside of functions."""
@@ -110,7 +111,11 @@ _FIRST_PAUSE = 0.1
 HASHING: Mapping[str, int] = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
 """For passwords of people; the product takes a tenth of a second and 64 MB for each on purpose."""
 
-_FOR_PAGES = ("uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on", "multipart")
+_FOR_PAGES = (
+    *("uvicorn.lifespan.on", "uvicorn.lifespan.off", "uvicorn.loops.uvloop"),
+    *("uvicorn.protocols.http.h11_impl", "multipart"),
+)
+_FOR_WORKERS = ("procrastinate.worker",)
 
 
 # -- in the test ---------------------------------------------------------------------------------
@@ -492,7 +497,7 @@ def _import_most() -> None:
 
 
 def _import_the_rest() -> None:
-    for name in (*_modules(), *_FOR_PAGES):
+    for name in (*_modules(), *_FOR_PAGES, *_FOR_WORKERS):
         import_module(name)
     _quicken()
     _compile_templates()
@@ -502,7 +507,7 @@ def _import_the_rest() -> None:
 
 def _make_commands() -> None:
     """Make what each command would make for itself: the command line, the tables of a ledger."""
-    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.dialects import postgresql, sqlite
     from typer import main as typer_main
 
     from pipeline.cli import app
@@ -511,6 +516,7 @@ def _make_commands() -> None:
     vars(typer_main)["get_command"] = cache(typer_main.get_command)
     typer_main.get_command(app.app)
     tables_of_now(sqlite.dialect())
+    tables_of_now(postgresql.dialect())
 
 
 def _compile_templates() -> None:

@@ -33,17 +33,17 @@ def until(
 ) -> Any:
     """Wait for a condition; return what it returned.
 
-    Looking takes a sixth of the time at most: what is waited for needs the processor more.
-    ``rest``: seconds between two looks at least, for one that costs another process something.
+    Looking takes a sixth of the time at most, whoever does it, and less where it takes long to
+    come: what is waited for needs the processor more. ``rest``: seconds between two looks at least.
     """
-    deadline = time.monotonic() + seconds
-    began = time.process_time()
+    began = looked = time.monotonic()
     while not (found := condition()):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > began + seconds:
             raise AssertionError(f"never came: {what}")
-        took = time.process_time() - began
-        time.sleep(min(0.5, max(rest, 5 * took)))  # only between two looks at the condition
-        began = time.process_time()
+        pause = max(rest, 5 * (now - looked), min(0.02, (now - began) / 40))
+        time.sleep(min(0.5, pause))  # only between two looks at the condition
+        looked = time.monotonic()
     return found
 
 

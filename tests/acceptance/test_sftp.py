@@ -110,7 +110,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 @pytest.fixture
 def root(door: Door, api: SandboxHandle) -> Iterator[Root]:
     """``/srv/shipdrop`` with two couriers, as docs/sftp.md sets it up."""
-    place = SRV / f"shipdrop-{len(list(door.inside.inside(SRV).iterdir()))}"
+    number = len(list(door.inside.inside(SRV).iterdir()))
+    place = SRV / f"shipdrop-{number}"
     seen = door.inside.inside(place)
     seen.mkdir()
     with rooted(seen, api.url, api.token) as made:
@@ -119,7 +120,7 @@ def root(door: Door, api: SandboxHandle) -> Iterator[Root]:
         assert made.run("init").code == 0
         door.inside.run("chown", "-R", "shipdrop:shipdrop", place)
         for courier in ("acme", "speedy"):
-            for _ in range(2):  # doing it again changes nothing
+            for _ in range(1 if number else 2):  # doing it again changes nothing
                 door.inside.run(
                     REPOSITORY / "deploy/sftp/add-courier",
                     *("--root", place, courier, door.keys / f"{courier}.pub"),
@@ -318,31 +319,28 @@ def test_the_service_s_user_may_read_and_move_what_was_uploaded_and_no_other_cou
     assert as_user("shipdrop", "touch", place / "outbox/acme/a.summary.json") == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["../etc", "KEY"], "small letters"),
-        (["UPPER", "KEY"], "small letters"),
-        (["third", "/dev/null"], "no public key"),
-        (["--root", "relative", "third", "KEY"], "begin with /"),
-        (["--root", "/nowhere", "third", "KEY"], "is no root"),
-        (["--user", "nobody-at-all", "third", "KEY"], "there is no user"),
-        (["--account", "root", "third", "KEY"], "no courier's account"),
-        (["--unknown", "third", "KEY"], "unknown option"),
-    ],
-)
 def test_the_script_refuses_what_it_cannot_do_before_it_changes_anything(
-    door: Door, root: Root, arguments: list[str], words: str
+    door: Door, root: Root
 ) -> None:
-    given = [str(door.keys / "speedy.pub") if each == "KEY" else each for each in arguments]
     place = ["--root", root.env["SHIPDROP_ROOT"]]
     script = REPOSITORY / "deploy/sftp/add-courier"
-    ran = subprocess.run(
-        [*door.inside.prefix, str(script), *place, *given],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 2
-    assert words in ran.stderr
-    assert not (root.path / "inbox/third").exists()
+    key = str(door.keys / "speedy.pub")
+    for arguments, words in (
+        (["../etc", key], "small letters"),
+        (["UPPER", key], "small letters"),
+        (["third", "/dev/null"], "no public key"),
+        (["--root", "relative", "third", key], "begin with /"),
+        (["--root", "/nowhere", "third", key], "is no root"),
+        (["--user", "nobody-at-all", "third", key], "there is no user"),
+        (["--account", "root", "third", key], "no courier's account"),
+        (["--unknown", "third", key], "unknown option"),
+    ):
+        ran = subprocess.run(
+            [*door.inside.prefix, str(script), *place, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 2, arguments
+        assert words in ran.stderr, arguments
+        assert not (root.path / "inbox/third").exists(), arguments

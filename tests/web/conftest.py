@@ -21,6 +21,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    ViewportSize,
     WebError,
     expect,
     sync_playwright,
@@ -47,6 +48,8 @@ FLAGS = (
     "--disable-features=SpareRendererForSitePerProcess",
 )
 """A new process for each tab would cost more than what the tab shows."""
+
+USUAL: ViewportSize = {"width": 1280, "height": 720}
 
 QUICKLY = """
 const later = window.setTimeout;
@@ -185,7 +188,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def window(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser's window whose first tab stays: its process shows all others, and is warm."""
+    """A browser's window with a tab that stays: to open one costs more than what it shows."""
     made = browser.new_context()
     made.add_init_script(QUICKLY)
     made.new_page()
@@ -195,10 +198,18 @@ def window(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def context(window: BrowserContext) -> Iterator[BrowserContext]:
-    """A window without cookies, whose tabs are closed in the end."""
+    """A window without cookies, whose tab is made empty in the end, and all others closed.
+
+    A test that listens to what its tab asks opens another one.
+    """
     yield window
-    for tab in window.pages[1:]:
-        tab.close()
+    tab, *others = window.pages
+    for other in others:
+        other.close()
+    tab.unroute_all()
+    tab.goto("about:blank")
+    tab.set_viewport_size(USUAL)
+    tab.emulate_media(color_scheme="light", reduced_motion="no-preference")
     window.clear_cookies()
     window.set_offline(False)
 
@@ -206,7 +217,7 @@ def context(window: BrowserContext) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     """A page."""
-    return context.new_page()
+    return context.pages[0]
 
 
 @pytest.fixture(autouse=True)

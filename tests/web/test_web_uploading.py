@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.acceptance.harness import orders, sheet
 from tests.web.conftest import Live
@@ -124,7 +124,8 @@ def test_too_many_files_are_told_of_before_they_are_sent(live: Live, page: Page)
 HOSTILE = "<script>alert(1)</script>"
 
 
-def test_hostile_names_and_cells_are_shown_as_text(live: Live, page: Page) -> None:
+def test_hostile_names_and_cells_are_shown_as_text(live: Live, context: BrowserContext) -> None:
+    page = context.new_page()
     name = f"..;<img src=x onerror=alert(1)>{chr(0x202E)}vsc.csv"
     cells = [
         f"HOST1,{HOSTILE}",

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import BrowserContext, Dialog, Page, expect
 
 from pipeline.sandbox.config import Faults, SandboxConfig
 from tests.acceptance.harness import orders, sheet, until
@@ -26,7 +26,10 @@ def test_a_dropped_file_appears_by_itself_and_goes_through_before_ones_eyes(
         expect(page.get_by_role("heading", name="Rows")).to_be_visible()
 
 
-def test_cancel_and_retry_are_the_requests_of_the_commands(open_live: Open, page: Page) -> None:
+def test_cancel_and_retry_are_the_requests_of_the_commands(
+    open_live: Open, context: BrowserContext
+) -> None:
+    page = context.new_page()
     slow = SandboxConfig(faults=Faults(latency_ms=1500))
     with open_live(api=slow, api__concurrency=1, api__chunk_size=5) as live:
         live.root.drop("stopped.csv", orders(200))
