@@ -201,18 +201,26 @@ def test_ids_are_told_with_all_their_digits_and_without_wrappers(
     assert all(line["outcome"] == "unsent" for line in told["rows"][len(IN_CSV) :])
 
 
-def workbook(change: Callable[[zipfile.ZipFile], None]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
-        with zipfile.ZipFile(io.BytesIO(as_xlsx([]))) as sound:
-            for name in sound.namelist():
-                made.writestr(name, sound.read(name))
-        change(made)
-    return out.getvalue()
+Make = Callable[[], bytes]
+
+
+def workbook(change: Callable[[zipfile.ZipFile], None]) -> Make:
+    """Return what makes a changed workbook: every process of a run reads the table below."""
+
+    def make() -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+            with zipfile.ZipFile(io.BytesIO(as_xlsx([]))) as sound:
+                for name in sound.namelist():
+                    made.writestr(name, sound.read(name))
+            change(made)
+        return out.getvalue()
+
+    return make
 
 
 TABLE = b"Order ID,Status\r\n" + b"".join(b"ORD%d,Delivered\r\n" % n for n in range(30))
-REFUSED: dict[str, tuple[str, bytes]] = {
+REFUSED: dict[str, tuple[str, bytes | Make]] = {
     "nothing.csv": ("EMPTY_FILE", b""),
     "a mark only.csv": ("EMPTY_FILE", b"\xef\xbb\xbf"),
     "newlines only.csv": ("EMPTY_FILE", b"\r\n\r\n"),
@@ -258,7 +266,7 @@ REFUSED: dict[str, tuple[str, bytes]] = {
 def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     place = tmp_path_factory.mktemp("refused")
     for name, (_, data) in REFUSED.items():
-        (place / name).write_bytes(data)
+        (place / name).write_bytes(data if isinstance(data, bytes) else data())
     ran = Root(place).run("check", "--json", *(place / name for name in REFUSED))
     assert ran.code == 4, ran.err
     return {each["source_file"]: each for each in json.loads(ran.out)}
