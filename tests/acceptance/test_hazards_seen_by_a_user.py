@@ -204,6 +204,10 @@ def test_ids_are_told_with_all_their_digits_and_without_wrappers(
 Make = Callable[[], bytes]
 
 
+def bytes_of(data: bytes | Make) -> bytes:
+    return data if isinstance(data, bytes) else data()
+
+
 def workbook(change: Callable[[zipfile.ZipFile], None]) -> Make:
     """Return what makes a changed workbook: every process of a run reads the table below."""
 
@@ -266,7 +270,7 @@ REFUSED: dict[str, tuple[str, bytes | Make]] = {
 def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     place = tmp_path_factory.mktemp("refused")
     for name, (_, data) in REFUSED.items():
-        (place / name).write_bytes(data if isinstance(data, bytes) else data())
+        (place / name).write_bytes(bytes_of(data))
     ran = Root(place).run("check", "--json", *(place / name for name in REFUSED))
     assert ran.code == 4, ran.err
     return {each["source_file"]: each for each in json.loads(ran.out)}
@@ -291,7 +295,7 @@ def test_the_zip_is_named_for_what_it_is(refused: dict[str, dict[str, Any]]) -> 
 
 def test_hostile_files_do_not_stop_a_sound_one(root: Root) -> None:
     for name, (_, data) in REFUSED.items():
-        root.drop(name, data)
+        root.drop(name, bytes_of(data))
     root.drop("sound.csv", TABLE)
     assert root.once().code == 4
     assert root.of("sound").counts == {"accepted": 30}
