@@ -184,10 +184,12 @@ def test_an_outage_of_the_api_shuts_all_and_an_expired_token_too_until_it_is_ove
 ) -> None:
     api.set_faults(latency_ms=200, jitter_ms=0)  # the file is not through before the outage
     crew.root.configure(api__probe_seconds=100)  # what opens it again is the retry below
-    crew.start(2)
+    workers = crew.start(2)
     crew.root.drop("big.csv", orders(ROWS))
     after_calls(api, 20)
     api.set_faults(status_all=401)
+    logs = [each.err_path for each in workers]
+    until(lambda: any('"api.shut"' in each.read_text("utf-8") for each in logs), what="shut")
     until(lambda: crew.status()["shut"], what="shut for all")
     shut = crew.status()["shut"]
     assert shut["held"]
