@@ -36,47 +36,6 @@ Background = Callable[..., AbstractContextManager[None]]
 """Work beside the scanning, while the context lasts and ``may``, a function, says yes."""
 
 
-class JobSink:
-    """Implements ``ports.DropSink`` by jobs: whichever worker is free takes the next step."""
-
-    def __init__(self, site: Site, tasks: Tasks) -> None:
-        self._site = site
-        self._tasks = tasks
-        self._called_at = 0.0
-        self._plan_pending = False
-
-    @property
-    def under_way(self) -> int:
-        """Return drops that are claimed and not planned."""
-        return len(plannable(self._site.ledger.unfinished()))
-
-    def knows(self, drop_id: str) -> bool:
-        """Return True when the drop is unfinished, on whatever machine."""
-        found = self._site.ledger.find(drop_id)
-        return found is not None and not found.state.closed
-
-    def take(self, drop: Drop) -> None:
-        """Queue a claimed drop for planning."""
-        self.take_all([drop])
-
-    def take_all(self, drops: Sequence[Drop]) -> None:
-        """Queue a job to plan claimed drops, at most one every 0.2 s; the ledger has the drops."""
-        log.debug("drops.handed_on", count=len(drops))
-        self._plan_pending = True
-        if time.monotonic() - self._called_at > _CALL_EVERY_SECONDS:
-            self.call_plan()
-
-    def call_plan(self) -> None:
-        """Queue one planning job for the drops taken since the last one."""
-        if self._plan_pending:
-            self._plan_pending, self._called_at = False, time.monotonic()
-            self._tasks.call_plan()
-
-    def cancel(self, drop: Drop) -> None:
-        """Stop sending it from here; other workers see the request in the ledger."""
-        self._site.delivery.cancel(drop.seq)
-
-
 class Scanner:
     """Scans the inbox while no other worker of the root does."""
 
@@ -86,7 +45,9 @@ class Scanner:
         self._held = ExitStack()
         self._ledger = site.ledger
         self._lease = lease
-        self._sink = JobSink(site, tasks)
+        self._tasks = tasks
+        self._called_at = 0.0
+        self._plan_pending = False
         self._bell = threading.Event()
         self._end = threading.Event()
         self._post = f"{SCAN}{site.ledger.root_id}"
@@ -151,10 +112,10 @@ class Scanner:
             self._recover()
         self._looks += 1
         self._intake.look(once=False)
-        room = _AHEAD - self._sink.under_way if self._intake.ready else 0
+        room = _AHEAD - len(plannable(self._ledger.unfinished())) if self._intake.ready else 0
         while self._intake.ready and room > 0 and not self._end.is_set():
-            room -= self._intake.hand_on(self._sink, room)
-        self._sink.call_plan()
+            room -= self._intake.hand_on(self._claimed, room)
+        self._call_plan()
         self._lease.require_valid()
         self._health_file.beat()
         self._site.retention.start_if_due(lambda: False)
@@ -170,4 +131,17 @@ class Scanner:
             if there is None and self._site.clock.now() - drop.received_at < _LOST_CLAIM:
                 continue
             if self._site.claimer.recover(drop) is not None:
-                self._sink.take(drop)
+                self._claimed([drop])
+
+    def _claimed(self, drops: Sequence[Drop]) -> None:
+        """Have claimed drops planned, by one job at most every 0.2 s; the ledger has the drops."""
+        log.debug("drops.handed_on", count=len(drops))
+        self._plan_pending = True
+        if time.monotonic() - self._called_at > _CALL_EVERY_SECONDS:
+            self._call_plan()
+
+    def _call_plan(self) -> None:
+        """Queue one job for the drops claimed since the last one: any worker may plan them."""
+        if self._plan_pending:
+            self._plan_pending, self._called_at = False, time.monotonic()
+            self._tasks.call_plan()

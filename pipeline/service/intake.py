@@ -1,7 +1,7 @@
 """The inbox as the loop uses it: looked at, listened to, and claimed from, oldest first."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,8 @@ import structlog
 from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import ReadyFile
-from pipeline.core.ports import Clock, DropSink
+from pipeline.core.model import Drop, ReadyFile
+from pipeline.core.ports import Clock
 from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
 from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting, by_arrival
@@ -191,8 +191,8 @@ class Intake:
             self._inbox.doubt(file)
         return claimed
 
-    def hand_on(self, sink: DropSink, room: int) -> int:
-        """Claim some files, at most ``room``, and hand them on; return how many.
+    def hand_on(self, take: Callable[[Sequence[Drop]], None], room: int) -> int:
+        """Claim some files, at most ``room``, and hand them to ``take``; return how many.
 
         Not all at once, so that the caller can do other work in between: ``ready`` says how many
         are left.
@@ -201,7 +201,7 @@ class Intake:
             return 0
         claimed = self.claim(min(_CLAIMED_AT_ONCE, room))
         if claimed.drops:
-            sink.take_all(claimed.drops)
+            take(claimed.drops)
         if claimed.trouble is not None:
             raise claimed.trouble
         return len(claimed.drops)

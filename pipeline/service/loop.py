@@ -236,7 +236,7 @@ class Service:
         room = _AHEAD - self._scheduler.under_way
         if room <= 0 or self._resting_from_trouble:
             return
-        if self._intake.hand_on(self._scheduler, room):
+        if self._intake.hand_on(self._scheduler.take_all, room):
             self._scan_timer.claimed(self._clock.monotonic())
         self._scan_timer.more = self._intake.ready > 0
 

@@ -54,7 +54,7 @@ log = structlog.get_logger(__name__)
 
 
 class Scheduler:
-    """Implements ``ports.DropSink`` in this process.
+    """Takes drops from where they are to their end.
 
     Owned by the service's thread: every method is called there.
 
