@@ -65,9 +65,9 @@ class Service:
         intervals: ScanIntervals,
         problems: Problems,
         retention: Retention,
-        on_closed: Callable[[Closed], None] = lambda _closed: None,
-        on_turn: Callable[[], None] = lambda: None,
-        on_end: Callable[[], None] = lambda: None,
+        on_closed: Callable[[Closed], None],
+        on_turn: Callable[[], None],
+        on_end: Callable[[], None],
     ) -> None:
         self._bell = Bell()
         self._intake = intake(self.wake)
