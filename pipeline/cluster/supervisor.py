@@ -35,7 +35,7 @@ _AT_ONCE = 500
 
 
 class Action(Enum):
-    """What a worker does about sending after a heartbeat."""
+    """A step of a worker about sending, after a heartbeat."""
 
     NOTHING = "nothing"
     REOPEN = "reopen"

@@ -1,4 +1,4 @@
-"""What became of the rows of a closed drop that need a person; all is kept among its facts."""
+"""Corrected rows of a closed drop, rows set aside, and what is left to do: all among its facts."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -278,7 +278,7 @@ class InboxAgain(Struct, frozen=True, kw_only=True):
 
 
 class DropFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of a drop besides its line; the ledger keeps it as JSON, by these names.
+    """Facts of a drop besides its line; the ledger keeps them as JSON, by these names.
 
     At its claim: ``mtime_ns``, the file's modification time when it was hashed, and ``continues``,
     the earlier drop whose file this is: it was written to after it had been taken. ``changed``: it

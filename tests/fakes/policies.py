@@ -11,12 +11,12 @@ from pipeline.service.settings import ApiSettings
 
 
 def delivery_policy(**changes: Any) -> DeliveryPolicy:
-    """How calls are made, tried again and given up."""
+    """Return how calls are made, tried again and given up."""
     return replace(policy_of(ApiSettings(), is_embedded=True), **changes)
 
 
 def plan_rules(**changes: Any) -> PlanRules:
-    """How drops are planned."""
+    """Return how drops are planned."""
     rules = PlanRules(
         chunk_size=20, fill_missing_pickup=False, max_reject_ratio=0.5, timezone="Asia/Kolkata"
     )
