@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.alive import alive
 from benchmarks.cases import CASES as CASES_OF_FILES
 from benchmarks.cases import Bench
 from benchmarks.inbox import INBOX_CASES
@@ -14,7 +15,7 @@ from benchmarks.measure import RunBrokeError
 from benchmarks.months import MONTHS_CASES
 from benchmarks.table import Line, shown
 
-CASES = {**CASES_OF_FILES, **INBOX_CASES, **MONTHS_CASES}
+CASES = {**CASES_OF_FILES, **INBOX_CASES, **MONTHS_CASES, "alive": alive}
 
 
 def main() -> int:

@@ -63,21 +63,23 @@ def _sent(bench: Bench, server: Server, rows: int, *, people: int) -> Sent:
     port = free_port()
     env = {**setup.env, "SHIPDROP_WEB__PORT": str(port)}
     command = [*setup.command(once=True), "--web"]
-    crowd = _crowd(port, people) if people else None
+    crowd = crowd_of(f"http://127.0.0.1:{port}", people) if people else None
     ran = run(command, env=env)
-    seen = _gone(crowd) if crowd else {}
+    seen = gone(crowd) if crowd else {}
     stats = server.stats()
     if stats["items"] != rows or seen.get("failed"):
         raise RunBrokeError(f"The server took {stats['items']} of {rows} updates; seen: {seen}.")
     return Sent(stats["arrival_seconds"], ran, seen)
 
 
-def _crowd(port: int, people: int) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "benchmarks.lookers", f"http://127.0.0.1:{port}", str(people)]
+def crowd_of(url: str, people: int) -> "subprocess.Popen[str]":
+    """Let so many people look at a page until ``gone``."""
+    command = [sys.executable, "-m", "benchmarks.lookers", url, str(people)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def _gone(crowd: "subprocess.Popen[str]") -> dict[str, float]:
+def gone(crowd: "subprocess.Popen[str]") -> dict[str, float]:
+    """Send the people away; return how many answers they got, and how long they took."""
     out, _ = crowd.communicate(timeout=60)
     found: dict[str, float] = json.loads(out)
     return found

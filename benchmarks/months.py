@@ -1,9 +1,11 @@
-"""Months of ten thousand small files a day: what the list, the ledger and retention take.
+"""Months of ten thousand small files a day: what lists, pages, the ledger and retention take.
 
-A day is copied into the ledger from one drop that was really done; the clock is set.
+A day is copied into the ledger from one drop that was really done, and swept as the service does it
+once a day; the clock is set.
 """
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,8 @@ from typing import Any
 from benchmarks.bench import Bench
 from benchmarks.data import write_manifest
 from benchmarks.measure import MB, RunBrokeError
+from benchmarks.pages import asked, page_of
+from benchmarks.product import Setup
 from benchmarks.table import Line, at_most, plain
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import running
@@ -22,7 +26,14 @@ from pipeline.sandbox.server import running
 ROWS = 2
 KEPT_DAYS = 30
 LISTED_DAYS = 60
-MONTHS = 5
+DAYS = 90
+PAGES = {
+    "to do": "/",
+    "files": "/drops",
+    "part of a name": "/drops?q=first",
+    "reports, 90 days": "/reports?days=90",
+    "measures": "/metrics",
+}
 
 
 class SetClock:
@@ -39,7 +50,7 @@ class SetClock:
 
 
 def months(bench: Bench) -> list[Line]:
-    """Lists at the end of each month, and what retention leaves."""
+    """Lists, pages and the sweep of a day at the end of each month, and what retention leaves."""
     from pipeline.service.settings import load
     from pipeline.service.wiring import Site
 
@@ -53,7 +64,7 @@ def months(bench: Bench) -> list[Line]:
         "retention": days | {"drops_days": LISTED_DAYS},
         "api": {"base_url": "http://127.0.0.1:9"},
     }
-    began = datetime.now(UTC).replace(microsecond=0)
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(days=DAYS)
     clock = SetClock(began)
     path = setup.root / "state" / "ledger.db"
     with closing(sqlite3.connect(path)) as ledger:
@@ -63,82 +74,122 @@ def months(bench: Bench) -> list[Line]:
             for table in ("drops", "chunks", "lines")
         }
     told: list[Line] = []
-    shown: list[float] = []
-    for month in range(MONTHS):
-        _days(path, model, files, month * 30, began)
-        clock.at = began + timedelta(days=(month + 1) * 30 + 1)
-        with closing(Site(setup.root, load(setup.root, flags=flags), clock=clock)) as site:
+    found: list[Mapping[str, float]] = []
+    sweeps: list[float] = []
+    with closing(Site(setup.root, load(setup.root, flags=flags), clock=clock)) as site:
+        for day in range(1, DAYS + 1):
+            _day(path, model, files, clock.at)
+            clock.at = began + timedelta(days=day)
             took = thread_time()
             swept = site.retention.sweep()
-            took = thread_time() - took
-            # The first month's drops are not old enough yet.
-            if month and not swept.drops:
+            sweeps.append(thread_time() - took)
+            if day > KEPT_DAYS and not swept.drops:
                 raise RunBrokeError("nothing was old enough to be removed")
-            shown.append(_list(site))
-        until = f"after {30 * (month + 1)} days, {files * 30 * (month + 1):,} files"
-        told += [
-            plain(case, f"{until}: the list of 50", shown[-1] * 1000, " ms"),
-            plain(case, f"{until}: the ledger", path.stat().st_size / MB, " MB"),
-            plain(case, f"{until}: removing what is old", took, " s"),
-        ]
+            if day % 30:
+                continue
+            found.append(_looks(site, model) | _pages(setup))
+            lines = [
+                *(plain(case, name, value, _unit(name)) for name, value in found[-1].items()),
+                plain(case, "the ledger", path.stat().st_size / MB, " MB"),
+                plain(case, "the sweep of a day, processor time", median(sweeps[-5:]), " s"),
+            ]
+            until = f"after {day} days, {files * day:,} files: "
+            told += [Line(case=case, measure=until + e.measure, result=e.result) for e in lines]
+            sys.stderr.write("".join(f"{e.measure}  {e.result}\n" for e in told[-len(lines) :]))
+    # From the sixtieth day on nothing grows but what was accepted.
+    last, before = found[-1], found[-2]
     return [
         *told,
-        at_most(case, "the list, against the first month", shown[-1] / shown[0], 1.5, "x"),
+        *(
+            at_most(
+                case,
+                f"{name}: the third month against the second",
+                last[name] / before[name],
+                1.5,
+                "x",
+            )
+            for name in before
+            if not name.startswith("page: ") or "memory" in name  # known to some milliseconds
+        ),
     ]
 
 
-def _list(site: Any) -> float:
-    """Processor seconds of the list that page and command show, the median of ten."""
+def _unit(name: str) -> str:
+    return " MB" if "memory" in name else " ms"
+
+
+def _looks(site: Any, model: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mapping[str, float]:
+    """Processor milliseconds of what page and commands ask the ledger, the median of ten."""
     from pipeline.core.ports import Search
 
-    took = []
-    for _ in range(10):
-        began = thread_time()
-        found = site.ledger.search(Search(limit=50))
-        took.append(thread_time() - began)
-        if len(found) != 50:
-            raise RunBrokeError(f"the list has {len(found)} drops")
-    return median(took)
+    (newest,) = site.ledger.search(Search(limit=1))
+    order = f"{model['lines'][0]['order_id']}-{newest.seq}"
+    looks: Mapping[str, Callable[[], Any]] = {
+        "the list of 50": lambda: site.ledger.search(Search(limit=50)),
+        "the list of 50 by part of a name": lambda: site.ledger.search(
+            Search(words="first", limit=50)
+        ),
+        "an order": lambda: site.ledger.sightings(order),
+    }
+    found = {}
+    for name, look in looks.items():
+        took = []
+        for _ in range(10):
+            began = thread_time()
+            answer = look()
+            took.append(1000 * (thread_time() - began))
+            if len(answer) != (1 if name == "an order" else 50):
+                raise RunBrokeError(f"{name}: {len(answer)} found")
+        found[name] = median(took)
+    return found
 
 
-def _days(
-    path: Path,
-    model: Mapping[str, Sequence[Mapping[str, Any]]],
-    files: int,
-    first: int,
-    began: datetime,
+def _pages(setup: Setup) -> Mapping[str, float]:
+    """Processor milliseconds of each page when it is asked for again, and the page's memory."""
+    found = {}
+    with page_of(setup) as (client, page):
+        for name, path in PAGES.items():
+            if not found:  # all drops are counted, once after a start
+                before = sum(page.cpu_times()[:2])
+                client.get(path)
+                took = sum(page.cpu_times()[:2]) - before
+                found["page: the first look after a start"] = 1000 * took
+            _, _, cpu = asked(client, page, path)
+            found[f"page: {name}"] = 1000 * cpu
+        found["page: memory"] = page.memory_info().rss / MB
+    return found
+
+
+def _day(
+    path: Path, model: Mapping[str, Sequence[Mapping[str, Any]]], files: int, when: datetime
 ) -> None:
-    """Copy the drop that was done, so often a day, for a month; each copy has its own orders."""
+    """Copy the drop that was done, so often; each copy has its own orders."""
     (drop,) = model["drops"]
     with closing(sqlite3.connect(path)) as ledger:
         (last,) = ledger.execute("SELECT max(seq) FROM drops").fetchone()
-        for day in range(first, first + 30):
-            at = (began + timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-            seqs = range(last + 1, last + 1 + files)
-            last += files
-            times = {"received_at": at, "started_at": at, "finished_at": at}
-            _copy(
-                ledger,
-                "drops",
-                (
-                    {**drop, **times, "seq": seq, "drop_id": f"d{seq:017}", "sha256": f"{seq:064}"}
-                    | {"closing": seq}
-                    for seq in seqs
-                ),
-            )
-            _copy(
-                ledger, "chunks", ({**c, "drop_seq": seq} for seq in seqs for c in model["chunks"])
-            )
-            _copy(
-                ledger,
-                "lines",
-                (
-                    {**line, "drop_seq": seq, "order_id": f"{line['order_id']}-{seq}"}
-                    for seq in seqs
-                    for line in model["lines"]
-                ),
-            )
-            ledger.commit()
+        at = when.isoformat()
+        seqs = range(last + 1, last + 1 + files)
+        times = {"received_at": at, "started_at": at, "finished_at": at}
+        _copy(
+            ledger,
+            "drops",
+            (
+                {**drop, **times, "seq": seq, "drop_id": f"d{seq:017}", "sha256": f"{seq:064}"}
+                | {"closing": seq}
+                for seq in seqs
+            ),
+        )
+        _copy(ledger, "chunks", ({**c, "drop_seq": seq} for seq in seqs for c in model["chunks"]))
+        _copy(
+            ledger,
+            "lines",
+            (
+                {**line, "drop_seq": seq, "order_id": f"{line['order_id']}-{seq}"}
+                for seq in seqs
+                for line in model["lines"]
+            ),
+        )
+        ledger.commit()
 
 
 def _copy(ledger: sqlite3.Connection, table: str, rows: Iterator[Mapping[str, Any]]) -> None:

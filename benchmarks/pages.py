@@ -60,7 +60,7 @@ def pages(bench: Bench) -> list[Line]:
         setup = bench.fresh(case, server.url)
         _some_files(setup, faulty, server.token)
     _multiply(setup.root, many)
-    with _page(setup) as (client, page):
+    with page_of(setup) as (client, page):
         found = client.get("/drops?q=large").text
         large = re.findall(r'href="/drops/(d2\w+)"', found)
         if not large:
@@ -68,7 +68,7 @@ def pages(bench: Bench) -> list[Line]:
         yesterday = _yesterday()
         lines = []
         for name, path in {**_PLACES, "rows to correct": f"/drops/{large[-1]}/fix"}.items():
-            first, rest, cpu = _asked(client, page, path.format(yesterday=yesterday))
+            first, rest, cpu = asked(client, page, path.format(yesterday=yesterday))
             lines.append(plain(case, f"{name}, the first time", first, " s"))
             lines.append(plain(case, f"{name}, processor time", cpu, " s"))
             lines.append(at_most(case, f"{name} (issue 18)", rest, TARGET, " s"))
@@ -85,7 +85,7 @@ def _yesterday() -> str:
     ).stdout.strip()
 
 
-def _asked(client: httpx.Client, page: psutil.Process, path: str) -> tuple[float, float, float]:
+def asked(client: httpx.Client, page: psutil.Process, path: str) -> tuple[float, float, float]:
     """The first answer's seconds, the median of the next, and the page's processor time of each."""
     seconds = []
     before = 0.0
@@ -138,27 +138,28 @@ def _multiply(root: Path, many: int) -> None:
 
 
 @contextmanager
-def _page(setup: Setup) -> Iterator[tuple[httpx.Client, psutil.Process]]:
+def page_of(setup: Setup) -> Iterator[tuple[httpx.Client, psutil.Process]]:
     port = free_port()
     env = {**os.environ, **setup.env, "SHIPDROP_WEB__PORT": str(port)}
     command = [sys.executable, "-m", "pipeline", "serve", "--root", str(setup.root)]
     with (
         subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client,
     ):
         try:
-            _up(client)
+            wait_for(client, "/healthz")
             yield client, psutil.Process(process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
 
 
-def _up(client: httpx.Client) -> None:
+def wait_for(client: httpx.Client, path: str) -> None:
+    """Wait until an address answers with 200. Raises RunBrokeError."""
     for _ in range(600):
         try:
-            client.get("/healthz")
+            if client.get(path).status_code == 200:
+                return
         except httpx.TransportError:
-            sleep(0.1)
-        else:
-            return
-    raise RunBrokeError("The page does not listen.")
+            pass
+        sleep(0.1)
+    raise RunBrokeError(f"The page does not answer at {path}.")

@@ -245,6 +245,23 @@ class DropLine(Struct, frozen=True, kw_only=True):
         return sum(rows.get(each, 0) for each in FOR_A_PERSON) or self.to_correct
 
 
+class DropCounts(Struct, frozen=True, kw_only=True):
+    """What one drop comes to. ``rows``: by outcome; ``codes``: those of its rows' faults with their
+    rows, or the one that it was refused for. ``closing``: see ``drops.closing``.
+    """
+
+    seq: int
+    drop_id: str
+    source_file: str
+    courier: str
+    state: DropState
+    received_at: datetime
+    finished_at: datetime | None
+    closing: int
+    rows: Mapping[str, int]
+    codes: Mapping[str, int]
+
+
 class Search(Struct, frozen=True, kw_only=True):
     """Which drops are wanted; "" is any. ``needs``: an outcome of which it has rows.
 

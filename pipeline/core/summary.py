@@ -152,6 +152,17 @@ def summary_left(
     )
 
 
+def codes_in(
+    errors: Sequence[Mapping[str, Any]] | Mapping[str, int] | None,
+    refused: Mapping[str, str] | str | None,
+) -> Mapping[str, int]:
+    """Return the codes of a stored summary with their rows, whether it is whole or tidied."""
+    counts = errors if isinstance(errors, Mapping) else _by_code(errors or ())
+    if not refused:
+        return counts
+    return {**counts, (refused if isinstance(refused, str) else refused["code"]): 1}
+
+
 def _remarks(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     return [
         {

@@ -106,6 +106,9 @@ def _sentence(reason: str) -> str:
 _KEPT_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 1.0
 """How long a look is waited for; who asks later gets what was seen last."""
+_STILL_GOOD_SECONDS: Final = 5.0
+"""What was seen no longer ago is good enough while somebody looks again. If all waited for that
+look, all would be answered at the same moment, and nobody heard meanwhile."""
 _TOO_LONG_SECONDS: Final = 10.0
 """A look that takes so long is trouble of its own."""
 
@@ -127,7 +130,8 @@ class HealthBar:
         """Return how things stand now, or did a moment ago."""
         with self._seen:
             now = self._site.clock.monotonic()
-            if self._kept is not None and now - self._kept[0] <= _KEPT_SECONDS:
+            good = _KEPT_SECONDS if self._began is None else _STILL_GOOD_SECONDS
+            if self._kept is not None and now - self._kept[0] <= good:
                 return self._kept[1]
             if self._began is None:
                 self._began = now

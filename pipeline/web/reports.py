@@ -4,7 +4,7 @@ import csv
 import io
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from msgspec import Struct
 from pipeline.core.ports import Search
 from pipeline.service.health_file import Calls, read_minutes
 from pipeline.service.wiring import Site
-from pipeline.web.totals import Counted, DropTotals
+from pipeline.web.totals import Counted, DropTotals, Sums, newest
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.vocabulary import Outcome
@@ -97,11 +97,11 @@ def report_of(tally: DropTotals, days: int, courier: str = "") -> Report:
     """Return the counts of the last days, of one courier or of all."""
     today = tally.today()
     begin, earlier = today - timedelta(days=days - 1), today - timedelta(days=2 * days - 1)
-    everything = [each for each in tally.drops() if each.day >= earlier]
+    everything = [each for each in tally.sums() if each.day >= earlier]
     wanted = [each for each in everything if courier in {"", each.courier}]
     now = [each for each in wanted if each.day >= begin]
     before = [each for each in wanted if each.day < begin]
-    by_day: dict[date, list[Counted]] = defaultdict(list)
+    by_day: dict[date, list[Sums]] = defaultdict(list)
     for each in now:
         by_day[each.day].append(each)
     dates = (today - timedelta(days=back) for back in range(days))
@@ -110,42 +110,46 @@ def report_of(tally: DropTotals, days: int, courier: str = "") -> Report:
         couriers=_by_courier(now),
         problems=_problems(now),
         rows=_rows(now),
-        files=len(now),
-        earlier=Totals(files=len(before), rows=_rows(before)),
+        files=_files(now),
+        earlier=Totals(files=_files(before), rows=_rows(before)),
         named=frozenset(each.courier for each in everything if each.courier),
     )
 
 
-def _rows(some: Sequence[Counted]) -> Mapping[str, int]:
+def _files(some: Iterable[Sums]) -> int:
+    return sum(each.files for each in some)
+
+
+def _rows(some: Iterable[Sums]) -> Mapping[str, int]:
     found: Counter[str] = Counter()
     for each in some:
         found.update(each.rows)
     return found
 
 
-def _of_day(day: date, its: Sequence[Counted]) -> DayTotals:
-    seconds = [each.seconds for each in its if each.seconds is not None]
-    return DayTotals(day=day, files=len(its), rows=_rows(its), seconds=seconds)
+def _of_day(day: date, its: Sequence[Sums]) -> DayTotals:
+    seconds = [second for each in its for second in each.seconds]
+    return DayTotals(day=day, files=_files(its), rows=_rows(its), seconds=seconds)
 
 
-def _by_courier(some: Sequence[Counted]) -> list[CourierTotals]:
-    by_name: dict[str, list[Counted]] = defaultdict(list)
+def _by_courier(some: Sequence[Sums]) -> list[CourierTotals]:
+    by_name: dict[str, list[Sums]] = defaultdict(list)
     for each in some:
         by_name[each.courier].append(each)
     found = [
-        CourierTotals(courier=name, files=len(its), rows=_rows(its))
+        CourierTotals(courier=name, files=_files(its), rows=_rows(its))
         for name, its in by_name.items()
     ]
     return sorted(found, key=lambda each: -each.total)
 
 
-def _problems(some: Sequence[Counted]) -> list[Problem]:
+def _problems(some: Sequence[Sums]) -> list[Problem]:
     counts: Counter[str] = Counter()
     drops: dict[str, list[Counted]] = defaultdict(list)
     for each in some:
         counts.update(each.codes)
-        for code in each.codes:
-            drops[code].append(each)
+        for code, its in each.examples.items():
+            drops[code] += its
     found = []
     for code, count in counts.most_common(_PROBLEMS):
         known = Code.__members__.get(code)
@@ -155,7 +159,7 @@ def _problems(some: Sequence[Counted]) -> list[Problem]:
                 said=known.what if known else code,
                 count=count,
                 of_files=known is not None and known.kind in _OF_FILES,
-                drops=drops[code][::-1][:5],
+                drops=newest(drops[code]),
             )
         )
     return found
@@ -224,8 +228,8 @@ class CourierDay(Struct, frozen=True, kw_only=True):
 
 def couriers_on(site: Site, tally: DropTotals, day: date) -> list[CourierDay]:
     """Return every courier that sent something on a day, or should have."""
-    by_courier: dict[str, list[Counted]] = defaultdict(list)
-    for each in tally.drops():
+    by_courier: dict[str, list[Sums]] = defaultdict(list)
+    for each in tally.sums():
         if each.day == day:
             by_courier[each.courier].append(each)
     since, until = tally.span_of(day.isoformat())
@@ -243,24 +247,19 @@ def couriers_on(site: Site, tally: DropTotals, day: date) -> list[CourierDay]:
     return found
 
 
-def _of_courier(
-    site: Site, name: str, day: date, files: Sequence[Counted], left: int
-) -> CourierDay:
+def _of_courier(site: Site, name: str, day: date, its: Sequence[Sums], left: int) -> CourierDay:
     profile = site.profiles.get(name)
-    rows: Counter[str] = Counter()
-    for each in files:
-        rows.update(each.rows)
-    first = min((each.received_at for each in files), default=None)
+    first = min((each.first for each in its if each.first), default=None)
     expected = _expected(site, profile, day) if profile is not None else None
     over = expected is not None and site.clock.now() > expected
     return CourierDay(
         courier=name,
         title=profile.title if profile else name,
-        files=len(files),
+        files=_files(its),
         first=first,
         expected=expected,
         late=over and expected is not None and (first is None or first > expected),
-        rows=rows,
+        rows=_rows(its),
         left=left,
     )
 

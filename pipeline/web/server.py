@@ -28,6 +28,7 @@ from pipeline.web.access import check_listening
 from pipeline.web.app import create_app
 from pipeline.web.people import People
 from pipeline.web.request_limits import HEADERS
+from pipeline.web.templating import compile_all
 
 log = structlog.get_logger(__name__)
 
@@ -195,8 +196,10 @@ def serve(site: Site, *, tied: bool = False) -> int:
     site.folders.prepare()
     listener = _listen(web.host, web.port)
     host, port = listener.getsockname()[:2]
+    app = create_app(site)
+    compile_all(app.state.ctx.templates)
     config = uvicorn.Config(
-        create_app(site),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -22,6 +22,16 @@ from schemas.vocabulary import Outcome
 _HERE: Final = Path(__file__).parent
 
 
+def compile_all(templates: Jinja2Templates) -> None:
+    """Compile every template, before anybody asks.
+
+    After a restart all open pages ask at once: each would compile them, and nobody would be
+    answered meanwhile.
+    """
+    for name in templates.env.list_templates():
+        templates.env.get_template(name)
+
+
 def make_templates(site: Site, strip: HealthBar) -> Jinja2Templates:
     """Return the templates of one web page, with what they may call."""
     zone = ZoneInfo(site.settings.manifest.timezone)

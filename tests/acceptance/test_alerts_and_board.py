@@ -103,6 +103,14 @@ def test_every_measure_of_the_page_is_in_docs_web(served: Series) -> None:
     assert {name for name in names if f"`{name}" not in page} == set()
 
 
+def test_each_alert_has_its_test() -> None:
+    alerts = re.findall(r"alert: (\w+)", (HOME / "shipdrop.rules.yml").read_text())
+    fired = re.findall(
+        r"alertname: (\w+)\n +exp_alerts:\n", (HOME / "shipdrop.rules.test.yml").read_text()
+    )
+    assert set(alerts) == set(fired)
+
+
 def test_promtool_passes_the_rules_and_their_tests(tmp_path: Path) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("needs promtool (Debian: prometheus)")

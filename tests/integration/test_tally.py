@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 from msgspec.structs import replace
 
-from pipeline.core.model import DropState
+from pipeline.core.model import Drop, DropFacts, DropState
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
+from pipeline.web.reports import report_of
 from pipeline.web.totals import DropTotals
 from tests.fakes.ledger_plans import begun
 from tests.fakes.manual_clock import ManualClock
@@ -27,4 +29,87 @@ def test_a_drop_whose_report_took_long_stays_in_the_tally(tmp_path: Path) -> Non
     site.ledger.save(replace(drop, state=DropState.COMPLETED, finished_at=stamped))
     clock.advance(3)
     assert tally.files() == {("acme", "completed"): 1}
+    site.close()
+
+
+def test_whatever_becomes_of_drops_a_tally_that_lives_on_says_what_a_fresh_one_does(
+    tmp_path: Path,
+) -> None:
+    """Drops are planned, closed, opened again by a retry, or go back; those of an old day, too."""
+    clock, dice = ManualClock(), Random(19)
+    site = Site(tmp_path, load(tmp_path), clock=clock)
+    kept, ledger = DropTotals(site), site.ledger
+    drops: dict[int, Drop] = {}
+    for turn in range(60):
+        move = dice.choice(("come", "come", "close", "close", "open again", "go back"))
+        closed = [each for each in drops.values() if each.state.closed]
+        under_way = [each for each in drops.values() if not each.state.closed]
+        new = [each for each in under_way if each.facts.summary is None]
+        if move == "come":
+            began = begun(
+                ledger,
+                drop_id=f"d{turn:02}",
+                folder="",
+                source_file=f"{turn}.csv",
+                received_at=clock.now() - timedelta(days=dice.randrange(3)),
+            )
+            drop = replace(began, state=DropState.OPEN, courier=dice.choice(("acme", "bolt")))
+        elif move == "close" and under_way:
+            rows = {"accepted": dice.randrange(9), "rejected": turn}
+            errors = [{"code": "ID_MISSING", "count": turn, "column": "", "message": ""}]
+            drop = replace(
+                dice.choice(under_way),
+                state=DropState.COMPLETED,
+                finished_at=clock.now(),
+                facts=DropFacts(summary={"rows": rows, "errors": errors, "refused": None}),
+            )
+        elif move == "open again" and closed:
+            drop = replace(dice.choice(closed), state=DropState.OPEN, finished_at=None)
+        elif move == "go back" and new:
+            drop = dice.choice(new)
+            ledger.forget(drop)
+            del drops[drop.seq]
+            continue
+        else:
+            continue
+        ledger.save(drop)
+        drops[drop.seq] = drop
+        if dice.random() < 0.6:  # else several things have changed by the next look
+            clock.advance(3)
+            kept.sums()
+    clock.advance(3)
+    fresh = DropTotals(site)
+    assert kept.rows() == fresh.rows()
+    assert kept.rows().total() > 100
+    assert kept.files() == fresh.files()
+    assert kept.last_of() == fresh.last_of()
+    assert _told(kept) == _told(fresh)
+    assert kept.files().total() == len(drops)
+    site.close()
+
+
+def _told(tally: DropTotals) -> object:
+    report = report_of(tally, 5)
+    return replace(
+        report,
+        days=[replace(day, seconds=sorted(day.seconds)) for day in report.days],
+        couriers=sorted(report.couriers, key=lambda each: each.courier),
+    )
+
+
+def test_a_tally_keeps_sums_not_drops(tmp_path: Path) -> None:
+    clock = ManualClock()
+    site = Site(tmp_path, load(tmp_path), clock=clock)
+    for n in range(40):
+        drop = begun(
+            site.ledger, drop_id=f"d{n}", folder="", source_file="a.csv", received_at=clock.now()
+        )
+        summary = {"rows": {"rejected": 1}, "refused": {"code": "EMPTY_FILE", "message": ""}}
+        refused = replace(drop, state=DropState.REFUSED, facts=DropFacts(summary=summary))
+        site.ledger.save(refused)
+    (sums,) = DropTotals(site).sums()
+    assert (sums.files, sums.rows["rejected"], sums.codes["EMPTY_FILE"]) == (40, 40, 40)
+    assert [each.drop_id for each in sums.examples["EMPTY_FILE"]] == [
+        f"d{n}" for n in range(39, 34, -1)
+    ]
     site.close()

@@ -3,7 +3,7 @@
 Only reads, and never a drop's whole facts: those of a large drop would cost more than the page.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,18 +14,19 @@ from pipeline.core.model import DropState
 from pipeline.core.ports import (
     Chunk,
     ChunkState,
+    DropCounts,
     DropLine,
     OrderRow,
     Receipt,
     Search,
     Verdict,
 )
-from pipeline.core.summary import summary_left
+from pipeline.core.summary import codes_in, summary_left
 from pipeline.storage.ledger.chunk_store import chunk_from, receipt_from, verdict_from
 from pipeline.storage.ledger.database import MARK, Database, escaped
 from pipeline.storage.ledger.drops import drop_from
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, receipts, verdicts
-from schemas.vocabulary import FOR_A_PERSON
+from schemas.vocabulary import FOR_A_PERSON, Outcome
 
 _OPEN = [state.value for state in DropState if not state.closed]
 _SUMMARY = drops.c.facts["summary"]
@@ -95,6 +96,16 @@ _COLUMNS = (
     .scalar_subquery()
     .label("again_as"),
 )
+_COUNTS = (
+    *(drops.c[name] for name in ("seq", "drop_id", "source_file", "courier", "state", "closing")),
+    drops.c.received_at,
+    drops.c.finished_at,
+    _SUMMARY["rows"].label("counted"),
+    _SUMMARY["errors"].label("errors"),
+    _SUMMARY["refused"].label("refused"),
+)
+_AT_ONCE = 1_000
+"""Drops that are fetched together where many are counted."""
 _WAS_READ_AGAIN = _AFTER.is_not(None) & sa.exists().where(_READ_AGAIN).correlate(drops)
 _PARENTS = drops.alias("parents")
 _CAME_AGAIN = (drops.c.state == DropState.REFUSED.value) & (
@@ -108,6 +119,12 @@ _SHOWN = (
     sa.case((_WAS_READ_AGAIN | _CAME_AGAIN, 0), else_=drops.c.need).label("need"),
     sa.case((_TO_DO, 1), else_=0).label("to_do"),
 )
+_OF_MANY = drops.alias("of_many")
+_IN_NEED = drops.c.seq.in_(sa.select(_OF_MANY.c.seq).where(_OF_MANY.c.need > 0))
+"""Found in the index: beside a condition on facts SQLite would look into those of every drop."""
+_NUMBER = drops.c.seq + 0
+"""The number where few drops may be wanted of many: by itself SQLite would look through all of them
+in order of their number, and not into ``ix_drops_list``."""
 _SORTS = {
     "file": drops.c.source_file,
     "courier": drops.c.courier,
@@ -187,7 +204,7 @@ class OverDrops:
         fits = drops.c.drop_id.like(f"{like}%", escape=MARK) | drops.c.drop_id.like(
             f"%{like}", escape=MARK
         )
-        query = sa.select(drops.c.drop_id).where(fits).order_by(drops.c.seq.desc()).limit(limit)
+        query = sa.select(drops.c.drop_id).where(fits).order_by(_NUMBER.desc()).limit(limit)
         with self._db.read() as connection:
             return [str(drop_id) for drop_id in connection.scalars(query)]
 
@@ -229,8 +246,8 @@ class OverDrops:
         with self._db.read() as connection:
             return connection.execute(sa.select(sa.func.max(drops.c.seq))).scalar() or 0
 
-    def changed(self, after_seq: int, after_closing: int) -> list[DropLine]:
-        """Return drops that are newer than ``after_seq``, open, or closed after ``after_closing``.
+    def changed(self, after_seq: int, after_closing: int) -> Iterator[DropCounts]:
+        """Yield drops that are newer than ``after_seq``, open, or closed after ``after_closing``.
 
         Whoever asks with the highest numbers seen so far misses none: see ``drops.closing``.
         """
@@ -239,7 +256,18 @@ class OverDrops:
             | drops.c.state.in_(_OPEN)
             | (drops.c.closing > after_closing)
         )
-        return self._lines(sa.select(*_SHOWN).where(fresh).order_by(drops.c.seq))
+        yield from self._counts(fresh if after_seq else sa.true())
+
+    def received(self, since: datetime, until: datetime) -> Iterator[DropCounts]:
+        """Yield the drops that were received from the one moment to before the other."""
+        yield from self._counts(*_conditions(Search(since=since, until=until)))
+
+    def _counts(self, *wanted: sa.ColumnElement[bool]) -> Iterator[DropCounts]:
+        # In no order: for one by number SQLite would look through all drops.
+        query = sa.select(*_COUNTS).where(*wanted)
+        with self._db.read() as connection:
+            for row in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+                yield _counts_from(row)
 
     def ended(self, after_closing: int) -> list[DropLine]:
         """Return the drops that were closed after the one with this number, in that order."""
@@ -292,6 +320,22 @@ class OverDrops:
             return [_line(row) for row in connection.execute(query).all()]
 
 
+def _counts_from(row: sa.Row[Any]) -> DropCounts:
+    rows = row.counted or {}
+    return DropCounts(
+        seq=row.seq,
+        drop_id=row.drop_id,
+        source_file=row.source_file,
+        courier=row.courier,
+        state=DropState(row.state),
+        received_at=datetime.fromisoformat(row.received_at),
+        finished_at=datetime.fromisoformat(row.finished_at) if row.finished_at else None,
+        closing=row.closing,
+        rows={o.value: rows[o.value] for o in Outcome if rows.get(o.value)},
+        codes=codes_in(row.errors, row.refused),
+    )
+
+
 def _line(row: sa.Row[Any]) -> DropLine:
     values: dict[str, Any] = row._asdict()
     for name in ("received_at", "started_at", "finished_at"):
@@ -311,11 +355,22 @@ def _order(search: Search, *, upward: bool) -> list[sa.ColumnElement[Any]]:
     if search.sort in _SORTS:
         column = _SORTS[search.sort]
         return [column.desc() if search.backward else column, drops.c.seq.desc()]
-    return [drops.c.seq if upward or search.backward else drops.c.seq.desc()]
+    number = drops.c.seq if _many_fit(search) else _NUMBER
+    return [number.asc() if upward or search.backward else number.desc()]
+
+
+def _many_fit(search: Search) -> bool:
+    """Return whether the wanted drops are soon found by going from one number to the next."""
+    if search.needs and search.needs not in FOR_A_PERSON:
+        return True  # the index does not tell which these are
+    picks = (search.words, search.state, search.courier, search.needs, search.to_do)
+    return not any(picks) and search.since is None and search.until is None
 
 
 def _conditions(search: Search) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = []
+    if search.since is not None or search.until is not None:
+        wanted.append(drops.c.to_do.in_((0, 1)))  # any: the index has times below this
     if search.state == "under_way":
         wanted.append(drops.c.state.in_(_OPEN))
     elif search.state:
@@ -344,7 +399,7 @@ def _need_conditions(search: Search) -> list[sa.ColumnElement[bool]]:
     if search.needs:
         wanted.append(_SUMMARY["rows"][search.needs].as_integer() > 0)
         if search.needs in FOR_A_PERSON:
-            wanted += [drops.c.need > 0, sa.not_(_WAS_READ_AGAIN)]
+            wanted += [_IN_NEED, sa.not_(_WAS_READ_AGAIN)]
     if search.to_do:
         wanted.append(_TO_DO)
     if search.group_corrections:

@@ -44,7 +44,7 @@ def to_do_page(
         "files": ctx.to_do.files(),
         "most": MOST,
         "put_off": ctx.to_do.put_off(),
-        "last": max(ctx.totals.drops(), key=lambda each: each.received_at, default=None),
+        "last": max(ctx.totals.last_of().values(), key=lambda each: each.received_at, default=None),
         "reasons": {kind: REASONS_OF_FILES if kind == "refused" else REASONS for kind in items},
         "said": said,
     }
