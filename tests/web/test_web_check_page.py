@@ -25,7 +25,7 @@ def test_good_files_are_sent_and_those_that_cannot_be_read_are_left(
     live: Live, page: Page, tmp_path: Path
 ) -> None:
     sound = file_of(tmp_path, "sound_one.csv", sheet([["SND1", "Delivered"], ["SND2", "Delvrd"]]))
-    strange = file_of(tmp_path, "strange_one.csv", manifest("STR").replace("Consignment", "Odd"))
+    strange = file_of(tmp_path, "strange_one.csv", manifest("STR").replace("Raftaar", "Odd"))
     page.goto(f"{live.url}/upload")
     page.get_by_label("Courier status files").set_input_files([sound, strange])
     page.get_by_role("button", name="Check", exact=True).click()

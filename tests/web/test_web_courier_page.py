@@ -16,7 +16,7 @@ def test_a_new_courier_is_added_from_a_file_and_changed_from_another(
 ) -> None:
     page.goto(f"{live.url}/couriers")
     page.get_by_text("Add a courier").click()
-    text = manifest("VG", 24).replace("Consignment", "Vega")
+    text = manifest("VG", 24).replace("Raftaar", "Vega")
     page.get_by_label("A file of the courier").set_input_files(
         file_of(tmp_path, "vega_1.csv", text)
     )

@@ -18,7 +18,7 @@ from tests.web.test_web_nothing_wrong import post
 from tests.web.test_web_uploading import file_of
 from tests.web.test_web_work_ends import of, to_do
 
-HEADER = ("Sr", "Consignment Ref", "Docket", "Position", "Event On", "Depot", "Narration")
+HEADER = ("Sr", "Raftaar Ref", "Docket", "Position", "Event On", "Depot", "Narration")
 WORDS = {
     "Cnee signed": "Delivered",
     "Collected from shipper": "Picked up from us",
@@ -75,7 +75,7 @@ def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
     clerk.click("button", "Teach Shipdrop this file")
     expect(page.get_by_label("Name of the new one")).to_have_value("Raftaar")
     for heading, role in (
-        ("Consignment Ref", "Order id (needed)"),
+        ("Raftaar Ref", "Order id (needed)"),
         ("Position", "Status (needed)"),
         ("Docket", "AWB"),
         ("Event On", "When it happened"),
@@ -112,7 +112,7 @@ def test_six_unknown_words_and_unknown_columns_in_twelve_clicks_and_six_loads(
 
 
 def test_with_the_keyboard_only(live: Live, page: Page, tmp_path: Path) -> None:
-    file = file_of(tmp_path, "keys_report.csv", manifest("KY", 24).replace("Consignment", "Keyed"))
+    file = file_of(tmp_path, "keys_report.csv", manifest("KY", 24).replace("Raftaar", "Keyed"))
     page.goto(f"{live.url}/upload")
     page.get_by_label("Courier status files").set_input_files(file)
 
@@ -162,7 +162,7 @@ def test_a_refused_drop_is_taught_and_read_again_with_others_like_it(
 ) -> None:
     drops = []
     for day in ("mon", "tue"):
-        text = manifest(f"ZO{day}", 24).replace("Consignment", "Zoom")
+        text = manifest(f"ZO{day}", 24).replace("Raftaar", "Zoom")
         live.root.drop(f"zoom_{day}.csv", text)
         drops.append(live.drop_id(f"zoom_{day}.csv"))
     page.goto(f"{live.url}/drops/{drops[0]}")
@@ -201,7 +201,7 @@ def test_a_refused_drop_is_taught_and_read_again_with_others_like_it(
 
 
 def test_the_page_and_the_command_write_the_same_profile(live: Live, tmp_path: Path) -> None:
-    text = manifest("SAME", 24).replace("Consignment", "Same")
+    text = manifest("SAME", 24).replace("Raftaar", "Same")
     live.root.drop("same_report.csv", text)
     drop = live.drop_id("same_report.csv")
     with live.client() as client:
@@ -261,7 +261,7 @@ def order(made: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def test_two_people_at_once_and_a_former_version_that_is_kept(live: Live) -> None:
-    text = manifest("TWO", 24).replace("Consignment", "Twin")
+    text = manifest("TWO", 24).replace("Raftaar", "Twin")
     live.root.drop("twin_report.csv", text)
     drop = live.drop_id("twin_report.csv")
     with live.client() as client:
@@ -304,7 +304,7 @@ def test_two_people_at_once_and_a_former_version_that_is_kept(live: Live) -> Non
 
 
 def test_a_preview_by_machine_sends_nothing(live: Live) -> None:
-    live.root.drop("peek_report.csv", manifest("PEEK", 24).replace("Consignment", "Peek"))
+    live.root.drop("peek_report.csv", manifest("PEEK", 24).replace("Raftaar", "Peek"))
     drop = live.drop_id("peek_report.csv")
     with live.client() as client:
         made = taught(client, drop)
@@ -339,7 +339,7 @@ def test_a_preview_by_machine_sends_nothing(live: Live) -> None:
 
 
 def test_without_javascript_and_with_another_line_of_headings(live: Live, browser: Browser) -> None:
-    text = "Report of the day,,,,,,\n" + manifest("NOJS", 24).replace("Consignment", "Plain")
+    text = "Report of the day,,,,,,\n" + manifest("NOJS", 24).replace("Raftaar", "Plain")
     live.root.drop("plain_report.csv", text)
     drop = live.drop_id("plain_report.csv")
     context = browser.new_context(java_script_enabled=False)
@@ -425,7 +425,7 @@ def workbook_of(path: Path, *tabs: tuple[str, list[list[str]]]) -> Path:
 
 def test_the_sheet_that_has_the_headings_is_chosen(live: Live, page: Page, tmp_path: Path) -> None:
     rows = [line.split(",") for line in manifest("TB", 12).splitlines()]
-    table = [[cell.replace("Consignment", "Tabbed") for cell in row] for row in rows]
+    table = [[cell.replace("Raftaar", "Tabbed") for cell in row] for row in rows]
     overview = [["Depot", "Total"], ["Pune", "7"], ["Agra", "5"]]
     file = workbook_of(
         tmp_path / "tabbed_1.xlsx", ("Overview", overview), ("Report of today", table)
