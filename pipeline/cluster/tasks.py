@@ -236,7 +236,7 @@ class Tasks(Locks):
                 log.warning("segment.broken", post=load.segment.post, reason=str(handback.broken))
                 self._report_broken(load.drop, handback)
                 return
-            if handback.shut is None and not handback.cancelled:
+            if handback.shut is None:
                 next_ones = self._ledger.end_segment(load.segment)
                 held.gone = True
                 if next_ones is not None:
@@ -250,8 +250,6 @@ class Tasks(Locks):
     def _deliver(self, load: Load) -> DeliveryResult | None:
         if load.drop.state is not DropState.OPEN:
             return None
-        if load.drop.request is DropRequest.CANCEL:
-            return DeliveryResult(drop_seq=load.drop.seq, complete=False, cancelled=True)
         with ExitStack() as stack:
             try:
                 return self._site.delivery.submit(self._shipment(load, stack)).result()
@@ -278,6 +276,7 @@ class Tasks(Locks):
             before=load.before,
             taken_up=now,
             doubts=doubts_of(drop.seq, load.chunks, known, body, self._ledger),
+            cancelled=drop.request is DropRequest.CANCEL,
         )
 
     def _rests(self, drop_seq: int) -> bool:
@@ -345,13 +344,15 @@ class Tasks(Locks):
     def _handback(self, drop: Drop) -> DeliveryResult | None:
         """Return how the sending of a drop ended or was interrupted; None while it goes on.
 
-        Judged by its segments, not by who holds them: one may be taken up at this moment.
+        Judged by its segments, not by who holds them: one may be taken up at this moment. A drop
+        that was cancelled goes on until what is in doubt was asked about.
         """
         shut = self._site.delivery.shut
         if shut is not None and shut.ours:
             shut = None  # others go on
         cancelled = drop.request is DropRequest.CANCEL
-        if self._ledger.has_open_segments(drop.seq) and not cancelled and shut is None:
+        going_on = shut is None and self._ledger.has_open_segments(drop.seq)
+        if going_on and (not cancelled or self._ledger.has_doubts(drop.seq)):
             return None
         complete = self._ledger.all_segments_done(drop.seq)
         return DeliveryResult(drop_seq=drop.seq, complete=complete, cancelled=cancelled, shut=shut)

@@ -51,7 +51,8 @@ class Shipment(Struct, frozen=True, kw_only=True):
     nobody else sends these chunks, where that was possible. ``doubts``: number of a chunk → order
     id → an earlier step of that order that another drop left in doubt. ``note_call``: keeps the
     number of a chunk, on disk, right before a call of it leaves; after a crash a chunk without it
-    is sent without asking. None: every chunk that was marked is asked about.
+    is sent without asking. None: every chunk that was marked is asked about. ``cancelled``: only
+    what is in doubt is wanted, to be asked about; nothing is sent.
     """
 
     drop_seq: int
@@ -62,6 +63,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
     before: tuple[Chunk, ...] = ()
     taken_up: datetime | None = None
     doubts: Mapping[int, EarlierSteps] = field(default_factory=dict)
+    cancelled: bool = False
 
 
 class DeliveryResult(Struct, frozen=True, kw_only=True):

@@ -82,10 +82,13 @@ class Dispatcher:
         self._kick.set()
 
     def cancel(self, drop_seq: int) -> None:
-        """Send nothing more of this drop; calls in flight are answered and recorded."""
+        """Send nothing more of this drop.
+
+        Calls in flight are answered and recorded, and what is in doubt is asked about.
+        """
         for queue in self._queues:
             if queue.drop_seq == drop_seq:
-                queue.cancelled = True
+                queue.cancel()
                 self.limiter.dismiss(queue)
         for marked in self._prefetch.empty():
             self._lay_out(*marked)
@@ -195,7 +198,8 @@ class Dispatcher:
 
     async def _send(self, queue: DropQueue, chunk: Chunk) -> ChunkOutcome:
         known = queue.known.get(chunk.no, ())
-        if (shut := self.limiter.shut) is not None or queue.cancelled or queue.broken:
+        unwanted = queue.cancelled and queue.is_unsent(chunk)
+        if (shut := self.limiter.shut) is not None or unwanted or queue.broken:
             reason = shut.reason if shut else _STOPPED
             return ChunkOutcome(result=untouched(chunk, known, reason))
         if self._tools.mass_refusal.limit_reached_by(queue.drop_seq):
@@ -318,7 +322,7 @@ class Dispatcher:
 
         All callers may be in a long pause, each with a chunk of another drop.
         """
-        if queue.cancelled:
+        if queue.cancelled and queue.is_unsent(chunk):
             result = untouched(chunk, queue.known.get(chunk.no, ()), _STOPPED)
             self._back.append((queue, result))
             self._kick.set()

@@ -1,7 +1,7 @@
 """The chunks of one drop that are still to be sent, wave by wave."""
 
 from collections import ChainMap, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 
@@ -27,6 +27,9 @@ class Wave:
     def __init__(self, chunks: Iterable[Chunk], count: int) -> None:
         self._rest = iter(chunks)
         self._count = count
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self._rest
 
     def popleft(self) -> Chunk:
         """Return the next one to leave. Raises StopIteration when there is none."""
@@ -81,23 +84,29 @@ class DropQueue(Struct, eq=False):
         queue.chunks = len(shipment.chunks)
         if isinstance(shipment.chunks, FreshChunks):
             queue._take_fresh(shipment.chunks)
-            return queue
-        queue.rows = sum(chunk.size for chunk in shipment.chunks)
-        queue.multi_wave = any(chunk.wave for chunk in shipment.chunks)
+        else:
+            queue._take_up(shipment)
+        if shipment.cancelled:
+            queue.cancel()
+        return queue
+
+    def _take_up(self, shipment: Shipment) -> None:
+        """Queue what is left of chunks that were sent in part."""
+        self.rows = sum(chunk.size for chunk in shipment.chunks)
+        self.multi_wave = any(chunk.wave for chunk in shipment.chunks)
         for chunk in shipment.before:
-            queue.remember(chunk, queue.known.pop(chunk.no, ()))
+            self.remember(chunk, self.known.pop(chunk.no, ()))
         waves: dict[int, list[Chunk]] = {}
         for chunk in shipment.chunks:
-            if chunk.state is ChunkState.DONE and not queue.is_doubtful(chunk):
-                queue.remember(chunk, queue.known.pop(chunk.no, ()))
-                queue.rows_done += chunk.size
+            if chunk.state is ChunkState.DONE and not self.is_doubtful(chunk):
+                self.remember(chunk, self.known.pop(chunk.no, ()))
+                self.rows_done += chunk.size
             else:
                 waves.setdefault(chunk.wave, []).append(chunk)
         for number in sorted(waves):
             # What was tried in vain before does not stand in the way of what was not.
             again = sorted(waves[number], key=lambda chunk: chunk.attempts)
-            queue.waves.append(Wave(again, len(again)))
-        return queue
+            self.waves.append(Wave(again, len(again)))
 
     def _take_fresh(self, chunks: FreshChunks) -> None:
         """Queue a plan of which nothing was sent yet."""
@@ -108,6 +117,20 @@ class DropQueue(Struct, eq=False):
     def is_doubtful(self, chunk: Chunk) -> bool:
         """Return whether a chunk has rows whose outcome is unknown."""
         return any(v.outcome is Outcome.UNKNOWN for v in self.known.get(chunk.no, ()))
+
+    def cancel(self) -> None:
+        """Send nothing more; chunks that are in doubt are still asked about."""
+        self.cancelled = True
+        for at, wave in enumerate(self.waves):
+            chunks = list(wave)
+            # One that was marked and never left is still to be recorded as such.
+            marked = [chunk for chunk in chunks if chunk.sent_at or not self.is_unsent(chunk)]
+            self.waves[at] = Wave(marked, len(marked))
+            self.undone = self.undone or len(marked) < len(chunks)
+
+    def is_unsent(self, chunk: Chunk) -> bool:
+        """Return whether nothing of a chunk can have arrived that is not known."""
+        return chunk.state is not ChunkState.SENDING and not self.is_doubtful(chunk)
 
     def earlier_of(self, chunk: Chunk) -> EarlierSteps:
         """Return the ends of earlier steps of a chunk's orders that did not end well."""
@@ -120,7 +143,7 @@ class DropQueue(Struct, eq=False):
             if self.out:
                 return None
             self.waves.popleft()
-        if self.cancelled or self.broken or not self.waves:
+        if self.broken or not self.waves:
             return None
         chunk = self.waves[0].popleft()
         self.marked[chunk.no] = chunk
@@ -173,7 +196,7 @@ class DropQueue(Struct, eq=False):
     @property
     def exhausted(self) -> bool:
         """Return whether no chunk is left to send and no call is in flight."""
-        return self.out == 0 and (self.cancelled or not any(self.waves))
+        return self.out == 0 and not any(self.waves)
 
     def result_of_drop(self, shut: SendingStop | None) -> DeliveryResult:
         """Return the end of the drop's queue, as the scheduler gets it."""

@@ -57,7 +57,6 @@ class OrderQuery:
         heads: Mapping[int, tuple[str, Milestone]],
         *,
         not_before: float | None,
-        owner: object = None,
     ) -> tuple[Mapping[int, Reached], list[Receipt]]:
         """Ask for each place's order and milestone, each order once.
 
@@ -69,7 +68,7 @@ class OrderQuery:
         reached: dict[int, Reached] = {}
         notes: list[Receipt] = []
         if (wait := self._until(not_before)) > 0:
-            await self._limiter.sleep(wait, owner)
+            await self._limiter.sleep(wait)
         for pos, (order_id, milestone) in heads.items():
             reply = await self._reply_for(order_id)
             word = parse_order_info(reply, order_id, milestone) if reply else None

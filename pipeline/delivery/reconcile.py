@@ -31,12 +31,11 @@ class Reconciler:
     """
 
     def __init__(
-        self, tools: Tools, chunk_body: ChunkBody, rows: RowOutcomes, owner: object, known: Answers
+        self, tools: Tools, chunk_body: ChunkBody, rows: RowOutcomes, known: Answers
     ) -> None:
         self._tools = tools
         self._chunk_body = chunk_body
         self._rows = rows
-        self._owner = owner
         self._known = known
         self._proof: dict[int, Reached] = {}
 
@@ -73,6 +72,13 @@ class Reconciler:
                 self._rows.leave_unknown(pos)
         self._rows.send_again(again)
         return again
+
+    def leave_unsent(self, positions: Iterable[int]) -> None:
+        """End those of these rows as not sent that asking showed not to be there."""
+        words = "Not sent: sending of the file was stopped."
+        for pos in positions:
+            if self._proof.get(pos) is Reached.NO:
+                self._rows.set_outcome(pos, Outcome.UNSENT, Code.CANCELLED, words)
 
     def _is_resent(self, pos: int) -> bool:
         """Return whether a row is sent again where asking gives no answer: not after a 2xx."""
@@ -211,9 +217,7 @@ class Reconciler:
     ) -> Mapping[int, Reached]:
         if not self._tools.policy.reconcile:
             return {}
-        answers, notes = await self._tools.order_query.ask(
-            heads, not_before=not_before, owner=self._owner
-        )
+        answers, notes = await self._tools.order_query.ask(heads, not_before=not_before)
         for note in notes:
             self._rows.note(note)
         return answers

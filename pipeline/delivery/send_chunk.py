@@ -72,8 +72,7 @@ class ChunkSender:
 
     @cached_property
     def _reconciler(self) -> Reconciler:
-        context = self._context
-        return Reconciler(self._tools, self._chunk_body, self._rows, context.owner, context.reached)
+        return Reconciler(self._tools, self._chunk_body, self._rows, self._context.reached)
 
     @property
     def _refused_with(self) -> str | None:
@@ -148,6 +147,7 @@ class ChunkSender:
         """Make one PUT. A call that did not come back is an answer too."""
         tools, rows = self._tools, self._rows
         if self._context.cancelled():
+            self._reconciler.leave_unsent(positions)
             raise SendingStopped
         await tools.limiter.enter(self._retry.tries, self._context.owner)
         try:

@@ -64,11 +64,17 @@ class DropSteps:
     # -- deliver and finish --------------------------------------------------------------------
 
     def shipment(
-        self, drop: Drop, stack: ExitStack, fresh: Sequence[Chunk] | None = None
+        self,
+        drop: Drop,
+        stack: ExitStack,
+        fresh: Sequence[Chunk] | None = None,
+        *,
+        cancelled: bool = False,
     ) -> Shipment:
         """Return what the delivery thread needs; ``stack`` keeps the bodies open.
 
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
+        ``cancelled``: nothing is sent any more, and what is in doubt is asked about.
         """
         spool = self._spools.of(drop)
         known: Sequence[Verdict] = () if fresh is not None else self._ledger.verdicts(drop.seq)
@@ -83,7 +89,7 @@ class DropSteps:
             chunks = [
                 _as_it_left(each, departures)
                 for each in chunks
-                if each.state is not ChunkState.WAITING
+                if cancelled or each.state is not ChunkState.WAITING
             ]
             if doubtful := [no for no in doubtful if departures.has_left(no)]:
                 calls = len(doubtful)
@@ -101,6 +107,7 @@ class DropSteps:
             body=body,
             note_call=departures.mark,
             doubts=doubts_of(drop.seq, chunks, known, body, self._ledger),
+            cancelled=cancelled,
         )
 
     def finish(

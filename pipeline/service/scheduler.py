@@ -279,15 +279,16 @@ class Scheduler:
 
     def _deliver(self, drop: Drop, fresh: Sequence[Chunk] | None = None) -> None:
         """Have a drop sent; ``fresh``: the chunks of a plan that was frozen just now."""
-        if self._drops.put(drop, SchedulerState.SENDING).cancelled:
-            self._report(drop, DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True))
-            return
+        cancelled = self._drops.put(drop, SchedulerState.SENDING).cancelled
         stack = ExitStack()
         try:
-            future = self._delivery.submit(self._steps.shipment(drop, stack, fresh))
+            shipment = self._steps.shipment(drop, stack, fresh, cancelled=cancelled)
+            future = self._delivery.submit(shipment)
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             stack.close()
             back = DeliveryResult(drop_seq=drop.seq, complete=False, broken=error, progressed=False)
+            if cancelled:
+                back = DeliveryResult(drop_seq=drop.seq, complete=False, cancelled=True)
             self._report(drop, back)
             return
         when_done(self._post, future, lambda done: self._came_back(drop, done, stack))

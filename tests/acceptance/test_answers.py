@@ -393,3 +393,25 @@ def test_a_retry_of_what_is_refused_by_name_comes_to_an_end(
     assert len(root.of("a").lines("rejects.csv")) == 1
     (told,) = json.loads(root.run("trace", "ORD000000", "--json").out)
     assert told["outcome"] == "failed"
+
+
+def test_a_cancel_after_a_kill_asks_about_what_had_left_and_sends_nothing(
+    root: Root, api: AnsweringApi
+) -> None:
+    root.configure(api__concurrency=3, api__chunk_size=5)
+    api.put = lambda _updates, number: Says(after=30, applied=number == 5) if number > 4 else None
+    root.drop("a.csv", orders(300))
+    run = root.start("run", "--once")
+    until(lambda: len(api.puts) >= 7, what="three calls that are not answered")
+    run.kill()
+    api.behave()
+    (drop,) = json.loads(root.run("drops", "--json").out)
+    assert root.run("cancel", drop["drop_id"]).code == 0
+    assert root.of("a").summary["state"] == "cancelled"
+    assert len(api.puts) == 7, "nothing was sent any more"
+    left = [{order for order, _ in put.updates} for put in api.puts]
+    assert set().union(*left[4:]) <= set(api.asked) <= set().union(*left)
+    assert root.of("a").counts == {"accepted": 25, "unsent": 275}
+    assert root.run("retry", root.of("a").id).code == 0
+    assert root.of("a").counts == {"accepted": 300}
+    assert set(api.taken.values()) == {1}

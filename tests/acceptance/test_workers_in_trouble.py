@@ -1,5 +1,6 @@
 """Workers that die, freeze, or lose the database: time is lost, no row; nothing goes twice."""
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,6 +148,24 @@ def test_calls_that_were_about_to_leave_a_frozen_worker_are_all_that_comes_twice
 def is_stopped(worker: Running) -> bool:
     stat = Path(f"/proc/{worker.process.pid}/stat").read_text()
     return stat.rpartition(")")[2].split()[0] == "T"
+
+
+@pytest.mark.soak
+def test_what_a_killed_worker_left_of_a_drop_is_asked_about_when_that_is_cancelled(
+    crew: Crew, api: SandboxHandle
+) -> None:
+    killed, _ = crew.start(2)
+    crew.root.drop("big.csv", orders(ROWS))
+    after_calls(api, 20)
+    until(lambda: name_of(killed) in crew.senders(), what="a segment of the one to be killed")
+    crew.kill(killed)
+    (drop,) = json.loads(crew.root.run("drops", "--json").out)
+    assert crew.root.run("cancel", drop["drop_id"]).code == 0
+    crew.closed(1)
+    found = crew.root.of("big")
+    assert found.summary["state"] == "cancelled"
+    assert found.counts.keys() == {"accepted", "unsent"}
+    assert found.counts["accepted"] == api.stats()["accepted"]
 
 
 @pytest.mark.soak

@@ -77,6 +77,7 @@ class Told:
     unknown: set[int] = field(default_factory=set)
     held: set[int] = field(default_factory=set)
     planned: int = 0
+    cancelled: bool = False
 
     @property
     def unsettled(self) -> set[int]:
@@ -121,7 +122,7 @@ class Model:
         """Drop → its orders, of these, that have to be settled before ``told`` may send them."""
         found = {}
         for drop_id, other in self.told.items():
-            if other is not told and other.drop.state is DropState.OPEN:
+            if other is not told and other.drop.state is DropState.OPEN and not told.cancelled:
                 later = other.drop.seq > told.drop.seq
                 first = other.unsettled - (other.held if later else set())
                 if first & orders:
@@ -197,10 +198,12 @@ class Model:
 
     # -- deliver and finish --------------------------------------------------------------------
 
-    def shipment(self, drop: Drop, _held: ExitStack, _fresh: object) -> Told:
+    def shipment(self, drop: Drop, _held: ExitStack, _fresh: object, *, cancelled: bool) -> Told:
         if self.failing:
             raise StorageError("A body cannot be read.")
-        return self.told[drop.drop_id]
+        told = self.told[drop.drop_id]
+        told.cancelled = cancelled
+        return told
 
     def submit(self, told: Told) -> Future[DeliveryResult]:
         future: Future[DeliveryResult] = Future()
@@ -211,7 +214,9 @@ class Model:
                 free = (told.unsettled - told.held) & (other.unsettled - other.held)
                 assert not free, "it should have waited"
         self.out[drop_id] = (told, future)
-        if self.shut is not None or told.unsettled <= told.held:
+        if told.cancelled:
+            self.answer(drop_id, set(), shut=self.shut, cancelled=True)
+        elif self.shut is not None or told.unsettled <= told.held:
             self.answer(drop_id, set(), shut=self.shut)
         return future
 
@@ -229,7 +234,7 @@ class Model:
         future.set_result(
             DeliveryResult(
                 drop_seq=told.drop.seq,
-                complete=told.unsettled <= told.held,
+                complete=told.unsettled <= (set() if cancelled else told.held),
                 cancelled=cancelled,
                 shut=shut,
                 progressed=bool(news),

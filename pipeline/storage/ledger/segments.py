@@ -146,6 +146,14 @@ class Segments(Drops):
         with self._db.read() as connection:
             return not connection.execute(laid).scalar()
 
+    def has_doubts(self, drop_seq: int) -> bool:
+        """Return True where a chunk of the drop was marked, and its answer is not on record."""
+        marked = sa.select(chunks.c.no).where(
+            chunks.c.drop_seq == drop_seq, chunks.c.state == ChunkState.SENDING.value
+        )
+        with self._db.read() as connection:
+            return connection.execute(marked.limit(1)).first() is not None
+
     def forget_segments(self, drop_seq: int) -> None:
         """Forget a drop that is finished."""
         with self._db.write() as connection:
