@@ -204,6 +204,27 @@ def way_named(name: str) -> Direction | None:
     return None if words & NEGATIONS else way_of(words)
 
 
+def way_of_file(name: str) -> Direction | None:
+    """Return the way that the name of a file or folder names, None where it names deliveries too.
+
+    "Delivered & RTO" and "MIS with RTO" do, "RTO delivered" does not.
+    """
+    plain = shortened(fold(name))
+    if _OF_BOTH.search(plain) or words_in(plain) & _NOT_OF_ROWS:
+        return None
+    return way_named(name)
+
+
+_BACK_WORD = rf"(?:{'|'.join(sorted(WAYS_BACK))})"
+_DELIVERY_WORD = "(?:delivered|delivery|deliveries)"
+_OF_BOTH = re.compile(
+    rf"{_DELIVERY_WORD}[\W_]*(?:and\b|[&+])[\W_]*{_BACK_WORD}\b"
+    rf"|{_BACK_WORD}[\W_]*(?:and\b|[&+])[\W_]*{_DELIVERY_WORD}\b"
+    rf"|(?:\b|_)(?:incl|including|with)[\W_]+{_BACK_WORD}(?:\b|_)"
+)
+_NOT_OF_ROWS = several("percent percentage rate rates sorted team")
+
+
 def fate_named(name: str) -> Direction | None:
     """Return the way that a tab or title names, or that its shipments were not delivered."""
     words = words_in(fold(name))

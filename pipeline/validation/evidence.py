@@ -27,7 +27,14 @@ from pipeline.validation.sheet_dates import events
 from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile
 from schemas.direction_headings import ALONE, Asks, Look, is_of_customers, look_of, may_name_ways
-from schemas.directions import back_beside, direction_of, fate_named, speaks_against, way_named
+from schemas.directions import (
+    back_beside,
+    direction_of,
+    fate_named,
+    speaks_against,
+    way_named,
+    way_of_file,
+)
 from schemas.display import quoted
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import is_title, sides_of
@@ -71,7 +78,7 @@ def around(
         found[f"the tab {quoted(tab)}"] = tab
     name = file_name.casefold()
     meant = any(fnmatchcase(name, pattern) for pattern in profile.nothing | {*profile.file_names})
-    if not meant and way_named(_without_headings(file_name, headers)) is not None:
+    if not meant and way_of_file(_without_headings(file_name, headers)) is not None:
         found[_FILE_NAME] = file_name
     elif folder and _tells(folder, profile):
         found[_FOLDER_NAME] = folder
@@ -89,7 +96,7 @@ def _without_headings(file_name: str, headers: Sequence[str]) -> str:
 
 def _tells(folder: str, profile: Profile) -> bool:
     known = is_named(folder, profile) or fold_header(folder) in profile.nothing
-    return not known and way_named(folder) is not None
+    return not known and way_of_file(folder) is not None
 
 
 class Evidence:

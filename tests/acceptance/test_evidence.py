@@ -153,6 +153,9 @@ def test_a_title_in_the_column_of_the_statuses_holds_deliveries_below_it(
 @together
 def test_a_file_name_that_names_a_direction_holds_deliveries(part: Part) -> Iterator[None]:
     names = {"RTO_delivered": HELD, "reverse pickup mis": HELD, "non-rto": SENT, "day": SENT}
+    names |= {"RTO delivered & lost": HELD, "Delivered_RTO": HELD, "RTO and RVP": HELD}
+    of_both = ("Delivery & RTO MIS", "all_status_incl_rto", "MIS with RTO", "RTO_and_Delivered")
+    names |= dict.fromkeys((*of_both, "Returns & Deliveries", "RTO Rate Nov"), SENT)
     for at, name in enumerate(names):
         part.drop_rows(name, [(f"A{at}", "Delivered")])
     yield
