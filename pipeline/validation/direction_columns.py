@@ -26,7 +26,7 @@ from schemas.directions import (
 )
 from schemas.normalise import fold, is_absent
 from schemas.statuses import Direction
-from schemas.vocabulary import CellKind
+from schemas.vocabulary import UNCALCULATED, CellKind
 
 SEEN = 256
 """Cells from this length on say nothing; and so many of a column show what it holds."""
@@ -173,10 +173,17 @@ class DirectionColumn:
         errors = _damaged(cells) if kinds is None else _damaged(cells) | (kinds == CellKind.ERROR)
         has_errors = bool(errors.any())
         said = self._holds(Trait.SAID, found=claims is not None, matters=has_errors)
-        if not has_errors or asks is Asks.FILLED or not (said or asks in {Asks.YES, Asks.NO}):
+        sure = self._look is not None and (
+            self._look.sure
+            or (asks is Asks.WORDS and pc.any(pc.equal(cells, UNCALCULATED)).as_py())
+        )
+        if not has_errors or asks is Asks.FILLED or not (said or sure or asks in _YES_OR_NO):
             return claims
         open_ones = pc.binary_join_element_wise(f"{Direction.UNREADABLE}:", cells, "")
         return pc.if_else(pa.array(errors), open_ones, "" if claims is None else claims)
+
+
+_YES_OR_NO = {Asks.YES, Asks.NO}
 
 
 def _damaged(cells: pa.Array) -> npt.NDArray[np.bool_]:

@@ -70,6 +70,14 @@ def test_an_error_in_a_further_column_of_directions_holds_its_row(
         sheet.write_formula(7, first + 2, "=A1", None, "#REF!")
         sheet.write_formula(8, first + 3, "=NA()", None, "#N/A")
 
+    def write_open(_: Any, sheet: Any) -> None:
+        sheet.write_row(0, 0, ["Order ID", "Status", "Shipment Type"])
+        for row in range(1, 3):
+            sheet.write_row(row, 0, [f"F{row}", "Delivered"])
+            sheet.write_formula(row, 2, '=IF(B2>1,"RTO","Forward")', None, "?")
+
+    no_results = changed(changed(made(write_open), b"<v>?</v>", b""), b' t="str"', b"")
+    root.drop("formula.xlsx", no_results)
     firsts = (0, 1, 3)
     for first in firsts:
         root.drop(f"shifted{first}.xlsx", made(partial(write, first=first)))
@@ -77,6 +85,7 @@ def test_an_error_in_a_further_column_of_directions_holds_its_row(
     assert [order for order, _ in sent(api)] == [f"A{at}-{n}" for at in (1, 4) for n in firsts]
     for first in firsts:
         assert "#REF!" in root.of(f"shifted{first}").lines()[2]["message"]
+    assert "Shipment Type" in root.of("formula").lines()[0]["message"]
 
 
 def test_a_tab_of_what_was_not_delivered_holds_deliveries(root: Root, api: SandboxHandle) -> None:
@@ -350,6 +359,29 @@ def test_a_row_that_is_crossed_out_and_one_with_a_comment_are_held(root: Root) -
     root.drop("back.xlsx", changed(rejects, b"<t>Delivered<", b"<t>RTO Delivered<"))
     root.once()
     assert root.of("back").counts == {"accepted": 4}
+
+
+def test_a_run_of_a_text_that_is_crossed_out_holds_its_row(root: Root) -> None:
+    def write(book: Any, sheet: Any, name: str) -> None:
+        struck, plain = book.add_format({"font_strikeout": True}), book.add_format({"bold": True})
+        sheet.write_row(0, 0, ["Order ID", "Status"])
+        sheet.write_row(1, 0, [f"{name}1", "Delivered"])
+        sheet.write(2, 0, f"{name}2")
+        sheet.write_rich_string(2, 1, struck, "RTO ", plain, "Delivered")
+        sheet.write_rich_string(3, 0, struck, "FYA1001", plain, f"{name}3")
+        sheet.write(3, 1, "Delivered")
+        sheet.write(4, 0, f"{name}4")
+        sheet.write_rich_string(4, 1, plain, "Deli", "vered")
+
+    for name, inline in (("shared", False), ("inline", True)):
+        out = io.BytesIO()
+        with xlsxwriter.Workbook(out, {"constant_memory": inline}) as book:
+            write(book, book.add_worksheet(), name)
+        root.drop(f"{name}.xlsx", out.getvalue())
+    assert root.once().code == 3
+    for name in ("shared", "inline"):
+        codes = [line["codes"] for line in root.of(name).lines()]
+        assert codes == ["", *["STATUS_AMBIGUOUS:status"] * 2, ""], name
 
 
 def test_a_merged_cell_of_several_columns_is_the_cell_of_all_of_them(root: Root) -> None:

@@ -4,8 +4,7 @@ import re
 
 from pipeline.reading.excel.notes.ods import ContentXml
 from pipeline.reading.excel.notes.sheet_notes import SheetNotes
-from pipeline.reading.excel.notes.xlsx import NotWellFormed, SheetXml, XmlPart
-from pipeline.reading.excel.regular_rows import TEXTS
+from pipeline.reading.excel.notes.xlsx import NotWellFormed, SheetXml, TextsXml, XmlPart
 
 _DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)|<\0!\0[DE]\0|\0<\0!\0[DE]", re.IGNORECASE)
 #: Records of merged cells, of hidden columns, and of an error cell, typed or computed, as a binary
@@ -50,7 +49,7 @@ class Markup:
         if part == "content.xml":
             return ContentXml()
         if part == "xl/sharedstrings.xml":
-            return XmlPart(TEXTS)
+            return TextsXml()
         return SheetXml(plain_rows=self.extent.add_plain)
 
     def add(self, piece: bytes) -> None:
@@ -88,6 +87,8 @@ class Markup:
             needed = self._part in _NEEDED or "/worksheets/" in self._part
             self.malformed = sheet or needed
             return []
+        if isinstance(walk, TextsXml):
+            return [walk.notes]
         if isinstance(walk, SheetXml) and sheet:
             self.extent.add_place(*walk.far)
             return [walk.notes]

@@ -5,10 +5,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
-from pipeline.reading.excel.notes.xlsx import place_of
+from pipeline.reading.excel.notes.xlsx import is_struck, place_of
 
-_OFF = frozenset({"0", "false"})
 _LONGEST_TAG = 1024
+_SHARED = re.compile(rb"<(?:\w+:)?si\s*/>|<(?:\w+:)?si\b.*?</(?:\w+:)?si\s*>", re.DOTALL)
+_STRUCK = re.compile(rb"<(?:\w+:)?strike\b(?![^>]*val=[\"'](?:0|false))")
+_SHARED_CELL = re.compile(
+    rb"<(?:\w+:)?c(?=[^>]*\st=[\"']s[\"'])([^>]*)>\s*<(?:\w+:)?v>\s*(\d{1,9})\s*<"
+)
 _ADDRESS = re.compile(rb"\sr=[\"']([A-Za-z]{1,3}[0-9]{1,7})[\"']")
 
 
@@ -22,7 +26,7 @@ def struck_styles(styles: bytes) -> frozenset[int]:
         if local == "font" and inside[-1:] == ["fonts"]:
             fonts.append(False)
         elif local == "strike" and inside[-2:] == ["fonts", "font"]:
-            fonts[-1] = attributes.get("val") not in _OFF
+            fonts[-1] = is_struck(attributes)
         elif local == "xf" and inside[-1:] == ["cellXfs"]:
             text = attributes.get("fontId", "0")
             cells.append(int(text) if text.isdecimal() and len(text) < 9 else 0)
@@ -31,6 +35,26 @@ def struck_styles(styles: bytes) -> frozenset[int]:
     _walk(styles, start, lambda _: inside.pop())
     struck = {font for font, crossed in enumerate(fonts) if crossed}
     return frozenset(style for style, font in enumerate(cells) if font in struck)
+
+
+def struck_texts(part: bytes) -> frozenset[int]:
+    """Return the numbers of the shared texts of which a part is crossed out."""
+    texts = _SHARED.findall(part)
+    return frozenset(number for number, text in enumerate(texts) if _STRUCK.search(text))
+
+
+def cells_with_texts(pieces: Iterable[bytes], texts: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield row (from 1) and column (from 0) of each cell that shows one of these shared texts."""
+    held = b""
+    for piece in pieces:
+        text = held + piece
+        end = 0
+        for found in _SHARED_CELL.finditer(text):
+            end, address = found.end(), _ADDRESS.search(found[1])
+            if address and int(found[2]) in texts:
+                row, column = place_of(address[1].decode())
+                yield row, column - 1
+        held = text[end:][-_LONGEST_TAG:]
 
 
 def cells_styled(

@@ -16,7 +16,13 @@ from pipeline.reading.excel.notes.binary import (
     xlsb_formats,
     xlsb_sheets,
 )
-from pipeline.reading.excel.notes.by_hand import cells_styled, comments, struck_styles
+from pipeline.reading.excel.notes.by_hand import (
+    cells_styled,
+    cells_with_texts,
+    comments,
+    struck_styles,
+    struck_texts,
+)
 from pipeline.reading.excel.notes.number_format import formats_of, shown_as
 from pipeline.reading.excel.notes.ods import ContentXml
 from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes, WordFormat
@@ -32,6 +38,7 @@ _RELATIONSHIP = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
 _ID = re.compile(rb"\b(?:\w+:id|Id)\s*=\s*[\"']([^\"']*)[\"']")
 _TARGET = re.compile(rb"\bTarget\s*=\s*[\"']([^\"']*)[\"']")
 _COMMENTS = re.compile(r"(?:^|/)comments?\d*\.xml$", re.IGNORECASE)
+_TEXTS = "xl/sharedstrings.xml"
 _STYLES, _XML_STYLES, _CONTENT = "xl/styles.bin", "xl/styles.xml", "content.xml"
 
 
@@ -167,6 +174,10 @@ class _InXlsx(_Listed, frozen=True, kw_only=True):
         if struck := struck_styles(b"".join(self.package.pieces(_XML_STYLES))):
             cells = cells_styled(self.package.pieces(part), struck)
             found += [(row, column, "") for row, column, _ in cells]
+        found += [(*place, "") for place in self.sheet(index).struck]
+        if any(each.struck_texts for each in self.package.notes.get(_TEXTS, ())):
+            texts = struck_texts(b"".join(self.package.pieces(_TEXTS)))
+            found += [(*place, "") for place in cells_with_texts(self.package.pieces(part), texts)]
         folder, _, name = part.rpartition("/")
         for target in _targets(self.package, f"{folder}/_rels/{name}.rels").values():
             if _COMMENTS.search(target):

@@ -32,7 +32,8 @@ class SheetNotes(Struct, kw_only=True):
     """The error cells of one sheet. Rows are record numbers (from 1), columns count from column A.
 
     ``hidden_rows``: those that hold something. ``hidden_columns``: from 0, each as first and last.
-    ``merged``: of ODS and XLSB.
+    ``merged``: of ODS and XLSB. ``struck``: cells with a text of their own of which a part is
+    crossed out; ``struck_texts``, of the part of shared texts: some of these are.
     """
 
     rows: "array[int]" = field(default_factory=lambda: array("l"))
@@ -41,6 +42,8 @@ class SheetNotes(Struct, kw_only=True):
     hidden_rows: "array[int]" = field(default_factory=lambda: array("l"))
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
     merged: list[Merged] = field(default_factory=list)
+    struck: list[tuple[int, int]] = field(default_factory=list)
+    struck_texts: bool = False
 
     def add(self, row: int, column: int, text: str) -> None:
         """Note a cell; ``text`` is shown in it."""

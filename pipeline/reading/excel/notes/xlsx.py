@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from xml.parsers import expat
 
 from pipeline.reading.excel.notes.sheet_notes import UNKNOWN, SheetNotes
-from pipeline.reading.excel.regular_rows import ROWS, Plain, PlainRuns
+from pipeline.reading.excel.regular_rows import ROWS, TEXTS, Plain, PlainRuns
 from schemas.vocabulary import UNCALCULATED
 
 _PLACE = re.compile(r"\s*([A-Za-z]*)(\d*)")
@@ -49,6 +49,19 @@ class XmlPart:
             self.parser.Parse(text, last)
         except (expat.ExpatError, ValueError, LookupError) as error:
             raise NotWellFormed from error
+
+
+class TextsXml(XmlPart):
+    """The part of shared texts. ``notes`` tells whether a part of one is crossed out."""
+
+    def __init__(self) -> None:
+        super().__init__(TEXTS)
+        self.notes = SheetNotes()
+        self.parser.StartElementHandler = self._start
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if _local(name) == "strike" and is_struck(attributes):
+            self.notes.struck_texts = True
 
 
 class SheetXml(XmlPart):
@@ -112,6 +125,8 @@ class SheetXml(XmlPart):
                 self.parser.CharacterDataHandler = self._text.append
         elif local == "is":
             self._rich = True
+        elif local == "strike" and self._rich and is_struck(attributes):
+            self.notes.struck.append((self._row, self._column))
         elif local == "col" and attributes.get("hidden") in _ON:
             first, last = attributes.get("min", ""), attributes.get("max", "")
             if first.isdecimal() and last.isdecimal():
@@ -153,6 +168,11 @@ class SheetXml(XmlPart):
 
 def _local(name: str) -> str:
     return name if ":" not in name else name.rpartition(":")[2]
+
+
+def is_struck(attributes: Mapping[str, str]) -> bool:
+    """Tell whether an element ``strike`` with these attributes crosses a text out."""
+    return attributes.get("val") not in {"0", "false"}
 
 
 def letters_of(column: int) -> str:
