@@ -67,6 +67,7 @@ _NOT_ORDERS = several(
 #: No. Orders: how many.
 _COUNTS_ORDERS = re.compile(r"\b(?:no|nos|nr|num|number|numbers)\b\W*orders\b")
 
+_OF_ROWS = tuple(map(several, ("sr no", "s no", "sl no", "serial no", "serial number", "sno")))
 _OF_PEOPLE = several("mobile phone contact pin pincode postal postcode telephone zip zipcode")
 
 _EXAMPLES = several(
@@ -188,8 +189,9 @@ def is_plain_order(heading: str) -> bool:
 
 
 def is_of_person(heading: str) -> bool:
-    """Tell whether a column holds numbers of people: their phones or pin codes."""
-    return bool(words_of(heading) & _OF_PEOPLE)
+    """Tell whether a column holds numbers of people, phones or pin codes, or of the rows: Sr No."""
+    words = words_of(heading)
+    return bool(words & _OF_PEOPLE) or words in _OF_ROWS
 
 
 def is_place_or_thing(heading: str) -> bool:

@@ -24,6 +24,7 @@ _WHOLE_FLOAT = re.compile(rf"([0-9]{{1,{EXACT_DIGITS}}})\.0")
 _ENOUGH = 20
 """From so many rows on it is no accident that each of them has another number as its order id."""
 
+_COUNTRY = r"^(?:\+?91[ -]?|0)([6-9][0-9]{9})$"
 _MOST = 0.9
 _WORDS = r"^[A-Za-z][A-Za-z _-]*$"
 
@@ -39,8 +40,7 @@ def check_order_ids(ids: pa.Array, heading: str, others: Iterable[tuple[str, pa.
     if count < _ENOUGH:
         return
     for other, cells in others:
-        same = pc.equal(filled, pc.utf8_trim_whitespace(cells))
-        if pc.sum(same).as_py() == count:
+        if _same(filled[:_ENOUGH], cells[:_ENOUGH]) and _same(filled, cells):
             raise DropRefused(
                 Code.WRONG_COLUMN,
                 f"In every row the column {quoted(heading)} holds what the column {quoted(other)} "
@@ -95,6 +95,12 @@ def _prefix(text: str) -> str:
 def _mask(values: pa.Array) -> npt.NDArray[np.bool_]:
     mask: npt.NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
     return mask
+
+
+def _same(filled: pa.Array, cells: pa.Array) -> bool:
+    """Tell whether each id is what the other column has, a phone's +91 or 0 left out."""
+    bare = pc.replace_substring_regex(pc.utf8_trim_whitespace(cells), _COUNTRY, r"\1")
+    return bool(pc.all(pc.equal(filled, bare)).as_py())
 
 
 def canonical_ids(
