@@ -604,6 +604,30 @@ def test_two_people_see_each_other_and_what_each_changed(office: Live, browser: 
         each.context.close()
 
 
+def test_what_stands_in_a_cell_survives_the_end_of_a_session(
+    office: Live, browser: Browser
+) -> None:
+    rows = [[f"END{n}", "Delivered" if n < 9 else "Nonesuch"] for n in range(11)]
+    drop = closed_drop(office, "end.csv", sheet(rows))
+    page = logged_in(office, browser, "asha", f"/drops/{drop}/fix")
+    page.get_by_label("Row 11, Status").fill("RTO Delivered")  # and not left
+    cookies = page.context.cookies()
+    other = page.context.new_page()
+    other.goto(office.url)
+    other.get_by_role("button", name="Log out").click()
+    other.wait_for_url("**/login*")
+    page.context.clear_cookies()
+    page.context.add_cookies(cookies)  # as after the end of a session: it means nothing any more
+    expect(page.locator("#kept")).to_contain_text("You were logged out. Use Save")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_label("Name").fill("asha")
+    page.get_by_label("Password").fill("secret words")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("What you typed is kept here")).to_be_visible()
+    expect(page.get_by_label("Row 11, Status")).to_have_value("RTO Delivered")
+    page.context.close()
+
+
 def test_pasted_ids_survive_the_end_of_a_session(office: Live, browser: Browser) -> None:
     rows = [[f"SPI{n:03}", f"SPIAWB{n}", "Delivered"] for n in range(8)]
     rows += [[DAMAGED, f"SPILOST{n}", "Delivered"] for n in range(3)]

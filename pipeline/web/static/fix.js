@@ -23,6 +23,11 @@ function shownIn(cell) {
   return fix.elements[`had-${line}-${column}`];
 }
 
+function isTyped() {
+  const cells = [...fix.querySelectorAll('[name^="cell-"]')];
+  return cells.some(isChanged) || Boolean(fix.elements.note?.value);
+}
+
 function isChanged(cell) {
   return shownIn(cell).value.replace(/\r\n?/g, "\n") !== cell.value;
 }
@@ -399,6 +404,12 @@ if (fix) {
     soon = setTimeout(lookAround, 300);
   });
   setInterval(lookAround, 4000);
+  // The end of a session leads every page to the log-in, but not away from what is only in this one.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.status !== 401 || !isTyped()) return;
+    event.preventDefault();
+    kept.textContent = "You were logged out. Use Save: after the log-in your entries are here.";
+  });
   // The form says what was shown before: it goes when what is on its way is answered.
   fix.addEventListener("submit", async (event) => {
     if (!underway.size) return;
