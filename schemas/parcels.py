@@ -59,6 +59,8 @@ class Said(IntEnum):
     ON_ITS_WAY_BACK = 2  # to the seller
     CANCELLED = 3
     ENDED = 4  # its row has a final status
+    RETURNING = 5  # from the customer, or on a way back of which kind is not told
+    MAYBE_BACK = 6  # its row was not understood, or its file refused, and it names a way back
 
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -123,6 +125,7 @@ _DAMAGED = re.compile(r"[0-9]+(?:[.,][0-9]+)?e\+?[0-9]+|#{2,}|#(?!n/?a)[a-z0-9/_
 _LONG_NUMBER = re.compile(rf"[1-9][0-9]{{{EXACT_DIGITS - 1}}}([0-9]+)")
 
 _RETURNING = frozenset({Direction.RETURN, Direction.MAYBE_RETURN, Direction.BACK})
+_WAYS_BACK = frozenset({Direction.RTO, Direction.RETURN, Direction.BACK})
 _CANCELLED = frozenset({"cancelled", "canceled", "cancel", "cncl", "cancld"})
 _BESIDE_CANCELLED = frozenset(
     {
@@ -149,6 +152,7 @@ _MOVING = frozenset(
 )
 #: Words beside RTO of a parcel that goes on to the customer after all.
 _REVOKED = frozenset({"cancelled", "canceled", "revoked", "revoke", "withdrawn", "declined"})
+_CALLED_OFF = _REVOKED | {"rejected", "refused"}
 #: Types of scans on the way back, where couriers write one beside the status or before it.
 _TYPES_BACK = frozenset({"rt", "rto", "rts"})
 _NOT_MOVING = frozenset(
@@ -251,13 +255,13 @@ def said_of(case: StatusCase) -> Said:
     ruling, words = case.ruling, _words(case.status)
     if ruling.meaning not in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}:
         return Said.NOTHING
-    if case.direction in _RETURNING or is_return(case.status):
-        return Said.NOTHING
     if ruling.milestone:
         step = STEPS[Milestone(ruling.milestone)]
-        if step.journey is Journey.RETURN:
+        if step.journey is Journey.RETURN or case.direction in _RETURNING:
             return Said.NOTHING
         return Said.ENDED if step.final else Said.ON_ITS_WAY
+    if {case.direction, case.way} & _RETURNING or is_return(case.status):
+        return Said.NOTHING if words & _CALLED_OFF else Said.RETURNING
     if is_cancelled(case.status):
         return Said.CANCELLED
     if _turns_back(case):
@@ -267,11 +271,23 @@ def said_of(case: StatusCase) -> Said:
     return Said.ON_ITS_WAY_BACK if goes_back(case.status) else Said.ON_ITS_WAY
 
 
+def said_unheard(case: StatusCase) -> Said:
+    """Return the word of a row that was rejected, or whose file was refused.
+
+    Only a way back counts, to the seller or from the customer, and a shipment that was cancelled.
+    """
+    if _words(case.status) & _CALLED_OFF and not is_cancelled(case.status):
+        return Said.NOTHING
+    names = case.way is not Direction.BLANK or way_named(case.status) in _WAYS_BACK
+    back = names or goes_back(case.status) or _turns_back(case) or is_cancelled(case.status)
+    return Said.MAYBE_BACK if back else Said.NOTHING
+
+
 def _turns_back(case: StatusCase) -> bool:
-    """Tell whether a cell beside the status names the way back to the seller."""
+    """Tell whether something beside the status names the way back to the seller."""
     if _words(case.status) & _REVOKED:
         return False
-    return case.direction is Direction.RTO or goes_back(case.kind)
+    return Direction.RTO in {case.direction, case.way} or goes_back(case.kind)
 
 
 _NUMBERED = re.compile(r"[a-z/_-]*[0-9][a-z0-9/_-]*")

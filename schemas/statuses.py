@@ -85,7 +85,8 @@ class StatusCase(Struct, frozen=True, kw_only=True):
 
     ``source``: where the direction was taken from when no column is one for it, or what the status
     contradicts (``Doubt.EVIDENCE``, ``Doubt.OTHER``; what stands there is ``direction_cell``), as
-    messages name it: ``the column "Leg"``.
+    messages name it: ``the column "Leg"``. ``way``: RTO or RETURN where a direction, title, tab or
+    name speaks of a way back, whatever was decided by it; else BLANK.
     """
 
     status: str
@@ -94,6 +95,7 @@ class StatusCase(Struct, frozen=True, kw_only=True):
     direction: Direction
     ruling: Ruling
     source: str = ""
+    way: Direction = Direction.BLANK
 
 
 #: Milestones that agree with a direction when the courier's table has no rule of its own for it.

@@ -5,7 +5,7 @@ The ledger remembers of each row which parcel it named, what it said of it, and 
 scan later than an end keeps that from being sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,12 @@ from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
 _UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
-_TURNED = frozenset({Said.ON_ITS_WAY_BACK, Said.CANCELLED})
+_NOT_THERE = _UNDER_WAY | {Said.MAYBE_BACK}
+_TURNED = frozenset({Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.MAYBE_BACK})
+
+
+Mended = tuple[str, int, str]
+"""A rejected row: its drop, its record number and its order."""
 
 
 class ParcelColumns(Struct, frozen=True, kw_only=True):
@@ -35,7 +40,8 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
     ``awbs`` as they stand in the file, the first ``AWB_LENGTH`` characters; ``said``: ``Said``, as
     numbers. ``vouched``: a person says that the row's status is true of the whole order,
     ``confirmed``: in so many words. ``any_parcel``: one parcel speaks for its order; ``zone``: the
-    courier's, "" for none of its own.
+    courier's, "" for none of its own. ``mends``: the rejected rows that rows of this file correct:
+    drop, row and order.
     """
 
     awbs: pa.ChunkedArray
@@ -44,6 +50,7 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
     confirmed: Mask
     any_parcel: bool
     zone: str
+    mends: frozenset[Mended] = frozenset()
 
 
 def held_by_earlier_files(
@@ -60,6 +67,9 @@ def held_by_earlier_files(
     ``seen``: rows of other drops about their orders, in the order of the drops; ``record``: record
     number by row; ``timezone``: where times without a zone are.
     """
+    if parcels.mends:
+        again = {(drop, order) for drop, _, order in parcels.mends}
+        seen = [each for each in seen if not _is_mended(each, parcels.mends, again)]
     if not seen:
         return []
     history: dict[int, list[ParcelSeen]] = {}
@@ -174,7 +184,23 @@ def _objection(
         turned = next((e for e in _same(parcel, history) if e.said in _TURNED), None)
         if turned is not None:
             return Code.STATUS_CONFLICT, _TURNED_BACK, turned
+        same = _same(parcel, history)
+        begun = next((e for e in same if e.said is Said.RETURNING and _is_before(e, until)), None)
+        if begun is not None:
+            return Code.STATUS_CONFLICT, _CAME_BACK, begun
     return None
+
+
+def _is_mended(
+    each: ParcelSeen, mends: Collection[Mended], again: Collection[tuple[str, str]]
+) -> bool:
+    """Tell whether a row of this file corrects a rejected one, or one that came back as it was.
+
+    ``again``: the drops whose rows are corrected, each with the row's order.
+    """
+    mended = (each.drop_id, each.row, each.order_id) in mends
+    mended |= (each.parent, each.order_id) in again
+    return mended and each.said is Said.MAYBE_BACK
 
 
 _End = tuple[int, Milestone, str]
@@ -200,7 +226,7 @@ def _suspects(
         for each in history[order]:
             late = not each.status and each.event is not None and each.event > event != NO_TIME
             odd = each.said in _UNDER_WAY and (late or each.awb != awb)
-            if odd or each.said in _TURNED:
+            if odd or each.said in _TURNED or each.said is Said.RETURNING:
                 some[order] = True
                 break
     return mine.only(some[mine.order])
@@ -233,7 +259,7 @@ def _still_open(
         before = last.get(other)
         if before is None or not _is_earlier(each, before, zone):
             last[other] = each
-    against = {Said.ON_ITS_WAY} if final is Milestone.RTO_BAG_DELIVERED else _UNDER_WAY
+    against = {Said.ON_ITS_WAY} if final is Milestone.RTO_BAG_DELIVERED else _NOT_THERE
     return next(
         (e for other, e in last.items() if other not in {"", parcel} and e.said in against), None
     )
@@ -264,6 +290,11 @@ def _same(parcel: str, history: Sequence[ParcelSeen]) -> list[ParcelSeen]:
     """
     only_one = len({parcel, *(parcel_of(each.awb) for each in history)} - {""}) <= 1
     return [each for each in history if only_one or parcel_of(each.awb) == parcel]
+
+
+def _is_before(seen: ParcelSeen, until: int) -> bool:
+    """Tell whether a scan may be from before an end: also where a time is missing."""
+    return seen.event is None or until == NO_TIME or seen.event < until
 
 
 def _is_earlier(one: ParcelSeen, other: ParcelSeen, zone: ZoneInfo) -> bool:
@@ -302,6 +333,11 @@ _OPEN = (
 _TURNED_BACK = (
     "another file says of the same shipment that it goes back to the seller, or was cancelled: "
     "{where}. If the seller has it, correct the status. If the customer has it, tick the row "
+    f"{TO_CONFIRM}."
+)
+_CAME_BACK = (
+    "another file says of the same shipment that it was on a way back before: {where}. If it has "
+    "come back, correct the status. If the customer has it, tick the row "
     f"{TO_CONFIRM}."
 )
 _TAKEN_BACK = (

@@ -14,6 +14,7 @@ from pipeline.core.ports import DISPATCHED, Chunk, FrozenPlan
 from pipeline.planning.freeze import Planned
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.sendable_rows import NO_TIME
+from schemas.codes import Code
 from schemas.parcels import Said
 
 
@@ -32,13 +33,68 @@ def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Fro
     added = np.flatnonzero(made.update_added).astype(np.int32)
     row_of = np.concatenate([rows, made.update_row[added]])
     order = np.argsort(rank[orders.number[row_of]], kind="stable").astype(np.int32)
-    lines = _Lines(prepared=prepared, planned=planned, row_of=row_of, added=added, order=order)
-    return FrozenPlan(chunks=chunks, lines=lines)
+    lines = _Lines(
+        prepared=prepared,
+        planned=planned,
+        row_of=row_of,
+        added=added,
+        order=order,
+        said=_said(prepared, planned),
+    )
+    return FrozenPlan(chunks=chunks, lines=lines, mends=prepared.keys.parcels.mends)
+
+
+def of_refused(prepared: Prepared) -> pa.Table:
+    """Return the lines that the ledger keeps of a file that is refused: those that name a way back.
+
+    No row of it is planned, and a delivery says nothing: none was sent.
+    """
+    keys, given = prepared.keys, prepared.keys.parcels
+    named = pc.not_equal(keys.orders.names, "").to_numpy(zero_copy_only=False)[keys.orders.number]
+    told = np.isin(given.said, _OF_REFUSED) & (keys.disposition != Disposition.SKIPPED)
+    rows = np.flatnonzero(named & told)
+    event = keys.event_ms[rows]
+    lines = pa.table(
+        {
+            "order_id": keys.orders.of_rows(rows),
+            "idx": rows.astype(np.int32),
+            "row": keys.row[rows].astype(np.int32),
+            "sheet": prepared.sheet_of[rows],
+            "status": np.zeros(len(rows), dtype=np.int8),
+            "chunk": pa.nulls(len(rows), pa.int32()),
+            "pos": np.zeros(len(rows), dtype=np.int8),
+            "said": np.full(len(rows), Said.MAYBE_BACK, dtype=np.int8),
+            "awb": given.awbs.take(pa.array(rows)),
+            "event_ms": pa.array(event, mask=event == NO_TIME),
+        }
+    )
+    return lines.sort_by("order_id")
+
+
+_OF_REFUSED = (Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.RETURNING, Said.MAYBE_BACK)
+
+
+def _said(prepared: Prepared, planned: Planned) -> npt.NDArray[np.int8]:
+    """Return what each row says of its parcel, as later files are held against it.
+
+    Where an order was kept open (PARCELS_OPEN), a rejected row may be what keeps it so.
+    """
+    keys, made = prepared.keys, planned.plan
+    rows = [each.rows for each in made.findings if each.code is Code.PARCELS_OPEN]
+    if not rows:
+        return keys.parcels.said
+    held = np.zeros(len(keys.orders.names), dtype=np.bool_)
+    held[keys.orders.number[np.concatenate(rows)]] = True
+    unheard = (keys.disposition == Disposition.REJECTED) & (keys.parcels.said == Said.NOTHING)
+    kept = keys.parcels.said.copy()
+    kept[unheard & held[keys.orders.number]] = Said.ON_ITS_WAY
+    return kept
 
 
 class _Lines(Struct, frozen=True, kw_only=True):
     """Lines sorted by order id. ``row_of``: the row of each line before they were sorted, those of
-    added pickups last; ``added``: their updates; ``order``: those lines sorted.
+    added pickups last; ``added``: their updates; ``order``: those lines sorted. ``said``: what each
+    row of the drop says of its parcel.
     """
 
     prepared: Prepared
@@ -46,6 +102,7 @@ class _Lines(Struct, frozen=True, kw_only=True):
     row_of: npt.NDArray[np.int32]
     added: npt.NDArray[np.int32]
     order: npt.NDArray[np.int32]
+    said: npt.NDArray[np.int8]
 
     @property
     def num_rows(self) -> int:
@@ -83,7 +140,7 @@ class _Lines(Struct, frozen=True, kw_only=True):
     def _parcels(self, row: npt.NDArray[np.int32], extra: npt.NDArray[np.int64]) -> dict[str, Any]:
         """Return what these rows say of their parcels; a pickup that we add says nothing."""
         keys, given = self.prepared.keys, self.prepared.keys.parcels
-        said = _with(given.said[row], extra, np.full(len(extra), Said.NOTHING))
+        said = _with(self.said[row], extra, np.full(len(extra), Said.NOTHING))
         told = said != Said.NOTHING
         event = keys.event_ms[row]
         awbs = given.awbs.take(pa.array(row))

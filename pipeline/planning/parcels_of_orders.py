@@ -442,7 +442,7 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     given = rows.given
     of, size = _one_parcel(rows)
     mine = rows.final(Milestone.DELIVERY_DONE) & (of >= 0) & ~given.back & ~rows.confirmed
-    back = np.isin(rows.said, (Said.ON_ITS_WAY_BACK, Said.CANCELLED))
+    back = np.isin(rows.said, (Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.MAYBE_BACK))
     back |= (rows.status == 0) & given.which(goes_back)
     first = _first(np.flatnonzero(back & (of >= 0)), of, size)
     returns = np.flatnonzero(given.back & (of >= 0) & (rows.event != NO_TIME))

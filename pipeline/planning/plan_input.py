@@ -15,7 +15,7 @@ from pipeline.core.file_facts import Facts
 from pipeline.core.model import Disposition, DropState
 from pipeline.core.row_columns import PREPARED
 from pipeline.core.row_keys import RowKey, number_of, row_key
-from pipeline.planning.earlier_files import ParcelColumns
+from pipeline.planning.earlier_files import Mended, ParcelColumns
 from pipeline.planning.parcels_of_orders import siblings
 from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
@@ -67,7 +67,8 @@ def load(
     # The rejects of a file that was refused whole hold sound rows without codes.
     refused = DropState.REFUSED in known.values()
     parents = pa.array([] if refused else [*known], pa.string())
-    sheets = [_columns(facts, number, spool, parents) for number in range(len(facts.sheets))]
+    every = range(len(facts.sheets))
+    sheets = [_columns(facts, number, spool, parents, known) for number in every]
     _ignore_copied_confirmations(sheets, known, ids_of)
     whole = {
         name: np.concatenate([_EMPTY[name], *(sheet[name] for sheet in sheets)]) for name in _EMPTY
@@ -76,7 +77,6 @@ def load(
         pa.chunked_array([each for sheet in sheets for each in sheet[name]], pa.string())
         for name in ("ids", "awbs")
     )
-    del sheets
     orders, profile = Orders.of(ids), profiles[facts.courier]
     return Prepared(
         **{name: getattr(facts, name) for name in facts.__struct_fields__},
@@ -95,6 +95,7 @@ def load(
                 confirmed=whole["confirmed"],
                 any_parcel=profile.parcels == ANY,
                 zone=profile.zone,
+                mends=frozenset(each for sheet in sheets for each in sheet["mends"]),
             ),
             siblings=siblings(
                 facts.sheets,
@@ -159,6 +160,19 @@ def _named(
         yield place, found and (found[0], row_key(found[1], tab))
 
 
+def _mends(
+    batch: pa.RecordBatch, ours: WordColumns | None, known: Collection[str]
+) -> Iterator[Mended]:
+    """Give the rows of drops that are known which rows of a rejects file say they were."""
+    if ours is None or not known:
+        return
+    drops, rows = (batch.column(f"c{at}").to_pylist() for at in (ours.drop, ours.row))
+    for drop, row, order in zip(drops, rows, batch.column("order_id").to_pylist(), strict=True):
+        found = reference(drop, row)
+        if found is not None and found[0] in known:
+            yield *found, order
+
+
 def _ignore_copied_confirmations(
     sheets: Iterable[Mapping[str, Any]], known: Collection[str], ids_of: IdsOf
 ) -> None:
@@ -186,12 +200,14 @@ def _ignore_copied_confirmations(
             sheet[name][nobodys] = False
 
 
-def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict[str, Any]:
+def _columns(
+    facts: Facts, number: int, spool: Spool, parents: pa.Array, known: Collection[str]
+) -> dict[str, Any]:
     """Return one sheet's columns by name, and ``ids`` and ``awbs`` in pieces.
 
     All are copies: a column of a batch keeps the memory of the whole batch. ``parents``: drops of
-    whose rejects emptied codes count. ``spoken``: the vouched rows, each with the row that it says
-    it was, and its order.
+    whose rejects emptied codes count; ``known``: all that it names. ``spoken``: the vouched rows,
+    each with the row that it says it was, and its order.
     """
     parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in (*_READ, *_SAID)}
     texts: dict[str, list[pa.Array]] = {"order_id": [], "awb": []}
@@ -199,6 +215,7 @@ def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict
     ours = word_columns(headers)
     more = [] if ours is None else [f"c{at}" for at in astuple(ours) if at is not None]
     spoken: list[tuple[int, _Named | None, str]] = []
+    mends = set[Mended]()
     for batch in spool.blocks(number, [*texts, *_READ, *more]):
         for name in _READ:
             column = batch.column(name)
@@ -208,6 +225,7 @@ def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict
         cut = {"order_id": ids, "awb": pc.utf8_slice_codeunits(awbs, 0, AWB_LENGTH)}
         for name, column in cut.items():
             texts[name].append(pa.concat_arrays([column, pa.array([], pa.string())]))
+        mends.update(_mends(batch, ours, known))
         words = _words(batch, headers, parents)
         before = sum(map(len, parts["vouched"]))
         for place, named in _named(batch, ours, words["vouched"]):
@@ -227,6 +245,7 @@ def _columns(facts: Facts, number: int, spool: Spool, parents: pa.Array) -> dict
         "awbs": texts["awb"],
         "sheet": np.full(rows, number, dtype=np.int16),
         "spoken": spoken,
+        "mends": mends,
     }
 
 

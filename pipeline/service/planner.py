@@ -34,7 +34,7 @@ from pipeline.planning.freeze import (
     make_plan,
 )
 from pipeline.planning.order_history_rules import blocking
-from pipeline.planning.order_index import frozen
+from pipeline.planning.order_index import frozen, of_refused
 from pipeline.planning.plan import ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.planning.results import DropToPlan, Ready, Step, without_shared_orders
@@ -264,4 +264,5 @@ class Planner:
             return self._closer.refuse(drop, refusal)
         drop = drop.planned_with(self._spools.placed(facts_of(prepared, planned)))
         outcomes = outcomes_of(planned.table, [], [], waiting=Remark(code="", message=""))
+        self._ledger.remember(drop, of_refused(prepared))
         return self._closer.refuse_rows(drop, refusal, outcomes)

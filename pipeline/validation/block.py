@@ -25,7 +25,7 @@ from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import Rows, Rule, RuleResults, check_rows
-from schemas.parcels import Said, said_of
+from schemas.parcels import said_of, said_unheard
 from schemas.sentences import Place
 from schemas.update import META_KEYS
 from schemas.vocabulary import DELIVERY_DATES, Milestone, Role
@@ -255,11 +255,13 @@ def _table(
 
 
 def _said(canonical: Canonical, disposition: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """Return what each row says of its parcel; nothing where it is rejected."""
+    """Return what each row says of its parcel; of one that is rejected, only a way back."""
     statuses = canonical.statuses
-    said = np.array([said_of(case) for case in statuses.cases], dtype=np.int8)[statuses.index]
-    said[disposition == Disposition.REJECTED] = Said.NOTHING
-    return said
+    heard, unheard = (
+        np.array([word(case) for case in statuses.cases], dtype=np.int8)[statuses.index]
+        for word in (said_of, said_unheard)
+    )
+    return np.where(disposition == Disposition.REJECTED, unheard, heard)
 
 
 def _cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:

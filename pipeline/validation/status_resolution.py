@@ -249,7 +249,19 @@ def _resolve(cells: _RowCells, around: Mapping[str, str], awb: str, profile: Pro
         direction=taken.direction,
         ruling=ruling,
         source=taken.source,
+        way=_way_back(stated, claims, named),
     )
+
+
+def _way_back(stated: _Claim, claims: Sequence[_Claim], named: Sequence[_Claim]) -> Direction:
+    """Return RTO or RETURN where anything about a row speaks of such a way, BLANK elsewhere."""
+    said = {stated.direction, *(each.direction for each in claims)}
+    if not said & _TOLD:
+        said |= {each.direction for each in named}
+    if said & {Direction.RTO, Direction.MAYBE_RTO}:
+        return Direction.RTO
+    back = said & {Direction.RETURN, Direction.MAYBE_RETURN, Direction.BACK}
+    return Direction.RETURN if back else Direction.BLANK
 
 
 def _only_plain(claims: Sequence[_Claim]) -> _Claim | None:

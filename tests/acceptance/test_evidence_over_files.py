@@ -212,6 +212,105 @@ def test_a_cell_beside_the_status_names_the_way_back(part: Part) -> Iterator[Non
     assert "goes back to the seller" in part.of("day0").lines()[1]["message"]
 
 
+MAYBE_BACK = ("RTO", "RTO Initiatd", "Returned", "Return Initiated")
+"""Words of a way back: some open, one misspelt, one that is ignored."""
+DAYS = ("25-11-2026", "27-11-2026")
+
+
+def on_tuesday(part: Part, orders: Sequence[str], name: str = "tuesday") -> None:
+    """Drop a plain file in which these orders are delivered."""
+    part.drop_rows(name, [(each, "X1", "Delivered", DAYS[1]) for each in orders], WITH_TIME)
+
+
+@together
+def test_a_way_back_that_an_earlier_file_named_in_a_rejected_row_holds_a_delivery(
+    part: Part,
+) -> Iterator[None]:
+    words = (*MAYBE_BACK, "Dlvx", "Undelivered", "RTO Revoked by seller")
+    rows = [(f"A{at}", "X1", word, DAYS[0]) for at, word in enumerate(words)]
+    part.drop_rows("monday", rows, WITH_TIME)
+    whole = [(f"B{at}", "X1", "Nonesuch", DAYS[0]) for at in range(24)]
+    whole += [(f"B{at}", "X1", word, DAYS[0]) for at, word in enumerate(MAYBE_BACK, 30)]
+    part.drop_rows("refused", whole, WITH_TIME)
+    part.drop_rows("no time", [("F1", "X1", "Return Initiated")], WITH_AWB)
+    yield
+    assert part.of("refused").summary["refused"]["code"] == "TOO_MANY_REJECTS"
+    on_tuesday(part, [*(f"A{at}" for at in range(len(words))), "F1"])
+    on_tuesday(part, [f"B{at}" for at in (0, 30, 31, 32, 33)], "after refused")
+    yield
+    assert part.ends("tuesday") == [*[TAKEN_BACK] * 4, SENT, SENT, SENT, TAKEN_BACK]
+    assert part.ends("after refused") == [SENT, *[TAKEN_BACK] * 4]
+    told = [line["message"] for line in part.of("tuesday").lines()]
+    assert all(f'row {2 + at} of "{part.tag} monday.csv"' in told[at] for at in range(4))
+    part.drop("meant.csv", came_back(part, "tuesday", _reject_codes="CONFIRMED"))
+    yield
+    assert part.ends("meant") == [SENT] * 5
+
+
+@together
+def test_a_way_back_that_an_earlier_file_named_beside_its_rows_holds_a_delivery(
+    part: Part,
+) -> Iterator[None]:
+    header = ",".join(WITH_TIME)
+    order = part.order
+    titled = f"{header}\nRTO SHIPMENTS,,,\n{order('T1')},X1,Delivered,{DAYS[0]}\n"
+    part.drop("titled.csv", titled)
+    flags = [(each, "X1", "Delivered", DAYS[0], "Yes") for each in ("I1",)]
+    flags.append(("I2", "X1", "In Transit", DAYS[0], "Yes"))
+    flags.append(("I3", "X1", "Delivered", DAYS[0], "No"))
+    part.drop_rows("flags", flags, (*WITH_TIME, "Is RTO"))
+    second = [("S1", "X1", "In Transit", DAYS[0], "R7712")]
+    second.append(("S2", "X1", "In Transit", DAYS[0], ""))
+    part.drop_rows("second", second, (*WITH_TIME, "RTO AWB"))
+    moving = [(each, "X1", word, DAYS[0]) for each, word in (("N1", "In Transit"), ("N2", "OFD"))]
+    part.drop_rows("RTO_report", moving, WITH_TIME)
+    part.drop_rows("plain", [("P1", "X1", "Out For Delivery", DAYS[0])], WITH_TIME, "rto")
+    part.drop_rows("other", [("O1", "X1", "In Transit", DAYS[0])], WITH_TIME)
+    yield
+    held = ("T1", "I1", "I2", "S1", "N1", "N2", "P1")
+    on_tuesday(part, [*held, "S2", "O1"])
+    yield
+    assert part.ends("tuesday") == [*[TAKEN_BACK] * len(held), SENT, SENT]
+
+
+@together
+def test_a_corrected_row_says_no_more_what_it_said_before(part: Part) -> Iterator[None]:
+    words = ("RTO Initiatd", "RTO", "RTO Deliverd", "RTO")
+    rows = [(f"A{at}", "X1", word, DAYS[0]) for at, word in enumerate(words)]
+    part.drop_rows("monday", rows, WITH_TIME)
+    yield
+    back = came_back(part, "monday")
+    lines = back.splitlines()
+    mended = [
+        lines[1].replace("RTO Initiatd", "Delivered"),
+        lines[2].replace(",RTO,", ",In Transit,"),
+        lines[3].replace("RTO Deliverd", "RTO Delivered"),
+        lines[4],
+    ]
+    part.drop("mended.csv", "\r\n".join([lines[0], *mended, ""]))
+    yield
+    assert part.ends("mended")[:3] == [SENT, NOTHING, SENT]
+    on_tuesday(part, ["A1", "A3"])
+    yield
+    assert part.ends("tuesday") == [SENT, TAKEN_BACK]
+    assert f'"{part.tag} mended.csv"' in part.of("tuesday").lines()[1]["message"]
+
+
+@together
+def test_a_parcel_that_kept_its_order_open_keeps_it_so_until_it_is_heard_of(
+    part: Part,
+) -> Iterator[None]:
+    rows = [("A1", "X1", "Delivered", DAYS[0]), ("A1", "X2", "Dlvx", DAYS[0])]
+    part.drop_rows("monday", rows, WITH_TIME)
+    yield
+    on_tuesday(part, ["A1"])
+    yield
+    assert part.ends("tuesday") == [PARCELS]
+    part.drop_rows("wednesday", [("A1", "X2", "Delivered", DAYS[1])], WITH_TIME)
+    yield
+    assert part.ends("wednesday") == [SENT]
+
+
 @together
 def test_a_person_says_that_what_earlier_files_held_is_true(part: Part) -> Iterator[None]:
     orders = {"A": [PARCELS], "B": [TAKEN_BACK]}

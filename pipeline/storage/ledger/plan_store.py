@@ -115,6 +115,7 @@ class Plans:
                     row,
                     drop_id,
                     source_file,
+                    parent,
                 ) in connection.execute(query, {"wanted": some, "but": except_seqs}):
                     found.append(
                         ParcelSeen(
@@ -126,6 +127,7 @@ class Plans:
                             row=row,
                             drop_id=drop_id,
                             source_file=source_file,
+                            parent=parent or "",
                         )
                     )
         return found
@@ -150,11 +152,35 @@ class Plans:
         columns = [(drop.seq, _columns_of(plan.chunks)) for drop, plan in plans]
         with self._db.write() as connection:
             clear_unfrozen(connection, [drop.seq for drop, _ in few])
+            # Before its own lines: what they say now stands.
+            mended = [each for _, plan in plans for each in plan.mends]
+            if mended:
+                names = ("its_drop", "its_row", "its_order")
+                rows = [dict(zip(names, each, strict=True)) for each in mended]
+                connection.execute(_MENDED, rows)
             _insert_lines(self._db, connection, [(drop.seq, table) for drop, table in few])
             _insert_chunks(self._db, connection, columns)
             write_drops(connection, [drop for drop, _ in plans])
             if ahead:
                 connection.execute(unfrozen.delete().where(unfrozen.c.drop_seq.in_(ahead)))
+
+    def remember(self, drop: Drop, table: "pa.Table") -> None:
+        """Keep what rows of a file that is refused say of their parcels, for later files.
+
+        A try that was cut off is begun anew; one that ended has kept all of them.
+        """
+        if not table.num_rows:
+            return
+        first = (lines.c.order_id == table.column("order_id")[0].as_py()) & (
+            lines.c.drop_seq == drop.seq
+        )
+        with self._db.write() as connection:
+            clear_unfrozen(connection, [drop.seq])
+            if connection.execute(sa.select(lines.c.idx).where(first).limit(1)).first():
+                return
+        self._write_ahead(drop, table)
+        with self._db.write() as connection:
+            connection.execute(unfrozen.delete().where(unfrozen.c.drop_seq == drop.seq))
 
     def _write_ahead(self, drop: Drop, table: LineTable) -> None:
         """Write lines in transactions of their own; the first notes whose they are."""
@@ -203,6 +229,33 @@ _STANDING = (
 )
 
 
+#: A rejected row says nothing any more once a row of a later drop corrects it.
+_MENDED = (
+    lines.update()
+    .values(said=Said.NOTHING.value)
+    .where(
+        lines.c.order_id == sa.bindparam("its_order"),
+        lines.c.said == Said.MAYBE_BACK.value,
+        (
+            (lines.c.row == sa.bindparam("its_row"))
+            & lines.c.drop_seq.in_(
+                sa.select(drops.c.seq).where(drops.c.drop_id == sa.bindparam("its_drop"))
+            )
+        )
+        | lines.c.drop_seq.in_(
+            sa.select(drops.c.seq).where(drops.c.parent == sa.bindparam("its_drop"))
+        ),
+    )
+)
+
+_AGAIN = drops.alias("again")
+#: The very bytes of a file were planned again: what nobody had understood of it is read anew.
+_READ_AGAIN = sa.exists().where(
+    _AGAIN.c.sha256 == drops.c.sha256,
+    _AGAIN.c.sha256 != "",
+    _AGAIN.c.seq > drops.c.seq,
+    _AGAIN.c.state.not_in(_UNPLANNED) | _AGAIN.c.seq.in_(_BUT),
+)
 _SAID = {each.value: each for each in Said}
 _SEEN = (
     sa.select(
@@ -214,12 +267,14 @@ _SEEN = (
         lines.c.row,
         drops.c.drop_id,
         drops.c.source_file,
+        drops.c.parent,
     )
     .join(drops, drops.c.seq == lines.c.drop_seq)
     .where(
         lines.c.drop_seq.not_in(_BUT),
         lines.c.said > Said.NOTHING.value,
         drops.c.state.not_in(_UNPLANNED),
+        (lines.c.said != Said.MAYBE_BACK.value) | ~_READ_AGAIN,
     )
     .order_by(lines.c.order_id, lines.c.drop_seq, lines.c.idx)
 )
