@@ -177,7 +177,7 @@ def _objection(
     ``until``: when it ended; ``others``: rows about other parcels, of ``history``, all rows.
     """
     if (still := _still_open(parcel, final, others, zone)) is not None:
-        return Code.PARCELS_OPEN, _OPEN, still
+        return Code.PARCELS_OPEN, _OPEN if parcel else _WHICH, still
     if (later := _taken_back(parcel, until, final, history, zone)) is not None:
         return Code.STATUS_CONFLICT, _TAKEN_BACK, later
     if final is Milestone.DELIVERY_DONE:
@@ -249,9 +249,10 @@ def _still_open(
 ) -> ParcelSeen | None:
     """Return the last word on another parcel that leaves the order open, if there is one.
 
+    A row without an AWB is of the order's only parcel; of several, any may be the one it leaves.
     One on its way back leaves no return to the seller open: couriers give a new AWB for that way.
     """
-    if not parcel:
+    if not parcel and len({parcel_of(each.awb) for each in history} - {""}) < 2:
         return None
     last: dict[str, ParcelSeen] = {}
     for each in history:
@@ -329,6 +330,11 @@ def _sentence(words: str, record: int, final: Milestone, against: ParcelSeen) ->
 _OPEN = (
     "{awb}, another parcel of the order, was still on its way in another file, {where}. Upload "
     f"a file in which it has reached the same status. If it has, tick the row {TO_CONFIRM}."
+)
+_WHICH = (
+    "the order has several parcels, this row does not tell which one it is, and {awb} was still on "
+    "its way in another file, {where}. Upload a file with an AWB in each row. If all parcels have "
+    f"reached this status, tick the row {TO_CONFIRM}."
 )
 _TURNED_BACK = (
     "another file says of the same shipment that it goes back to the seller, or was cancelled: "

@@ -23,10 +23,11 @@ from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.headings import age_of
-from schemas.limits import DAY_MS
+from schemas.limits import DAY_MS, ID_SHAPE
 from schemas.parcels import (
     ANY,
     AROUND_AN_ID,
+    AWB_SHAPE,
     CONFIRMED,
     NO_ID,
     TO_CONFIRM,
@@ -51,8 +52,10 @@ _RETURNS = [m for m in Milestone if STEPS[m].journey is Journey.RETURN]
 class Siblings(Struct, frozen=True, kw_only=True):
     """The rows of orders that several rows of a file tell of, one of them with a final status.
 
-    Per row: ``rows``, its place in the drop, ascending; ``parcel``: a number for its parcel among
-    all of the drop, -1 where the row does not tell; ``said``: its status, into ``statuses``;
+    Per row: ``rows``, its place in the drop, ascending; ``order``: the number of its order;
+    ``adopted``: whether it is that of another row, as its own id is lost; ``parcel``: a number for
+    its parcel among all of the drop, -1 where the row does not tell; ``said``: its status, into
+    ``statuses``;
     ``back``: whether it is of a customer's return; ``dated``: whether its event has a date alone;
     ``clock``: the time of day of an event that has no date, else ``NO_TIME``;
     ``clocked``: whether it has a time of day. ``damaged``: its AWB, where it is one that
@@ -62,6 +65,8 @@ class Siblings(Struct, frozen=True, kw_only=True):
     """
 
     rows: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    adopted: Mask
     parcel: npt.NDArray[np.int64]
     said: npt.NDArray[np.int64]
     back: Mask
@@ -87,11 +92,14 @@ def siblings(
     profile: Profile,
     *,
     orders: Orders,
+    awbs: pa.ChunkedArray,
+    sheet_of: npt.NDArray[np.int16],
     status: Numbers,
     disposition: Numbers,
 ) -> Siblings | None:
     """Read what those rows say of their parcels; None where no order has such rows."""
-    rows = _rows(orders, status, disposition)
+    numbers_of_orders = _with_adopted(orders, awbs, sheet_of, disposition == Disposition.REJECTED)
+    rows = _rows(orders, numbers_of_orders, status, disposition)
     if not len(rows):
         return None
     read = [_of_sheet(number, sheets, rows, spool, profile) for number in range(len(sheets))]
@@ -105,11 +113,13 @@ def siblings(
     understood = disposition[rows] == Disposition.IGNORED
     words = np.array([is_return(each) for each in statuses], dtype=np.bool_)[numbers]
     milestones = np.isin(status[rows], _RETURNS)
-    number = orders.number[rows].astype(np.int64)
+    number = numbers_of_orders[rows].astype(np.int64)
     parcel, parcels = _parcels(number, _with_pieces(number, awb, piece), item)
     dated = _date_alone(when, profile)
     return Siblings(
         rows=rows,
+        order=number,
+        adopted=number != orders.number[rows],
         parcel=parcel,
         said=numbers,
         back=np.array(returns, dtype=np.bool_)[ways] | (words & understood) | milestones,
@@ -126,13 +136,49 @@ def siblings(
     )
 
 
-def _rows(orders: Orders, status: Numbers, disposition: Numbers) -> npt.NDArray[np.int64]:
+def _rows(
+    orders: Orders, number: Numbers, status: Numbers, disposition: Numbers
+) -> npt.NDArray[np.int64]:
     ends = np.isin(status, FINALS) & (disposition == Disposition.SEND)
-    count = np.bincount(orders.number, minlength=len(orders.names))
+    count = np.bincount(number, minlength=len(orders.names))
     wanted = np.zeros(len(orders.names), dtype=np.bool_)
-    wanted[orders.number[ends]] = True
+    wanted[number[ends]] = True
     wanted &= (count > 1) & pc.not_equal(orders.names, "").to_numpy(zero_copy_only=False)
-    return np.flatnonzero(wanted[orders.number] & (disposition != Disposition.SKIPPED))
+    return np.flatnonzero(wanted[number] & (disposition != Disposition.SKIPPED))
+
+
+def _with_adopted(
+    orders: Orders, awbs: pa.ChunkedArray, sheet_of: npt.NDArray[np.int16], rejected: Mask
+) -> npt.NDArray[np.int32]:
+    """Return the number of each row's order; where its id is lost, that of the row it belongs to.
+
+    It belongs to a row of the same AWB, or, where its id is empty, as in cells that were merged, to
+    the one above.
+    """
+    sound = pc.match_substring_regex(orders.names, ID_SHAPE).to_numpy(zero_copy_only=False)
+    has_id = sound[orders.number]
+    if not (rejected & ~has_id).any():
+        return orders.number
+    awb, ids = _keyed(awbs)
+    is_awb = pc.match_substring_regex(ids, AWB_SHAPE).to_numpy(zero_copy_only=False)
+    lost = np.flatnonzero(rejected & ~has_id & (awb >= 0) & np.append(is_awb, False)[awb])
+    owner = np.full(len(ids), -1, dtype=np.int64)
+    named = np.flatnonzero(has_id & (awb >= 0))[::-1]
+    owner[awb[named]] = orders.number[named]
+    empty = pc.match_substring_regex(orders.names, _AS_ABOVE).to_numpy(zero_copy_only=False)
+    merged = rejected & empty[orders.number]
+    above = np.maximum.accumulate(np.where(merged, -1, np.arange(len(merged))))
+    is_below = (above[lost] >= 0) & merged[lost]
+    is_below &= has_id[above[lost]] & (sheet_of[above[lost]] == sheet_of[lost])
+    found = np.where(is_below, orders.number[above[lost]], -1)
+    found = np.where(owner[awb[lost]] >= 0, owner[awb[lost]], found)
+    number = orders.number.copy()
+    number[lost[found >= 0]] = found[found >= 0]
+    return number
+
+
+_AS_ABOVE = r"(?i)^[ \"'〃`=]*(?:-?do-?|ditto|same|as above)?[ \"'〃]*$"
+"""An id cell that says no more than that it is the one above."""
 
 
 def _of_sheet(
@@ -332,7 +378,8 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
         mine = rows.final(final)
         outward = STEPS[final].journey is Journey.FORWARD
         other = given.back if outward else rows.status != 0
-        there = _any(mine, parcel, many) | cancelled | _any(other, parcel, many)
+        told = mine | (given.adopted & (rows.status == final))
+        there = _any(told, parcel, many) | cancelled | _any(other, parcel, many)
         one = np.full(int(rows.order.max()) + 1, -1, dtype=np.int64)
         missing = np.flatnonzero(~there)[::-1]
         one[owner[missing]] = missing

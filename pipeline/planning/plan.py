@@ -224,7 +224,7 @@ def _hold_parcels(
     at = siblings.rows
     rows = ParcelRows(
         given=siblings,
-        order=given.orders.number[at].astype(np.int64),
+        order=siblings.order,
         status=given.status[at],
         sends=disposition[at] == Disposition.SEND,
         said=given.parcels.said[at],

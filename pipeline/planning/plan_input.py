@@ -102,6 +102,8 @@ def load(
                 spool,
                 profile,
                 orders=orders,
+                awbs=awbs,
+                sheet_of=whole["sheet"],
                 status=whole["status"],
                 disposition=whole["disposition"],
             ),

@@ -67,6 +67,10 @@ def test_a_parcel_that_an_earlier_file_saw_on_its_way_keeps_its_order_open(
     told = part.of("tuesday").lines()[0]["message"]
     assert '"X2"' in told
     assert f'row 3 of "{part.tag} monday.csv"' in told
+    part.drop_rows("bare", [("A1", "Delivered"), ("A2", "Delivered")])
+    yield
+    assert part.ends("bare")[0] == PARCELS, "which of the two is it?"
+    assert "this row does not tell which" in part.of("bare").lines()[0]["message"]
     yield from drop(part, "wednesday", [("A1", "X2", "Delivered")])
     assert part.ends("wednesday") == [SENT]
     assert part.sent("A1") == ["delivery_done"]

@@ -305,6 +305,50 @@ def test_a_delivery_of_what_turned_back_before_is_not_sent(part: Part) -> Iterat
     assert 'row 2 says "RTO Initiated" of the same' in part.of("day0").lines()[1]["message"]
 
 
+LOST_IDS = ("", "A B0", "#A0", '""""""', "-do-")
+
+
+@together
+def test_rows_without_a_sound_id_count_by_their_awb(part: Part) -> Iterator[None]:
+    for at, lost in enumerate(LOST_IDS):
+        own = part.order(f"A{at}")
+        for name, word in (("back", "RTO Initiated"), ("later", "Undelivered")):
+            text = sheet(
+                [
+                    (f"{own}{name}", f"X{at}100", "Delivered", "27-11-2026"),
+                    (f"{own}{name}B", f"X{at}200", "Delivered", "27-11-2026"),
+                    (lost, f"X{at}100", word, "28-11-2026"),
+                ],
+                WITH_TIME,
+            )
+            part.drop(f"{name}{at}.csv", text)
+    yield
+    for at, lost in enumerate(LOST_IDS):
+        for name in ("back", "later"):
+            assert part.ends(f"{name}{at}")[:2] == [TAKEN_BACK, SENT], (lost, name)
+
+
+@together
+def test_an_empty_id_below_another_is_a_further_parcel_of_its_order(part: Part) -> Iterator[None]:
+    for at, below in enumerate(("", '""""""', "-do-")):
+        rows = [
+            (part.order(f"A{at}"), "X101", "Delivered"),
+            (below, "X102", "In Transit"),
+            (part.order(f"B{at}"), "X103", "Delivered"),
+            (below, "X104", "Delivered"),
+            (part.order(f"C{at}"), "X105", "Delivered"),
+            (part.order(f"D{at}"), "X106", "Delivered"),
+            (below, "X107", "Delivered"),
+            (below, "X108", "Out For Delivery"),
+        ]
+        part.drop(f"day{at}.csv", sheet(rows, WITH_AWB))
+    yield
+    for at in range(3):
+        found = part.ends(f"day{at}")
+        assert [found[row] for row in (0, 2, 4, 5)] == [PARCELS, SENT, SENT, PARCELS]
+        assert "X102" in part.of(f"day{at}").lines()[0]["message"]
+
+
 def came_back(root: Root | Part, name: str, **changed: str) -> str:
     """The rejects of a drop as they are, but for some cells."""
     lines = root.of(name).lines("rejects.csv")
