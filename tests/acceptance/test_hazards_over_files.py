@@ -38,7 +38,7 @@ def test_blank_rows_repeated_headers_and_footers_are_counted_as_skipped(root: Ro
     assert found.summary["skipped"] == {"blank": 4, "header": 1, "footer": 1}
     assert [(line["row"], line["outcome"]) for line in found.lines()] == [
         ("2", "accepted"),
-        ("6", "accepted"),
+        ("6", "rejected"),
         ("7", "rejected"),
         ("8", "accepted"),
     ]
