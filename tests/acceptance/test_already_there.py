@@ -23,7 +23,7 @@ ROWS = [
     ("ORDERPICKEDUP", "Delivered"),
     ("ORDERRETURNING", "Return Picked Up"),
     ("ORDERCANCELLED", "Delivered"),
-    ("ORDERNOTSEEN", "Delivered"),
+    ("ORDERUNTOUCHED", "Delivered"),
 ]
 
 
@@ -52,7 +52,7 @@ def test_what_is_there_already_is_a_duplicate_and_no_reject(
             ("ORDERPICKEDUP", "delivery_done"): ("accepted", ""),
             ("ORDERRETURNING", "return_bag_in_transit"): there,
             ("ORDERCANCELLED", "delivery_done"): ("failed", "API_REFUSED"),
-            ("ORDERNOTSEEN", "delivery_done"): ("accepted", ""),
+            ("ORDERUNTOUCHED", "delivery_done"): ("accepted", ""),
         }
         assert [line["Order ID"] for line in found.lines("rejects.csv")] == ["ORDERCANCELLED"]
         assert api.stats()["info_calls"] == 3
