@@ -5,6 +5,7 @@
 
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
@@ -86,13 +87,16 @@ class OddIds(Struct, kw_only=True):
         return few and count <= self.rows
 
     def _candidates(self, cells: pa.Array, lengths: pa.Array) -> dict[int, str]:
-        """Return the ids that may be a count, a word or a date; none where many are."""
+        """Return the ids that may be a count, a word or a date; no counts where many are."""
         words = unnumbered(cells).tolist()
         dates = pc.and_(pc.less_equal(lengths, _DAY_LENGTH), pc.match_substring(cells, "-"))
+        places = np.ones(len(cells), dtype=np.bool_)
+        places[words] = False
+        usual = {*pc.unique(lengths.filter(pa.array(places))).to_pylist()} if words else set[int]()
         found = {
             at: text
             for at in (*words, *_matching(cells, dates, _DAY))
-            if self._is_word(text := cells[at].as_py().strip(_AROUND), lengths)
+            if self._is_word(text := cells[at].as_py().strip(_AROUND), usual)
         }
         counts = _matching(cells, pc.less_equal(lengths, _COUNT_LENGTH), _COUNT)
         if len(counts) <= _MOST_COUNTS:
@@ -100,11 +104,11 @@ class OddIds(Struct, kw_only=True):
         self.counts += len(counts)
         return found
 
-    def _is_word(self, text: str, lengths: pa.Array) -> bool:
+    def _is_word(self, text: str, usual: set[int]) -> bool:
         """Tell whether an id is a date, or a word that is not as long as others are."""
         if not re.fullmatch(_WORD, text):
             return bool(re.fullmatch(_DAY, text))
-        alike = text.isupper() and pc.sum(pc.equal(lengths, len(text))).as_py() > 1
+        alike = text.isupper() and len(text) in usual
         return not is_absent(text.casefold()) and (not alike or reads_as_footer(text))
 
 

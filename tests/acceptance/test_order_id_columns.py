@@ -164,7 +164,7 @@ def rows_of(name: str, last: Sequence[str], count: int = 12) -> list[tuple[str, 
 ODD_IDS = {
     "count": (["12", "4"], True),
     "total": (["Total"], True),
-    "word": (["Mumbai", "TBD"], True),
+    "word": (["Mumbai", "TBD", "COD"], True),
     "date": (["27-11-2026"], True),
     "numbers": (["9912"], False),  # more than there are rows
     "others": (["AB12CD34", "OD-1002"], False),
