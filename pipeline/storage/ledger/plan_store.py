@@ -105,7 +105,10 @@ class Plans:
             if _is_empty(connection, lines):
                 return found
             query = _SEEN.where(self._db.dialect.orders_in(lines.c.order_id))
-            for some in _batches(order_ids, self._db.dialect.order_batch - len(except_seqs)):
+            # No drop has the number 0. Never empty: SQLAlchemy writes one text for "in none" and
+            # "not in none" where both have one parameter.
+            but = [0, *except_seqs]
+            for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
                 for (
                     order_id,
                     awb,
@@ -116,7 +119,7 @@ class Plans:
                     drop_id,
                     source_file,
                     parent,
-                ) in connection.execute(query, {"wanted": some, "but": except_seqs}):
+                ) in connection.execute(query, {"wanted": some, "but": but}):
                     found.append(
                         ParcelSeen(
                             order_id=order_id,
