@@ -249,8 +249,10 @@ class DropLine(Struct, frozen=True, kw_only=True):
 
 
 class DropCounts(Struct, frozen=True, kw_only=True):
-    """What one drop comes to. ``rows``: by outcome; ``codes``: those of its rows' faults with their
-    rows, or the one that it was refused for. ``closing``: see ``drops.closing``.
+    """Hold the sums of one drop.
+
+    ``rows``: by outcome; ``codes``: those of its rows' faults with their rows, or the one that it
+    was refused for. ``closing``: see ``drops.closing``.
     """
 
     seq: int

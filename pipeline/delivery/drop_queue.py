@@ -104,7 +104,7 @@ class DropQueue(Struct, eq=False):
             else:
                 waves.setdefault(chunk.wave, []).append(chunk)
         for number in sorted(waves):
-            # What was tried in vain before does not stand in the way of what was not.
+            # Chunks that were tried in vain before do not stand in the way of others.
             again = sorted(waves[number], key=lambda chunk: chunk.attempts)
             self.waves.append(Wave(again, len(again)))
 

@@ -107,7 +107,7 @@ _KEPT_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 1.0
 """How long a look is waited for; who asks later gets what was seen last."""
 _STILL_GOOD_SECONDS: Final = 5.0
-"""What was seen no longer ago is good enough while somebody looks again. If all waited for that
+"""Seconds for which a look is good enough while somebody looks again. If all waited for that
 look, all would be answered at the same moment, and nobody heard meanwhile."""
 _TOO_LONG_SECONDS: Final = 10.0
 """A look that takes so long is trouble of its own."""

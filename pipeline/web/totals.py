@@ -45,7 +45,7 @@ class Counted(Struct, frozen=True, kw_only=True):
 
 
 class Sums(Struct, kw_only=True):
-    """What one courier's drops of one day come to.
+    """Hold the sums of one courier's drops of one day.
 
     ``rows`` by outcome, ``states`` in files, ``codes`` in rows; ``seconds``: from the arrival of
     each to its end; ``examples``: the newest drops that have a code, the newest first.

@@ -168,7 +168,7 @@ def test_what_a_killed_worker_left_of_a_drop_is_asked_about_when_that_is_cancell
     crew.closed(1)
     found = crew.root.of("big")
     assert found.summary["state"] == "cancelled"
-    # Of an order it never heard of the API has no word: that one stays unknown.
+    # The API has no word on an order it never heard of: that one stays unknown.
     assert found.counts["accepted"] == api.stats()["accepted"]
     told = {line["outcome"] for line in found.lines() if line["codes"] == "RECONCILED"}
     assert told == {"accepted"}

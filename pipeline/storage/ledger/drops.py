@@ -118,7 +118,7 @@ _IS_OPEN = sa.or_(*(drops.c.state == state for state in _OPEN))  # IN cannot be 
 _OTHERS = drops.alias("others")
 _NEXT_CLOSING = sa.select(sa.func.coalesce(sa.func.max(_OTHERS.c.closing), 0) + 1)
 _CLOSING = _SAVING.values(
-    # What is asked of a drop that was closed before (a retry) is still to be done.
+    # A request for a drop that was closed before (a retry) is still to be carried out.
     request=sa.case((_IS_OPEN, ""), else_=drops.c.request),
     # A summary that is written anew, for a corrected file that came back, is no other end.
     closing=sa.case((_IS_OPEN, _NEXT_CLOSING.scalar_subquery()), else_=drops.c.closing),
