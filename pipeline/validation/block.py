@@ -246,7 +246,7 @@ def _table(
         "footer": pa.array(footers(block, mapping)),
         "auto": pa.array(canonical.auto),
         "said": pa.array(_said(canonical, disposition)),
-        "around": kept_evidence(block, mapping),
+        "around": kept_evidence(block, mapping, canonical.statuses.ways()),
         "codes": labels(findings, length),
         "message": messages(findings, length),
         "item": _placed(items, live, disposition == Disposition.SEND),

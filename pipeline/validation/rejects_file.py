@@ -22,7 +22,7 @@ from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
 from pipeline.core.rejected_row import RejectedRow
 from pipeline.core.row_keys import row_key
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.kept_evidence import evidence_in, is_unchanged
+from pipeline.validation.kept_evidence import around_now, evidence_in, is_unchanged
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
@@ -381,6 +381,7 @@ def _as_they_were(
     """Note of rows that come back what their file said of them, and which are as they were.
 
     A tab, a title or other rows may have left a status open, and a rejects file has none of these.
+    Nor has it a column of directions that somebody deleted.
     Nor has it the kind of a cell, by which an id was damaged. Where somebody emptied the codes of a
     row, that is a person's word for it.
     """
@@ -398,6 +399,7 @@ def _as_they_were(
         by_id.setdefault(each.order_id, []).append(each)
     id_column = mapping.columns[Role.ORDER_ID]
     ids = block.cells[id_column].to_pylist()
+    statuses = block.cells[mapping.columns[Role.STATUS]]
     for pos, reference in enumerate(named):
         kept = rejected.get(reference, ()) if reference else ()
         kept = [each for each in kept if _is_of(each.sheet, tabs[pos])] or kept
@@ -421,7 +423,7 @@ def _as_they_were(
             around = tuple(
                 (said_around.source, said_around.words, said_around.way.value)
                 for each, of_row in zip(kept, evidence, strict=True)
-                for said_around in of_row.around
+                for said_around in around_now(of_row, headers, statuses[pos].as_py())
                 # Evidence that names no way is settled by a person who changes the row.
                 if said_around.way not in _NO_WAY or UNCLEAR not in each.codes
             )

@@ -48,6 +48,11 @@ class Statuses(Struct, frozen=True, kw_only=True):
         """Return the milestone's number per row, 0 without one."""
         return np.array([each.ruling.milestone for each in self.cases], dtype=np.int8)[self.index]
 
+    def ways(self) -> pa.Array:
+        """Return the way back that anything about a row names, "" for none."""
+        ways = pa.array([each.way.value for each in self.cases], pa.string())
+        return ways.take(pa.array(self.index))
+
 
 def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Statuses:
     """Combine status, type, direction and scan of every row, and resolve each combination."""

@@ -328,6 +328,58 @@ def test_a_row_that_a_direction_left_open_goes_when_the_direction_is_corrected(r
     assert root.of("mended").counts == {"accepted": 1}
 
 
+_DELETED = {
+    "Is RTO": ("Yes", "No"),
+    "Shipment Type": ("RTO", "Forward"),
+    "Is Reverse": ("Yes", "No"),
+    "RTO AWB": ("99887766", ""),
+    "Live Status": ("RTO Initiated", "Delivered"),
+}
+"""Columns that may speak against a delivery: a cell that does, and one that does not."""
+
+
+@together
+def test_a_cell_that_spoke_against_a_row_holds_it_also_when_its_column_was_deleted(
+    part: Part,
+) -> Iterator[None]:
+    header = ("Order ID", "AWB No", "Status")
+    for at, (heading, cells) in enumerate(_DELETED.items()):
+        rows = [(f"{name}{at}", f"{name}9{at}", "Dlvrdd", cells[name == "B"]) for name in "ABC"]
+        part.drop_rows(f"day{at}", rows, (*header, heading))
+    rows = [("T", "", ""), ("D1", "7701", "Dlvrdd"), ("D2", "7702", "")]
+    text = sheet([(order and part.order(order), *rest) for order, *rest in rows], header)
+    part.drop("title.csv", text.replace(part.order("T"), "RTO SHIPMENTS"))
+    yield
+    for at, heading in enumerate(_DELETED):
+        lines = [
+            line | {"Status": "Delivered"} for line in part.of(f"day{at}").lines("rejects.csv")
+        ]
+        bare = [{k: v for k, v in line.items() if k != heading} for line in lines]
+        part.drop(f"back{at}.csv", as_csv(bare[:2]))
+        part.drop(f"lost{at}.csv", as_csv([_without(bare[2], "_reject_row")]))
+    under = [
+        line | {"Status": "Delivered"}
+        for line in part.of("title").lines("rejects.csv")
+        if line["AWB No"]
+    ]
+    for line, lost in zip(under, ("_reject_row", "_reject_drop"), strict=True):
+        part.drop(f"title{lost}.csv", as_csv([_without(line, lost)]))
+    yield
+    for at, (heading, (cell, _)) in enumerate(_DELETED.items()):
+        held, sound = part.of(f"back{at}").lines()
+        assert (held["outcome"], held["codes"]) == ("rejected", "STATUS_AMBIGUOUS:status"), heading
+        assert f'says "{cell}" in the column "{heading}"' in held["message"]
+        assert sound["outcome"] == "accepted", heading
+        if heading != "Live Status":
+            assert part.of(f"lost{at}").counts == {"rejected": 1}, heading
+    for lost in ("_reject_row", "_reject_drop"):
+        assert part.of(f"title{lost}").counts == {"rejected": 1}, lost
+
+
+def _without(line: dict[str, str], name: str) -> dict[str, str]:
+    return {heading: cell for heading, cell in line.items() if heading != name}
+
+
 def test_a_date_that_other_rows_left_open_is_not_sent_when_its_row_comes_back(
     root: Root, api: SandboxHandle
 ) -> None:
