@@ -153,6 +153,11 @@ def event_meant(heading: str) -> TimeNearness | None:
     return TimeNearness.BEGIN if said & _PICKED else None
 
 
+def names_a_time(heading: str) -> bool:
+    """Tell whether a heading has a word for a time: Order Date, Created At."""
+    return not _TIME.isdisjoint(_WORD.findall(_spaced(heading).casefold()))
+
+
 _FAILED = frozenset({"undelivered", "undelivery", "failed", "failure", "ndr", "unsuccessful"})
 
 

@@ -77,6 +77,8 @@ class Fact(StrEnum):
     EVENT_TIME_ORDER = "event_time_order"  # flag: the column does not tell day from month in it
     PROMISED_ORDER = "promised_delivery_date_order"
     ESTIMATED_ORDER = "estimated_delivery_date_order"
+    PROMISED_EARLY = "promised_delivery_date_early"  # flag: long before the event of its row
+    ESTIMATED_EARLY = "estimated_delivery_date_early"
     NOT_SELF_SHIP = "not_self_ship"  # flag: the row says that its order is not self-ship
     REASON_STALE = "reason_stale"  # flag: a delivery has the reason of a failed attempt beside it
     REASON_WORDS = "reason_words"  # flag: the reason is no number that can be sent
@@ -319,9 +321,21 @@ RULES: tuple[Rule, ...] = (
     ),
     *(
         rule
-        for role, age, kind, order in (
-            (Role.PROMISED, Fact.PROMISED, Fact.PROMISED_KIND, Fact.PROMISED_ORDER),
-            (Role.ESTIMATED, Fact.ESTIMATED, Fact.ESTIMATED_KIND, Fact.ESTIMATED_ORDER),
+        for role, age, kind, order, early in (
+            (
+                Role.PROMISED,
+                Fact.PROMISED,
+                Fact.PROMISED_KIND,
+                Fact.PROMISED_ORDER,
+                Fact.PROMISED_EARLY,
+            ),
+            (
+                Role.ESTIMATED,
+                Fact.ESTIMATED,
+                Fact.ESTIMATED_KIND,
+                Fact.ESTIMATED_ORDER,
+                Fact.ESTIMATED_EARLY,
+            ),
         )
         for rule in (
             Rule(
@@ -348,6 +362,7 @@ RULES: tuple[Rule, ...] = (
                 sentences.two_way_date,
                 loss=True,
             ),
+            Rule(Code.DATE_DROPPED, role, early, unset, sentences.early_date, loss=True),
             Rule(Code.DATE_INVALID, role, kind, never(DateKind.MIXED), sentences.invalid_time),
         )
     ),

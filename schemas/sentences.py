@@ -237,6 +237,14 @@ def dropped_date(cell: str, place: Place) -> str:
     )
 
 
+def early_date(cell: str, _: Place) -> str:
+    """Tell about a delivery date of long before its row's event."""
+    return (
+        f"{quoted(cell)} is months before what the row reports, so the row is sent without it. "
+        "Write it like 2026-06-26."
+    )
+
+
 def two_way_time(cell: str, place: Place) -> str:
     """Say that day and month of an event time are ambiguous."""
     return f"{_two_way(cell, place)} Write it like 2026-06-26 14:32."
@@ -252,7 +260,7 @@ def _two_way(cell: str, place: Place) -> str:
     said = (
         "no date of its column shows which"
         if place.profile.date_rule(role).auto
-        else f"other dates of its column contradict the profile ({_order(place)})"
+        else f"other cells of the file contradict the profile ({_order(place)})"
     )
     return f"{quoted(cell)} can be read day first and month first, and {said}."
 

@@ -57,6 +57,7 @@ from pipeline.validation.sheet_dates import (
     events,
     newer,
     proofs,
+    turned_dates,
     with_dates,
 )
 from pipeline.validation.sheet_traits import Traits
@@ -436,7 +437,10 @@ class CourierRules(Struct, frozen=True, kw_only=True):
     def seen(self, block: Block, *, first: bool) -> Block:
         """Gather the facts of a block, and return it with its evidence."""
         self.gathered.dates.see(block, self.mapping)
-        self.gathered.prove(self._key, proofs(block, self.dates), first=first)
+        proven = proofs(block, self.dates)
+        now_ms = round(self.now.timestamp() * 1000)
+        proven |= turned_dates(block, self.mapping, self.profile, now_ms)
+        self.gathered.prove(self._key, proven, first=first)
         block = self.gathered.odd_ids.see(block, self.mapping.columns[Role.ORDER_ID])
         return self.evidence.put_into(block)
 

@@ -38,6 +38,10 @@ _DATES = {
 }
 
 
+_EARLY = {Role.PROMISED: Fact.PROMISED_EARLY, Role.ESTIMATED: Fact.ESTIMATED_EARLY}
+_EARLY_DAYS = 60
+
+
 class Cells(Struct, frozen=True, kw_only=True):
     """A column's cells, as the file has them, that a fact was taken from."""
 
@@ -407,6 +411,8 @@ def _put_dates(
     mixed: Collection[Role],
 ) -> dict[Role, Times]:
     facts, found = dates.facts, {}
+    # A pickup without a time is not older than its file.
+    begun = np.where(milestones == Milestone.BAG_PICKED, now_ms, ABSENT)
     for role in DATE_ROLES:
         read = dates.role(role)
         if role is Role.EVENT_TIME:
@@ -425,6 +431,11 @@ def _put_dates(
             date_kinds[times.read] = DateKind.MIXED
         facts.flag(kind, date_kinds, evidence)
         facts.flag(order, read.two_way, evidence)
+        if role is Role.EVENT_TIME:
+            begun = np.where(times.read & ~read.two_way, times.ms, begun)
+        else:
+            early = times.read & (times.ms < begun - _EARLY_DAYS * DAY_MS)
+            facts.flag(_EARLY[role], early, evidence)
         found[role] = times
     return found
 

@@ -1,13 +1,15 @@
 """The dates of a sheet: which columns hold them, their orders of day and month, and mixed kinds.
 
 A value such as 11/30/2026 is possible only month first. Where the courier's profile says day first,
-its column is not what the profile says, and 10/11/2026 in it may be either. Other columns complete
+its column is not what the profile says, and 10/11/2026 in it may be either; so in a column of
+delivery dates that another column, or the events of its rows, speak against. Other columns complete
 them: newer delivery dates, and times whose headings no profile lists.
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +20,17 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Block, Notice
 from pipeline.validation.columns import ColumnMap, data_header
+from pipeline.validation.date_columns import read_times
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import TimeNearness, brings_up_to_date, concerned, event_meant
+from schemas.date_headings import (
+    TimeNearness,
+    brings_up_to_date,
+    concerned,
+    event_meant,
+    names_a_time,
+)
+from schemas.limits import DAY_MS
 from schemas.vocabulary import DATE_ROLES, DELIVERY_DATES, CellKind, Role
 
 Order = Literal["day", "month"]
@@ -51,6 +61,106 @@ def proofs(block: Block, columns: Mapping[int, DateRule]) -> frozenset[Proof]:
     return frozenset(found)
 
 
+def turned_dates(
+    block: Block, mapping: ColumnMap, profile: Profile, now_ms: int
+) -> frozenset[Proof]:
+    """Return the orders of delivery dates that are likely, against the profile, by other cells.
+
+    Another column of the block proves that order, or most dates that may be either are far from
+    the events of their rows, and near them the other way. ``now_ms``: when the file was received.
+    """
+    found: set[Proof] = set()
+    for column, role in _delivery_dates(mapping):
+        rule = profile.date_rule(role)
+        if rule.read_as != "text" or rule.auto:
+            continue
+        index, heads = _heads(block.cells[column])
+        every = [_parts(head) for head in heads]
+        for separator in {parts[2] for parts in every if parts is not None and _is_either(parts)}:
+            mine = [parts for parts in every if parts is not None and parts[2] == separator]
+            if _orders(mine):
+                continue
+            likely: Order = "month" if rule.is_day_first(separator) else "day"
+            either = [p is not None and p[2] == separator and _is_either(p) for p in every]
+            rows = np.flatnonzero(np.array([*either, False], dtype=np.bool_)[index])[:_ENOUGH]
+            if likely in _orders_elsewhere(block, mapping, separator) or _are_turned(
+                block.cells[column].take(pa.array(rows)),
+                _bases(block, mapping, profile, rows, now_ms),
+                day_first=rule.is_day_first(separator),
+            ):
+                found.add((column, likely, separator))
+    return frozenset(found)
+
+
+_ENOUGH = 256
+_LATE_DAYS = 7
+_NEAR_DAYS = 30
+_UTC = ZoneInfo("UTC")
+
+
+def _delivery_dates(mapping: ColumnMap) -> list[tuple[int, Role]]:
+    found = [(mapping.columns[role], role) for role in DELIVERY_DATES if role in mapping.columns]
+    more = [(newer(mapping, role), role) for role in DELIVERY_DATES]
+    return [*found, *((at, role) for at, role in more if at is not None)]
+
+
+def _is_either(parts: tuple[int, int, str]) -> bool:
+    return parts[0] != parts[1] and min(parts[:2]) >= 1 and max(parts[:2]) <= 12
+
+
+def _orders(some: Collection[tuple[int, int, str]]) -> set[Order]:
+    """Return the orders that dates of one separator are only possible in."""
+    found: set[Order] = set()
+    for first, second, _ in some:
+        if first > 12 and _is_day(first, second):
+            found.add("day")
+        elif second > 12 and _is_day(second, first):
+            found.add("month")
+    return found
+
+
+def _orders_elsewhere(block: Block, mapping: ColumnMap, separator: str) -> set[Order]:
+    """Return the orders that columns of other dates prove, each of them one order only."""
+    own = {at for at, _ in _delivery_dates(mapping)}
+    found: set[Order] = set()
+    for at, heading in enumerate(mapping.headers):
+        if at in own or not (at == mapping.columns.get(Role.EVENT_TIME) or names_a_time(heading)):
+            continue
+        _, heads = _heads(block.cells[at])
+        every = map(_parts, heads)
+        orders = _orders([parts for parts in every if parts and parts[2] == separator])
+        found |= orders if len(orders) == 1 else set()
+    return found
+
+
+def _bases(
+    block: Block,
+    mapping: ColumnMap,
+    profile: Profile,
+    rows: npt.NDArray[np.int64],
+    now_ms: int,
+) -> npt.NDArray[np.int64]:
+    """Return when the events of rows were, the present where that is not told."""
+    at = mapping.columns.get(Role.EVENT_TIME)
+    if at is None:
+        return np.full(len(rows), now_ms)
+    cells = block.cells[at].take(pa.array(rows))
+    event = read_times(cells, None, profile.date_rule(Role.EVENT_TIME), _UTC)
+    return np.where(event.read, event.ms, now_ms)
+
+
+def _are_turned(cells: pa.Array, base: npt.NDArray[np.int64], *, day_first: bool) -> bool:
+    """Tell whether most dates are far from their events, and near them with the month turned."""
+    read, other = (
+        read_times(cells, None, DateRule(day_first=each), _UTC)
+        for each in (day_first, not day_first)
+    )
+    off, turned = (read.ms - base) / DAY_MS, (other.ms - base) / DAY_MS
+    late = (off < -_LATE_DAYS) & (turned >= -1) & (turned <= _NEAR_DAYS)
+    far = (abs(off) > _NEAR_DAYS) & (abs(turned) <= _NEAR_DAYS)
+    return bool(2 * (read.read & other.read & (late | far)).sum() > len(cells))
+
+
 def as_proven(rule: DateRule, column: int, proven: Collection[Proof]) -> tuple[DateRule, bool]:
     """Return the rule to read a column by, and whether its two-way dates are in doubt."""
     if rule.read_as != "text":
@@ -68,7 +178,7 @@ def two_way(cells: pa.Array) -> npt.NDArray[np.bool_]:
     both = np.zeros(len(heads) + 1, dtype=np.bool_)
     for at, head in enumerate(heads):
         parts = _parts(head)
-        both[at] = parts is not None and parts[0] != parts[1] and max(parts[:2]) <= 12
+        both[at] = parts is not None and _is_either(parts)
     found: npt.NDArray[np.bool_] = both[index]
     return found
 

@@ -479,6 +479,57 @@ def test_a_column_proven_month_first_sends_no_date_that_could_be_either(
     assert part.told("A2") == {"estimated_delivery_date": "2026-12-12"}
 
 
+_WEEK = ("12/06/2026", "12/07/2026", "12/08/2026", "12/09/2026", "12/11/2026")
+_TURNED = {
+    "a week": (("Event Time", "EDD"), [("2026-11-29", day) for day in _WEEK], LEFT_OUT),
+    "out of range": (
+        ("Event Time", "EDD"),
+        [("2026-11-29", day) for day in ("12/01/2026", "12/02/2026", "12/09/2026")],
+        LEFT_OUT,
+    ),
+    "no event": (("EDD",), [(day,) for day in _WEEK[:4]], LEFT_OUT),
+    "promised": (
+        ("Event Time", "Promised Delivery Date"),
+        [("2026-11-29", day) for day in _WEEK],
+        "DATE_DROPPED:promised_delivery_date",
+    ),
+    "another column": (
+        ("Event Time", "Order Date", "EDD"),
+        [("2026-11-29", day, "11/12/2026") for day in ("11/21/2026", "11/22/2026", "11/08/2026")],
+        LEFT_OUT,
+    ),
+    "long ago": (("Event Time", "EDD"), [("2026-11-29", "2026-07-12")], LEFT_OUT),
+    "day first": (
+        ("Event Time", "Order Date", "EDD"),
+        [("2026-11-29", "21/11/2026", "01/12/2026"), ("2026-11-28", "05/11/2026", "12/11/2026")],
+        "",
+    ),
+    "late": (
+        ("Event Time", "EDD"),
+        [("2026-11-29", "12/11/2026"), ("2026-11-29", "02/12/2026"), ("2026-11-29", "30/11/2026")],
+        "",
+    ),
+}
+
+
+@together
+def test_delivery_dates_far_from_their_events_may_be_month_first(part: Part) -> Iterator[None]:
+    """No single date of them proves it: in the first twelve days of a month each may be either."""
+    for name, (headings, cells, _) in _TURNED.items():
+        rows = [
+            (f"{name[:3]}{at}".replace(" ", "x"), "Picked Up", *each)
+            for at, each in enumerate(cells)
+        ]
+        part.drop_rows(name, rows, ("Order ID", "Status", *headings))
+    yield
+    for name, (_, cells, codes) in _TURNED.items():
+        found = [
+            (outcome, [c for c in all_.split(";") if "DATE" in c])
+            for outcome, all_ in part.ends(name)
+        ]
+        assert found == [("accepted", [codes] if codes else [])] * len(cells), name
+
+
 @together
 def test_event_times_that_could_be_either_are_rejected_in_such_a_column(
     part: Part,
