@@ -42,7 +42,7 @@ from pipeline.validation import rejects_file
 from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
 from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.evidence import Evidence, around
-from pipeline.validation.odd_ids import OddIds
+from pipeline.validation.odd_ids import OddIds, mark_awbs
 from pipeline.validation.profile_by_name import Choice, decided
 from pipeline.validation.profile_choice import (
     ProfileHeaderFinder,
@@ -441,7 +441,10 @@ class CourierRules(Struct, frozen=True, kw_only=True):
         now_ms = round(self.now.timestamp() * 1000)
         proven |= turned_dates(block, self.mapping, self.profile, now_ms)
         self.gathered.prove(self._key, proven, first=first)
-        block = self.gathered.odd_ids.see(block, self.mapping.columns[Role.ORDER_ID])
+        columns = self.mapping.columns
+        block = self.gathered.odd_ids.see(block, columns[Role.ORDER_ID])
+        if Role.AWB in columns:
+            block = mark_awbs(block, columns[Role.ORDER_ID], columns[Role.AWB])
         return self.evidence.put_into(block)
 
     def wanted(self, block: Block) -> Wanted:

@@ -1,4 +1,4 @@
-"""Order ids unlike all others of their file: counts of a summary, words, dates.
+"""Order ids unlike all others of their file: counts of a summary, words, dates, AWBs.
 
 ``Order ID | Status`` stand above a pivot table's lines as well, and a total below a table's rows.
 """
@@ -110,6 +110,37 @@ class OddIds(Struct, kw_only=True):
             return bool(re.fullmatch(_DAY, text))
         alike = text.isupper() and len(text) in usual
         return not is_absent(text.casefold()) and (not alike or reads_as_footer(text))
+
+
+def mark_awbs(block: Block, ids_at: int, awbs_at: int) -> Block:
+    """Return a block with the ids marked that are their row's AWB, and look like others' AWBs.
+
+    Only where the ids of other rows look otherwise: a seller's own delivery may have the order id
+    for its AWB.
+    """
+    ids, awbs = (pc.utf8_trim(block.cells[at], _AROUND) for at in (ids_at, awbs_at))
+    filled = pc.and_(pc.not_equal(ids, ""), pc.not_equal(awbs, ""))
+    same = pc.and_(filled, pc.equal(ids, awbs))
+    others = pc.indices_nonzero(pc.and_not(filled, same)).slice(0, _ENOUGH)
+    if not len(others) or not pc.any(same).as_py():
+        return block
+    of_ids = {*map(_shape, ids.take(others).to_pylist())}
+    of_awbs = {_shape(text)[0] for text in awbs.take(others).to_pylist()}
+    marked = {
+        at: replace(block.facts.get(at, RowFacts()), odd_id=text)
+        for at in pc.indices_nonzero(same).to_pylist()
+        if _shape(text := ids[at].as_py()) not in of_ids and _shape(text)[0] in of_awbs
+    }
+    return replace(block, facts={**block.facts, **marked}) if marked else block
+
+
+_ENOUGH = 5000
+
+
+def _shape(text: str) -> tuple[str, int]:
+    """Return the beginning of an id, and the length of one that is a number."""
+    beginning = text.rstrip("0123456789").casefold()
+    return beginning, 0 if beginning else len(text)
 
 
 def _matching(cells: pa.Array, some: pa.Array, pattern: str) -> list[int]:

@@ -187,6 +187,30 @@ def test_ids_unlike_all_others_are_none(part: Part) -> Iterator[None]:
         assert [end == held for end in ends[12:]] == [odd] * len(last), name
 
 
+_AWBS_FOR_IDS = {
+    "awb": (["99C0001", "99C0002"], True),
+    "digits": (["149000000001", "149000000002"], True),
+    "own": (["FYown0101", "FYown0102"], False),  # delivered by the seller, its id for the AWB
+    "other": (["OD-77120001", "OD-77120002"], False),
+}
+"""AWBs that stand for the order id too, below twelve rows with both, and whether they are held."""
+
+
+@together
+def test_an_awb_in_place_of_the_order_id_is_none(part: Part) -> Iterator[None]:
+    for name, (awbs, _) in _AWBS_FOR_IDS.items():
+        begin = "99C" if name == "awb" else "1480000"
+        rows = [(f"FY{name}{at:04}", f"{begin}{at + 1000}", "Delivered") for at in range(12)]
+        rows += [(each, each, "Delivered") for each in awbs]
+        part.drop(f"{name}.csv", sheet(rows, header=("Order ID", "AWB", "Status")))
+    yield
+    held = ("rejected", "ID_INVALID:order_id")
+    for name, (_, odd) in _AWBS_FOR_IDS.items():
+        ends = part.ends(name)
+        assert ends[:12] == [("accepted", "")] * 12, name
+        assert [end == held for end in ends[12:]] == [odd] * 2, name
+
+
 @together
 def test_the_counts_of_a_summary_are_no_order_ids(part: Part) -> Iterator[None]:
     book = openpyxl.Workbook()
