@@ -385,14 +385,32 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
         one[owner[missing]] = missing
         hit = mine & ~rows.confirmed & (one[rows.order] >= 0)
         if hit.any():
+            reached = np.flatnonzero(~told & (rows.status == final) & has_parcel)
+            held = _first(reached, parcel, many)
             details = [
-                f": {final.wire} is not sent, because {quoted(given.parcels[at].as_py())}, another "
-                "parcel of the order, has not reached it in this file. Upload a file in which all "
-                f"of them have. If they have, tick the row {TO_CONFIRM}."
-                for at in one[rows.order[hit]].tolist()
+                f": {final.wire} is not sent, because "
+                f"{_not_there(rows, quoted(given.parcels[other].as_py()), at, int(held[other]))} "
+                f"If they have, tick the row {TO_CONFIRM}."
+                for at, other in zip(
+                    np.flatnonzero(hit).tolist(), one[rows.order[hit]].tolist(), strict=True
+                )
             ]
             found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details))
     return [*found, *unsure]
+
+
+def _not_there(rows: ParcelRows, other: str, at: int, held: int) -> str:
+    """Return why another parcel leaves a row open; ``held``: the row that is not sent, or -1."""
+    if held < 0:
+        return (
+            f"{other}, another parcel of the order, has not reached it in this file. Upload a file "
+            "in which all of them have."
+        )
+    return (
+        f"{rows.row(held, at)} is not sent itself, and is about {other}, another parcel of the "
+        "order. Settle that row too: tick it, or correct it, so that all of them have reached the "
+        "status."
+    )
 
 
 def _unsure(rows: ParcelRows) -> list[Finding]:

@@ -376,6 +376,29 @@ def test_a_cell_that_spoke_against_a_row_holds_it_also_when_its_column_was_delet
         assert part.of(f"title{lost}").counts == {"rejected": 1}, lost
 
 
+@together
+def test_a_corrected_parcel_names_the_row_of_another_that_came_back_as_it_was_held(
+    part: Part,
+) -> Iterator[None]:
+    rows = [("A1", "X1", "Delivered"), ("A1", "X2", "Dlvrdd")]
+    part.drop_rows("day", rows, ("Order ID", "AWB No", "Status"))
+    yield
+    lines = part.of("day").lines("rejects.csv")
+    assert [line["_reject_codes"] for line in lines] == [
+        "PARCELS_OPEN:awb",
+        "STATUS_UNKNOWN:status",
+    ]
+    lines[1]["Status"] = "Delivered"
+    part.drop("back.csv", as_csv(lines))
+    lines[0]["_reject_codes"] = "CONFIRMED"
+    part.drop("settled.csv", as_csv(lines))
+    yield
+    held = part.of("back").lines()[1]
+    assert (held["outcome"], held["codes"]) == ("rejected", "PARCELS_OPEN:awb")
+    assert 'because row 2 is not sent itself, and is about "X1"' in held["message"]
+    assert "rejected" not in part.of("settled").counts
+
+
 def _without(line: dict[str, str], name: str) -> dict[str, str]:
     return {heading: cell for heading, cell in line.items() if heading != name}
 
