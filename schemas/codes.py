@@ -72,7 +72,7 @@ class Code(StrEnum):
         Kind.REJECT,
         (
             f"The order id is not a single id of at most {ID_LENGTH} letters, digits, - and _, or "
-            "it is a count, a word or a date while the file's other ids are none."
+            "it is a count, a word, a date or an AWB while the file's other ids are none."
         ),
         (
             "Enter exactly one order id, as text, without spaces, commas or slashes inside. Type "
@@ -253,8 +253,8 @@ class Code(StrEnum):
         "DATE_DROPPED",
         Kind.WARNING,
         (
-            "A promised or estimated delivery date could not be read, is out of range, or may be "
-            "day or month first; the row was sent without it."
+            "A promised or estimated delivery date could not be read, is out of range or long "
+            "before the row, or may be day or month first; the row was sent without it."
         ),
         "Write the date like 2026-06-26.",
         "45469",
