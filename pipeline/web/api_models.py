@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from pipeline.core.model import DropState
 from pipeline.web.access import Right
@@ -11,6 +11,12 @@ from schemas.vocabulary import Outcome
 
 _OF_SHEET = "Of these rows, where the file has several: their numbers may be those of others."
 _IN_SHEET = "Empty where the file has only one, or the row's was not noted."
+
+
+class Order(BaseModel):
+    """Base of what machines send: a field that is not known, or not of its kind, is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Problem(BaseModel):
@@ -82,7 +88,7 @@ class ToDoList(BaseModel):
     items: list[ToDoItem]
 
 
-class ToDoOrder(BaseModel):
+class ToDoOrder(Order):
     """A thing of the list about which nothing is to be done."""
 
     kind: Literal["rows", "api", "refused", "waiting", "late"]
@@ -232,7 +238,7 @@ class CourierList(BaseModel):
     couriers: list[CourierObject]
 
 
-class Taught(BaseModel):
+class Taught(Order):
     """A word and its meaning."""
 
     said: str = Field(min_length=1, max_length=200, description="As the courier writes it.")
@@ -260,7 +266,7 @@ class WordList(BaseModel):
     words: list[WordObject]
 
 
-class Expected(BaseModel):
+class Expected(Order):
     """When a courier's files are to come, in its own zone."""
 
     by: str = Field(default="", pattern=r"^$|^([01][0-9]|2[0-3]):[0-5][0-9]$")
@@ -270,7 +276,7 @@ class Expected(BaseModel):
     who: str = Field(default="", max_length=100, description="Without users: who says so.")
 
 
-class ReplaceOrder(BaseModel):
+class ReplaceOrder(Order):
     """One value for all rows that have another one."""
 
     column: str = Field(max_length=1000, description="The heading, as in the file.")
@@ -280,7 +286,7 @@ class ReplaceOrder(BaseModel):
     who: str = Field(default="", max_length=100)
 
 
-class SendOrder(BaseModel):
+class SendOrder(Order):
     """Send what was corrected."""
 
     note: str = Field(default="", max_length=1000)
@@ -319,7 +325,7 @@ class CheckedFile(BaseModel):
     warnings: list[dict[str, Any]]
 
 
-class CheckChange(BaseModel):
+class CheckChange(Order):
     """Say what is to be different with a file of a check."""
 
     courier: str | None = Field(default=None, max_length=60, description="Empty: recognise it.")
@@ -333,7 +339,7 @@ class CheckObject(BaseModel):
     files: list[CheckedFile]
 
 
-class AsideOrder(BaseModel):
+class AsideOrder(Order):
     """Rows about which nothing is to be done."""
 
     rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(default=[], max_length=100_000)
@@ -375,7 +381,7 @@ class NeighbourObject(BaseModel):
     row: str
 
 
-class RowsMeant(BaseModel):
+class RowsMeant(Order):
     """Rows to correct, by their numbers or by their lines: one of the two."""
 
     rows: list[Annotated[int, Field(ge=0, le=2**31)]] = Field(default=[], max_length=10_000)
@@ -436,7 +442,7 @@ class CorrectionList(BaseModel):
     pages: int
 
 
-class CellOrder(BaseModel):
+class CellOrder(Order):
     """A cell as it is to be, of a row by its number or by its line: one of the two."""
 
     row: Annotated[int, Field(ge=0, le=2**31)] | None = None
@@ -493,27 +499,28 @@ class PeopleList(BaseModel):
     changes: list[PersonChanged]
 
 
+_Role = Annotated[Right, Field(strict=False)]  # strict is an object of ours, which JSON has not
 _Password = Annotated[SecretStr, Field(max_length=1024)]
 
 
-class NewPerson(BaseModel):
+class NewPerson(Order):
     """Somebody to add. The first one of all has to be a manager."""
 
     name: str = Field(min_length=1, max_length=100)
-    role: Right
+    role: _Role
     password: _Password
 
 
-class PersonChange(BaseModel):
+class PersonChange(Order):
     """A change; fields that are left out stay as they are. ``version``: as when looked at."""
 
-    role: Right | None = None
+    role: _Role | None = None
     off: bool | None = None
     password: _Password | None = None
     version: Annotated[int, Field(ge=0, le=2**31)] | None = None
 
 
-class NewPassword(BaseModel):
+class NewPassword(Order):
     """A password of one's own, and the current one."""
 
     old: _Password

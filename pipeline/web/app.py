@@ -16,6 +16,7 @@ from pipeline.core.errors import DropChanged, ShipdropError, StorageError, Usage
 from pipeline.service.settings import is_loopback
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, kept_secret
+from pipeline.web.api_requests import in_words
 from pipeline.web.context import (
     AnswerCache,
     ChooseFirst,
@@ -252,9 +253,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _not_understood(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as registered
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return _problem(request, 422, f'"{where}" is wrong: {first["msg"]}.')
+    message, hint = in_words(error.errors(), request.scope["route"])
+    return _problem(request, 422, message, hint if _is_machine(request) else "")
 
 
 async def _too_large(request: Request, _error: Exception) -> Response:

@@ -19,6 +19,7 @@ from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import SheetFacts
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, Visitor
+from pipeline.web.api_requests import check_address
 from pipeline.web.correct_rows.draft import Drafts
 from pipeline.web.correct_rows.editors import Editors
 from pipeline.web.faults import Rejects, read_rejects
@@ -191,7 +192,10 @@ Ctx = Annotated[WebContext, Depends(context_of)]
 
 
 def looking(request: Request, ctx: Ctx) -> Visitor:
-    """Return the visitor, who may look. Raises LogInFirst or ChooseFirst."""
+    """Return the visitor, who may look. Raises LogInFirst or ChooseFirst.
+
+    Raises UsageError where a machine asks for more than is described.
+    """
     header = request.headers.get("authorization", "")
     visitor = ctx.access.visitor(request.scope["session"], header)
     if visitor is None:
@@ -199,6 +203,8 @@ def looking(request: Request, ctx: Ctx) -> Visitor:
     if visitor.must_choose and not request.url.path.startswith(_MAY_COME_FIRST):
         raise ChooseFirst
     ctx.people.saw(visitor.name)
+    if request.url.path.startswith("/api/"):
+        check_address(request)
     return visitor
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 from datetime import UTC, datetime
 from socket import gethostname
+from typing import Any
 
 import httpx
 import msgspec
@@ -205,6 +207,96 @@ def test_a_problem_says_what_and_what_to_do_as_json(live: Live) -> None:
             assert answer.json()["error"].endswith(".")
 
 
+D0 = "/api/v1/drops/d0"
+CELL = {"line": 0, "column": "Status", "value": "x"}
+REFUSED_REQUESTS = [
+    ("POST", f"{D0}/corrections/send", {"sur": "x", "rows": [3]}, '"sur"', '"sure"'),
+    ("POST", f"{D0}/corrections/send", {"rows": [3]}, '"rows"', "Known: note, sure."),
+    (
+        "PUT",
+        f"{D0}/corrections/cells",
+        {**CELL, "forse": True},
+        '"forse"',
+        "Known: column, had, line",
+    ),
+    *[
+        ("PUT", f"{D0}/corrections/cells", {**CELL, name: wrong}, f'"{name}"', said)
+        for name, wrong, said in (
+            ("line", "9", "a whole number, without quotes"),
+            ("row", True, "a whole number, without quotes"),
+            ("row", 9.0, "a whole number, without quotes"),
+            ("value", 5, "a text, in quotes"),
+        )
+    ],
+    ("PUT", f"{D0}/corrections/choice", {"rows": [2, "3"], "send": True}, '"rows.1"', "a whole"),
+    ("PUT", f"{D0}/corrections/choice", {"rows": [2], "send": "no"}, '"send"', "true or false"),
+    ("POST", f"{D0}/corrections/paste", {"colunm": "a", "values": []}, '"colunm"', '"column"'),
+    ("POST", f"{D0}/retry", {"rows": [3]}, "takes no fields", "without a body"),
+    ("POST", f"{D0}/set-aside", {"rows": [2], "reason": "x"}, '"reason"', "not ours, duplicate"),
+    ("POST", "/api/v1/checks/0123/send", {"left_out": [1]}, "takes no fields", "without a body"),
+    ("POST", "/api/v1/people", {"name": "A", "role": "x"}, '"role"', "look, operate, manage"),
+    ("PATCH", "/api/v1/teachings/0a", {"version": 0, "words": [{"said": "x"}]}, '"words.0.', ""),
+    ("PATCH", "/api/v1/teachings/0a", {"version": 0, "columns": {"0": "x"}}, '"columns.0"', "awb"),
+    ("GET", "/api/v1/drops?stat=open", None, '"stat"', '"state"'),
+    ("GET", "/api/v1/drops?state=opened", None, '"state"', "under_way"),
+    ("GET", "/api/v1/health?x=1", None, '"x"', "Leave it out."),
+    ("DELETE", f"{D0}/set-aside?rows=2&sheets=North", None, '"sheets"', '"sheet"'),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "names", "says"), REFUSED_REQUESTS)
+def test_a_request_with_more_than_is_described_is_refused(
+    live: Live, method: str, path: str, body: object, names: str, says: str
+) -> None:
+    with live.client() as client:
+        answer = client.request(method, path, json=body) if body else client.request(method, path)
+    told = answer.json()
+    assert answer.status_code == 422, told
+    assert names in told["error"]
+    assert says in f"{told['error']} {told['hint']}"
+    assert not re.search(r"[\[{]|Input|DropState|literal", told["error"])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"content": b"{", "headers": {"content-type": "application/json"}}, "is not JSON"),
+        ({"content": b'{"note": "x"}', "headers": {"content-type": "text/plain"}}, "no JSON obj"),
+        ({"json": [1]}, "no JSON object"),
+        ({}, "The body is missing"),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_said_to_be_none(
+    live: Live, given: dict[str, Any], says: str
+) -> None:
+    with live.client() as client:
+        answer = client.post(f"{D0}/corrections/send", **given)
+    assert answer.status_code == 422
+    assert says in answer.json()["error"]
+    assert "Content-Type: application/json" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/drops", "/api/v1/checks"])
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"corier": "delhivery"}, '"corier" is not known here, so nothing was done. Did you mean'),
+        ({"courier": ["delhivery", "dtdc"]}, '"courier" is given twice'),
+        ({"files": "x.csv"}, '"files" is wrong: it must be a file'),
+    ],
+)
+def test_an_upload_with_a_misspelt_field_is_refused(
+    live: Live, path: str, fields: dict[str, Any], says: str
+) -> None:
+    with live.client() as client:
+        answer = client.post(path, files={"files": ("slip.csv", orders(1))}, data=fields)
+        found = client.get("/api/v1/drops", params={"q": "slip.csv"}).json()["hits"]
+    told = answer.json()
+    assert (answer.status_code, found) == (422, 0), told
+    assert says in f"{told['error']} {told['hint']}"
+    assert "slip.csv" not in live.root.files("inbox")
+
+
 @pytest.mark.parametrize("examples", [2, pytest.param(50, marks=pytest.mark.soak)])
 def test_the_api_answers_as_it_is_described(open_live: Open, examples: int) -> None:
     # By a manager: without users, the first person that is made up would shut out all the others.
@@ -286,3 +378,14 @@ def test_the_description_names_every_address(live: Live) -> None:
         "/api/v1/drops/{drop_id}/corrections/send",
     }
     assert "HTTPValidationError" not in json.dumps(told)
+    bodies = [
+        content["schema"]
+        for methods in told["paths"].values()
+        for each in methods.values()
+        for content in each.get("requestBody", {}).get("content", {}).values()
+    ]
+    assert len(bodies) > 15
+    for body in bodies:
+        named = body.get("$ref", "").rpartition("/")[2]
+        described = told["components"]["schemas"].get(named, body)
+        assert described["additionalProperties"] is False, body

@@ -30,6 +30,7 @@ from pipeline.web.api_models import (
     UploadedFile,
     UploadObject,
 )
+from pipeline.web.api_requests import check_form
 from pipeline.web.context import (
     ByMachine,
     Ctx,
@@ -74,6 +75,7 @@ _UPLOAD_BODY: Final[dict[str, Any]] = {
                 "schema": {
                     "type": "object",
                     "required": ["files"],
+                    "additionalProperties": False,
                     "properties": {
                         "files": {
                             "type": "array",
@@ -181,6 +183,7 @@ async def _staged(request: Request, ctx: WebContext, visitor: Visitor) -> stagin
     most = ctx.site.settings.web.max_upload_files
     form = await read_form(request, ctx, visitor, files=most, checked=True)
     try:
+        check_form(form)
         return await run_in_threadpool(stage_form, ctx, form, visitor)
     finally:
         await form.close()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from pipeline.core.draft import status_key
 from pipeline.core.errors import UsageError
 from pipeline.web import taught_profile
+from pipeline.web.api_models import Order
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible, NotThere, WebContext
 from pipeline.web.pages.api import LATER, PROBLEMS, plain
 from pipeline.web.pages.teach import finish
@@ -23,10 +24,11 @@ Version = Annotated[int, Field(ge=0, le=2**31, description="As it was answered l
 Short = Annotated[str, Field(max_length=100)]
 
 
-Chosen = Role | Literal["nothing", ""]
+_Role = Annotated[Role, Field(strict=False)]  # strict is an object of ours, which JSON has not
+Chosen = _Role | Literal["nothing", ""]
 
 
-class Beginning(BaseModel):
+class Beginning(Order):
     """The file that is taught from: a drop's, or one of a check."""
 
     drop: str = Field(default="", max_length=60, pattern=r"^[a-z0-9]*$")
@@ -77,7 +79,7 @@ class TeachingObject(BaseModel):
     done: str = Field(description="Where it led to, once it is saved.")
 
 
-class Meant(BaseModel):
+class Meant(Order):
     """A word and its meaning."""
 
     status: str = Field(max_length=500)
@@ -95,7 +97,7 @@ class Meant(BaseModel):
     ]
 
 
-class Change(BaseModel):
+class Change(Order):
     """Say what is to be different; what is left out stays."""
 
     version: Version
@@ -109,7 +111,7 @@ class Change(BaseModel):
     columns: dict[Annotated[str, Field(pattern=r"^\d{1,5}$")], Chosen] | None = Field(
         default=None, max_length=1000, description="Column → role; all others are not read."
     )
-    day_first: dict[Role, bool] | None = None
+    day_first: dict[_Role, bool] | None = None
     nothing: list[Short] | None = Field(default=None, max_length=20)
     parcels: Literal["", "all", "any"] | None = None
     words: list[Meant] | None = Field(default=None, max_length=1000)
@@ -138,7 +140,7 @@ class PreviewObject(BaseModel):
     others: list[str] = Field(description="Refused drops that can be read with it.")
 
 
-class SaveOrder(BaseModel):
+class SaveOrder(Order):
     """Save what was taught."""
 
     version: Version
