@@ -21,11 +21,11 @@ from pipeline.web.context import (
     AnswerCache,
     ChooseFirst,
     FormReplays,
+    KeptForPage,
     LogInFirst,
     NotAllowed,
     NotPossible,
     NotThere,
-    Unsaved,
     WebContext,
     context_of,
     page,
@@ -69,8 +69,11 @@ _REJECTS_KEPT: Final = 4
 """Rejects files that are kept as they were read."""
 _SHARED_SECONDS: Final = 0.7
 """Less than the pace at which a page that is kept up to date asks."""
+_UNSAVED: Final = 20
 _UNSAVED_BYTES: Final = 1024 * 1024
 _UNSAVED_FIELDS: Final = 5_000
+_SAID: Final = 1_000
+"""Sentences that wait for their page."""
 _PAGES: Final = (
     r"(/drops/[a-z0-9]+/fix)(/.*)?",
     r"(/drops/[a-z0-9]+)/.+",
@@ -131,7 +134,8 @@ def create_app(site: Site) -> FastAPI:
         form_replays=FormReplays(),
         editors=Editors(site.clock.monotonic),
         teachings=Teachings(site),
-        unsaved=Unsaved(),
+        unsaved=KeptForPage(_UNSAVED),
+        said=KeptForPage(_SAID),
     )
     for module in (
         *(to_do, fix, teach, drops, checks, upload, couriers, reports, account, people, machines),

@@ -6,13 +6,14 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
 from pipeline.core.errors import ShipdropError, StorageError
@@ -65,7 +66,6 @@ _MAY_COME_FIRST: Final = ("/account", "/api/v1/account", "/session", "/logout")
 """Where somebody may go who has to choose a password."""
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
-_UNSAVED: Final = 20
 _FORMS: Final = 1_000
 """Forms that are known to have been sent."""
 _LARGEST: Final = 64 * 1024 * 1024
@@ -91,7 +91,8 @@ class WebContext(Struct, frozen=True, kw_only=True):
     form_replays: "FormReplays"
     editors: Editors
     teachings: "Teachings"
-    unsaved: "Unsaved"
+    unsaved: "KeptForPage[FormData]"
+    said: "KeptForPage[str]"
 
     def rejects(self, path: Path, sheets: Sequence[SheetFacts]) -> Rejects:
         """Return a rejects file, read again only if it changed.
@@ -136,28 +137,29 @@ class FormReplays:
             return self._done.get((form, mark), "")
 
 
-class Unsaved:
-    """Keeps the entries of a form whose session had ended, until after the next log-in."""
+class KeptForPage(Generic[_T]):
+    """Keeps something of a session until one of its pages is shown, which shows it once."""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], FormData] = OrderedDict()
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[str, str], _T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def keep(self, session: str, path: str, form: FormData) -> None:
-        """Keep a form of an ended session."""
+    def keep(self, session: str, path: str, kept: _T) -> None:
+        """Keep something for the page with this path."""
         with self._lock:
-            self._kept[session, path] = form
-            while len(self._kept) > _UNSAVED:
+            self._kept[session, path] = kept
+            while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
 
     def move(self, before: str, after: str) -> None:
-        """Hand a new session the entries of the one before in that browser."""
+        """Hand a new session what was kept for the one before in that browser."""
         with self._lock:
             for session, path in [key for key in self._kept if key[0] == before]:
                 self._kept[after, path] = self._kept.pop((session, path))
 
-    def take(self, session: str, path: str) -> FormData | None:
-        """Return the entries of this page, once."""
+    def take(self, session: str, path: str) -> _T | None:
+        """Return what was kept for this page, once."""
         with self._lock:
             return self._kept.pop((session, path), None)
 
@@ -314,6 +316,19 @@ def _check(token: str, request: Request, ctx: WebContext, visitor: Visitor) -> N
             "The page was out of date.",
             hint="Load it again, then repeat what you did. What was typed into cells is kept.",
         )
+
+
+def lead(request: Request, target: str, said: str = "") -> RedirectResponse:
+    """Lead to a page of ours after a change. ``said``: what that page says of it, once."""
+    if said:
+        ctx = context_of(request)
+        ctx.said.keep(request.scope["session"], urlsplit(target).path, said)
+    return RedirectResponse(target, status_code=303)
+
+
+def told_once(request: Request) -> str:
+    """Return what a page is to say of the change that led to it, or ""."""
+    return context_of(request).said.take(request.scope["session"], request.url.path) or ""
 
 
 def text_of(form: FormData, name: str, default: str = "") -> str:

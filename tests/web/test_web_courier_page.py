@@ -82,6 +82,7 @@ def test_when_a_file_is_expected_is_said_on_the_page_and_by_machine(live: Live, 
     page.get_by_label("Sun").uncheck()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("expected by 18:30")
+    expect(page).to_have_url(f"{live.url}/couriers/ekart#expected")
     expect(page.get_by_text("it is late from")).to_be_visible()
     profile = live.root.path / "couriers" / "ekart.toml"
     told = tomllib.loads(profile.read_text("utf-8"))["expect"]

@@ -16,10 +16,12 @@ from pipeline.web.context import (
     Ctx,
     Looker,
     WebContext,
+    lead,
     page,
     read_form,
     session_of,
     text_of,
+    told_once,
 )
 from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import KEPT, ROLES, NotChanged, WrongPassword
@@ -116,10 +118,9 @@ _STAYS = "stays"
 
 
 @router.get("/account")
-def account_page(request: Request, ctx: Ctx, visitor: Looker, said: str = "") -> Response:
+def account_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """Show who one is, and the form for another password."""
-    done = "Your password was changed. You are logged out everywhere else."
-    values = _values(request, ctx, visitor) | {"done": done if said == "changed" else ""}
+    values = _values(request, ctx, visitor) | {"done": told_once(request)}
     return page(request, "account.html", values, visitor=visitor)
 
 
@@ -136,7 +137,8 @@ async def change_password(request: Request, ctx: Ctx, visitor: Looker) -> Respon
         status = 429 if isinstance(error, TooOften) else 422
         values = _values(request, ctx, visitor) | {"wrong": error.message}
         return page(request, "account.html", values, visitor=visitor, status=status)
-    response = RedirectResponse(address("/account", said="changed"), status_code=303)
+    done = "Your password was changed. You are logged out everywhere else."
+    response = lead(request, "/account", done)
     keep_logged_in(request, ctx, response)
     return response
 
@@ -147,6 +149,7 @@ def keep_logged_in(request: Request, ctx: WebContext, response: Response) -> Non
     session = ctx.access.begin_again(before)
     if session is not None:
         ctx.unsaved.move(before, session)
+        ctx.said.move(before, session)
         response.headers["set-cookie"] = cookie(session, request.url.scheme)
 
 

@@ -1,11 +1,9 @@
 """Couriers: their files, their profiles, and empty manifests to fill in."""
 
-from typing import Annotated
-
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from pipeline.core.ports import Search
 from pipeline.reporting.template_xlsx import template
@@ -16,13 +14,14 @@ from pipeline.web.context import (
     NotThere,
     Operator,
     WebContext,
+    lead,
     page,
     read_form,
     text_of,
+    told_once,
 )
 from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in, words_used
 from pipeline.web.profile_files import forget, last_saved, remember
-from pipeline.web.templating import address
 from pipeline.web.totals import couriers
 from schemas.courier import DAYS, GENERIC, Profile
 
@@ -42,13 +41,7 @@ def couriers_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
 
 
 @router.get("/couriers/{name}")
-def courier_page(
-    request: Request,
-    ctx: Ctx,
-    visitor: Looker,
-    name: str,
-    said: Annotated[str, Query(max_length=500)] = "",
-) -> Response:
+def courier_page(request: Request, ctx: Ctx, visitor: Looker, name: str) -> Response:
     """Show one courier: columns, status words, folder, files."""
     profile = _profile(ctx, name)
     (courier,) = (c for c in couriers(ctx.site, ctx.totals) if c.profile.name == name)
@@ -64,7 +57,7 @@ def courier_page(
         "words": [each for each in listed if not each.at and each.means],
         "used": used,
         "meanings": words.MEANINGS,
-        "said": said,
+        "said": told_once(request),
         "days": DAYS,
         "next_due": next_due(ctx.site, profile),
         "saved": last_saved(ctx.site, name),
@@ -87,8 +80,7 @@ async def change_word(request: Request, ctx: Ctx, visitor: Operator, name: str) 
         made = await run_in_threadpool(remember, ctx.site, name, said=word, means=means, who=who)
         message = f'"{made.said}" now means: {words.MEANINGS[made.means]}.'
     log.info("web.word_changed", courier=name, user=visitor.name)
-    target = address(f"/couriers/{name}", said=message)
-    return RedirectResponse(f"{target}#learned", status_code=303)
+    return lead(request, f"/couriers/{name}#learned", message)
 
 
 @router.post("/couriers/{name}/expected")
@@ -100,8 +92,7 @@ async def change_expected(request: Request, ctx: Ctx, visitor: Operator, name: s
     made = await run_in_threadpool(expect, ctx.site, name, by=by, days=days, who=who)
     message = f"Files of {made.title} are expected by {by}." if by else "No time is set any more."
     log.info("web.expected", courier=name, user=visitor.name)
-    target = address(f"/couriers/{name}", said=message)
-    return RedirectResponse(f"{target}#expected", status_code=303)
+    return lead(request, f"/couriers/{name}#expected", message)
 
 
 @router.get("/couriers/{name}/template.xlsx")

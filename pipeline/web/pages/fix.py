@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine
@@ -20,10 +20,12 @@ from pipeline.web.context import (
     NotPossible,
     Operator,
     WebContext,
+    lead,
     page,
     read_form,
     show,
     text_of,
+    told_once,
 )
 from pipeline.web.correct_rows import corrected_file, grid
 from pipeline.web.correct_rows.cells import (
@@ -82,7 +84,6 @@ def fix_page(
     q: Short = "",
     sort: Annotated[str, Query(pattern=rf"^([0-9]{{0,5}}|{grid.WRONG_FIRST})$")] = "",
     more: Annotated[str, Query(pattern=r"^1?$")] = "",
-    said: Annotated[str, Query(max_length=500)] = "",
 ) -> Response:
     """Return the rows that need somebody, to be edited."""
     session = request.scope["session"]
@@ -98,7 +99,7 @@ def fix_page(
     view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
     values = _shown(ctx, table, view) | seen
     values["offer"] = _offer(ctx, table, column, value) if column is not None else None
-    values["said"] = said
+    values["said"] = told_once(request)
     values["others"] = ctx.editors.others(drop_id, session)
     if unsaved:
         values["said"] = "You are logged in again. What you typed is kept here, and not sent yet."
@@ -223,7 +224,7 @@ async def replace_page(request: Request, ctx: Ctx, visitor: Operator, drop_id: s
     """Give all rows that have one value another."""
     form = await read_form(request, ctx, visitor)
     said = await run_in_threadpool(_replace, ctx, visitor, drop_id, form)
-    return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
+    return lead(request, _back(form, drop_id), said)
 
 
 def _back(form: FormData, drop_id: str, **more: str) -> str:
@@ -255,8 +256,8 @@ async def save(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> R
     except NotPossible as error:
         more |= {"problem": str(error)}
         return await _show_again(request, ctx, visitor, drop_id, form, more)
-    if isinstance(target, str):
-        return RedirectResponse(target, status_code=303)
+    if isinstance(target, tuple):
+        return lead(request, *target)
     more |= {"conflicts": target}
     return await _show_again(request, ctx, visitor, drop_id, form, more)
 
@@ -277,31 +278,32 @@ async def _show_again(
     return await show(request, "fix.html", values, visitor=visitor, status=409)
 
 
-def _save(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str | list[Conflict]:
+def _save(
+    ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData
+) -> tuple[str, str] | list[Conflict]:
+    """Return the page that it leads to and what that page says, or what was not taken over."""
     conflicts = _keep_form(ctx, visitor, drop_id, form)
     if conflicts:
         return conflicts
     go = text_of(form, "go")
     if go.startswith("aside"):
-        return _set_aside(ctx, visitor, drop_id, form, go)
+        return _back(form, drop_id), _set_aside(ctx, visitor, drop_id, form, go)
     if go == "send":
         note, sure = text_of(form, "note"), text_of(form, "sure") if form.get("is_sure") else ""
         once = text_of(form, "once")
         try:
             sent = send(ctx, visitor, drop_id, note=note, sure=sure, once=once)
         except Doubtful:
-            return f"{_back(form, drop_id)}#asked"  # the page asks
+            return f"{_back(form, drop_id)}#asked", ""  # the page asks
         if sent.skipped:
-            return _back(form, drop_id, said=sent.said, page="")
-        return f"/uploads/{sent.batch}"
+            return _back(form, drop_id, page=""), sent.said
+        return f"/uploads/{sent.batch}", ""
     number = _whole_number(go)
-    return _back(
-        form, drop_id, **({"page": str(number)} if number and number > 1 else {"page": ""})
-    )
+    return _back(form, drop_id, page=str(number) if number and number > 1 else ""), ""
 
 
 def _set_aside(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
-    """Return one row by its own button, or all that are ticked on this page."""
+    """Set aside a row by its own button, or all that are ticked on this page; say how many."""
     rejects = table_of(ctx, drop_id).rejects
     line = _whole_number(go.removeprefix("aside-"))
     ticked = [
@@ -313,8 +315,7 @@ def _set_aside(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData, 
     count = set_aside(
         ctx, visitor, drop_id, rows, reason=text_of(form, "reason"), who=text_of(form, "who")
     )
-    said = f"{counted(count, 'row')} {'is' if count == 1 else 'are'} set aside."
-    return _back(form, drop_id, said=said)
+    return f"{counted(count, 'row')} {'is' if count == 1 else 'are'} set aside."
 
 
 @router.post("/drops/{drop_id}/fix/ids")
@@ -331,7 +332,7 @@ async def paste_ids(request: Request, ctx: Ctx, visitor: Operator, drop_id: str)
             request, ctx, visitor, drop_id, form, {"conflicts": kept.conflicts}
         )
     said = f"{counted(kept.filled, 'id')} filled in. Nothing is sent yet."
-    return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
+    return lead(request, _back(form, drop_id), said)
 
 
 def _paste_ids(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> Kept:
@@ -437,29 +438,31 @@ async def undo(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> R
     form = await read_form(request, ctx, visitor)
     count = await run_in_threadpool(undo_paste, ctx, visitor, drop_id)
     said = f"Undone in {counted(count, 'row')}."
-    return RedirectResponse(_back(form, drop_id, said=said), status_code=303)
+    return lead(request, _back(form, drop_id), said)
 
 
 @router.post("/drops/{drop_id}/aside")
 async def aside_fault(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
     """Set aside all rows with a fault; or take rows back."""
     form = await read_form(request, ctx, visitor)
-    target = await run_in_threadpool(_aside_fault, ctx, visitor, drop_id, form)
-    return RedirectResponse(target, status_code=303)
+    return lead(request, *await run_in_threadpool(_aside_fault, ctx, visitor, drop_id, form))
 
 
-def _aside_fault(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str:
+def _aside_fault(
+    ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData
+) -> tuple[str, str]:
+    """Return the page that it leads to, and what that page says."""
     number = _whole_number(text_of(form, "row"))
     if number is not None:
         row = row_key(number, text_of(form, "sheet"))
         take_back(ctx, visitor, drop_id, {row})
-        return View().on(drop_id, said=f"Row {in_words(row)} is to be corrected again.")
+        return View().on(drop_id), f"Row {in_words(row)} is to be corrected again."
     label = text_of(form, "fault")
     unknown = label == Outcome.UNKNOWN
     rows = rows_in(ctx, drop_id, label) if unknown else rows_with(table_of(ctx, drop_id), label)
     who = text_of(form, "who")
     set_aside(ctx, visitor, drop_id, rows, reason=text_of(form, "reason"), who=who)
-    return f"/drops/{drop_id}"
+    return f"/drops/{drop_id}", ""
 
 
 def _keep_form(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> list[Conflict]:

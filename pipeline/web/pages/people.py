@@ -1,18 +1,17 @@
 """People: who may use the page, and in which role; for managers."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from pipeline.core.errors import UsageError
 from pipeline.web.access import Right, Visitor
-from pipeline.web.context import Ctx, Manager, WebContext, page, read_form, text_of
+from pipeline.web.context import Ctx, Manager, WebContext, lead, page, read_form, text_of, told_once
 from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import ROLES, NotChanged
-from pipeline.web.templating import address
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,14 +23,9 @@ _MAY: Final = {
 
 
 @router.get("/people")
-def people_page(
-    request: Request,
-    ctx: Ctx,
-    visitor: Manager,
-    said: Annotated[str, Query(max_length=500)] = "",
-) -> Response:
+def people_page(request: Request, ctx: Ctx, visitor: Manager) -> Response:
     """List everybody who may log in, with what was changed."""
-    values = _values(ctx) | {"done": said}
+    values = _values(ctx) | {"done": told_once(request)}
     return page(request, "people.html", values, visitor=visitor)
 
 
@@ -46,7 +40,8 @@ async def add_person(request: Request, ctx: Ctx, visitor: Manager) -> Response:
     except NotChanged as error:
         more = {"wrong": error.message, "given": {"name": name, "role": role}}
         return page(request, "people.html", _values(ctx) | more, visitor=visitor, status=422)
-    return _back(f"{name} can log in now. Tell them the password: it is not shown again.")
+    done = f"{name} can log in now. Tell them the password: it is not shown again."
+    return lead(request, "/people", done)
 
 
 @router.post("/people/change")
@@ -58,7 +53,7 @@ async def change_person(request: Request, ctx: Ctx, visitor: Manager) -> Respons
     except NotChanged as error:
         more = {"wrong": f"{error.message} {error.hint}".strip()}
         return page(request, "people.html", _values(ctx) | more, visitor=visitor, status=409)
-    return _back(done)
+    return lead(request, "/people", done)
 
 
 def _changed(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
@@ -89,10 +84,6 @@ def right_of(role: str) -> Right:
         return Right(role)
     except ValueError:
         raise UsageError("Choose one of the roles.") from None
-
-
-def _back(done: str) -> Response:
-    return RedirectResponse(address("/people", said=done), status_code=303)
 
 
 def _values(ctx: WebContext) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pipeline.web.context import (
     NotPossible,
     Operator,
     WebContext,
+    lead,
     read_form,
     show,
     text_of,
@@ -32,7 +33,6 @@ from pipeline.web.context import (
 from pipeline.web.pages.upload import check, stage_form
 from pipeline.web.set_aside import NO_MANIFEST
 from pipeline.web.teaching import MEANS, MOST_WORDS, NOTHING, Teaching, name_of
-from pipeline.web.templating import address
 from schemas.courier import DAYS, GENERIC
 from schemas.display import counted
 from schemas.normalise import fold_header
@@ -402,7 +402,8 @@ async def save(request: Request, ctx: Ctx, visitor: Operator, teaching: str) -> 
         send=text_of(form, "go") == "send",
         others=others[:20],
     )
-    return RedirectResponse(target, status_code=303)
+    saved = ctx.site.profiles.get(target.removeprefix("/couriers/"))
+    return lead(request, target, f"{saved.title} is saved." if saved else "")
 
 
 def finish(
@@ -415,7 +416,7 @@ def finish(
     site = ctx.site
     made = taught_profile.save(site, ctx.teachings, teaching, who=who, note=note)
     profile, batch = made.profile, uploads.new_batch()
-    target = address(f"/couriers/{profile.name}", said=f"{profile.title} is saved.")
+    target = f"/couriers/{profile.name}"
     if teaching.check:
         target = _sent(ctx, teaching, profile.name, send=send)
     drops = [teaching.drop, *others] if send and teaching.drop else others if send else []

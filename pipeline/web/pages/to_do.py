@@ -13,29 +13,25 @@ from pipeline.web.context import (
     Looker,
     Operator,
     WebContext,
+    lead,
     page,
     read_form,
     text_of,
+    told_once,
 )
 from pipeline.web.set_aside import OF_DROPS, REASONS, REASONS_OF_FILES, leave_aside, take_back_thing
-from pipeline.web.templating import address
 from pipeline.web.to_do import MOST
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def to_do_page(
-    request: Request,
-    ctx: Ctx,
-    visitor: Looker,
-    said: Annotated[str, Query(max_length=500)] = "",
-) -> Response:
+def to_do_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """Show everything that somebody has to see to, the oldest first.
 
     An address of the list, from before it had one of its own, leads there.
     """
-    if request.query_params and not said:
+    if set(request.query_params) - {"said"}:
         return RedirectResponse(f"/drops?{request.url.query}", status_code=307)
     items = ctx.to_do.items()
     values = {
@@ -46,7 +42,7 @@ def to_do_page(
         "put_off": ctx.to_do.put_off(),
         "last": max(ctx.totals.last_of().values(), key=lambda each: each.received_at, default=None),
         "reasons": {kind: REASONS_OF_FILES if kind == "refused" else REASONS for kind in items},
-        "said": said,
+        "said": told_once(request),
     }
     return page(request, "to_do.html", values, visitor=visitor)
 
@@ -64,18 +60,17 @@ def next_to_do(
 async def aside(request: Request, ctx: Ctx, visitor: Operator) -> Response:
     """Set one thing aside, or take it back."""
     form = await read_form(request, ctx, visitor)
-    target = await run_in_threadpool(_aside, ctx, visitor, form)
-    return RedirectResponse(target, status_code=303)
+    return lead(request, *await run_in_threadpool(_aside, ctx, visitor, form))
 
 
-def _aside(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
+def _aside(ctx: WebContext, visitor: Visitor, form: FormData) -> tuple[str, str]:
+    """Return the page that it leads to, and what that page says."""
     kind, key, reason = (text_of(form, name) for name in ("kind", "key", "reason"))
     if text_of(form, "go") == "back":
         take_back_thing(ctx, visitor, kind, key)
-        said = "It is on the list again."
-        return f"/drops/{key}" if kind in OF_DROPS else address("/", said=said)
+        return (f"/drops/{key}", "") if kind in OF_DROPS else ("/", "It is on the list again.")
     leave_aside(ctx, visitor, kind, key, reason=reason, who=text_of(form, "who"))
-    return address("/", said="It is set aside.")
+    return "/", "It is set aside."
 
 
 @router.get("/waiting")
