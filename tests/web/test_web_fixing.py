@@ -181,6 +181,25 @@ def test_a_row_that_another_file_corrects_meanwhile_says_so_and_keeps_both_value
     expect(page.get_by_role("alert").filter(has_text="changed")).to_contain_text("Row 3, Status")
     page.goto(f"{live.url}/drops/{drop}/fix")
     expect(page.locator("#overtaken")).to_contain_text('Row 2, Status: "RTO Delivered"')
+    # So it does where somebody sets a row aside meanwhile.
+    page.get_by_label("Row 4, Status").fill("RTO Delivered")
+    page.get_by_label("Row 4, Status").blur()
+    expect(page.locator("#standing")).to_contain_text("1 of 2 ready")
+    with live.client() as client:
+        order = {"rows": [4], "reason": "not ours", "who": "Asha"}
+        assert client.post(f"/api/v1/drops/{drop}/set-aside", json=order).status_code == 200
+    by_asha = "the row was set aside meanwhile by Asha (not ours)"
+    expect(said).to_contain_text(f'Row 4, Status: "RTO Delivered" was not sent: {by_asha}.')
+    page.get_by_label("Row 4, Status").fill("Delivered")
+    page.get_by_label("Row 4, Status").blur()
+    expect(page.locator("#kept")).to_have_text(
+        f"Not saved. Row 4, Status: {by_asha}, so it is done. Yours, which was not sent: "
+        '"Delivered".'
+    )
+    page.goto(f"{live.url}/drops/{drop}/fix")
+    page.get_by_role("button", name=SEND).click()
+    expect(page.get_by_text("Correct a cell, or tick a row.")).to_have_count(1)
+    expect(page.locator("#overtaken")).to_contain_text(by_asha)
 
 
 def test_a_correction_that_differs_from_an_earlier_one_is_somebodys_to_do(live: Live) -> None:

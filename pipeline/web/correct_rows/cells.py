@@ -12,7 +12,7 @@ from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, WebContext
 from pipeline.web.correct_rows.draft import Draft, DraftSheet, Paste
 from pipeline.web.correct_rows.recheck import keep_faults, recheck_rows, rechecked_table
-from pipeline.web.correct_rows.table import Table, table_of
+from pipeline.web.correct_rows.table import Table, aside_in_words, table_of
 from pipeline.web.faults import Rejects
 
 log = structlog.get_logger(__name__)
@@ -30,8 +30,7 @@ class Typed(Struct, frozen=True, kw_only=True):
 class Conflict(Struct, frozen=True, kw_only=True):
     """A cell that two people changed: what stands, by whom, and what the other one typed.
 
-    ``sent``: the row went out with what stands. ``elsewhere``: it was corrected in a file that
-    came through the inbox, so what was reported stands there.
+    ``sent``: the row went out with what stands. ``done``: how it was done otherwise, if it was.
     """
 
     typed: Typed
@@ -41,15 +40,15 @@ class Conflict(Struct, frozen=True, kw_only=True):
     who: str
     at: str
     sent: bool
-    elsewhere: bool = False
+    done: str = ""
 
     @property
     def text(self) -> str:
         """Return both values in a sentence."""
-        if self.elsewhere:
+        if self.done:
             return (
-                f"Row {self.row}, {self.header}: another file corrected this row meanwhile, so it "
-                f'is done. Yours, which was not sent: "{self.typed.value}".'
+                f"Row {self.row}, {self.header}: {self.done}, so it is done. Yours, which was not "
+                f'sent: "{self.typed.value}".'
             )
         by = f" by {self.who}" if self.who else ""
         what = "was sent meanwhile" if self.sent else "was changed meanwhile"
@@ -91,6 +90,9 @@ def take_over(
 
 def _conflict(table: Table, draft: Draft, cell: Typed, now: str) -> Conflict:
     who, at = draft.touched.get(cell.line, ("", ""))
+    done = "another file corrected this row meanwhile" if cell.line in table.done_elsewhere else ""
+    if note := table.aside_lines.get(cell.line):
+        done = aside_in_words(note)
     return Conflict(
         typed=cell,
         row=table.rejects.called(cell.line),
@@ -99,7 +101,7 @@ def _conflict(table: Table, draft: Draft, cell: Typed, now: str) -> Conflict:
         who=who,
         at=at,
         sent=cell.line in draft.sent,
-        elsewhere=cell.line in table.done_elsewhere,
+        done=done,
     )
 
 

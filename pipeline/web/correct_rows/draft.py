@@ -81,6 +81,10 @@ class Draft(Struct, frozen=True, kw_only=True):
                 return rule.new
         return original
 
+    def changed_by(self, line: int) -> str:
+        """Return who changed a line last, "" where nobody did or said who."""
+        return self.touched.get(line, ("", ""))[0]
+
     def typed(self, line: int) -> dict[int, str]:
         """Return the cells of a line as typed since it came back, if it did: column → text."""
         before = dict(enumerate(self.tried.get(line, ())))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.core.row_keys import RowKey, rows_meant, rows_named
+from pipeline.core.row_keys import RowKey, number_of, rows_meant, rows_named
 from pipeline.web import drop_view, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, NotThere, WebContext
@@ -59,6 +59,15 @@ class Table(Struct, frozen=True, kw_only=True):
         rows = self.fixed - self.left_alone
         keys = self.rejects.keys_of(self.drop.drop_id) if rows else {}
         return {n: key for n, key in keys.items() if key in rows and n not in self.draft.sent}
+
+    @property
+    def aside_lines(self) -> dict[int, tuple[str, str, str]]:
+        """Return the lines whose rows somebody set aside: line → reason, who, when."""
+        keys = self.rejects.keys_of(self.drop.drop_id) if self.aside else {}
+        known = {
+            n: self.aside.get(key) or self.aside.get(number_of(key)) for n, key in keys.items()
+        }
+        return {n: note for n, note in known.items() if note and n not in self.draft.sent}
 
     @property
     def left(self) -> Rejects:
@@ -118,16 +127,21 @@ def table_of(ctx: WebContext, drop_id: str) -> Table:
 
 
 def overtaken_in_words(ctx: WebContext, table: Table) -> list[str]:
-    """Say which rows that somebody changed here another file corrected meanwhile."""
+    """Say which rows that somebody changed here were corrected by another file, or set aside."""
     draft, rejects = table.draft, table.rejects
-    found = [
-        f'Row {rejects.called(line)}, {rejects.headers[column]}: "{value}"'
-        for line in sorted(table.done_elsewhere)
+    elsewhere, aside = table.done_elsewhere, table.aside_lines
+    # Whoever sets aside what they typed themselves knows it.
+    by_others = {n for n, (_, by, _) in aside.items() if not by or by != draft.changed_by(n)}
+    changed = [
+        (line, f'Row {rejects.called(line)}, {rejects.headers[column]}: "{value}"')
+        for line in sorted(by_others.union(elsewhere))
         for column, value in draft.typed(line).items()
         if value != rejects.table.column(column)[line].as_py()
     ]
+    put = [f"{cell} was not sent: {aside_in_words(aside[n])}." for n, cell in changed if n in aside]
+    found = [cell for line, cell in changed if line in elsewhere]
     if not found:
-        return []
+        return put
     children = ctx.site.ledger.children(table.drop.drop_id)
     by_inbox = (
         each
@@ -136,7 +150,13 @@ def overtaken_in_words(ctx: WebContext, table: Table) -> list[str]:
         and uploads.note_of(ctx.site, each) is None
     )
     names = dict.fromkeys(shown(each.source_file, 80) for each in by_inbox)
-    return [f"Another file corrected these rows meanwhile: {', '.join(names)}.", *found]
+    return [f"Another file corrected these rows meanwhile: {', '.join(names)}.", *found, *put]
+
+
+def aside_in_words(note: tuple[str, str, str]) -> str:
+    """Say that a row was set aside meanwhile: by whom, and why."""
+    reason, who, _ = note
+    return f"the row was set aside meanwhile{f' by {who}' if who else ''} ({reason})"
 
 
 def _come_back(ctx: WebContext, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:
