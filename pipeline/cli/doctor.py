@@ -28,7 +28,9 @@ from schemas.display import counted, shown
 
 _MOST_OPEN = 10
 """Unfinished drops that are listed one by one."""
-_LEAST_FREE = 1024 * 1024 * 1024
+_SMALL = 1024
+"""MiB of free disk that are worth a warning, unless far fewer are kept (inbox.min_free_mb)."""
+_SMALLEST, _TIMES_KEPT = 16, 20
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
@@ -89,12 +91,12 @@ def _folders(site: Site) -> Iterator[Diagnosis]:
 
 
 def _disk(site: Site) -> Iterator[Diagnosis]:
-    free = site.folders.free_bytes()
+    free, kept = site.folders.free_bytes() // 2**20, site.settings.inbox.min_free_mb
     yield Diagnosis(
         subject="disk",
-        found=f"{free / 2**30:.1f} GiB free",
-        fine=free >= _LEAST_FREE,
-        advice="Make space: with a full disk no files are taken.",
+        found=f"{free / 1024:.1f} GiB free" if free >= _SMALL else f"{free} MiB free",
+        fine=free >= max(kept, min(_SMALL, max(_SMALLEST, _TIMES_KEPT * kept))),
+        advice=f"Make space: with less than {kept} MiB (inbox.min_free_mb) no files are taken.",
     )
 
 

@@ -121,22 +121,31 @@ def why(
 
     from pipeline.cli.drops import aside_in_words, set_aside_in
     from pipeline.core.model import stamp
-    from pipeline.service.health import READY, problems_in
+    from pipeline.service.health import READY, problems_in, workers_at_work
     from pipeline.service.health_file import is_fresh
     from pipeline.service.read_again import in_words, why_open
     from pipeline.storage.root_lock import RootLock
+    from schemas.display import counted
 
     site = options.site()
     _look_twice(site)
     health_file = site.health_file()
     reason = _why_it_waits(site, file, health_file)
     holder = RootLock(site.root, now=site.clock.now).holder()
-    service = (
-        f"A service is running ({holder or 'it does not say which process'}); it looks into the "
-        f"inbox every {site.settings.inbox.scan_seconds:g} s."
-        if holder is not None
-        else "No service is running on this root: start `shipdrop run`, or `shipdrop run --once`."
-    )
+    workers = workers_at_work(site) if holder is None else []
+    named = ", ".join(f"process {each['pid']} on {each['host']}" for each in workers)
+    looks = f"looks into the inbox every {site.settings.inbox.scan_seconds:g} s."
+    if holder is not None:
+        named = holder or "it does not say which process"
+        service = f"A service is running ({named}); it {looks}"
+    elif workers:
+        service = f"{counted(len(workers), 'worker')} at work on this root ({named}); one {looks}"
+    elif site.ledger.is_embedded:
+        service = (
+            "No service is running on this root: start `shipdrop run`, or `shipdrop run --once`."
+        )
+    else:
+        service = "No worker is running on this root: start `shipdrop worker`, or `shipdrop run`."
     now = site.clock.now()
     fresh = health_file if health_file and is_fresh(health_file, now) else None
     troubles = [each for each in problems_in(fresh, now) if each.what in READY] if fresh else []
@@ -164,7 +173,7 @@ def why(
     answer = {
         "file": str(file),
         "reason": reason,
-        "running": holder is not None,
+        "running": holder is not None or bool(workers),
         "service": service,
         "troubles": [asdict(each) for each in troubles],
         "drops": [drop.drop_id for drop in taken],

@@ -168,6 +168,11 @@ def _cluster(site: "Site") -> tuple[Mapping[str, Any] | None, str]:
     return cluster_status(ledger, stale_seconds=stale), ledger.root_id
 
 
+def workers_at_work(site: "Site") -> list[Mapping[str, Any]]:
+    """Return the workers of this root with a recent heartbeat. Raises StorageError."""
+    return _at_work(*_cluster(site))
+
+
 def _unsent(site: "Site") -> int:
     site.check_ledger(thoroughly=False)
     return site.ledger.waiting_updates()

@@ -39,6 +39,7 @@ from pipeline.service.settings_errors import (
     explain_text,
     is_secret,
     known_keys,
+    wrong_kinds,
 )
 from schemas.similarity import did_you_mean
 from schemas.toml_reader import no_toml
@@ -326,6 +327,8 @@ def load(
         wrong += explain(error, Settings, given, env_prefix=ENV_PREFIX)
     except pydantic_settings.SettingsError:  # of a list or a table that was given as text
         wrong += explain_text(Settings, given, env_prefix=ENV_PREFIX)
+    kinds = wrong_kinds(Settings, given, env_prefix=ENV_PREFIX)
+    wrong += [each for each in kinds if each not in wrong]
     if made is None or wrong:
         raise error_of(wrong)
     return made

@@ -71,6 +71,30 @@ def explain(
     ]
 
 
+def wrong_kinds(settings: type[BaseModel], given: Given, *, env_prefix: str) -> list[Wrong]:
+    """Put into words where the file has a text or true for a number, or another value for true.
+
+    Variables and secret files are texts by their nature: only the file says of what kind it is.
+    """
+    wrong = []
+    for section, fields in known_keys(settings).items():
+        table = given.values.get(section)
+        if not isinstance(table, Mapping):
+            continue
+        for key, field in fields.items():
+            value, kinds = table.get(key), _kinds(field.annotation)
+            is_number = not kinds.isdisjoint({int, float})
+            place = _place([section, key], given, env_prefix)
+            counts = key in table and place.startswith(str(given.path))
+            if counts and (
+                (is_number and isinstance(value, bool | str))
+                or (bool in kinds and not isinstance(value, bool))
+            ):
+                said, must = _value(field, key, value), _allowed(field, of_list=False)
+                wrong.append(Wrong(message=f'{place}: "{section}.{key}" {said}, and must {must}.'))
+    return wrong
+
+
 def explain_text(settings: type[BaseModel], given: Given, *, env_prefix: str) -> list[Wrong]:
     """Put into words that lists or tables, given as text, are no JSON; the text is left out."""
     wrong = []

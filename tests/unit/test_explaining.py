@@ -66,6 +66,13 @@ def told_of(root: Path) -> str:
         ("api = 5\n", {}, 'line 1: "api" must be a table, written as [api].'),
         ("[api]\ntoken = 5\n", {}, 'line 2: "api.token" is wrong, and must be a text in quotes.'),
         (
+            '[inbox]\nsettle_seconds = "2"\n',
+            {},
+            'line 2: "inbox.settle_seconds" is "2", and must be a number of at least 0.',
+        ),
+        ("[inbox]\nlate_seconds = true\n", {}, '"inbox.late_seconds" is true, and must be a num'),
+        ('[api]\nreconcile = "no"\n', {}, '"api.reconcile" is "no", and must be true or false.'),
+        (
             "[manifest]\nconcurency = 4\n",
             {},
             '"manifest.concurency" is not a setting. Did you mean "api.concurrency" or "cluster.',

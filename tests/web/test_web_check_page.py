@@ -77,7 +77,8 @@ def test_another_courier_is_tried_and_a_file_left_out_without_a_new_upload(
 def test_the_same_file_that_came_before_and_the_values_of_faults_are_told(
     live: Live, page: Page, tmp_path: Path
 ) -> None:
-    text = sheet([["SAME1", "Delivered"], ["SAME2", "Delvrd"], ["1.77881E+19", "Delivered"]])
+    rows = [["SAME1", "Delivered"], ["SAME2", "Delvrd"], ["1.77881E+19", "Delivered"]]
+    text = sheet([*rows, ["SAME4", "Zyxw vut"]])
     live.root.drop("same_first.csv", text)
     live.drop_id("same_first.csv")
     page.goto(f"{live.url}/upload")
@@ -87,11 +88,12 @@ def test_the_same_file_that_came_before_and_the_values_of_faults_are_told(
     page.get_by_role("button", name="Check", exact=True).click()
     card = page.get_by_role("region", name="same_second.csv", exact=True)
     expect(card).to_contain_text("The same file came")
-    expect(card).to_contain_text("1 of 3 rows were sent")
+    expect(card).to_contain_text("1 of 4 rows were sent")
     expect(card.get_by_role("link", name="same_first.csv")).to_be_visible()
     faults = card.get_by_role("region", name="To correct")
     expect(faults).to_contain_text("Row 4: 1.77881E+19")
     expect(faults).to_contain_text("Row 3: Delvrd")
+    expect(faults).not_to_contain_text("in the cell")
 
 
 def test_a_check_is_changed_by_machine(live: Live) -> None:
