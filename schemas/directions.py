@@ -60,7 +60,7 @@ FAILED_WORDS = _UNTRUE | several(
 _DISPUTED = several("dispute disputed disputes fake")
 _NOT_SO = several("false incorrect partial partially wrong wrongly")
 _DELIVERIES = several("delivered deliveries delivery pod")
-_OF_MONEY = several("bill billing cod invoice payment remittance settlement")
+OF_MONEY = several("bill billing cod invoice payment remittance settlement")
 
 #: Letters that stand for the two ways where both of them are in a column that is a direction. Which
 #: way back R is, reverse or RTO, nothing tells.
@@ -251,7 +251,7 @@ _BY_SELLERS = (SELLERS | FILLERS | {"delivered"}) - {"by"}
 def _is_disputed(words: frozenset[str]) -> bool:
     """Tell whether words say of deliveries, not of weights or money, that they were none."""
     said = _DISPUTED | _NOT_SO if words & _DELIVERIES else _DISPUTED
-    return bool(words & said) and not words & (HARMLESS | _OF_MONEY)
+    return bool(words & said) and not words & (HARMLESS | OF_MONEY)
 
 
 def back_beside(name: str, others: Collection[str]) -> bool:

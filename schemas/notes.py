@@ -3,11 +3,74 @@
 import re
 from collections.abc import Sequence
 
-from schemas.directions import HARMLESS, fate_named, in_english, words_in
+from schemas.directions import HARMLESS, OF_MONEY, fate_named, in_english, words_in
 from schemas.headings import reads_as_footer, several
 from schemas.normalise import fold
+from schemas.statuses import Direction
 
 _FEW_WORDS = 3
+_MANY_WORDS = 12
+
+
+def told_of_rows(line: str) -> Direction | None:
+    """Return the way or fate that a title or note names, or that rows are not to be sent."""
+    return fate_named(line) or _taken_back(line)
+
+
+def _taken_back(line: str) -> Direction | None:
+    """Return what a line in other words says against rows: DO NOT UPLOAD, FYA1003 not received."""
+    folded = in_english(fold(line))
+    words = words_in(folded)
+    if "if" in words or len(folded.split()) > _MANY_WORDS:
+        return None
+    of_one = _names_an_id(line)
+    if _NOT_TO_BE_SENT.search(folded) or (of_one and words & _DROPPED):
+        return Direction.WITHDRAWN
+    if words & OF_MONEY:
+        return None
+    said = _ALL_BACK.search(folded) or (of_one and (words & _AGAINST or _NOT_THERE.search(folded)))
+    return Direction.UNDELIVERED if said else None
+
+
+def _names_an_id(line: str) -> bool:
+    """Tell whether a word of a line may be an order id or an AWB: FYA1003, 1490511222."""
+    return any(
+        (digits := sum(map(str.isdigit, word))) >= _ID_DIGITS
+        and (digits >= _NUMBER_DIGITS or not word.isdigit())
+        and not _DATE.fullmatch(word)
+        for word in _IDS.findall(line.casefold())
+    )
+
+
+_ID_DIGITS, _NUMBER_DIGITS = 3, 7
+_IDS = re.compile(r"[^\W_][\w-]{4,}")
+_DATE = re.compile(
+    r"\d{1,4}-\d{1,2}-\d{1,4}|\d{0,2}-?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*-?\d+"
+)
+_NOT_TO_BE_SENT = re.compile(
+    r"\b(?:(?:do not|don'?t|not to be|(?:should|must) not be) "
+    r"(?:consider|process|push|send|sent|sync|upload|update)(?:e?d)?\b"
+    r"|(?:delete|discard|disregard|exclude|ignore|remove|skip) (?:all |the |these |this |those )*"
+    r"(?:(?:above|below|data|entries|file|following|lines?|list|orders?|report|rows?|sheet"
+    r"|shipments?)\b|(?<= )(?:all|these|this|those)$)"
+    r"|to be (?:deleted|discarded|excluded|ignored|removed|skipped)\b"
+    r"|(?:dummy|test) (?:data|entries|entry|file|records?|rows?|upload)\b)"
+)
+_DROPPED = several("delete deleted discard disregard galat ignore mistake remove removed skip")
+_AGAINST = several(
+    "canceled cancelled damaged disputed fake hold lost pending refused rejected returned "
+    "undelivered vapas wapas wapis wrong wrongly"
+)
+_NOT_THERE = re.compile(
+    r"\b(?:not (?:been |yet )?(?:accepted|delivered|done|given|reached|received)|nahin?)\b"
+)
+_ALL_BACK = re.compile(
+    r"\b(?:above|all|baa?ki|others|remaining|rest|saa?re|sab|sabhi|these|those)\b(?:"
+    r".{0,40}?\b(?:(?:came|come|coming) back|vapas|wapas|wapis)\b"
+    r"|(?: (?:above|are|hain?|is|of|orders|rows|shipments|still|them|these|yet))* "
+    r"(?:cancelled|not delivered|pending|refused|rejected|wrong)(?: hain?)?$)"
+    r"|\bonly (?:the )?(?:first|last|top)\b.*\bdelivered\b"
+)
 
 
 def note_on_all(line: str) -> bool:
@@ -29,7 +92,8 @@ def sides_of(line: str) -> tuple[bool, bool]:
 
     A title speaks of those below, a note on all rows of both unless it says which.
     """
-    words = words_in(fold(line)) if note_on_all(line) else _BELOW
+    of_all = note_on_all(line) or _taken_back(line) is not None
+    words = words_in(fold(line)) if of_all or _names_an_id(line) else _BELOW
     above, below = "above" in words, bool(words & _BELOW)
     return above or not below, below or not above
 

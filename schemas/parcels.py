@@ -77,6 +77,12 @@ AWB_SHAPE = rf"^[{AROUND_AN_ID}]*[A-Za-z/_-]*[0-9][A-Za-z0-9/_-]{{2,}}[{AROUND_A
 DAY = r"^[0-9]{1,4}[/-](?:[0-9]{1,2}|[A-Za-z]{3,9})[/-][0-9]{1,4}$"
 """A date alone, as a cell beside an AWB may hold it."""
 
+BACK_IN_ID = r"(?i)(?:^|[-_/ ])(?:dto|return|reverse|rto|rvp)[0-9]?(?:[-_/ ]|$)"
+"""An order id or AWB of a shipment that comes back, as couriers and shops mark them."""
+
+SHORT_IN_ID = r"(?i)[-_/ ](?:ret|rev|rtn)[0-9]?$|^(?:ret|rev|rtn)[-_/ ][a-z]+[0-9]"
+"""The same, where other ids are without it."""
+
 NO_ID = rf"^(?:[0\-.,/ ]*|{'|'.join(re.escape(word) for word in sorted(ABSENT))})$"
 """A cell, in small letters, that holds no such id."""
 

@@ -8,10 +8,9 @@ from msgspec import Struct
 
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
-from schemas.directions import fate_named
 from schemas.display import counted, quoted
 from schemas.headings import trimmed
-from schemas.notes import is_title
+from schemas.notes import is_title, told_of_rows
 
 
 class HeaderFinder(Protocol):
@@ -103,7 +102,7 @@ def title_above(records: Sequence[Record], found: Record) -> str:
         words = [cell.strip() for cell in each.cells if cell.strip()]
         title = " ".join(words)
         alone = near == 0 and len(words) == 1
-        if (alone or is_title(_without_dates(words))) and fate_named(title) is not None:
+        if (alone or is_title(_without_dates(words))) and told_of_rows(title) is not None:
             return title
     return ""
 

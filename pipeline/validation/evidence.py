@@ -37,8 +37,8 @@ from schemas.directions import (
 )
 from schemas.display import quoted
 from schemas.normalise import fold, fold_header, is_absent
-from schemas.notes import is_title, sides_of
-from schemas.parcels import counts_delivered
+from schemas.notes import is_title, sides_of, told_of_rows
+from schemas.parcels import BACK_IN_ID, SHORT_IN_ID, counts_delivered
 from schemas.status_headings import AsksStatus, asks_status, gives_status, hides_status
 from schemas.statuses import Direction, StatusMeaning, StatusTable
 from schemas.vocabulary import FINALS, Milestone, Role
@@ -151,6 +151,7 @@ class Evidence:
             if claims is not None:
                 said[self._column(at)] = claims
         said |= self._lines_around(block) | self._by_hand(block) | self._pieces_missing(block)
+        said = self._ids_marked(block) | said
         if not directed:
             said |= {name: pa.repeat(words, len(block)) for name, words in self._named.items()}
         others = {}
@@ -314,7 +315,7 @@ class Evidence:
         ours = any(map(is_ours, self._mapping.headers))
         found: dict[str, list[str]] = {}
         for at, fact in block.facts.items():
-            comment = "" if ours or fate_named(fact.comment) is None else fact.comment
+            comment = "" if ours or told_of_rows(fact.comment) is None else fact.comment
             for source, text in ((_CROSSED_OUT, "x" * fact.crossed_out), (_COMMENT, comment)):
                 if text:
                     found.setdefault(source, [""] * len(block))[at] = text
@@ -330,6 +331,30 @@ class Evidence:
                 texts = pc.binary_join_element_wise(block.cells[done], block.cells[every], " of ")
                 claims = pc.binary_join_element_wise(Direction.UNDELIVERED, texts, ":")
                 found[self._column(done)] = pc.if_else(pa.array(fewer), claims, "")
+        return found
+
+    def _ids_marked(self, block: Block) -> dict[str, pa.Array]:
+        """Return which order ids and AWBs have a part that says RTO: FYA1001-RTO, RTO-99A1001.
+
+        RET may be a shop's own where every id has it.
+        """
+        found = {}
+        for role in (Role.ORDER_ID, Role.AWB):
+            at = self._mapping.columns.get(role)
+            if at is None:
+                continue
+            cells = block.cells[at]
+            sure = pc.match_substring_regex(cells, BACK_IN_ID)
+            maybe = pc.match_substring_regex(cells, SHORT_IN_ID)
+            some = pc.any(maybe).as_py()
+            plain = not pc.all(pc.or_(maybe, pc.equal(cells, ""))).as_py()
+            if self._traits.holds(at, Trait.PLAIN_IDS, found=plain, matters=some) and some:
+                sure = pc.or_(sure, maybe)
+            count = pc.sum(sure).as_py() or 0
+            if count:
+                texts = cells if count <= SEEN else pa.repeat("RTO", len(cells))
+                claims = pc.binary_join_element_wise(Direction.BACK, texts, ":")
+                found[self._column(at)] = pc.if_else(sure, claims, "")
         return found
 
     def _alone(self, block: Block) -> list[tuple[int, str, bool]]:
@@ -363,7 +388,7 @@ class Evidence:
 
     def _way_titled(self, title: str) -> str:
         known = fold_header(title) in self._profile.nothing
-        return title if title and not known and fate_named(title) is not None else ""
+        return title if title and not known and told_of_rows(title) is not None else ""
 
 
 def column_named(headers: Sequence[str], at: int) -> str:
@@ -379,7 +404,7 @@ def direction_said(source: str, cell: str) -> Direction:
     if not is_column(source):
         if source in NAMES:
             return way_named(cell) or Direction.BLANK
-        return fate_named(cell) or Direction.BACK  # a tab such as Inbound beside Outbound
+        return told_of_rows(cell) or Direction.BACK  # a tab such as Inbound beside Outbound
     way, _, _ = cell.partition(":")
     return Direction(way)
 

@@ -1,4 +1,4 @@
-"""Order ids unlike all others of their file: counts of a summary, words, dates, AWBs.
+"""Order ids unlike all others of their file: counts of a summary, words, dates, AWBs, two at once.
 
 ``Order ID | Status`` stand above a pivot table's lines as well, and a total below a table's rows.
 """
@@ -22,6 +22,7 @@ _FEWEST_USUAL = 4
 _USUAL_PER_COUNT = 2
 _USUAL_PER_WORD = 4
 _DAY_LENGTH = 11
+_SEEN = 256
 _AROUND = " \t'\"`"
 _COUNT = r"^[1-9][0-9]*$"
 _WORD = r"[A-Za-z]+(?:[_-][A-Za-z]+)*"
@@ -87,7 +88,7 @@ class OddIds(Struct, kw_only=True):
         return few and count <= self.rows
 
     def _candidates(self, cells: pa.Array, lengths: pa.Array) -> dict[int, str]:
-        """Return the ids that may be a count, a word or a date; no counts where many are."""
+        """Return the ids that may be a count, a word, a date or two; no counts where many are."""
         words = unnumbered(cells).tolist()
         dates = pc.and_(pc.less_equal(lengths, _DAY_LENGTH), pc.match_substring(cells, "-"))
         places = np.ones(len(cells), dtype=np.bool_)
@@ -98,6 +99,7 @@ class OddIds(Struct, kw_only=True):
             for at in (*words, *_matching(cells, dates, _DAY))
             if self._is_word(text := cells[at].as_py().strip(_AROUND), usual)
         }
+        found |= _doubled(cells, lengths)
         counts = _matching(cells, pc.less_equal(lengths, _COUNT_LENGTH), _COUNT)
         if len(counts) <= _MOST_COUNTS:
             return found | {at: cells[at].as_py().strip(_AROUND) for at in counts}
@@ -141,6 +143,29 @@ def _shape(text: str) -> tuple[str, int]:
     """Return the beginning of an id, and the length of one that is a number."""
     beginning = text.rstrip("0123456789").casefold()
     return beginning, 0 if beginning else len(text)
+
+
+def _doubled(cells: pa.Array, lengths: pa.Array) -> dict[int, str]:
+    """Return the ids that are two of the shape that others have: FYA1001-FYA2001."""
+    filled = lengths.filter(pc.greater(lengths, 0))
+    if not len(filled):
+        return {}
+    length = pc.mode(filled)[0]["mode"].as_py()
+    places = pc.indices_nonzero(pc.equal(lengths, 2 * length + 1)).to_pylist()
+    found = {at: cells[at].as_py() for at in places[:_MOST_COUNTS]}
+    kinds = {_shape(text[:length]) for text in found.values() if _joins(text, length)}
+    if kinds:
+        usual = cells.filter(pc.equal(lengths, length))[:_SEEN].to_pylist()
+        kinds &= {*map(_shape, usual)}
+    return {
+        at: text
+        for at, text in found.items()
+        if _joins(text, length) and _shape(text[:length]) in kinds
+    }
+
+
+def _joins(text: str, length: int) -> bool:
+    return not text[length].isalnum() and _shape(text[:length]) == _shape(text[length + 1 :])
 
 
 def _matching(cells: pa.Array, some: pa.Array, pattern: str) -> list[int]:

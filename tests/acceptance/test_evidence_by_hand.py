@@ -343,6 +343,46 @@ for note, ends in (
     ("A0 is RTO", "shh"),
 ):
     lines(f"between: {note}", f"{TITLES}\nA0\n{note},,,\nA1", ends)
+AGAINST = (
+    "FYA1003 cancelled",
+    "FYA1003 not delivered",
+    "FYA1003: customer says not received",
+    "*FYA1003 rejected by customer",
+    "FYA1003 and FYA1004 wrong entry",
+    "ignore FYA1003",
+    "delete FYA1003",
+    "FYA1003 to be removed",
+    "FYA1003 galat hai",
+    "sab wapas aa gaye",
+    "All above came back to our warehouse",
+    "All pending",
+    "rest are pending",
+    "only first 2 delivered",
+    "kindly ignore above",
+    "DO NOT UPLOAD",
+    "test data only",
+)
+for note in AGAINST:
+    lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "hhh")
+for note in (*AGAINST[:9], "DO NOT UPLOAD", "test data only"):
+    lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "hh")
+for note in (AGAINST[0], AGAINST[5], "DO NOT UPLOAD"):
+    lines(f"between: {note}", f"{TITLES}\nA1003\n{note}\nA1004", "hhh")
+lines("below: delete of an end", f"{TITLES}\nB1003\ndelete FYB1003", "hh")
+lines("below: cancelled beside an end", f"{TITLES}\nB1003\nFYB1003 cancelled", "sh")
+for note in (
+    "Manifest MN1003 of 27Nov2026",
+    "Do not reply to this mail",
+    "Please ignore this mail if you are not concerned",
+    "Do not change the headings",
+    "Sample orders",
+    "Delivered only",
+    "All delivered",
+    "Pending remittance INV10034",
+    "Report of 27-11-2026 pending approval",
+):
+    lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "ssh")
+    lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "ss")
 lines("a note on what ends", f"{TITLES}\nA0\nThese are RTO,,,\nA1\nForward,,,\nA2", "hhhhs")
 for word in ("RT\ufffd shipments", "R?O", "RTÓ", "Cancélled", "Und\ufffdelivered orders"):
     lines(f"a damaged section: {word}", f"{TITLES}\nA0\n{word},,,\nA1", "shh")
@@ -364,6 +404,19 @@ for second, ends in ((5, "h" * 11), (1, "s" * 6 + "h")):
     text = [TITLES, *(f"FYE{at},99{at:06},Delivered,{WHEN}" for at in range(6))]
     text += [f"9911{at:04},FYE9{at},Delivered,{WHEN}" for at in range(second)]
     FILES[f"{second} rows of a second table, id and AWB the other way round"] = (text, ends)
+for ids, ends in (
+    ("FYA1001-RTO FYA1002 rto-FYA1003 FYA1004_RVP FYA1005-RTO1 FYA1006-B", "hshhhs"),
+    ("FYA1001-RET FYA1002 RET-FYA1003", "hsh"),
+    ("RET-1001 WHS-1002", "ss"),
+    ("RET-FYA1001 RET-FYA1002", "ss"),  # a shop's own
+    ("FYRTO1001 PORTO-1002", "ss"),
+):
+    of_ids = [f"{each},W{at}00,Delivered,{WHEN}" for at, each in enumerate(ids.split())]
+    FILES[f"order ids {ids}"] = ([TITLES, *of_ids], ends)
+    of_awbs = [f"A{at},{each},Delivered,{WHEN}" for at, each in enumerate(ids.split())]
+    FILES[f"AWBs {ids}"] = ([TITLES, *of_awbs], ends)
+FILES["an RTO AWB of an RTO"] = ([TITLES, f"A1,W1-RTO,RTO Delivered,{WHEN}"], "s")
+
 text = [TITLES, f"FYE1,99000001,Delivered,{WHEN}", f"10001,SF9900001,Delivered,{WHEN}"]
 FILES["order ids of two kinds"] = (text, "ss")
 

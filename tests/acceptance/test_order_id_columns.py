@@ -169,6 +169,8 @@ ODD_IDS = {
     "numbers": (["9912"], False),  # more than there are rows
     "others": (["AB12CD34", "OD-1002"], False),
     "letters": (["FYABCDEFGHIJK"], False),  # as long as the others
+    "double": (["FYDOUBLE0001-FYDOUBLE0002", "FYDOUBLE0001_FYDOUBLE0003"], True),
+    "halves": (["FYHALVES0001-FYOTHERS0002", "FYHALVES0001-B"], False),
     "half": ([str(at) for at in range(1, 9)], False),  # no exceptions
 }
 """Ids below twelve others: by a name, and whether they are held."""
