@@ -57,6 +57,12 @@ _BESIDE_SELLERS = several(
 
 #: Words for the shipment itself: beside goods and services, return and reverse mean other things.
 _SURELY_BACK = RTO_WORDS | several("dto returned reversed rvp rvs")
+
+#: In place of a receiver's name: Refused, Not delivered, NA - returned.
+_NOBODY = several("canceled cancelled failed lost refused rejected returned undelivered")
+_BESIDE_NOBODY = several(
+    "accepted by consignee customer cx delivered delivery na not order received the to"
+)
 _CHANCES = several(
     "charge charges cost eligible fee free high insurance insured likely low medium policy "
     "prediction probability prone protected protection rate risk safe score zero"
@@ -76,7 +82,9 @@ _LOOKS = several(
 )
 
 #: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
-_ASKING = several("been flag has indicator is marked n order orders shipment shipments was y yn")
+_ASKING = several(
+    "been flag has indicator is it mark marked n order orders shipment shipments was y yn"
+)
 _OF_FATES = tuple(
     map(
         several,
@@ -101,11 +109,12 @@ _OF_FATES = tuple(
             "wrong delivery",
             "valid delivery",
             "genuine delivery",
+            "delivery confirmed",
         ),
     )
 )
 _TRUE_DELIVERIES = tuple(
-    map(several, ("delivered", "valid delivery", "genuine delivery"))
+    map(several, ("delivered", "valid delivery", "genuine delivery", "delivery confirmed"))
 )  # of the same: a no says that it was none
 
 #: When nobody has it any more. An attempt that failed has a date, too, and may end well.
@@ -113,11 +122,30 @@ _ENDS = several("canceled cancelled lost")
 _WHENS = several("at date datetime dt on time timestamp")
 
 #: Questions whether it came back, in other words than those for the ways.
-_CAME_BACK = tuple(map(several, ("came back", "received back", "sent back", "wapas", "ret")))
+_CAME_BACK = tuple(
+    map(several, ("came back", "received back", "sent back", "wapas", "wapsi", "ret"))
+)
+
+#: Only a plain yes counts under these: Partial may be of a payment, Test of goods.
+_IN_PART = tuple(
+    map(
+        several,
+        ("partial", "partial delivery", "partially delivered", "part delivery", "short delivery"),
+    )
+)
+_NOT_COUNTED = tuple(
+    map(
+        several,
+        ("void", "voided", "reverted", "test", "dummy", "do not update", "do not upload"),
+    )
+)
 
 #: Kinds of the place where it goes: only the seller's says something.
 _OF_DESTINATIONS = tuple(
-    map(several, ("destination type", "drop type", "drop location type", "delivered at"))
+    map(
+        several,
+        ("destination type", "drop type", "drop location type", "delivered at", "to", "drop to"),
+    )
 )
 _SURE = frozenset({"dir", "direction"})
 _OF_SHIPMENTS = several("consignment of order parcel shipment type")
@@ -252,8 +280,12 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=asks, way=Direction.UNDELIVERED, bare=asks is Asks.YES)
     if asked & _ENDS and asked & _WHENS and asked <= _ENDS | _WHENS:
         return Look(asks=Asks.FILLED, way=Direction.UNDELIVERED)
+    if asked in _IN_PART:
+        return Look(asks=Asks.YES, way=Direction.UNDELIVERED)
+    if asked in _NOT_COUNTED:
+        return Look(asks=Asks.YES, way=Direction.WITHDRAWN)
     if asked in _CAME_BACK:
-        return Look(asks=Asks.YES, way=Direction.BACK)
+        return Look(asks=Asks.YES, way=Direction.BACK, bare=True)
     return None
 
 
@@ -316,7 +348,8 @@ def may_speak(look: Look) -> str:
         return r"\pL"
     if look.asks is Asks.PLAIN:
         return r"(?i)\br\W?[tv]\W?[op]|\brvs|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
-    return rf"(?i){'|'.join(sorted(SELLERS | RTO_WORDS))}|[^\x00-\x7f]" if look.names else ""
+    said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"not"}))
+    return rf"(?i){said}|[^\x00-\x7f]" if look.names else ""
 
 
 def filled_way(look: Look) -> Direction:
@@ -346,8 +379,10 @@ def _is_no(folded: str, look: Look) -> bool:
 
 
 def _handed_over(folded: str, look: Look) -> Direction | None:
-    """Return that a shipment went back where it is the seller who has it."""
+    """Return that a shipment went back where it is the seller who has it, or that nobody has."""
     words, meant = words_in(folded), SELLERS | RTO_WORDS
+    if words & (_NOBODY | {"not"}) and words <= _NOBODY | _BESIDE_NOBODY and words - {"na", "not"}:
+        return Direction.UNDELIVERED
     is_seller = words & meant and (not look.names or words <= meant | _BESIDE_SELLERS)
     return Direction.RTO if is_seller else None
 

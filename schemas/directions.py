@@ -29,6 +29,11 @@ _TO_SELLER = re.compile(
     r"\b(return|returned|returning|back) to (the )?"
     r"(consignor|merchant|origin|seller|sender|shipper)\b"
 )
+_CUSTOMER_TO_SELLER = re.compile(
+    r"\b(?:(?:buyer|consignee|cust|customer|hub) to (?:the )?"
+    r"(?:consignor|merchant|origin|seller|sender|shipper|vendor)"
+    r"|(?:buyer|consignee|cust|customer) to (?:the )?(?:warehouse|wh)|c2s)\b"
+)
 _DELIVERED_BACK = re.compile(
     r"\b(?:delivered|handed over) (?:back )?(?:to|at) (?:the )?"
     r"(?:consignor|merchant|origin|seller|sender|shipper)\b(?! (?!warehouse)\w)"
@@ -261,17 +266,22 @@ def back_beside(name: str, others: Collection[str]) -> bool:
     """
     ways = {_LONE.get(fold(other)) for other in others}
     is_back = _LONE.get(fold(name)) is Direction.BACK and Direction.FORWARD in ways
+    wholesale = any(fold(other) in _WHOLESALE for other in others)
+    is_back |= fold(name) in _BACK_TABS and not (fold(name) == "ret" and wholesale)
     return is_back or is_old_version(name, others)
 
 
 _LONE = {**LETTERS, **PAIRS, "dl": Direction.FORWARD, "ud": Direction.BACK}
+_BACK_TABS = frozenset({"came back", "ret", "to seller", "wapas", "wapsi"})
+_WHOLESALE = frozenset({"b2b", "bulk", "retail", "whs", "wholesale"})  # RET beside it is retail
 _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 
 
 def in_plain_words(folded: str) -> str:
     """Return a text in which every way back to the seller is called so in one word."""
-    return _SPELLED.sub(lambda found: found[0].replace(" ", ""), _TO_SELLER.sub("rto", folded))
+    told = _CUSTOMER_TO_SELLER.sub("backward", _TO_SELLER.sub("rto", folded))
+    return _SPELLED.sub(lambda found: found[0].replace(" ", ""), told)
 
 
 def shortened(folded: str) -> str:

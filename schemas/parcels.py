@@ -210,6 +210,13 @@ def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:
     return found
 
 
+def parts_delivered(headings: Sequence[str]) -> list[int]:
+    """Return the columns that may tell both in one cell: Pieces Delivered, 1 of 3."""
+    known = _COUNTED[0] | _COUNTED[1] | _BESIDE_COUNTED | {"delivered"}
+    words = [words_of(heading) for heading in headings]
+    return [at for at, said in enumerate(words) if {"delivered"} < said <= known]
+
+
 def same_parcel_unknown(awbs: Sequence[str]) -> list[bool]:
     """Tell of each AWB whether two parcels may share it, as a spreadsheet damaged it.
 

@@ -8,7 +8,6 @@ from schemas.headings import (
     is_free_text,
     other_subjects,
     several,
-    speaks_of_other,
     words_of,
 )
 from schemas.normalise import fold
@@ -29,6 +28,9 @@ _FAILURES = several(
 OF_PIVOTS = (several("row labels"), several("column labels"))
 OF_STATUSES = several("event events scan stage status statuses")
 
+#: Those who say where a shipment is, and when they are asked: Customer Says, Call Status.
+_SAYING = several("call customer seller verification")
+
 #: What is measured of a shipment or an order, not where it is: SLA Status = Delayed.
 MEASURES = several("fraud risk sla tat weight")
 
@@ -45,10 +47,13 @@ class AsksStatus(Enum):
 def asks_status(heading: str) -> AsksStatus | None:
     """Return how a column is read for statuses, None if its heading speaks of other things."""
     words = words_of(heading)
-    only_ends = other_subjects(heading) == {"ndr"} or words & {"attempt", "dispatch"}
+    others = other_subjects(heading)
+    only_ends = others == {"ndr"} or words & {"attempt", "dispatch"}
     if words & OF_STATUSES and only_ends and not is_earlier(heading):
         return AsksStatus.ENDS
-    if speaks_of_other(heading) or is_earlier(heading) or is_free_text(heading):
+    if others and others <= _SAYING and not (is_earlier(heading) or is_free_text(heading)):
+        return AsksStatus.MOSTLY
+    if others or is_earlier(heading) or is_free_text(heading):
         return None
     if words & MEASURES or {"mid", "mile"} <= words:
         return None

@@ -4,6 +4,7 @@ Facts only: each block is given the cells that say a direction or another status
 stand; statuses are resolved with them (``validation.status_resolution``).
 """
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -38,7 +39,7 @@ from schemas.directions import (
 from schemas.display import quoted
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import is_title, sides_of, told_of_rows
-from schemas.parcels import BACK_IN_ID, SHORT_IN_ID, counts_delivered
+from schemas.parcels import BACK_IN_ID, SHORT_IN_ID, counts_delivered, parts_delivered
 from schemas.status_headings import AsksStatus, asks_status, gives_status, hides_status
 from schemas.statuses import Direction, StatusMeaning, StatusTable
 from schemas.vocabulary import FINALS, Milestone, Role
@@ -125,6 +126,7 @@ class Evidence:
             self._directions[self._own] = DirectionColumn(self._own, words, traits)
         self._statuses = dict(self._status_columns())
         self._counts = counts_delivered(mapping.headers)
+        self._parts = parts_delivered(mapping.headers)
         self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
         self._named = {name: mapping.around[name] for name in NAMES & {*mapping.around}}
         for name in self._named:
@@ -331,6 +333,14 @@ class Evidence:
                 texts = pc.binary_join_element_wise(block.cells[done], block.cells[every], " of ")
                 claims = pc.binary_join_element_wise(Direction.UNDELIVERED, texts, ":")
                 found[self._column(done)] = pc.if_else(pa.array(fewer), claims, "")
+        for done in self._parts:
+            encoded = block.cells[done].dictionary_encode()
+            words = encoded.dictionary.to_pylist()
+            told = [f"{Direction.UNDELIVERED}:{cell}" if _is_part(cell) else "" for cell in words]
+            if any(told):
+                parts = pa.array(told, pa.string()).take(encoded.indices)
+                counted = found.get(self._column(done), "")
+                found[self._column(done)] = pc.if_else(pc.equal(parts, ""), counted, parts)
         return found
 
     def _ids_marked(self, block: Block) -> dict[str, pa.Array]:
@@ -421,6 +431,15 @@ def is_column(source: str) -> bool:
     return source.startswith(_COLUMN)
 
 
+def _is_part(cell: str) -> bool:
+    """Tell whether a cell says that fewer were delivered than there are: 1 of 3, 1/3."""
+    found = _PART.fullmatch(cell.strip().lower())
+    return found is not None and int(found[1]) < int(found[2])
+
+
+_PART = re.compile(r"([0-9]{1,4})\s*(?:/|of|out of)\s*([0-9]{1,4})")
+
+
 def _numbers(cells: pa.Array) -> npt.NDArray[np.float64]:
     """Return the whole numbers in cells, and NaN for what is none."""
     encoded = cells.dictionary_encode()
@@ -447,7 +466,7 @@ def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | Non
 
     An RTO AWB does not: where it is empty, nothing is said.
     """
-    if look is not None and look.way is Direction.UNDELIVERED:
+    if look is not None and look.way in {Direction.UNDELIVERED, Direction.WITHDRAWN}:
         return False
     if look is None or look.asks is not Asks.YES:
         return claims is not None and (look is None or look.asks is Asks.WORDS)

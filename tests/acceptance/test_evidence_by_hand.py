@@ -283,6 +283,34 @@ for name in ("Undelivered Date", "Last NDR Date", "Delivery Failed On"):
 column("Undelivered Date", ("27-11-2026 18:00",), "s", status="RTO Delivered")
 column("Failed Attempt Reason Date Code", ("28-11-2026",), "s")
 
+# Neighbouring words of all these.
+for name in ("Is it RTO", "RTO Mark", "Came back", "Ret", "Wapsi"):
+    column(name, ("Yes - refused", "हाँ", "27-11-2026", "Y/27 Nov", "", "No", "NA"), "hhhhsss")
+column("Came back", ("Yes - refused", "27-11-2026"), "ss", status="RTO Delivered")
+for name in ("Receiver Name", "Received By", "Receiver", "Delivered To"):
+    cells = ("Refused", "Not delivered", "NA - refused", "Returned", "Rejected by customer")
+    column(name, (*cells, "Ravi", "Not available", "Customer", "Noton Returna"), "hhhhhssss")
+column("Receiver Name", ("Refused", "Not delivered"), "ss", status="RTO Delivered")
+for name in ("Verification", "Call Status", "Seller status", "Customer Says"):
+    column(name, (*["Delivered"] * 5, "Undelivered"), "sssssh")
+    column(name, ("Done", "Connected", "Verified", "Undelivered"), "ssss")
+for name in ("Payment Status", "Previous Call Status", "Customer Remarks"):
+    column(name, (*["Delivered"] * 5, "Undelivered"), "ssssss")
+column("Delivery Confirmed", ("No", "Yes", "", "N", "26-11-2026"), "hsshs")
+for name in ("Void", "Do not update", "Test", "Is Test", "Dummy Order", "Reverted"):
+    column(name, ("Yes", "No", "", "Blood", "x", "Y"), "hssshh")
+column("Void", ("Yes", "No"), "hs", status="RTO Delivered")
+for name in ("Is Partial Delivery", "Partial", "Part Delivery", "Short Delivery"):
+    column(name, ("Yes", "No", "", "0", "200"), "hssss")
+column("Partial", ("Yes", "No"), "ss", status="RTO Delivered")
+for name in ("Pieces Delivered", "Delivered/Total", "Qty Delivered"):
+    column(name, ("1 of 3", "1/3", "3 of 3", "3/3", "2", ""), "hhssss")
+for name in ("Journey", "Flow", "Trip Type"):
+    cells = ("Seller to Customer", "Customer to Seller", "C2S", "Cust to WH", "Hub to Seller")
+    column(name, cells, "shhhh")
+column("To", ("Seller", "Customer", "Seller Warehouse", "Ravi Merchant"), "hshs")
+column("Drop To", ("Seller", "Customer"), "hs")
+
 for name in ("Reference", "Ref #", "Customer Ref", "Cust Ref", "Shipper Reference", "Client Ref"):
     for number in ("", " No", " Number") if " " in name and "#" not in name else ("",):
         if " " not in name or number or "#" in name:
@@ -447,6 +475,9 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
         ("28 Nov", "28 Nov (old)", "27 Nov", "shs"),
         ("Old Delhi", "Delhi", "New Delhi", "Delhi old", "sssh"),
         ("Old", "Sheet2", "ss"),
+        ("Customer", "To seller", "Came back", "Wapsi", "shhh"),
+        ("Sheet1", "Ret", "sh"),
+        ("WHS", "Ret", "ss"),
         ("Delivered", "To be deleted", "s"),
         ("Deleted rows", "Delivered", "s"),
     )
