@@ -34,6 +34,10 @@ _CUSTOMER_TO_SELLER = re.compile(
     r"(?:consignor|merchant|origin|seller|sender|shipper|vendor)"
     r"|(?:buyer|consignee|cust|customer) to (?:the )?(?:warehouse|wh)|c2s)\b"
 )
+_SELLER_TO_CUSTOMER = re.compile(
+    r"\b(?:(?:hub|merchant|origin|seller|vendor|warehouse|wh) to (?:the )?"
+    r"(?:buyer|consignee|cust|customer)|s2c)\b"
+)
 _DELIVERED_BACK = re.compile(
     r"\b(?:delivered|handed over) (?:back )?(?:to|at) (?:the )?"
     r"(?:consignor|merchant|origin|seller|sender|shipper)\b(?! (?!warehouse)\w)"
@@ -281,6 +285,7 @@ _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 def in_plain_words(folded: str) -> str:
     """Return a text in which every way back to the seller is called so in one word."""
     told = _CUSTOMER_TO_SELLER.sub("backward", _TO_SELLER.sub("rto", folded))
+    told = _SELLER_TO_CUSTOMER.sub("forward", told)
     return _SPELLED.sub(lambda found: found[0].replace(" ", ""), told)
 
 

@@ -192,7 +192,7 @@ def invalid_id(cell: str, place: Place) -> str:
 
 
 def odd_id(cell: str, _: Place) -> str:
-    """Tell about an id that is a count, a word, a date or two ids, while the file's others are none."""
+    """Tell about an id that is a count, a word, a date or two, while the others are none."""
     return (
         f"{quoted(cell)} is unlike the other order ids of the file. Delete the row if it is a "
         "total or a summary; else enter the order id as the order shows it. If this is the order "

@@ -392,7 +392,7 @@ AGAINST = (
 )
 for note in AGAINST:
     lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "hhh")
-for note in (*AGAINST[:9], "DO NOT UPLOAD", "test data only"):
+for note in (AGAINST[4], AGAINST[5], "DO NOT UPLOAD"):
     lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "hh")
 for note in (AGAINST[0], AGAINST[5], "DO NOT UPLOAD"):
     lines(f"between: {note}", f"{TITLES}\nA1003\n{note}\nA1004", "hhh")
@@ -410,7 +410,7 @@ for note in (
     "Report of 27-11-2026 pending approval",
 ):
     lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "ssh")
-    lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "ss")
+lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "ss")
 lines("a note on what ends", f"{TITLES}\nA0\nThese are RTO,,,\nA1\nForward,,,\nA2", "hhhhs")
 for word in ("RT\ufffd shipments", "R?O", "RTÓ", "Cancélled", "Und\ufffdelivered orders"):
     lines(f"a damaged section: {word}", f"{TITLES}\nA0\n{word},,,\nA1", "shh")
