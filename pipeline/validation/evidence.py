@@ -153,7 +153,8 @@ class Evidence:
             if claims is not None:
                 said[self._column(at)] = claims
         said |= self._lines_around(block) | self._by_hand(block) | self._pieces_missing(block)
-        said = self._ids_marked(block) | said
+        for source, marked in self._ids_marked(block).items():
+            said.setdefault(source, marked)
         if not directed:
             said |= {name: pa.repeat(words, len(block)) for name, words in self._named.items()}
         others = {}
