@@ -29,6 +29,9 @@ _AHEAD = 1_000
 _CALL_EVERY_SECONDS = 0.2
 _RECOVER_LOOKS = 15
 _TROUBLE_SECONDS = 5.0
+_FAILING_PAUSES = 3
+"""Pauses of the lease for which the inbox cannot be listed before another worker may try."""
+_LONGEST_AWAY_SECONDS = 20.0
 _LOST_CLAIM = timedelta(hours=1)
 
 
@@ -53,7 +56,11 @@ class Scanner:
         self._post = f"{SCAN}{site.ledger.root_id}"
         self._mine = False
         self._looks = 0
-        problems = Problems(clock=site.clock)
+        self._failing_since: float | None = None
+        self._away = 0.0
+        self._away_until = float("-inf")
+        self._leaving = False
+        self._problems = problems = Problems(clock=site.clock)
         self._health_file = health_writer_of(site, problems)
         self._intake = intake_of(site, problems, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
@@ -102,6 +109,9 @@ class Scanner:
         self._lease.require_valid()
         settings = self._site.settings.inbox
         if not self._mine:
+            self._leave_post()
+            if (left := self._away_until - time.monotonic()) > 0:
+                return left
             self._mine = self._ledger.take_post(self._lease.name, self._post)
             if not self._mine:
                 return max(settings.scan_seconds, self._lease.pause)
@@ -119,8 +129,47 @@ class Scanner:
         self._lease.require_valid()
         self._health_file.beat()
         self._site.retention.start_if_due(lambda: False)
+        if self._fails_for_long():
+            return self._give_back()
         settle = settings.settle_seconds
         return max(0.05, settle / 4) if self._intake.settling and settle else settings.scan_seconds
+
+    def _fails_for_long(self) -> bool:
+        """Tell whether this worker cannot list the inbox, and others are there who might."""
+        if not self._problems.now()["scan"]:
+            self._failing_since, self._away = None, 0.0
+            return False
+        now = time.monotonic()
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        if now - self._failing_since < _FAILING_PAUSES * self._lease.pause:
+            return False
+        return any(
+            each.root == self._ledger.root_id
+            and each.id != self._lease.name
+            and each.silent < self._lease.stale_seconds
+            for each in self._ledger.known_workers()
+        )
+
+    def _give_back(self) -> float:
+        """Leave the post for a worker that sees the inbox; return how long to stay away from it.
+
+        Longer each time, so that workers none of which sees it do not hand it round and round.
+        """
+        log.warning("scanner.gives_back", reason=self._problems.now()["scan"])
+        least = 2 * max(self._site.settings.inbox.scan_seconds, self._lease.pause)
+        self._away = max(least, min(2 * self._away, _LONGEST_AWAY_SECONDS))
+        self._away_until = time.monotonic() + self._away
+        self._mine, self._failing_since, self._leaving = False, None, True
+        self._intake.stop()
+        self._held.close()
+        self._leave_post()
+        return self._away
+
+    def _leave_post(self) -> None:
+        """Give the post back in the ledger, if that is still to be done."""
+        if self._leaving:
+            self._ledger.leave_post(self._lease.name, self._post)
+            self._leaving = False
 
     def _recover(self) -> None:
         """Finish claims that another worker, or this one, did not finish."""

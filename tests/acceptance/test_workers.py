@@ -159,6 +159,36 @@ def test_a_worker_joins_one_is_drained_and_another_machine_cancels_and_retries(
     assert crew.status()["workers"] == []
 
 
+def test_a_worker_that_cannot_list_its_inbox_leaves_the_scanning_to_another(
+    crew: Crew, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    crew.root.configure(inbox__path=str(gone))
+    (first,) = crew.start()
+
+    def scanner() -> list[str]:
+        workers = crew.status()["workers"]
+        return [w["id"] for w in workers if any(k.startswith("scan:") for k in w["holds"])]
+
+    until(lambda: scanner() == [name_of(first)], what="the first to scan")
+    crew.root.configure(inbox__path="inbox")
+    (second,) = crew.start()
+    crew.root.drop("seen.csv", orders(3))
+    gone.rmdir()
+    crew.closed(1)
+    assert scanner() == [name_of(second)]
+    assert '"scanner.gives_back"' in first.err_path.read_text("utf-8")
+    told = crew.root.run("why", "next.csv", "--json").json
+    assert told["running"] is True
+    assert told["service"].startswith("2 workers at work on this root (process ")
+    for each in (first, second):
+        assert each.end(signal.SIGTERM).code == 0
+    told = crew.root.run("why", "next.csv", "--json").json
+    assert told["running"] is False
+    assert "start `shipdrop worker`" in told["service"]
+
+
 def test_roots_of_their_own_share_the_memory_of_what_was_sent(
     crew: Crew, api: SandboxHandle, url: str, tmp_path: Path
 ) -> None:
