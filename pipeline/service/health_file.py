@@ -1,8 +1,9 @@
 """The health file: a running service writes it into ``state/``, pages and commands read it.
 
-``state/health.json`` is the state of now, replaced every few seconds. ``state/minutes/DAY.jsonl``
-gets a line for each minute in which calls were made. Both may be lost without harm, so neither is
-put on the disk by force: that would cost delivery more than it is worth.
+``state/health.json`` is the state of now, replaced every few seconds, and written over where the
+disk is full: then it is what says so. ``state/minutes/DAY.jsonl`` gets a line for each minute in
+which calls were made. Both may be lost without harm, so neither is put on the disk by force: that
+would cost delivery more than it is worth.
 """
 
 import os
@@ -27,6 +28,8 @@ LATENCY_BOUNDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 
 _EVERY_SECONDS: Final = 2.0
 _STALE_SECONDS: Final = 30.0
+_ROOM: Final = 4096
+"""Bytes by which the file's size grows; so many are left at its end."""
 
 
 class Calls(Struct, frozen=True, kw_only=True):
@@ -164,9 +167,18 @@ class HealthFileWriter:
             self._write(health_file)
 
     def _write(self, health_file: HealthFile) -> None:
-        temporary = self._state / f".{FILE}.tmp"
-        temporary.write_bytes(msgspec.json.encode(health_file))
-        temporary.replace(self._state / FILE)
+        path, temporary = self._state / FILE, self._state / f".{FILE}.tmp"
+        text = msgspec.json.encode(health_file)
+        try:
+            # With room at its end, for the words that a full disk needs.
+            temporary.write_bytes(text.ljust((len(text) // _ROOM + 2) * _ROOM))
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            reason = f"{path} cannot be written: {error.strerror}."
+            storage = health_file.trouble.get("storage") or reason
+            trouble = {**health_file.trouble, "storage": storage}
+            _write_over(path, msgspec.json.encode(replace(health_file, trouble=trouble)))
 
     def _count(self, calls: Calls) -> None:
         now = self._now().astimezone(UTC)
@@ -181,6 +193,17 @@ class HealthFileWriter:
             line = {"minute": counted_minute, **asdict(made)}
             with (folder / f"{counted_minute[:10]}.jsonl").open("ab") as file:
                 file.write(orjson.dumps(line) + b"\n")
+
+
+def _write_over(path: Path, text: bytes) -> None:
+    """Write a text over a file, in one go and in the room that it has; else leave it."""
+    file = os.open(path, os.O_WRONLY)
+    try:
+        room = os.fstat(file).st_size
+        if len(text) <= room:
+            os.pwrite(file, text.ljust(room), 0)
+    finally:
+        os.close(file)
 
 
 def read_health_file(state: Path) -> HealthFile | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox.server import SandboxHandle
+from pipeline.service.health_file import read_health_file
 from tests.acceptance.harness import Root, Running, orders, until
 from tests.acceptance.namespaces import Namespace, fill
 from tests.scratch import elsewhere
@@ -91,6 +92,11 @@ def test_a_ledger_whose_disk_is_full_stops_sending_and_goes_on_without_sending_t
     until(lambda: api.stats()["calls"] >= 3, what="call 3")
     filler = fill(state)
     until(lambda: "ledger_failed" in service.err_path.read_text(), what="the failing ledger")
+    # What it says of itself needs no room.
+    until(
+        lambda: (told := read_health_file(state)) and told.trouble["storage"],
+        what="the full disk in health",
+    )
     filler.unlink()
     api.set_faults(latency_ms=0)
     until(lambda: root.delivered() and root.of("a").summary["state"] == "completed", what="the end")
@@ -221,4 +227,10 @@ def test_doctor_says_of_a_disk_that_is_nearly_full_what_to_do(
     told = {each["subject"]: each for each in root.run("doctor", "--json").json}
     assert not told["disk"]["fine"]
     assert "Make space" in told["disk"]["advice"]
+    assert told["disk"]["found"] == "1 MiB free" or told["disk"]["found"] == "0 MiB free"
     assert told["folders"]["fine"]
+    mounts.tmpfs(root.outbox, "30m")  # a small one that works
+    root.configure(inbox__min_free_mb=1)
+    told = {each["subject"]: each for each in root.run("doctor", "--json").json}
+    assert told["disk"]["fine"]
+    assert told["disk"]["found"] in {"29 MiB free", "30 MiB free"}
