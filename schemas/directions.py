@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from schemas.headings import is_old_version, several
-from schemas.normalise import fold, is_absent
+from schemas.normalise import fold, is_absent, visible
 from schemas.statuses import Direction, agrees
 from schemas.vocabulary import Milestone
 
@@ -209,7 +209,7 @@ def direction_of(folded: str) -> Direction | None:
 
 def way_named(name: str) -> Direction | None:
     """Return the way that the name of a tab, table or file names among other words, or None."""
-    words = words_in(shortened(fold(name)))
+    words = words_in(shortened(fold(visible(name))))
     return None if words & NEGATIONS else way_of(words)
 
 

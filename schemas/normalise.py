@@ -44,6 +44,13 @@ TRUE_WORDS = frozenset({"true", "1", "1 0", "yes", "y", "t"})
 FALSE_WORDS = frozenset({"false", "0", "0 0", "no", "n", "f"})
 
 
+def visible(text: str) -> str:
+    """Return a text without what nobody sees, such as a stray byte in the middle of a word."""
+    if text.isprintable():
+        return text
+    return "".join(each for each in text if each.isprintable() or each.isspace())
+
+
 def fold(text: str) -> str:
     """Return ``text`` in the form in which tables are looked up.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from schemas.directions import HARMLESS, OF_MONEY, fate_named, in_english, words_in
 from schemas.headings import reads_as_footer, several
-from schemas.normalise import fold
+from schemas.normalise import fold, visible
 from schemas.statuses import Direction
 
 _FEW_WORDS = 3
@@ -14,7 +14,8 @@ _MANY_WORDS = 12
 
 def told_of_rows(line: str) -> Direction | None:
     """Return the way or fate that a title or note names, or that rows are not to be sent."""
-    return fate_named(line) or _taken_back(line)
+    plain = visible(line)
+    return fate_named(plain) or _taken_back(plain)
 
 
 def _taken_back(line: str) -> Direction | None:

@@ -333,6 +333,8 @@ def lines(name: str, text: str, ends: str) -> None:
 TITLES = ",".join(HEADER)
 lines("a title far above", f"RTO Report for November\nACME\nBy,Ravi\n\n{TITLES}\nA0\nB1", "hs")
 lines("a title in two cells", f"Report Type,Reverse Pickups\nPeriod,Nov\n\n{TITLES}\nA0", "h")
+lines("a title with a stray byte", f"Rever\0se Pickups\n\n{TITLES}\nA0", "h")
+lines("a title with a stray byte between rows", f"{TITLES}\nA0\nRever\u200bse Pickups\nB1", "shh")
 lines("a title of both", f"Forward & RTO MIS\n\n{TITLES}\nA0\nB1", "ss")
 lines("a title of cancelled ones", f"Cancelled shipments\nACME,Pune\n\n{TITLES}\nA0\nB1", "hs")
 lines("a title of what is not there", f"RTO excluded\n\n{TITLES}\nA0", "s")

@@ -122,7 +122,7 @@ class Model:
         """Drop → its orders, of these, that have to be settled before ``told`` may send them."""
         found = {}
         for drop_id, other in self.told.items():
-            if other is not told and other.drop.state is DropState.OPEN and not told.cancelled:
+            if other is not told and other.drop.state is DropState.OPEN:
                 later = other.drop.seq > told.drop.seq
                 first = other.unsettled - (other.held if later else set())
                 if first & orders:
@@ -210,7 +210,7 @@ class Model:
         drop_id = told.drop.drop_id
         assert drop_id not in self.out, "handed in twice"
         for other in self.told.values():
-            if other is not told and other.drop.state is DropState.OPEN:
+            if other is not told and other.drop.state is DropState.OPEN and not told.cancelled:
                 free = (told.unsettled - told.held) & (other.unsettled - other.held)
                 assert not free, "it should have waited"
         self.out[drop_id] = (told, future)
