@@ -83,6 +83,9 @@ BACK_IN_ID = r"(?i)(?:^|[-_/ ])(?:dto|return|reverse|rto|rvp)[0-9]?(?:[-_/ ]|$)"
 SHORT_IN_ID = r"(?i)[-_/ ](?:ret|rev|rtn)[0-9]?$|^(?:ret|rev|rtn)[-_/ ][a-z]+[0-9]"
 """The same, where other ids are without it."""
 
+WORD_IN_ID = "[A-Za-z]{3}"
+"""Ids without such a part have neither of the two: most couriers' are numbers."""
+
 NO_ID = rf"^(?:[0\-.,/ ]*|{'|'.join(re.escape(word) for word in sorted(ABSENT))})$"
 """A cell, in small letters, that holds no such id."""
 

@@ -260,8 +260,9 @@ def sound(folded: Iterable[str]) -> list[str]:
 
 def first_texts(cells: pa.Array) -> list[str]:
     """Return the first cells with text, folded."""
-    first = [fold(cell) for cell in cells.slice(0, SEEN).to_pylist() if cell.strip()]
+    first = [cell for cell in cells.slice(0, SEEN).to_pylist() if cell.strip()]
     if first:
-        return first
+        folded = {cell: fold(cell) for cell in {*first}}
+        return [folded[cell] for cell in first]
     filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, SEEN)
     return [fold(cell) for cell in filled.to_pylist()]

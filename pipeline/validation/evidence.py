@@ -5,6 +5,7 @@ stand; statuses are resolved with them (``validation.status_resolution``).
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -39,7 +40,13 @@ from schemas.directions import (
 from schemas.display import quoted
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import is_title, sides_of, told_of_rows
-from schemas.parcels import BACK_IN_ID, SHORT_IN_ID, counts_delivered, parts_delivered
+from schemas.parcels import (
+    BACK_IN_ID,
+    SHORT_IN_ID,
+    WORD_IN_ID,
+    counts_delivered,
+    parts_delivered,
+)
 from schemas.status_headings import AsksStatus, asks_status, gives_status, hides_status
 from schemas.statuses import Direction, StatusMeaning, StatusTable
 from schemas.vocabulary import FINALS, Milestone, Role
@@ -170,8 +177,9 @@ class Evidence:
         """Return the cells that are statuses, "" for the others; None where there are none."""
         table = self._profile.statuses
         if asks is AsksStatus.MOSTLY:
-            mostly = _mostly_statuses(sound(first_texts(cells)), table)
-            some = _says_something(cells)
+            first = first_texts(cells)
+            mostly = _mostly_statuses(sound(first), table)
+            some = not all(map(is_absent, first))
             if not self._traits.holds(at, Trait.STATUSES, found=mostly, matters=some):
                 return None
         encoded = cells.dictionary_encode()
@@ -355,6 +363,10 @@ class Evidence:
             if at is None:
                 continue
             cells = block.cells[at]
+            if not pc.any(pc.match_substring_regex(cells, WORD_IN_ID)).as_py():
+                plain = pc.any(pc.not_equal(cells, "")).as_py()
+                self._traits.holds(at, Trait.PLAIN_IDS, found=bool(plain), matters=False)
+                continue
             sure = pc.match_substring_regex(cells, BACK_IN_ID)
             maybe = pc.match_substring_regex(cells, SHORT_IN_ID)
             some = pc.any(maybe).as_py()
@@ -480,10 +492,14 @@ def _says_something(cells: pa.Array) -> bool:
 
 def _mostly_statuses(some: Sequence[str], table: StatusTable) -> bool:
     """Tell whether nearly all of some cells are statuses, and one of them a milestone."""
-    words = {*some}
-    known = {word for word in words if gives_status(word, table, numbers=False)}
-    return (
-        sum(word in known for word in some) >= NEARLY_ALL * len(some)
-        and any(table.rule(word).meaning is not StatusMeaning.NO_MILESTONE for word in known)
-        and not all(direction_of(word) for word in words)
-    )
+    words, known = Counter(some), list[str]()
+    may_be, least = len(some), NEARLY_ALL * len(some)
+    for word, count in words.most_common():
+        if gives_status(word, table, numbers=False):
+            known.append(word)
+            continue
+        may_be -= count
+        if may_be < least:
+            return False
+    milestones = (table.rule(word).meaning is not StatusMeaning.NO_MILESTONE for word in known)
+    return any(milestones) and not all(direction_of(word) for word in words)
