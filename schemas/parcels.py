@@ -81,7 +81,7 @@ BACK_IN_ID = r"(?i)(?:^|[-_/ ])(?:dto|return|reverse|rto|rvp)[0-9]?(?:[-_/ ]|$)"
 """An order id or AWB of a shipment that comes back, as couriers and shops mark them."""
 
 SHORT_IN_ID = r"(?i)[-_/ ](?:ret|rev|rtn)[0-9]?$|^(?:ret|rev|rtn)[-_/ ][a-z]+[0-9]"
-"""The same, where other ids are without it."""
+"""Marks that say so only where other ids of the sheet are without them."""
 
 WORD_IN_ID = "[A-Za-z]{3}"
 """Ids without such a part have neither of the two: most couriers' are numbers."""

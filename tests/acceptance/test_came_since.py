@@ -1,4 +1,4 @@
-"""What is left of a file needs nobody any more once a later one brought it."""
+"""Rows that a later file brought need nobody any more in the file they were left in."""
 
 from collections.abc import Iterator
 from typing import Any

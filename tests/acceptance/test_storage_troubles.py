@@ -92,7 +92,7 @@ def test_a_ledger_whose_disk_is_full_stops_sending_and_goes_on_without_sending_t
     until(lambda: api.stats()["calls"] >= 3, what="call 3")
     filler = fill(state)
     until(lambda: "ledger_failed" in service.err_path.read_text(), what="the failing ledger")
-    # What it says of itself needs no room.
+    # The health file is written over in its own place: no room is needed for that.
     until(
         lambda: (told := read_health_file(state)) and told.trouble["storage"],
         what="the full disk in health",

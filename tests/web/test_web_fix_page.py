@@ -569,6 +569,24 @@ def logged_in(live: Live, browser: Browser, name: str, path: str) -> Page:
     return page
 
 
+def end_session(live: Live, page: Page) -> None:
+    """End the session of a page; its browser still has the cookie, which means nothing any more."""
+    cookies = page.context.cookies()
+    other = page.context.new_page()
+    other.goto(live.url)
+    other.get_by_role("button", name="Log out").click()
+    other.wait_for_url("**/login*")
+    page.context.clear_cookies()
+    page.context.add_cookies(cookies)
+
+
+def log_in_again(page: Page) -> None:
+    page.get_by_label("Name").fill("asha")
+    page.get_by_label("Password").fill("secret words")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("What you typed is kept here")).to_be_visible()
+
+
 def closed_drop(live: Live, name: str, text: str) -> str:
     """The drop of a file where the API wants a token: its summary says when it is through."""
     live.root.drop(name, text)
@@ -611,19 +629,10 @@ def test_what_stands_in_a_cell_survives_the_end_of_a_session(
     drop = closed_drop(office, "end.csv", sheet(rows))
     page = logged_in(office, browser, "asha", f"/drops/{drop}/fix")
     page.get_by_label("Row 11, Status").fill("RTO Delivered")  # and not left
-    cookies = page.context.cookies()
-    other = page.context.new_page()
-    other.goto(office.url)
-    other.get_by_role("button", name="Log out").click()
-    other.wait_for_url("**/login*")
-    page.context.clear_cookies()
-    page.context.add_cookies(cookies)  # as after the end of a session: it means nothing any more
+    end_session(office, page)
     expect(page.locator("#kept")).to_contain_text("You were logged out. Use Save")
     page.get_by_role("button", name="Save").click()
-    page.get_by_label("Name").fill("asha")
-    page.get_by_label("Password").fill("secret words")
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_text("What you typed is kept here")).to_be_visible()
+    log_in_again(page)
     expect(page.get_by_label("Row 11, Status")).to_have_value("RTO Delivered")
     page.context.close()
 
@@ -634,18 +643,9 @@ def test_pasted_ids_survive_the_end_of_a_session(office: Live, browser: Browser)
     drop = closed_drop(office, "spi.csv", sheet(rows, ("Order ID", "AWB", "Status")))
     page = logged_in(office, browser, "asha", f"/drops/{drop}/fix")
     page.get_by_label("Order ids, one on each line").fill("A1\nA2\nA3")
-    cookies = page.context.cookies()
-    other = page.context.new_page()
-    other.goto(office.url)
-    other.get_by_role("button", name="Log out").click()
-    other.wait_for_url("**/login*")
-    page.context.clear_cookies()
-    page.context.add_cookies(cookies)  # the browser still has the old one, which means nothing
+    end_session(office, page)
     page.get_by_role("button", name="Fill in 3 ids").click()
-    page.get_by_label("Name").fill("asha")
-    page.get_by_label("Password").fill("secret words")
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_text("What you typed is kept here")).to_be_visible()
+    log_in_again(page)
     expect(page.get_by_label("Order ids, one on each line")).to_have_value("A1\nA2\nA3")
     page.context.close()
 

@@ -275,9 +275,8 @@ class Workers:
             self.plans_now = True
             try:
                 while not self._take_turn(me):
-                    time.sleep(
-                        _TURN_SECONDS
-                    )  # the holder is another process: its post is all there is to see
+                    # The holder is another process: its post is all there is to see.
+                    time.sleep(_TURN_SECONDS)
                 try:
                     yield
                 finally:
