@@ -74,6 +74,10 @@ AROUND_AN_ID = " \t\r\n'\"`=\u00a0"
 AWB_SHAPE = rf"^[{AROUND_AN_ID}]*[A-Za-z/_-]*[0-9][A-Za-z0-9/_-]{{2,}}[{AROUND_AN_ID}]*$"
 """A cell that may be an AWB, if it is no date."""
 
+LIKE_AN_AWB = r"^[^A-Za-z]*$|(?:[0-9][^0-9]*){5}"
+"""A number, or letters with as many digits as couriers' AWBs have at least. SKU-001, as it stands
+under a heading that was moved, has fewer."""
+
 DAY = r"^[0-9]{1,4}[/-](?:[0-9]{1,2}|[A-Za-z]{3,9})[/-][0-9]{1,4}$"
 """A date alone, as a cell beside an AWB may hold it."""
 

@@ -16,7 +16,7 @@ from schemas.courier import Profile
 from schemas.directions import speaks_against
 from schemas.display import quoted
 from schemas.normalise import fold
-from schemas.parcels import AWB_SHAPE, DAY
+from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB
 from schemas.status_headings import hides_status
 from schemas.statuses import (
     Direction,
@@ -131,6 +131,7 @@ def _second_awbs(
     cells = without_absent(block.cells[at])
     filled = pc.invert(pc.is_in(cells, value_set=pa.array(["", "0"])))
     sound = pc.and_(filled, pc.match_substring_regex(cells, AWB_SHAPE))
+    sound = pc.and_(sound, pc.match_substring_regex(cells, LIKE_AN_AWB))
     sound = pc.and_not(sound, pc.match_substring_regex(cells, DAY))
     return pc.if_else(sound, "1", ""), pc.if_else(pc.and_not(filled, sound), cells, "")
 

@@ -150,6 +150,15 @@ def test_ecom_999_with_a_reference_awb_is_delivered_back() -> None:
     assert one_status("999", "ecomexpress", ref_awb="")["status"] == Milestone.DELIVERY_DONE
 
 
+@pytest.mark.parametrize(("cell", "is_one"), [("SKU-001", False), ("RT36000120001", True)])
+def test_what_does_not_look_like_an_awb_says_nothing_of_a_way_back(
+    cell: str, *, is_one: bool
+) -> None:
+    """As where the headings of two columns were swapped: the row is left open."""
+    row = one_status("999", "ecomexpress", ref_awb=cell, product_type="ppd")
+    assert row["status"] == (Milestone.RTO_BAG_DELIVERED if is_one else 0)
+
+
 def test_a_number_of_both_journeys_needs_its_direction() -> None:
     blank = one_status("7", "shiprocket")
     assert blank["codes"] == "STATUS_AMBIGUOUS:status"
