@@ -28,6 +28,8 @@ _TRIES: Final = 5
 _LONGEST_WAIT: Final = 300.0
 _REMEMBERED: Final = 10_000
 _SESSIONS: Final = 10_000
+_EARLIER: Final = 3
+"""Sessions that a browser had before, whose open pages are still good."""
 _SECRET_BYTES: Final = 32
 
 
@@ -74,11 +76,15 @@ class User(Struct, frozen=True, kw_only=True):
 
 
 class _Session(Struct, frozen=True, kw_only=True):
-    """A session. It ends when the password that it began with is replaced."""
+    """A session. It ends when the password that it began with is replaced.
+
+    ``earlier``: sessions of the same user in that browser, the last first.
+    """
 
     name: str
     password: str
     ends_at: float
+    earlier: tuple[str, ...] = ()
 
 
 def check_listening(web: WebSettings, users: Mapping[str, User]) -> None:
@@ -200,20 +206,22 @@ class Access:
             return None
         return Visitor(name=user.name, right=user.right, must_choose=user.must_choose)
 
-    def log_in(self, name: str, password: str) -> str | None:
-        """Return the secret of a new session, or None for a wrong name or password."""
+    def log_in(self, name: str, password: str, *, before: str = "") -> str | None:
+        """Return the secret of a new session, or None for a wrong name or password.
+
+        ``before``: the session that the browser had until now.
+        """
         user = self._users().get(name)
         stored = user.password if user is not None and not user.off else ""
         if not password_fits(password, stored):
             return None
-        return self._begin(name, stored)
+        return self._begin(name, stored, before)
 
     def begin_again(self, session: str) -> str | None:
         """Replace the session of a user who just chose another password; return the new one."""
-        with self._lock:
-            before = self._sessions.pop(_digest(session), None)
-        user = self._users().get(before.name) if before else None
-        return self._begin(user.name, user.password) if user and not user.off else None
+        self.log_out(session)
+        user = self._users().get(self.name_of(session))
+        return self._begin(user.name, user.password, session) if user and not user.off else None
 
     def stay(self, session: str) -> None:
         """Let a session last as long as a new one."""
@@ -230,17 +238,35 @@ class Access:
 
     def log_out(self, session: str) -> None:
         """End a session."""
+        digest = _digest(session)
         with self._lock:
-            self._sessions.pop(_digest(session), None)
+            if (found := self._sessions.get(digest)) is not None:
+                self._sessions[digest] = replace(found, ends_at=float("-inf"))
+
+    def name_of(self, session: str) -> str:
+        """Return the user of a session, ended or not; "": unknown."""
+        with self._lock:
+            found = self._sessions.get(_digest(session))
+        return found.name if found else ""
 
     def form_token(self, session: str) -> str:
         """Return the token that every form of this session carries; no other site can know it."""
         return hmac.new(self._secret, session.encode(), "sha256").hexdigest()
 
     def is_form_token(self, session: str, given: str) -> bool:
-        """Return whether this is the form token of the session."""
-        expected = self.form_token(session)
-        return bool(session) and hmac.compare_digest(expected.encode(), given.encode())
+        """Return whether this is the form token of the session.
+
+        Or of one that this user had before it in this browser: a page that was open over a log-out
+        and a log-in can still be sent.
+        """
+        with self._lock:
+            found = self._sessions.get(_digest(session))
+        sessions = (session, *(found.earlier if found else ()))
+        return any(
+            hmac.compare_digest(self.form_token(each).encode(), given.encode())
+            for each in sessions
+            if each
+        )
 
     def _found(self, session: str) -> _Session | None:
         """Return a valid session: its user may log in, and the password is unchanged."""
@@ -252,10 +278,13 @@ class Access:
         holds = user is not None and not user.off and user.password == found.password
         return found if holds else None
 
-    def _begin(self, name: str, password: str) -> str:
+    def _begin(self, name: str, password: str, before: str = "") -> str:
         session = new_session()
         with self._lock:
-            made = _Session(name=name, password=password, ends_at=self._end())
+            known = self._sessions.get(_digest(before))
+            its_own = known is not None and known.name == name
+            earlier = (before, *known.earlier)[:_EARLIER] if known and its_own else ()
+            made = _Session(name=name, password=password, ends_at=self._end(), earlier=earlier)
             self._sessions[_digest(session)] = made
             while len(self._sessions) > _SESSIONS:
                 self._sessions.popitem(last=False)

@@ -314,7 +314,7 @@ def _check(token: str, request: Request, ctx: WebContext, visitor: Visitor) -> N
     if not ctx.access.is_form_token(request.scope["session"], token):
         raise NotAllowed(
             "The page was out of date.",
-            hint="Load it again, then repeat what you did. What was typed into cells is kept.",
+            hint="Load it again, then repeat what you did. Cells that were saved are kept.",
         )
 
 

@@ -570,14 +570,11 @@ def logged_in(live: Live, browser: Browser, name: str, path: str) -> Page:
 
 
 def end_session(live: Live, page: Page) -> None:
-    """End the session of a page; its browser still has the cookie, which means nothing any more."""
-    cookies = page.context.cookies()
+    """End the session of a page in another window of its browser."""
     other = page.context.new_page()
     other.goto(live.url)
     other.get_by_role("button", name="Log out").click()
     other.wait_for_url("**/login*")
-    page.context.clear_cookies()
-    page.context.add_cookies(cookies)
 
 
 def log_in_again(page: Page) -> None:

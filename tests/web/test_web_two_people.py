@@ -105,39 +105,49 @@ def test_a_restart_of_the_page_loses_nothing_that_was_typed(open_live: Open, pag
 
 
 def test_a_session_that_ended_leads_back_with_what_was_typed(open_live: Open) -> None:
-    toml = f'[web.users.asha]\npassword_hash = "{hashed("secret words")}"\n'
+    one = hashed("secret words")
+    names = ("asha", "bilal")
+    toml = "".join(f'[web.users.{name}]\npassword_hash = "{one}"\n' for name in names)
     with open_live(toml=toml) as live:
         live.root.drop("ended.csv", sheet([["SES1", "Delivered"], ["SES2", BAD]]))
         until(lambda: live.root.delivered(), what="it is through")
         (drop,) = live.root.delivered()
         with live.client(follow_redirects=True) as client:
 
-            def log_in(following: str) -> httpx.Response:
-                form = client.get("/login").text
-                token = re.search(r'name="csrf" value="([0-9a-f]+)"', form)
+            def csrf(path: str) -> str:
+                token = re.search(r'name="csrf" value="([0-9a-f]+)"', client.get(path).text)
                 assert token
-                data = {"csrf": token[1], "name": "asha", "password": "secret words"}
+                return token[1]
+
+            def log_in(following: str, name: str = "asha") -> httpx.Response:
+                data = {"csrf": csrf("/login"), "name": name, "password": "secret words"}
                 return client.post("/login", data={**data, "next": following})
 
+            fix = f"/drops/{drop.id}/fix"
             log_in("/")
-            shown = client.get(f"/drops/{drop.id}/fix").text
-            token = re.search(r'name="csrf" value="([0-9a-f]+)"', shown)
-            assert token
-            # Elsewhere the session ends: the cookie is still sent, and means nothing.
-            name, value = next(iter(client.cookies.items()))
-            client.post("/logout", data={"csrf": token[1]})
-            client.cookies.clear()
-            client.cookies.set(name, value, domain="127.0.0.1", path="/")
-            cells = {"cell-0-1": "Delivered", "had-0-1": BAD, "was-0": "1", "send-0": "1"}
-            asked = client.post(
-                f"/drops/{drop.id}/fix", data={"csrf": token[1], **cells, "go": "send"}
-            )
+            form = {"csrf": csrf(fix), "had-0-1": BAD, "was-0": "1", "send-0": "1"}
+            typed = form | {"cell-0-1": "Delivered"}
+            # In another window of the browser somebody logs out.
+            client.post("/logout", data={"csrf": form["csrf"]})
+            asked = client.post(fix, data=typed | {"go": "send"})
             following = re.search(r'name="next" value="([^"]+)"', asked.text)
             assert following
-            assert following[1].startswith(f"/drops/{drop.id}/fix")
+            assert following[1].startswith(fix)
+            # Another person who logs in there is not handed what she typed.
+            assert 'name="cell-0-1" value="Delivered"' not in log_in(following[1], "bilal").text
+            other = client.post(fix, data=typed | {"go": "save"})
+            assert "The page was out of date" in other.text
+            client.post("/logout", data={"csrf": csrf(fix)})
+            log_in("/")
+            form["csrf"] = csrf(fix)
+            client.post("/logout", data={"csrf": form["csrf"]})
+            client.post(fix, data=typed | {"csrf": form["csrf"], "go": "send"})
             back = log_in(following[1])
-            assert 'value="Delivered"' in back.text
+            assert 'name="cell-0-1" value="Delivered"' in back.text
             assert "not sent yet" in back.text
+            # Logged out and in again meanwhile: her page is good as it is.
+            kept = form | {"had-0-1": "Delivered", "cell-0-1": "Picked", "go": "save"}
+            assert 'name="cell-0-1" value="Picked"' in client.post(fix, data=kept).text
 
 
 def test_a_value_everywhere_keeps_what_was_typed_elsewhere(live: Live, page: Page) -> None:

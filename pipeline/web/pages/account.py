@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.errors import ShipdropError
-from pipeline.web.access import Right, Visitor, new_session
+from pipeline.web.access import Right, Visitor
 from pipeline.web.context import (
     Ctx,
     Looker,
@@ -68,13 +68,15 @@ async def log_in(request: Request, ctx: Ctx) -> Response:
         return shown
     # Counted before it is looked at: many tries at once are many tries.
     ctx.access.throttle.failed(*keys)
-    session = await run_in_threadpool(ctx.access.log_in, name, password)
+    before = request.scope["session"]
+    session = await run_in_threadpool(ctx.access.log_in, name, password, before=before)
     if session is None:
         log.warning("web.login_refused", address=client)
         values = {"next": target, "wrong": "Wrong name or password.", "name": name}
         return page(request, "login.html", values, visitor=None, status=403)
     ctx.access.throttle.succeeded(*keys)
-    ctx.unsaved.move(request.scope["session"], session)
+    if ctx.access.name_of(before) in {"", name}:
+        ctx.unsaved.move(before, session)
     log.info("web.login", user=name, address=client)
     response = RedirectResponse(target, status_code=303)
     response.headers["set-cookie"] = cookie(session, request.url.scheme)
@@ -83,12 +85,13 @@ async def log_in(request: Request, ctx: Ctx) -> Response:
 
 @router.post("/logout")
 async def log_out(request: Request, ctx: Ctx, visitor: Looker) -> Response:
-    """End the session."""
+    """End the session. Its cookie, worth nothing now, stays until the next log-in.
+
+    By it, what is typed in another window is kept for whoever typed it.
+    """
     await read_form(request, ctx, visitor)
     ctx.access.log_out(request.scope["session"])
-    response = RedirectResponse("/login", status_code=303)
-    response.headers["set-cookie"] = cookie(new_session(), request.url.scheme)
-    return response
+    return RedirectResponse("/login", status_code=303)
 
 
 def throttled(name: str, address: str) -> tuple[str, str]:
