@@ -69,10 +69,13 @@ def restore(
     from pipeline.storage.ledger.backup import inspect, ledger_file
     from pipeline.storage.ledger.backup import restore as put_back
     from pipeline.storage.root_lock import RootLock
+    from pipeline.web.totals import saved_in
 
     site = options.site()
     here = ledger_file(site.settings.ledger.url, site.root)
     with RootLock(site.root, now=site.clock.now):
+        # The page counts anew: a drop may end otherwise than it did before.
+        saved_in(site.root).unlink(missing_ok=True)
         files = RetentionFiles(site.root, site.folders.outbox)
         reported = reported_in(files, site.folders.outbox.folder)
         aside = put_back(file.absolute(), here, now=site.clock.now(), reported=reported)

@@ -117,7 +117,7 @@ def create_app(site: Site) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    strip, tally = HealthBar(site), DropTotals(site)
+    strip, tally = HealthBar(site), DropTotals(site, saves=True)
     app.state.ctx = WebContext(
         site=site,
         access=access,

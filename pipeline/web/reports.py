@@ -14,7 +14,8 @@ from msgspec import Struct
 from pipeline.core.ports import Search
 from pipeline.service.health_file import Calls, read_minutes
 from pipeline.service.wiring import Site
-from pipeline.web.totals import Counted, DropTotals, Sums, newest
+from pipeline.web.day_sums import Counted, Sums, newest
+from pipeline.web.totals import DropTotals
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.vocabulary import Outcome

@@ -5,24 +5,26 @@ that a page or a scrape costs little however long the ledger is.
 """
 
 import threading
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from pipeline.core.errors import UsageError
-from pipeline.core.model import DropState
+from pipeline.core.errors import StorageError, UsageError
 from pipeline.core.ports import DropCounts
 from pipeline.service.wiring import Site
+from pipeline.web.day_sums import Counted, SavedTotals, Sums, add_to, by_number, read_saved
 from schemas.courier import DAYS, Profile
 
 _KEPT_SECONDS: Final = 2.0
-_EXAMPLES: Final = 5
+_SAVED_SECONDS: Final = 3600.0
+"""Interval at which the sums are written; a start reads again what was closed since."""
 _A_DAY: Final = timedelta(days=1)
 
 
@@ -32,84 +34,6 @@ def day_named(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f'There is no day "{text[:20]}".', hint="As in 2026-11-28.") from error
-
-
-class Counted(Struct, frozen=True, kw_only=True):
-    """One of the drops that were counted."""
-
-    seq: int
-    drop_id: str
-    source_file: str
-    received_at: datetime
-    day: date
-
-
-class Sums(Struct, kw_only=True):
-    """Hold the sums of one courier's drops of one day.
-
-    ``rows`` by outcome, ``states`` in files, ``codes`` in rows; ``seconds``: from the arrival of
-    each to its end; ``examples``: the newest drops that have a code, the newest first.
-    """
-
-    day: date
-    courier: str
-    files: int = 0
-    first: datetime | None = None
-    last: Counted | None = None
-    rows: Counter[str] = field(default_factory=Counter)
-    states: Counter[str] = field(default_factory=Counter)
-    codes: Counter[str] = field(default_factory=Counter)
-    seconds: "array[float]" = field(default_factory=lambda: array("d"))
-    examples: dict[str, Sequence[Counted]] = field(default_factory=dict)
-
-    def copy(self) -> "Sums":
-        """Return one that can be added to while others read this one."""
-        return Sums(
-            day=self.day,
-            courier=self.courier,
-            files=self.files,
-            first=self.first,
-            last=self.last,
-            rows=self.rows.copy(),
-            states=self.states.copy(),
-            codes=self.codes.copy(),
-            seconds=self.seconds[:],
-            examples=self.examples.copy(),
-        )
-
-    def add(self, drop: DropCounts) -> None:
-        """Add a drop of this day and courier."""
-        one = Counted(
-            seq=drop.seq,
-            drop_id=drop.drop_id,
-            source_file=drop.source_file,
-            received_at=drop.received_at,
-            day=self.day,
-        )
-        self.files += 1
-        self.first = min(self.first or drop.received_at, drop.received_at)
-        self.last = max(self.last or one, one, key=_by_number)
-        self.states[drop.state.value] += 1
-        _add(self.rows, drop.rows)
-        _add(self.codes, drop.codes)
-        if drop.state is DropState.COMPLETED and drop.finished_at is not None:
-            self.seconds.append((drop.finished_at - drop.received_at).total_seconds())
-        for code in drop.codes:
-            self.examples[code] = newest((*self.examples.get(code, ()), one))
-
-
-def newest(some: Iterable[Counted]) -> Sequence[Counted]:
-    """Return the newest few of these, the newest first."""
-    return sorted(some, key=_by_number, reverse=True)[:_EXAMPLES]
-
-
-def _by_number(each: Counted) -> int:
-    return each.seq
-
-
-def _add(total: Counter[str], more: Mapping[str, int]) -> None:
-    for name, count in more.items():
-        total[name] += count
 
 
 class _Book(dict[tuple[date, str], Sums]):
@@ -127,17 +51,30 @@ class _Book(dict[tuple[date, str], Sums]):
         self[key].add(drop)
 
 
+def saved_in(root: Path) -> Path:
+    """Return the file in which a page keeps its sums over a restart."""
+    return root / "state" / "web" / "totals.bin"
+
+
 class DropTotals:
     """Safe from several threads. Sums of days, not drops, are kept: of these there may be millions.
 
-    Drops under way are kept one by one. A day of which a drop is opened again is read anew.
+    Drops under way are kept one by one. A day of which a drop is opened again is read anew, and so
+    is one of which drops were removed as old: that is looked at after a start, and once a day.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, saves: bool = False) -> None:
+        """Take the site. ``saves``: write the sums to ``state/web/`` now and then."""
         self._site = site
+        self._saves = saves
+        self._path = saved_in(site.root)
+        self._save_at = float("-inf")
+        self._is_new = True
+        self._compared_on = date.min
         self._zone = ZoneInfo(site.settings.manifest.timezone)
         self._closed: Mapping[tuple[date, str], Sums] = {}
         self._open: Mapping[int, DropCounts] = {}
+        self._was_open: Collection[int] = ()
         self._newest = 0
         self._closing = 0
         self._due = float("-inf")
@@ -193,7 +130,7 @@ class DropTotals:
             if each.day == day and courier in {"", each.courier}:
                 found["files"] += each.files
                 found["rows"] += each.rows.total()
-                _add(found, each.rows)
+                add_to(found, each.rows)
         return found
 
     def rows(self) -> Counter[tuple[str, str]]:
@@ -222,11 +159,13 @@ class DropTotals:
         for each in self.sums():
             if each.last is not None:
                 found[each.courier] = max(
-                    found.get(each.courier, each.last), each.last, key=_by_number
+                    found.get(each.courier, each.last), each.last, key=by_number
                 )
         return found
 
     def _catch_up(self) -> None:
+        if self._is_new:
+            self._take_saved()
         newest, closing = self._newest, self._closing
         under_way: dict[int, DropCounts] = {}
         more = _Book(self._closed)
@@ -234,20 +173,61 @@ class DropTotals:
         for drop in self._site.ledger.changed(self._newest, self._closing):
             newest, closing = max(newest, drop.seq), max(closing, drop.closing)
             day = self.day_of(drop.received_at)
-            if drop.seq <= self._newest and drop.seq not in self._open:
+            if drop.seq <= self._newest and drop.seq not in self._was_open:
                 anew.add(day)  # it was closed, and is in the sums
             elif drop.state.closed:
                 more.add(day, drop)
             else:
                 under_way[drop.seq] = drop
         closed = {**self._closed, **more}
+        if self._compared_on != self.today():
+            anew |= self._days_that_differ(closed)
+            self._compared_on = self.today()
         for day in anew:
             closed = {key: sums for key, sums in closed.items() if key[0] != day}
             closed |= self._read(day, newest, under_way)
+        is_changed = closing != self._closing or bool(anew)
         # A drop that was not finished and is gone now went back to waiting.
-        self._closed, self._open = closed, under_way
+        self._closed, self._open, self._was_open = closed, under_way, under_way.keys()
         self._newest, self._closing = newest, closing
-        self._due = self._site.clock.monotonic() + _KEPT_SECONDS
+        self._is_new = False
+        now = self._site.clock.monotonic()
+        self._due = now + _KEPT_SECONDS
+        if self._saves and is_changed and now >= self._save_at:
+            self._save_at = now + _SAVED_SECONDS
+            with suppress(StorageError):  # it is only sooner with it
+                self._saved().write(self._path)
+
+    def _take_saved(self) -> None:
+        """Begin with the sums that were written, where they are about this ledger."""
+        saved = read_saved(self._path, self._zone.key)
+        lasts = [each.last for each in saved.sums if each.last] if saved else []
+        if saved is None or not lasts:
+            return
+        last = max(lasts, key=by_number)
+        if [each.seq for each in self._site.ledger.lines([last.drop_id])] == [last.seq]:
+            self._closed = {(each.day, each.courier): each for each in saved.sums}
+            self._newest, self._closing = saved.newest, saved.closing
+            self._was_open = saved.under_way
+
+    def _saved(self) -> SavedTotals:
+        return SavedTotals(
+            zone=self._zone.key,
+            newest=self._newest,
+            closing=self._closing,
+            under_way=list(self._open),
+            sums=list(self._closed.values()),
+        )
+
+    def _days_that_differ(self, closed: Mapping[tuple[date, str], Sums]) -> set[date]:
+        """Return the days of which the ledger has another number of closed drops."""
+        files: Counter[date] = Counter()
+        for (day, _), sums in closed.items():
+            files[day] += sums.files
+        days = sorted(files)
+        spans = [(self._begin(day), self._begin(day + _A_DAY)) for day in days]
+        there = self._site.ledger.closed_in(spans)
+        return {day for day, count in zip(days, there, strict=True) if count != files[day]}
 
     def _read(self, day: date, newest: int, under_way: dict[int, DropCounts]) -> _Book:
         """Return the sums of a day's closed drops; the others are put among those under way.

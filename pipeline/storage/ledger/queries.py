@@ -262,6 +262,17 @@ class OverDrops:
         """Yield the drops that were received from the one moment to before the other."""
         yield from self._counts(*_conditions(Search(since=since, until=until)))
 
+    def closed_in(self, spans: Sequence[tuple[datetime, datetime]]) -> list[int]:
+        """Return how many closed drops were received in each span, from its first to its last."""
+        found = []
+        with self._db.read() as connection:
+            for since, until in spans:
+                inside = _conditions(Search(since=since, until=until))
+                closed = drops.c.state.not_in(_OPEN)
+                query = sa.select(sa.func.count()).select_from(drops).where(closed, *inside)
+                found.append(int(connection.execute(query).scalar_one()))
+        return found
+
     def _counts(self, *wanted: sa.ColumnElement[bool]) -> Iterator[DropCounts]:
         # In no order: for one by number SQLite would look through all drops.
         query = sa.select(*_COUNTS).where(*wanted)

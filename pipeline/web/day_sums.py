@@ -1,0 +1,191 @@
+"""Sums of one courier's drops of one day, and the file in which they outlive the page.
+
+Without the file the first look after a start would read every drop there is.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+
+from pipeline.core.model import DropState
+from pipeline.core.ports import DropCounts
+from pipeline.storage.durable_files import replace_with, storing
+
+_EXAMPLES: Final = 5
+_FORM: Final = 1
+"""Grows when what is in the file changes; a file of another form is not read."""
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """One of the drops that were counted."""
+
+    seq: int
+    drop_id: str
+    source_file: str
+    received_at: datetime
+    day: date
+
+
+class Sums(Struct, kw_only=True):
+    """Hold the sums of one courier's drops of one day.
+
+    ``rows`` by outcome, ``states`` in files, ``codes`` in rows; ``seconds``: from the arrival of
+    each to its end; ``examples``: the newest drops that have a code, the newest first.
+    """
+
+    day: date
+    courier: str
+    files: int = 0
+    first: datetime | None = None
+    last: Counted | None = None
+    rows: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    seconds: "array[float]" = field(default_factory=lambda: array("d"))
+    examples: dict[str, Sequence[Counted]] = field(default_factory=dict)
+
+    def copy(self) -> "Sums":
+        """Return one that can be added to while others read this one."""
+        return Sums(
+            day=self.day,
+            courier=self.courier,
+            files=self.files,
+            first=self.first,
+            last=self.last,
+            rows=self.rows.copy(),
+            states=self.states.copy(),
+            codes=self.codes.copy(),
+            seconds=self.seconds[:],
+            examples=self.examples.copy(),
+        )
+
+    def add(self, drop: DropCounts) -> None:
+        """Add a drop of this day and courier."""
+        one = Counted(
+            seq=drop.seq,
+            drop_id=drop.drop_id,
+            source_file=drop.source_file,
+            received_at=drop.received_at,
+            day=self.day,
+        )
+        self.files += 1
+        self.first = min(self.first or drop.received_at, drop.received_at)
+        self.last = max(self.last or one, one, key=by_number)
+        self.states[drop.state.value] += 1
+        add_to(self.rows, drop.rows)
+        add_to(self.codes, drop.codes)
+        if drop.state is DropState.COMPLETED and drop.finished_at is not None:
+            self.seconds.append((drop.finished_at - drop.received_at).total_seconds())
+        for code in drop.codes:
+            self.examples[code] = newest((*self.examples.get(code, ()), one))
+
+
+def newest(some: Iterable[Counted]) -> Sequence[Counted]:
+    """Return the newest few of these, the newest first."""
+    return sorted(some, key=by_number, reverse=True)[:_EXAMPLES]
+
+
+def by_number(each: Counted) -> int:
+    """Return the drop's number."""
+    return each.seq
+
+
+def add_to(total: Counter[str], more: Mapping[str, int]) -> None:
+    """Add counts to a total."""
+    for name, count in more.items():
+        total[name] += count
+
+
+class _SavedSums(Struct, kw_only=True):
+    """The fields of ``Sums`` as msgspec reads them."""
+
+    day: date
+    courier: str
+    files: int
+    first: datetime | None
+    last: Counted | None
+    rows: dict[str, int]
+    states: dict[str, int]
+    codes: dict[str, int]
+    seconds: bytes
+    examples: dict[str, list[Counted]]
+
+
+class _Saved(Struct, kw_only=True):
+    form: int
+    zone: str
+    newest: int
+    closing: int
+    under_way: list[int]
+    sums: list[_SavedSums]
+
+
+class SavedTotals(Struct, frozen=True, kw_only=True):
+    """The sums of closed drops, and how far they go.
+
+    ``newest``: the highest number of a drop, ``closing``: the highest ``drops.closing`` in them;
+    ``under_way``: the numbers of drops up to ``newest`` that are not in them; ``zone``: that of the
+    days.
+    """
+
+    zone: str
+    newest: int
+    closing: int
+    under_way: Sequence[int]
+    sums: Sequence[Sums]
+
+    def write(self, path: Path) -> None:
+        """Write the file as a whole. Raises StorageError."""
+        text = msgspec.msgpack.encode(
+            {
+                "form": _FORM,
+                "zone": self.zone,
+                "newest": self.newest,
+                "closing": self.closing,
+                "under_way": self.under_way,
+                "sums": self.sums,
+            },
+            enc_hook=bytes,
+        )
+        with storing("write", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_with(path, path.with_suffix(".tmp"), [text])
+
+
+def read_saved(path: Path, zone: str) -> SavedTotals | None:
+    """Return what was written for days of this zone; None: nothing that can be used."""
+    try:
+        saved = msgspec.msgpack.decode(path.read_bytes(), type=_Saved)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    if (saved.form, saved.zone) != (_FORM, zone):
+        return None
+    sums = [_sums_from(each) for each in saved.sums]
+    return SavedTotals(
+        zone=zone,
+        newest=saved.newest,
+        closing=saved.closing,
+        under_way=saved.under_way,
+        sums=sums,
+    )
+
+
+def _sums_from(saved: _SavedSums) -> Sums:
+    return Sums(
+        day=saved.day,
+        courier=saved.courier,
+        files=saved.files,
+        first=saved.first,
+        last=saved.last,
+        rows=Counter(saved.rows),
+        states=Counter(saved.states),
+        codes=Counter(saved.codes),
+        seconds=array("d", saved.seconds),
+        examples=dict(saved.examples),
+    )
