@@ -321,5 +321,18 @@ def parcel_of(awb: str) -> str:
     return bare.lstrip("0") if bare.isdecimal() else bare
 
 
+BY_AWB = "awb:"
+"""Begins the name under which the ledger keeps a row whose order id is lost. No order id has it."""
+
+_DIGITS_OF_AN_AWB = 5
+"""An AWB with fewer, such as a running number, may be another order's as well."""
+
+
+def awb_key(awb: str) -> str:
+    """Return the name by which a row without an order id is found, "" where its AWB is none."""
+    parcel = parcel_of(awb)
+    return BY_AWB + parcel if sum(map(str.isdigit, parcel)) >= _DIGITS_OF_AN_AWB else ""
+
+
 def _words(status: str) -> frozenset[str]:
     return frozenset(_WORD.findall(fold(status)))

@@ -21,7 +21,7 @@ from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders, Send
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
-from schemas.parcels import TO_CONFIRM, Said, parcel_of
+from schemas.parcels import BY_AWB, TO_CONFIRM, Said, awb_key, parcel_of
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
@@ -39,15 +39,17 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
 
     ``awbs`` as they stand in the file, the first ``AWB_LENGTH`` characters; ``said``: ``Said``, as
     numbers. ``vouched``: a person says that the row's status is true of the whole order,
-    ``confirmed``: in so many words. ``any_parcel``: one parcel speaks for its order; ``zone``: the
+    ``confirmed``: in so many words. ``nameless``: the row names a way back, and its order id was
+    rejected. ``any_parcel``: one parcel speaks for its order; ``zone``: the
     courier's, "" for none of its own. ``mends``: the rejected rows that rows of this file correct:
-    drop, row and order.
+    drop, row and order, or the key of their AWB.
     """
 
     awbs: pa.ChunkedArray
     said: npt.NDArray[np.int8]
     vouched: Mask
     confirmed: Mask
+    nameless: Mask
     any_parcel: bool
     zone: str
     mends: frozenset[Mended] = frozenset()
@@ -64,8 +66,9 @@ def held_by_earlier_files(
 ) -> list[Finding]:
     """Return which of the candidates are held, and why.
 
-    ``seen``: rows of other drops about their orders, in the order of the drops; ``record``: record
-    number by row; ``timezone``: where times without a zone are.
+    ``seen``: rows of other drops about their orders, in the order of the drops, and those without
+    an order id about their AWBs; ``record``: record number by row; ``timezone``: where times
+    without a zone are.
     """
     if parcels.mends:
         again = {(drop, order) for drop, _, order in parcels.mends}
@@ -77,6 +80,7 @@ def held_by_earlier_files(
     for number, each in zip(numbers.to_pylist(), seen, strict=True):
         if number is not None:
             history.setdefault(number, []).append(each)
+    _add_nameless(history, work, parcels, seen)
     known = np.zeros(len(orders.names), dtype=np.bool_)
     known[[*history]] = True
     mine = work.only(
@@ -117,9 +121,35 @@ def held_by_earlier_files(
     ]
 
 
+def _add_nameless(
+    history: dict[int, list[ParcelSeen]],
+    work: SendableRows,
+    parcels: ParcelColumns,
+    seen: Sequence[ParcelSeen],
+) -> None:
+    """Add to the history of each order what rows without an order id say of its AWBs."""
+    by_awb = _by_awb(seen)
+    if not by_awb:
+        return
+    ends = work.only(np.isin(work.status, OUTWARD_ENDS))
+    awbs = map(awb_key, parcels.awbs.take(pa.array(ends.rows)).to_pylist())
+    for order, key in set(zip(ends.order.tolist(), awbs, strict=True)):
+        if key in by_awb:
+            history.setdefault(order, []).extend(by_awb[key])
+
+
+def _by_awb(seen: Iterable[ParcelSeen]) -> dict[str, list[ParcelSeen]]:
+    found: dict[str, list[ParcelSeen]] = {}
+    for each in seen:
+        if each.order_id.startswith(BY_AWB):
+            found.setdefault(each.order_id, []).append(each)
+    return found
+
+
 def blocked_since(
     pending: Sequence[Pending],
     seen: Sequence[ParcelSeen],
+    nameless: Sequence[ParcelSeen],
     *,
     drop_id: str,
     any_parcel: bool,
@@ -128,8 +158,10 @@ def blocked_since(
     """Return which old updates of a drop are held by files that came after it, and why.
 
     ``seen``: rows of all drops about their orders, this drop's own among them, in the order of the
-    drops. What may have arrived already is asked about, not held.
+    drops; ``nameless``: rows of later drops about their AWBs. What may have arrived already is
+    asked about, not held.
     """
+    by_awb = _by_awb(nameless)
     history: dict[str, list[ParcelSeen]] = {}
     for row in seen:
         history.setdefault(row.order_id, []).append(row)
@@ -145,7 +177,8 @@ def blocked_since(
         others = [] if any_parcel else [row for row in later if parcel_of(row.awb) not in here]
         for end in ends:
             parcel, event = parcel_of(end.awb), NO_TIME if end.event is None else end.event
-            objection = _objection(parcel, each.milestone, _until(event, zone), others, later, zone)
+            known = [*later, *by_awb.get(awb_key(end.awb), ())]
+            objection = _objection(parcel, each.milestone, _until(event, zone), others, known, zone)
             if objection is not None:
                 code, words, against = objection
                 verdicts.append(

@@ -15,28 +15,34 @@ from pipeline.planning.freeze import Planned
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.sendable_rows import NO_TIME
 from schemas.codes import Code
-from schemas.parcels import Said
+from schemas.parcels import Said, awb_key
 
 
 def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> FrozenPlan:
     """Return the plan as the ledger keeps it: a line for every row that names an order.
 
     A pickup that we add has a line of its own, beyond the last row, or the next drop would not know
-    that it was sent.
+    that it was sent. So has a row whose order id is lost and whose AWB goes back: under its AWB.
     """
     orders, made = prepared.keys.orders, planned.plan
-    by_name = pc.array_sort_indices(orders.names).to_numpy()
+    nameless, keys = _nameless(prepared)
+    names = pa.concat_arrays([orders.names, keys]) if len(keys) else orders.names
+    by_name = pc.array_sort_indices(names).to_numpy()
     rank = np.empty(len(by_name), dtype=np.int32)
     rank[by_name] = np.arange(len(by_name), dtype=np.int32)
     named = pc.not_equal(orders.names, "").to_numpy(zero_copy_only=False)[orders.number]
     rows = np.flatnonzero(named & (made.disposition != Disposition.SKIPPED)).astype(np.int32)
     added = np.flatnonzero(made.update_added).astype(np.int32)
-    row_of = np.concatenate([rows, made.update_row[added]])
-    order = np.argsort(rank[orders.number[row_of]], kind="stable").astype(np.int32)
+    row_of = np.concatenate([rows, nameless, made.update_row[added]])
+    name_of = orders.number[row_of]
+    name_of[len(rows) : len(rows) + len(keys)] = len(orders.names) + np.arange(len(keys))
+    order = np.argsort(rank[name_of], kind="stable").astype(np.int32)
     lines = _Lines(
         prepared=prepared,
         planned=planned,
         row_of=row_of,
+        name_of=name_of,
+        names=names,
         added=added,
         order=order,
         said=_said(prepared, planned),
@@ -47,16 +53,20 @@ def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> Fro
 def of_refused(prepared: Prepared) -> pa.Table:
     """Return the lines that the ledger keeps of a file that is refused: those that name a way back.
 
-    No row of it is planned, and a delivery says nothing: none was sent.
+    No row of it is planned, and a delivery says nothing: none was sent. A row whose order id is
+    lost is kept under its AWB.
     """
     keys, given = prepared.keys, prepared.keys.parcels
     named = pc.not_equal(keys.orders.names, "").to_numpy(zero_copy_only=False)[keys.orders.number]
     told = np.isin(given.said, _OF_REFUSED) & (keys.disposition != Disposition.SKIPPED)
     rows = np.flatnonzero(named & told)
+    nameless, by_awb = _nameless(prepared)
+    names = pa.concat_arrays([keys.orders.of_rows(rows), by_awb])
+    rows = np.concatenate([rows, nameless])
     event = keys.event_ms[rows]
     lines = pa.table(
         {
-            "order_id": keys.orders.of_rows(rows),
+            "order_id": names,
             "idx": rows.astype(np.int32),
             "row": keys.row[rows].astype(np.int32),
             "sheet": prepared.sheet_of[rows],
@@ -69,6 +79,16 @@ def of_refused(prepared: Prepared) -> pa.Table:
         }
     )
     return lines.sort_by("order_id")
+
+
+def _nameless(prepared: Prepared) -> tuple[npt.NDArray[np.int32], pa.Array]:
+    """Return the rows to be kept under their AWBs, and the names for that."""
+    given = prepared.keys.parcels
+    told = given.nameless & (prepared.keys.disposition != Disposition.SKIPPED)
+    rows = np.flatnonzero(told)
+    names = [awb_key(each) for each in given.awbs.take(pa.array(rows)).to_pylist()]
+    known = np.array([bool(each) for each in names], dtype=np.bool_)
+    return rows[known].astype(np.int32), pa.array(filter(None, names), pa.string())
 
 
 _OF_REFUSED = (Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.RETURNING, Said.MAYBE_BACK)
@@ -93,13 +113,15 @@ def _said(prepared: Prepared, planned: Planned) -> npt.NDArray[np.int8]:
 
 class _Lines(Struct, frozen=True, kw_only=True):
     """Lines sorted by order id. ``row_of``: the row of each line before they were sorted, those of
-    added pickups last; ``added``: their updates; ``order``: those lines sorted. ``said``: what each
-    row of the drop says of its parcel.
+    added pickups last, ``name_of``: its name, into ``names``; ``added``: their updates; ``order``:
+    those lines sorted. ``said``: what each row of the drop says of its parcel.
     """
 
     prepared: Prepared
     planned: Planned
     row_of: npt.NDArray[np.int32]
+    name_of: npt.NDArray[np.int32]
+    names: pa.Array
     added: npt.NDArray[np.int32]
     order: npt.NDArray[np.int32]
     said: npt.NDArray[np.int8]
@@ -124,7 +146,7 @@ class _Lines(Struct, frozen=True, kw_only=True):
         beyond = len(made.disposition) + line[extra] - own
         return pa.table(
             {
-                "order_id": keys.orders.of_rows(row),
+                "order_id": self.names.take(pa.array(self.name_of[line])),
                 "idx": _with(row.copy(), extra, beyond),
                 "row": keys.row[row].astype(np.int32),
                 "sheet": self.prepared.sheet_of[row],

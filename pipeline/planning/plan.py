@@ -43,12 +43,14 @@ from pipeline.planning.sendable_rows import (
 )
 from pipeline.planning.status_order import in_flow_order, lacks_pickup
 from schemas.codes import Code
+from schemas.parcels import awb_key
 from schemas.vocabulary import Milestone
 
 __all__ = [
     "NO_TIME",
     "Plan",
     "PlanInput",
+    "ending_awbs",
     "ending_orders",
     "one_by_one",
     "plan",
@@ -118,6 +120,13 @@ def ending_orders(given: PlanInput) -> pa.Array:
     return given.orders.among(
         (given.disposition == Disposition.SEND) & np.isin(given.status, OUTWARD_ENDS)
     )
+
+
+def ending_awbs(given: PlanInput) -> Iterator[str]:
+    """Yield by which names rows without an order id are found that tell of the rows that end."""
+    ends = (given.disposition == Disposition.SEND) & np.isin(given.status, OUTWARD_ENDS)
+    awbs = pc.unique(given.parcels.awbs.filter(pa.array(ends)))
+    yield from sorted({*map(awb_key, awbs.to_pylist())} - {""})
 
 
 def one_by_one(orders: pa.Array) -> Iterator[str]:

@@ -28,8 +28,9 @@ from pipeline.validation.rejects_file import (
     reference,
     word_columns,
 )
+from schemas.codes import Code
 from schemas.courier import Profile
-from schemas.parcels import ANY, AROUND_AN_ID, AWB_LENGTH, CONFIRMED_CELL
+from schemas.parcels import ANY, AROUND_AN_ID, AWB_LENGTH, CONFIRMED_CELL, Said, awb_key
 
 StatesOf = Callable[[Collection[str]], Mapping[str, DropState]]
 """Says of drops in which state they are, as far as they are known."""
@@ -93,6 +94,7 @@ def load(
                 said=whole["said"],
                 vouched=whole["vouched"],
                 confirmed=whole["confirmed"],
+                nameless=whole["nameless"],
                 any_parcel=profile.parcels == ANY,
                 zone=profile.zone,
                 mends=frozenset(each for sheet in sheets for each in sheet["mends"]),
@@ -165,14 +167,29 @@ def _named(
 def _mends(
     batch: pa.RecordBatch, ours: WordColumns | None, known: Collection[str]
 ) -> Iterator[Mended]:
-    """Give the rows of drops that are known which rows of a rejects file say they were."""
+    """Give the rows of drops that are known which rows of a rejects file say they were.
+
+    Each by its order and by its AWB, as the ledger has one whose order id was lost.
+    """
     if ours is None or not known:
         return
-    drops, rows = (batch.column(f"c{at}").to_pylist() for at in (ours.drop, ours.row))
-    for drop, row, order in zip(drops, rows, batch.column("order_id").to_pylist(), strict=True):
+    names = (f"c{ours.drop}", f"c{ours.row}", "order_id", "awb")
+    columns = (batch.column(name).to_pylist() for name in names)
+    for drop, row, order, awb in zip(*columns, strict=True):
         found = reference(drop, row)
         if found is not None and found[0] in known:
             yield *found, order
+            if key := awb_key(awb[:AWB_LENGTH]):
+                yield *found, key
+
+
+def _nameless(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Return which rows name a way back, but no order: their order id was rejected."""
+    back: npt.NDArray[np.bool_] = np.array(batch.column("said")) == Said.MAYBE_BACK
+    if back.any():
+        codes = batch.column("codes")
+        back &= pc.match_substring_regex(codes, _NO_ORDER).to_numpy(zero_copy_only=False)
+    return back
 
 
 def _ignore_copied_confirmations(
@@ -211,18 +228,19 @@ def _columns(
     whose rejects emptied codes count; ``known``: all that it names. ``spoken``: the vouched rows,
     each with the row that it says it was, and its order.
     """
-    parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in (*_READ, *_SAID)}
+    parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in (*_READ, *_SAID, "nameless")}
     texts: dict[str, list[pa.Array]] = {"order_id": [], "awb": []}
     headers = facts.sheets[number].headers
     ours = word_columns(headers)
     more = [] if ours is None else [f"c{at}" for at in astuple(ours) if at is not None]
     spoken: list[tuple[int, _Named | None, str]] = []
     mends = set[Mended]()
-    for batch in spool.blocks(number, [*texts, *_READ, *more]):
+    for batch in spool.blocks(number, [*texts, *_READ, "codes", *more]):
         for name in _READ:
             column = batch.column(name)
             filled = column.fill_null(NO_TIME) if name == "event_ms" else column
             parts[name].append(np.array(filled))
+        parts["nameless"].append(_nameless(batch))
         ids, awbs = batch.column("order_id"), pc.utf8_trim(batch.column("awb"), AROUND_AN_ID)
         cut = {"order_id": ids, "awb": pc.utf8_slice_codeunits(awbs, 0, AWB_LENGTH)}
         for name, column in cut.items():
@@ -251,10 +269,11 @@ def _columns(
     }
 
 
+_NO_ORDER = rf"(?:^|;)(?:{Code.ID_MISSING}|{Code.ID_DAMAGED}|{Code.ID_INVALID}):"
 _READ = ("row", "status", "event_ms", "disposition", "footer", "auto", "said")
 _SAID = ("confirmed", "vouched")
 _EMPTY: dict[str, npt.NDArray[Any]] = {
     "sheet": np.empty(0, np.int16),
-    **{name: np.empty(0, np.bool_) for name in _SAID},
+    **{name: np.empty(0, np.bool_) for name in (*_SAID, "nameless")},
     **{name: np.empty(0, PREPARED.field(name).type.to_pandas_dtype()) for name in _READ},
 }

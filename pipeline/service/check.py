@@ -23,7 +23,7 @@ from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState
 from pipeline.core.ports import OrderHistory, ParcelSeen
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
-from pipeline.planning.plan import ending_orders, one_by_one, sendable_orders
+from pipeline.planning.plan import ending_awbs, ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
 from pipeline.reporting import write
@@ -243,7 +243,9 @@ def _histories(site: Site, prepared: Prepared) -> list[OrderHistory]:
 def _seen(site: Site, prepared: Prepared) -> list[ParcelSeen]:
     if not _has_ledger(site):
         return []
-    return site.ledger.parcels_seen(one_by_one(ending_orders(prepared.keys)), except_seqs=[1 << 62])
+    keys = prepared.keys
+    orders = one_by_one(ending_orders(keys))
+    return site.ledger.parcels_seen(orders, ending_awbs(keys), except_seqs=[1 << 62])
 
 
 def _states(site: Site, drop_ids: Collection[str]) -> Mapping[str, DropState]:

@@ -30,7 +30,7 @@ from pipeline.storage.spool import Spools
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import counted, shown
-from schemas.parcels import ANY
+from schemas.parcels import ANY, awb_key
 from schemas.vocabulary import Milestone, Outcome, Role
 
 log = structlog.get_logger(__name__)
@@ -289,9 +289,12 @@ class DropSteps:
         if not orders:
             return []
         profile = self._profiles.get(drop.courier or "")
+        seen = self._ledger.parcels_seen(orders, except_seqs=[])
+        awbs = {awb_key(each.awb) for each in seen if each.drop_id == drop.drop_id} - {""}
         return blocked_since(
             left,
-            self._ledger.parcels_seen(orders, except_seqs=[]),
+            seen,
+            self._ledger.parcels_seen((), sorted(awbs), except_seqs=[], since=drop.seq),
             drop_id=drop.drop_id,
             any_parcel=profile is not None and profile.parcels == ANY,
             zone=ZoneInfo((profile and profile.zone) or self._timezone),

@@ -35,7 +35,7 @@ from pipeline.planning.freeze import (
 )
 from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen, of_refused
-from pipeline.planning.plan import ending_orders, one_by_one, sendable_orders
+from pipeline.planning.plan import ending_awbs, ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.planning.results import DropToPlan, Ready, Step, without_shared_orders
 from pipeline.reporting.close_drop import Closer
@@ -182,11 +182,15 @@ class Planner:
 
     def _seen(self, group: Sequence[DropToPlan]) -> list[ParcelSeen]:
         """Return what rows of other drops said of parcels of the orders that would end now."""
-        ending = [ending_orders(each.prepared.keys) for each in group]
+        keys = [each.prepared.keys for each in group]
+        ending = [ending_orders(each) for each in keys]
         if not any(len(each) for each in ending):
             return []
-        orders = chain.from_iterable(one_by_one(each) for each in ending)
-        return self._ledger.parcels_seen(orders, except_seqs=[each.drop.seq for each in group])
+        orders = chain.from_iterable(map(one_by_one, ending))
+        awbs = chain.from_iterable(map(ending_awbs, keys))
+        return self._ledger.parcels_seen(
+            orders, awbs, except_seqs=[each.drop.seq for each in group]
+        )
 
     def _plan_one(
         self,
@@ -260,9 +264,9 @@ class Planner:
         self, drop: Drop, refusal: DropRefused, prepared: Prepared, planned: Planned
     ) -> Closed:
         """Refuse a file most of whose rows are bad; TOO_MANY_REJECTS gets them back to correct."""
+        self._ledger.remember(drop, of_refused(prepared))
         if refusal.code is not Code.TOO_MANY_REJECTS:
             return self._closer.refuse(drop, refusal)
         drop = drop.planned_with(self._spools.placed(facts_of(prepared, planned)))
         outcomes = outcomes_of(planned.table, [], [], waiting=Remark(code="", message=""))
-        self._ledger.remember(drop, of_refused(prepared))
         return self._closer.refuse_rows(drop, refusal, outcomes)

@@ -300,6 +300,66 @@ def test_a_corrected_row_says_no_more_what_it_said_before(part: Part) -> Iterato
     assert f'"{part.tag} mended.csv"' in part.of("tuesday").lines()[1]["message"]
 
 
+LOST_IDS = ("", "1.77881E+19", "12345678901234500000", "FYA 3/4", "#REF!")
+"""Ids that are missing, damaged or none."""
+
+
+@together
+def test_a_way_back_that_an_earlier_file_named_without_an_order_id_holds_a_delivery(
+    part: Part,
+) -> Iterator[None]:
+    awb = f"7{part.tag[1:]}40000{{}}".format
+    words = ("RTO Initiated", "RTO", "Cancelled", "Returned", "Return Initiated")
+    lost = zip(LOST_IDS, words, strict=True)
+    rows = [(each, awb(at), word, DAYS[0]) for at, (each, word) in enumerate(lost)]
+    rows += [("", awb(5), "In Transit", DAYS[0]), ("", "12", "RTO Initiated", DAYS[0])]
+    rows += [("", awb(6), "RTO Initiated", DAYS[0]), ("", awb(7), "RTO Revoked", DAYS[0])]
+    monday = sheet(rows, WITH_TIME)
+    part.drop("monday.csv", monday)
+    whole = [("", awb(f"9{at}"), "RTO", DAYS[0]) for at in range(20)]
+    part.drop("no ids.csv", sheet([*whole, ("B0", "X1", "Delivered", DAYS[1])], WITH_TIME))
+    yield
+    assert {outcome for outcome, _ in part.ends("monday")} == {"rejected"}
+    assert part.of("no ids").summary["refused"]["code"] == "WRONG_COLUMN"
+    tuesday = [(f"A{at}", awb(at), "Delivered", DAYS[1]) for at in (*range(6), 8)]
+    tuesday += [("A20", "12", "Delivered", DAYS[1]), ("A90", awb("90"), "Delivered", DAYS[1])]
+    part.drop_rows("tuesday", tuesday, WITH_TIME)
+    part.drop_rows("back", [("A6", awb(6), "RTO Delivered", DAYS[1])], WITH_TIME)
+    yield
+    held = [TAKEN_BACK] * 5
+    assert part.ends("tuesday") == [*held, SENT, SENT, SENT, TAKEN_BACK]
+    assert part.ends("back") == [SENT]
+    told = [line["message"] for line in part.of("tuesday").lines()]
+    assert all(f'row {2 + at} of "{part.tag} monday.csv"' in told[at] for at in range(5))
+    part.drop("again.csv", came_back(part, "tuesday"))
+    yield
+    assert part.ends("again") == [*held, TAKEN_BACK]
+    part.drop("meant.csv", came_back(part, "tuesday", _reject_codes="CONFIRMED"))
+    yield
+    assert part.ends("meant") == [SENT] * 6
+
+
+@together
+def test_a_row_whose_order_id_was_put_in_says_no_more_what_it_said_without(
+    part: Part,
+) -> Iterator[None]:
+    awb = f"8{part.tag[1:]}40000{{}}".format
+    rows = [("", awb(at), "RTO", DAYS[0]) for at in range(3)]
+    part.drop("monday.csv", sheet(rows, WITH_TIME))
+    yield
+    lines = came_back(part, "monday").splitlines()
+    ids = [line.replace(f",,{awb(at)}", f",{part.order(f'A{at}')},{awb(at)}")
+           for at, line in enumerate(lines[1:])]  # fmt: skip
+    mended = [ids[0].replace(",RTO,", ",Delivered,"), ids[1].replace(",RTO,", ",In Transit,")]
+    part.drop("mended.csv", "\r\n".join([lines[0], *mended, ""]))
+    yield
+    assert part.ends("mended") == [SENT, NOTHING]
+    tuesday = [(f"A{at}", awb(at), "Delivered", DAYS[1]) for at in (1, 2)]
+    part.drop_rows("tuesday", tuesday, WITH_TIME)
+    yield
+    assert part.ends("tuesday") == [SENT, TAKEN_BACK]
+
+
 @together
 def test_a_parcel_that_kept_its_order_open_keeps_it_so_until_it_is_heard_of(
     part: Part,
@@ -550,21 +610,18 @@ def test_a_retry_looks_at_what_later_files_say_of_the_orders_parcels(
         ("A1", "X1", "Delivered", "27-11-2026 10:00"),
         ("A2", "X2", "Delivered", "27-11-2026 10:00"),
         ("A3", "X3", "Delivered", "27-11-2026 10:00"),
+        ("A4", "140004", "Delivered", "27-11-2026 10:00"),
     ]
     api.set_faults(fail_rate=1.0, fail_status=(503,))
     drop_alone(root, "monday", first, header)
     assert root.run("cancel", root.of("monday").id).code == 0
     root.once()
     api.set_faults(fail_rate=0.0)
-    assert root.of("monday").counts == {"unsent": 3}
-    drop_alone(
-        root,
-        "tuesday",
-        [("A1", "Y1", "In Transit", late), ("A2", "X2", "Undelivered", late)],
-        header,
-    )
+    assert root.of("monday").counts == {"unsent": 4}
+    since = [("A1", "Y1", "In Transit", late), ("A2", "X2", "Undelivered", late)]
+    drop_alone(root, "tuesday", [*since, ("", "140004", "RTO", late)], header)
     assert root.run("retry", root.of("monday").id).code == 3
-    assert ends(root, "monday") == [PARCELS, TAKEN_BACK, SENT]
+    assert ends(root, "monday") == [PARCELS, TAKEN_BACK, SENT, TAKEN_BACK]
     assert list(api.orders()) == ["A3"]
     assert '"Y1"' in root.of("monday").lines()[0]["message"]
 

@@ -54,6 +54,7 @@ def plan_input(rows: Sequence[Row], *, blocks: int = 3, autos: Collection[str] =
             said=np.zeros(len(rows), dtype=np.int8),
             vouched=np.zeros(len(rows), dtype=np.bool_),
             confirmed=np.zeros(len(rows), dtype=np.bool_),
+            nameless=np.zeros(len(rows), dtype=np.bool_),
             any_parcel=False,
             zone="",
         ),

@@ -13,6 +13,9 @@ from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.storage.ledger import migrations
 from pipeline.storage.ledger.dialects import dialect_of, wrong_address
 
+LAST_CHARACTER = "\U0010ffff"
+"""Sorts behind every other, byte by byte."""
+
 MARK = "\\"
 """Before a character that stands for itself in a LIKE."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -18,11 +18,11 @@ from pipeline.core.ports import (
     OrderHistory,
     ParcelSeen,
 )
-from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.database import LAST_CHARACTER, Database
 from pipeline.storage.ledger.drops import clear_unfrozen, write_drops
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, unfrozen, verdicts
 from schemas.codes import Code
-from schemas.parcels import Said
+from schemas.parcels import BY_AWB, Said
 from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -94,21 +94,31 @@ class Plans:
             return connection.execute(later).scalar() or 0
 
     def parcels_seen(
-        self, order_ids: Iterable[str], *, except_seqs: Sequence[int]
+        self,
+        order_ids: Iterable[str],
+        awbs: Iterable[str] = (),
+        *,
+        except_seqs: Sequence[int],
+        since: int = 0,
     ) -> list[ParcelSeen]:
         """Return the rows of other drops that report parcels of these orders.
 
-        By order, and in the order of the drops.
+        By order, and in the order of the drops. ``awbs``: names (``schemas.parcels.awb_key``) of
+        parcels: rows without an order id that report them are returned, too. ``since``: only drops
+        with higher numbers count.
         """
         found: list[ParcelSeen] = []
         with self._db.read() as connection:
             if _is_empty(connection, lines):
                 return found
+            if connection.execute(_NAMELESS).first() is None:
+                awbs = ()
             query = _SEEN.where(self._db.dialect.orders_in(lines.c.order_id))
             # No drop has the number 0. Never empty: SQLAlchemy writes one text for "in none" and
             # "not in none" where both have one parameter.
             but = [0, *except_seqs]
-            for some in _batches(order_ids, self._db.dialect.order_batch - len(but)):
+            wanted = chain(order_ids, awbs)
+            for some in _batches(wanted, self._db.dialect.order_batch - len(but) - 1):
                 for (
                     order_id,
                     awb,
@@ -119,7 +129,7 @@ class Plans:
                     drop_id,
                     source_file,
                     parent,
-                ) in connection.execute(query, {"wanted": some, "but": but}):
+                ) in connection.execute(query, {"wanted": some, "but": but, "since": since}):
                     found.append(
                         ParcelSeen(
                             order_id=order_id,
@@ -275,11 +285,19 @@ _SEEN = (
     .join(drops, drops.c.seq == lines.c.drop_seq)
     .where(
         lines.c.drop_seq.not_in(_BUT),
+        lines.c.drop_seq > sa.bindparam("since"),
         lines.c.said > Said.NOTHING.value,
         drops.c.state.not_in(_UNPLANNED),
         (lines.c.said != Said.MAYBE_BACK.value) | ~_READ_AGAIN,
     )
     .order_by(lines.c.order_id, lines.c.drop_seq, lines.c.idx)
+)
+
+_NAMELESS = (
+    sa.select(sa.literal(1))
+    .select_from(lines)
+    .where(lines.c.order_id >= BY_AWB, lines.c.order_id < BY_AWB + LAST_CHARACTER)
+    .limit(1)
 )
 
 #: What stays of drops whose rows are no longer kept.

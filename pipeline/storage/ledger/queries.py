@@ -23,9 +23,10 @@ from pipeline.core.ports import (
 )
 from pipeline.core.summary import codes_in, summary_left
 from pipeline.storage.ledger.chunk_store import chunk_from, receipt_from, verdict_from
-from pipeline.storage.ledger.database import MARK, Database, escaped
+from pipeline.storage.ledger.database import LAST_CHARACTER, MARK, Database, escaped
 from pipeline.storage.ledger.drops import drop_from
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, receipts, verdicts
+from schemas.parcels import BY_AWB
 from schemas.vocabulary import FOR_A_PERSON, Outcome
 
 _OPEN = [state.value for state in DropState if not state.closed]
@@ -420,10 +421,6 @@ def _need_conditions(search: Search) -> list[sa.ColumnElement[bool]]:
     return wanted
 
 
-LAST_CHARACTER = "\U0010ffff"
-"""Sorts behind every other, byte by byte."""
-
-
 class Trace:
     """Everything about one order."""
 
@@ -456,6 +453,8 @@ class Trace:
         found: sa.ColumnElement[bool] = (key >= text) & (key < text + LAST_CHARACTER)
         if anywhere:
             found = key.like(f"%{escaped(text)}%", escape=MARK)
+        # Rows that name no order lie there by their AWBs.
+        found &= sa.not_((key >= BY_AWB) & (key < BY_AWB + LAST_CHARACTER))
         query = sa.select(key).where(found).distinct().order_by(key).limit(limit)
         with self._db.read() as connection:
             return [str(each) for each in connection.execute(query).scalars().all()]
