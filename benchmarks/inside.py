@@ -90,9 +90,9 @@ def watch_ledger(clocks: Clocks) -> None:
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
     from pipeline.inbox.claim import Claimer
-    from pipeline.reading.process.pool import Readers
+    from pipeline.reading.process.reader_process import Readers
     from pipeline.reporting import close_drop, write
-    from pipeline.service import build, drop_steps, planner
+    from pipeline.service import drop_steps, loop, planner
     from pipeline.storage.ledger import SqlLedger
     from pipeline.storage.outbox import Outbox
     from pipeline.storage.root_folders import Folders
@@ -115,7 +115,7 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(write, "write_report", "finish: report")
     clocks.wrap(Folders, "put_away_all", "finish: archive")
     clocks.wrap(Outbox, "write", "finish: outbox files")
-    clocks.wrap(build, "service_of", "wiring")
+    clocks.wrap(loop, "service_of", "wiring")
     _watch_delivery(clocks)
 
 
@@ -166,12 +166,12 @@ def main(mode: str, root: Path) -> None:
     timer = {"profile": time.perf_counter, "processor": time.thread_time}.get(mode)
     profiles = Profiles(timer) if timer else None
     with clocks.time("imports"):
-        from pipeline.service import build
+        from pipeline.service import loop
         from pipeline.service.settings import load
         from pipeline.service.wiring import Site
     {"ledger": watch_ledger, "stages": watch_stages}.get(mode, lambda _: None)(clocks)
     with clocks.time("run"):
-        service = build.service_of(Site(root, load(root)))
+        service = loop.service_of(Site(root, load(root)))
         service.run(once=True)
     clocks.add("process, to here", time.perf_counter() - _BEGAN, time.process_time())
     text = profiles.text() if profiles else json.dumps(clocks.times)

@@ -20,7 +20,7 @@ import pyarrow as pa
 import uvloop
 
 from benchmarks.rivals import bare_aiohttp
-from pipeline.core.chunk_body import ChunkBody
+from pipeline.core.chunks import ChunkBody
 from pipeline.core.ports import (
     Chunk,
     ChunkResult,

@@ -134,7 +134,7 @@ def _shipdrop(file: Path) -> int:
     import mmap
 
     from pipeline.core.model import Limits, ReadTally
-    from pipeline.reading.open_manifest import read_manifest
+    from pipeline.reading.read_file import read_manifest
 
     class Known:
         """Knows the header that the manifests have."""
@@ -192,7 +192,7 @@ def _one(mode: str, file: Path) -> dict[str, Any]:
 
 def _import_all() -> None:
     # pandas: pyarrow imports it at its first array, and the pipeline has it from the start.
-    for name in ("pandas", "pyarrow.csv", "python_calamine", "pipeline.reading.open_manifest"):
+    for name in ("pandas", "pyarrow.csv", "python_calamine", "pipeline.reading.read_file"):
         import_module(name)
 
 

@@ -80,18 +80,18 @@ _SELDOM = (
     "pipeline.web",
     "pipeline.cluster",
     "pipeline.cli.demo",
-    "pipeline.cli.map_profile",
+    "pipeline.cli.lookup",
     "pipeline.validation.draft.profile_draft",
 )
 """Loaded only by a second process, forked from the first, for the commands that may need them."""
 
 _PACE: Mapping[str, Mapping[str, float]] = {
-    "pipeline.cli.starting": {"_AGAIN_SECONDS": 0.5},
+    "pipeline.cli.run": {"_AGAIN_SECONDS": 0.5},
     "pipeline.cluster.job_queue": {"_AGAIN_SECONDS": 0.3},
     "pipeline.cluster.scanner": {"_TROUBLE_SECONDS": 1.0},
     "pipeline.cluster.supervisor": {"_LOOK_SECONDS": 0.4, "_HEARTBEAT_SECONDS": 0.2},
     "pipeline.cluster.worker": {"_REJOIN_SECONDS": 0.3},
-    "pipeline.service.problems": {"_OVER_SECONDS": 3.0},
+    "pipeline.service.health": {"_OVER_SECONDS": 3.0},
     "pipeline.service.health_file": {"_EVERY_SECONDS": 0.4},
     "pipeline.service.loop": {"_TROUBLE_SECONDS": 1.0},
     "pipeline.storage.courier_profiles": {"_LOOK_SECONDS": 0.2},

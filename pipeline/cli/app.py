@@ -11,12 +11,10 @@ import typer
 
 from pipeline.cli import (
     cluster,
-    deploy,
     drops,
     files,
     ledger,
     lookup,
-    map_profile,
     run,
     serve,
     setup,
@@ -58,7 +56,7 @@ def _main(
     """Watch a folder for courier manifests and report their shipment statuses."""
 
 
-for module in (setup, deploy, run, serve, files, drops, map_profile, lookup, ledger, cluster):
+for module in (setup, run, serve, files, drops, lookup, ledger, cluster):
     module.register(app)
 sandbox.add_command(app)
 

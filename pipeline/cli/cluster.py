@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.options import CommandOptions, command
-from pipeline.cli.run import notices_sent
-from pipeline.cli.starting import SERVICE_TELLS, StopSignals, startable_again
+from pipeline.cli.run import SERVICE_TELLS, StopSignals, notices_sent, startable_again
 
 
 def register(app: typer.Typer) -> None:

@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import DropState
+from pipeline.core.shipment import Closed
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import running
-from pipeline.service.build import service_of
+from pipeline.service.loop import service_of
 from pipeline.service.run_outcome import RunOutcome
 from pipeline.service.settings import (
     ApiSettings,

@@ -10,10 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from pipeline.core.closed_drop import Cause
 from pipeline.core.errors import Held, SettingsError, ShipdropError, Transient
 from pipeline.core.file_names import as_text
 from pipeline.core.model import DropState
+from pipeline.core.shipment import Cause
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.inbox.scan import WaitCause as WaitsFor
 from pipeline.service.api_access import credentials_of, has_no_token

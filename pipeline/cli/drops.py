@@ -227,7 +227,7 @@ def _progress(site: "Site", line: "DropLine") -> dict[str, int] | None:
 
 
 def _outcomes(line: "DropLine", progress: Mapping[str, int] | None) -> str:
-    from pipeline.cli.text import in_words
+    from pipeline.cli.files import in_words
 
     if progress is not None:
         return f"{progress['answered']:,} of {progress['total']:,} updates answered"

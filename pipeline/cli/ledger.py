@@ -65,7 +65,7 @@ def restore(
     again. Updates that were being sent at the time of the backup are checked with the API before
     they are sent again.
     """
-    from pipeline.service.retention_files import RetentionFiles, reported_in
+    from pipeline.service.retention import RetentionFiles, reported_in
     from pipeline.storage.ledger.backup import inspect, ledger_file
     from pipeline.storage.ledger.backup import restore as put_back
     from pipeline.storage.root_lock import RootLock

@@ -17,8 +17,8 @@ from pipeline.cluster.lease import SCAN, Lease
 from pipeline.cluster.tasks import Tasks, plannable
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.service.build import health_writer_of, intake_of
-from pipeline.service.problems import Problems
+from pipeline.service.health import Problems, health_writer_of
+from pipeline.service.intake import intake_of
 from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)

@@ -13,10 +13,9 @@ import structlog
 from msgspec.structs import replace
 
 from pipeline.cluster.lease import Lease, Locks
-from pipeline.core.closed_drop import Cause, Closed
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropRequest, DropState
-from pipeline.core.shipment import DeliveryResult, Shipment
+from pipeline.core.shipment import Cause, Closed, DeliveryResult, Shipment
 from pipeline.planning.results import Ready, Reopened
 from pipeline.service.drop_steps import doubts_of
 from pipeline.service.requests import to_honour

@@ -26,6 +26,19 @@ PREPARED = pa.schema(
     ]
 )
 
+#: One line per row of the drop, in its order: what the plan decided. ``codes`` and ``message`` are
+#: what planning adds to validation's.
+PLANNED = pa.schema(
+    [
+        pa.field("disposition", pa.int8(), nullable=False),
+        pa.field("leader", pa.int32(), nullable=False),
+        pa.field("chunk", pa.int32(), nullable=False),
+        pa.field("pos", pa.int8(), nullable=False),
+        pa.field("codes", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+    ]
+)
+
 #: One line of a results file without the two columns that are the same for the whole drop.
 RESULT = pa.schema(
     [

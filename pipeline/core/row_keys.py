@@ -8,6 +8,8 @@ that of several rows.
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from msgspec import Struct
+
 RowKey = int | tuple[str, int]
 """A row's number, or sheet and number."""
 
@@ -67,3 +69,20 @@ def rows_meant(keys: Collection[RowKey], rows: Iterable[RowKey]) -> set[RowKey]:
     """Return those of some rows that may be named: a number alone names each row that has it."""
     rows = list(rows)
     return {row for row in rows if row in keys or number_of(row) in keys} | rows_named(keys, rows)
+
+
+class RejectedRow(Struct, frozen=True, kw_only=True):
+    """A row of an earlier drop that was given back. Earlier builds kept less: there it is "".
+
+    ``order_id`` and ``awb`` as the file had them; ``milestone``: its status, 0 where that is
+    not known; ``said``: its status, type and direction, as one text;
+    ``codes``: of its own faults; ``around``: the evidence about it (``validation.kept_evidence``).
+    """
+
+    sheet: str
+    order_id: str
+    awb: str = ""
+    milestone: int = 0
+    said: str = ""
+    codes: str = ""
+    around: str = ""

@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.chunk_body import ChunkBody
+from pipeline.core.chunks import ChunkBody
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt

@@ -7,8 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from pipeline.core.chunk_body import ChunkBody
-from pipeline.core.chunk_columns import FreshChunks
+from pipeline.core.chunks import ChunkBody, FreshChunks
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.core.shipment import DeliveryResult, EarlierStep, EarlierSteps, SendingStop, Shipment
 from pipeline.delivery.api.order_info import Reached

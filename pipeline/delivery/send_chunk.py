@@ -10,7 +10,7 @@ from functools import cached_property
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.chunk_body import ChunkBody
+from pipeline.core.chunks import ChunkBody
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict

@@ -7,6 +7,8 @@ clock (modification times lie: uploads keep old ones, clocks skew), nobody on th
 open for writing, and its container is whole.
 """
 
+import hashlib
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,7 +20,6 @@ from msgspec import Struct
 
 from pipeline.core.file_names import may_be_renamed
 from pipeline.core.model import ReadyFile
-from pipeline.inbox.done_marker import marker_mismatch, parse_marker, read_marker
 from pipeline.storage.file_systems import Mount, Writer
 from pipeline.storage.listing import (
     Entry,
@@ -26,13 +27,81 @@ from pipeline.storage.listing import (
     LeftAlone,
     Listing,
     cannot_list,
+    identity_of,
     incomplete_reason,
     list_inbox,
+    open_regular,
     open_writers,
 )
 from pipeline.validation.profile_by_name import profile_of_name
 from schemas.courier import Profile, pattern_of
 from schemas.display import shown
+
+_MOST = 4096
+_PIECE = 1024 * 1024
+_BETWEEN = re.compile(r"[^0-9A-Za-z]+")
+_SIZE_WORDS = frozenset({"size", "bytes", "length"})
+_HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+class Marked(Struct, frozen=True, kw_only=True):
+    """The content of a marker; ``size`` in bytes, ``hashes``: algorithm → lower-case hex."""
+
+    size: int | None
+    hashes: tuple[tuple[str, str], ...]
+
+
+def read_marker(path: Path) -> bytes:
+    """Return the content of a marker (its first 4 KiB). Raises OSError."""
+    with open_regular(path) as file:
+        return file.read(_MOST)
+
+
+def parse_marker(content: bytes, name: str) -> Marked:
+    """Find size and hashes of the file called ``name`` in its marker's content.
+
+    A number is a size where it stands alone, before the file's name, or after ``size``, ``bytes``
+    or ``length``; hex digits are a hash where there are as many as a hash has. Anything else (a
+    date, a word) is passed over.
+    """
+    text = content.decode("utf-8", "surrogateescape").strip("\ufeff \t\r\n\0")
+    number, _, rest = text.partition(" ")
+    alone = number.isascii() and number.isdigit() and rest.strip(" *") in {"", name}
+    size = int(number) if alone and len(number) not in _HASHES else None
+    hashes: list[tuple[str, str]] = []
+    before = ""
+    for word in _BETWEEN.split(text):
+        if len(word) in _HASHES and _HEX.issuperset(word):
+            hashes.append((_HASHES[len(word)], word.lower()))
+        elif word.isascii() and word.isdigit() and before in _SIZE_WORDS and size is None:
+            size = int(word)
+        before = word.casefold()
+    return Marked(size=size, hashes=tuple(hashes))
+
+
+def marker_mismatch(marked: Marked, path: Path, identity: Identity) -> str | None:
+    """Say how the file differs from its marker, or None. Reads the whole file for a hash.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if marked.size is not None and marked.size != identity[2]:
+        return f"its done marker says {marked.size:,} bytes, and it has {identity[2]:,}"
+    if not marked.hashes:
+        return None
+    found = {name: hashlib.new(name, usedforsecurity=False) for name, _ in marked.hashes}
+    with open_regular(path) as file:
+        for piece in iter(lambda: file.read(_PIECE), b""):
+            for digest in found.values():
+                digest.update(piece)
+        if identity_of(os.fstat(file.fileno())) != identity:
+            return "it is changing at this moment"
+    for name, wanted in marked.hashes:
+        if found[name].hexdigest() != wanted:
+            return f"its {name.upper()} is not the one that its done marker says"
+    return None
+
 
 _LONGER, _LONGER_THAN_NONE = 10, 20.0
 """How much longer than others a file must be unchanged that was taken too early once, or whose name

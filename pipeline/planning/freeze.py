@@ -13,13 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.chunk_body import ITEM_SEPARATOR, ChunkBody
-from pipeline.core.chunk_columns import FreshChunks
-from pipeline.core.drop_outcomes import PLANNED
+from pipeline.core.chunks import ITEM_SEPARATOR, ChunkBody, FreshChunks
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import Disposition, Drop, DropFacts, Notice, Skipped, group_notices
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, ParcelSeen, Verdict
+from pipeline.core.row_columns import PLANNED
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.replan import Pending, pending_places

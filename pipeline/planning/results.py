@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pipeline.core.closed_drop import Cause, Closed, OpenReason
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk
+from pipeline.core.shipment import Cause, Closed, OpenReason
 from schemas.display import shown
 
 if TYPE_CHECKING:

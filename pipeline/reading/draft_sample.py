@@ -18,7 +18,7 @@ from pipeline.core.draft import (
 )
 from pipeline.core.errors import DropRefused, SettingsError, StorageError, UsageError
 from pipeline.core.model import Limits
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from pipeline.storage.courier_profiles import read_profile
 from pipeline.validation.draft.column_profile import (
     Collector,

@@ -15,8 +15,8 @@ from pipeline.core.errors import (
 )
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
-from pipeline.reading.process.pool import Readers
 from pipeline.reading.process.protocol import Job
+from pipeline.reading.process.reader_process import Readers
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool, Spools

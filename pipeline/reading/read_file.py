@@ -24,6 +24,7 @@ from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.file_facts import Facts, ReadingSettings, Source
 from pipeline.core.model import (
     Block,
+    Limits,
     Manifest,
     Notice,
     PreparedBlock,
@@ -32,9 +33,11 @@ from pipeline.core.model import (
     SheetFacts,
     group_notices,
 )
+from pipeline.reading.csv.reader import read_csv
+from pipeline.reading.excel.reader import read_excel
 from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
-from pipeline.reading.file_type import Buffer, let_go
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.file_type import Buffer, Nature, let_go, nature_of
+from pipeline.reading.header_row import HeaderFinder
 from pipeline.reading.process.protocol import Job
 from pipeline.storage.arrow_files import RowsWriter
 from pipeline.storage.spool import Spool
@@ -63,7 +66,39 @@ from pipeline.validation.sheet_dates import (
 from pipeline.validation.sheet_traits import Traits
 from schemas.codes import Code
 from schemas.courier import CAREFUL, GENERIC, DateRule, Profile
+from schemas.display import quoted
 from schemas.vocabulary import DELIVERY_DATES, Role
+
+__all__ = ["Buffer", "HeaderFinder", "read_manifest"]
+
+
+def read_manifest(data: Buffer, *, name: str, limits: Limits, header: HeaderFinder) -> Manifest:
+    """Open a manifest by its content; ``name`` only appears in messages.
+
+    ``data``: the whole file, best as a memory map (then a CSV of any size takes the same memory).
+    It must stay open and unchanged while blocks are read.
+
+    Returns the sheets that have a header. Their rows are read as ``Sheet.blocks(tally)`` is
+    iterated, any number of times; several sheets in their order, because the row limit counts
+    over all of them.
+
+    Raises ``DropRefused``, here or while blocks are iterated, so exhaust all blocks before
+    anything is sent. Codes: ``EMPTY_FILE``, ``FILE_TOO_LARGE``, ``UNSUPPORTED_TYPE``,
+    ``PASSWORD_PROTECTED``, ``UNSAFE_WORKBOOK``, ``UNREADABLE``, ``TRUNCATED``, ``CSV_BROKEN``,
+    ``TOO_MANY_ROWS``, ``HEADER_NOT_FOUND``, ``HEADER_AMBIGUOUS``.
+    """
+    if len(data) > limits.max_bytes:
+        raise DropRefused(
+            Code.FILE_TOO_LARGE,
+            f"{quoted(name)} has {len(data) / 1e6:,.0f} MB; "
+            f"at most {limits.max_bytes / 1e6:,.0f} MB are read.",
+            hint="Split it into several files, or raise inbox.max_file_mb.",
+        )
+    nature = nature_of(data, name=name)
+    if nature is Nature.TEXT:
+        return read_csv(data, name=name, limits=limits, header=header)
+    return read_excel(data, nature, name=name, limits=limits, header=header)
+
 
 _MAP_FROM = 8 * 1024 * 1024
 """Files from this size on are mapped into memory instead of read."""

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.corrections import with_aside, with_put_off
-from pipeline.core.drop_outcomes import OUTCOMES, DropOutcomes
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import Clock
 from pipeline.core.row_keys import RowKey, row_key
+from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spools
 from schemas.codes import Code

@@ -17,7 +17,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core import file_names
-from pipeline.core.closed_drop import Closed, OpenReason
 from pipeline.core.corrections import counted_in, with_fixed
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.model import Drop, DropState, SetAside
@@ -28,6 +27,7 @@ from pipeline.core.row_keys import (
     row_key,
     rows_named,
 )
+from pipeline.core.shipment import Closed, OpenReason
 from pipeline.reporting import write
 from pipeline.reporting.came_since import CameSince
 from pipeline.reporting.fix_sheet import Advice
@@ -35,9 +35,8 @@ from pipeline.reporting.rejects_csv import rows_given_back
 from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
 from pipeline.reporting.rows import Report, gathered
 from pipeline.storage.changed_file_notes import ChangedFileNotes
-from pipeline.storage.claim_files import FileChange, digest_of
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.root_folders import Folders, place_of
+from pipeline.storage.root_folders import FileChange, Folders, digest_of, place_of
 from pipeline.storage.spool import Spool, Spools
 from pipeline.validation.kept_evidence import with_dates
 from pipeline.validation.rejects_file import SAYING, UNCLEAR, words_of

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -21,15 +21,59 @@ from pipeline.core.file_names import (
 from pipeline.core.model import Block, Drop, DropFacts, Notice, ResultBlock, group_notices
 from pipeline.core.row_keys import RowKey, row_key
 from pipeline.core.summary import json_text
-from pipeline.reporting.refused_txt import refusal_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Again, Report, results_pieces
 from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.storage.root_folders import Folders
 from pipeline.validation.rejects_file import is_rejects_header, references, sheets_named
 from schemas.codes import ERRORS, Code
-from schemas.display import encodable
+from schemas.display import clock_time, counted, encodable, one_line
 from schemas.vocabulary import CORRECTABLE, Outcome
+
+_DEFAULT_HINT = "Correct the file and send it again."
+#: Only a file that failed on the way may have been sent in part.
+_WHAT_WAS_SENT = {Code.PROCESSING_FAILED: "Its results file says what was sent before that."}
+
+
+def refusal_text(
+    *,
+    source_file: str,
+    code: Code,
+    message: str,
+    hint: str,
+    received_at: datetime,
+    drop_id: str,
+    zone: tzinfo,
+    rejects: str = "",
+    faults: Iterable[Notice] = (),
+) -> bytes:
+    """Give the text as UTF-8 with CRLF: the reason, what to do, then the details.
+
+    ``rejects`` names the file with the rows to correct, where there is one; ``faults`` says what
+    is wrong with them. Control and direction characters of file names and values are escaped: the
+    text is shown in terminals. ``received_at`` is shown in ``zone``; raises ValueError if it has
+    none itself.
+    """
+    wrong = [
+        f"  {counted(each.count, 'row')}: {each.code}. {one_line(each.message)}" for each in faults
+    ]
+    lines = (
+        one_line(message),
+        "",
+        f"What to do: {one_line(hint) or _DEFAULT_HINT}",
+        "",
+        _WHAT_WAS_SENT.get(code, "Nothing of this file was sent."),
+        "",
+        *(["The most frequent faults, each with its first row:", *wrong, ""] if wrong else []),
+        f"File:      {one_line(source_file)}",
+        *([f"Rejects:   {one_line(rejects)}"] if rejects else []),
+        f"Received:  {clock_time(received_at, zone)}",
+        f"Code:      {code}",
+        f"Drop:      {one_line(drop_id)}",
+        "",
+    )
+    return "\r\n".join(lines).encode()
+
 
 _SOUND = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.IGNORED})
 

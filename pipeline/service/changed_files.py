@@ -16,10 +16,9 @@ from pipeline.core.ports import Clock
 from pipeline.core.summary import json_text
 from pipeline.reporting.summary_json import with_changed_file
 from pipeline.storage.changed_file_notes import ChangedFileNotes, ReturnedFile
-from pipeline.storage.claim_files import digest_of
 from pipeline.storage.file_systems import Writer
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.root_folders import Folders, inode_of, place_of
+from pipeline.storage.root_folders import Folders, digest_of, inode_of, place_of
 from schemas.display import shown
 
 log = structlog.get_logger(__name__)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.core.closed_drop import OpenReason
 from pipeline.core.model import Drop, DropState
+from pipeline.core.shipment import OpenReason
 
 
 class SchedulerState(StrEnum):

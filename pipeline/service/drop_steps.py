@@ -10,13 +10,20 @@ from zoneinfo import ZoneInfo
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.chunk_body import ChunkBody
-from pipeline.core.chunk_columns import FreshChunks
-from pipeline.core.closed_drop import Cause, Closed, OpenReason, StillOpen
+from pipeline.core.chunks import ChunkBody, FreshChunks
 from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import Drop, DropRequest, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
-from pipeline.core.shipment import DeliveryResult, EarlierStep, EarlierSteps, Shipment
+from pipeline.core.shipment import (
+    Cause,
+    Closed,
+    DeliveryResult,
+    EarlierStep,
+    EarlierSteps,
+    OpenReason,
+    Shipment,
+    StillOpen,
+)
 from pipeline.planning.earlier_files import OUTWARD_ENDS, blocked_since
 from pipeline.planning.freeze import blocked_words, pending_in, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
@@ -24,9 +31,9 @@ from pipeline.planning.replan import Pending, doubts, let_go, recheck
 from pipeline.planning.results import Released, Reopened, RetryPostponed, reason_of
 from pipeline.reporting.close_drop import Closer, Ending
 from pipeline.reporting.row_outcomes import DropOutcomes, Remark, unsent
-from pipeline.storage.departures import Departures
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool import Spools
+from pipeline.storage.spool_marks import Departures
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import counted, shown

@@ -15,7 +15,8 @@ from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
 from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting, by_arrival
 from pipeline.service.changed_files import ChangedFiles
-from pipeline.service.problems import Problems
+from pipeline.service.health import Problems
+from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import Folders
 from schemas.courier import Profile
 from schemas.display import shown
@@ -286,3 +287,36 @@ class Intake:
         for path in sorted(odd.keys() - self._strange):
             log.warning("inbox.left_alone", file=shown(path.name), reason=odd[path].reason)
         self._strange = frozenset(odd)
+
+
+def intake_of(site: Site, problems: Problems, wake: Callable[[], None]) -> Intake:
+    """Return the inbox as a loop uses it. ``wake`` is called when something happens there."""
+    inbox = site.settings.inbox
+
+    def watcher() -> "Watcher":
+        from pipeline.inbox.watcher import Watcher  # watchdog, for who listens
+
+        return Watcher(site.inbox_path, wake)
+
+    return Intake(
+        inbox=site.inbox,
+        watcher=watcher,
+        folders=site.folders,
+        claimer=site.claimer,
+        changed_files=ChangedFiles(
+            folders=site.folders,
+            ledger=site.ledger,
+            notes=site.changed_file_notes,
+            clock=site.clock,
+        ),
+        latecomers=Latecomers(
+            outbox=site.folders.outbox,
+            clock=site.clock,
+            after_seconds=inbox.late_seconds,
+            zone=site.zone,
+        ),
+        problems=problems,
+        clock=site.clock,
+        profiles=site.profiles,
+        min_free_bytes=inbox.min_free_mb * 1024 * 1024,
+    )

@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.core.closed_drop import Cause, Closed, OpenReason
 from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock
+from pipeline.core.shipment import Cause, Closed, OpenReason
 from pipeline.inbox.claim import Claimer
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reporting.close_drop import Closer
 from pipeline.service.drop_steps import DropSteps
-from pipeline.service.intake import Intake
+from pipeline.service.health import Problems, health_writer_of
+from pipeline.service.intake import Intake, intake_of
 from pipeline.service.planner import Planner
-from pipeline.service.problems import Problems
 from pipeline.service.requests import Requests
 from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
 from pipeline.service.scan_timer import Bell, ScanIntervals, ScanTimer
 from pipeline.service.scheduler import Scheduler
+from pipeline.service.wiring import Site
 from pipeline.storage.ledger import SqlLedger
 
 if TYPE_CHECKING:
@@ -342,3 +343,31 @@ class Service:
             shut=shut,
             died=repr(self._delivery.crash) if self._delivery.crash is not None else "",
         )
+
+
+def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
+    """Return the loop over this root. Raises SettingsError when sending is not configured."""
+    site.folders.prepare()
+    problems = Problems(clock=site.clock)
+    health_file = health_writer_of(site, problems)
+    return Service(
+        intake=lambda wake: intake_of(site, problems, wake),
+        ledger=site.ledger,
+        claimer=site.claimer,
+        files=site.files,
+        planner=site.planner,
+        steps=site.drop_steps,
+        closer=site.closer,
+        delivery=site.delivery,
+        clock=site.clock,
+        intervals=ScanIntervals(
+            scan=site.settings.inbox.scan_seconds,
+            settle=site.settings.inbox.settle_seconds,
+            probe=site.settings.api.probe_seconds,
+        ),
+        problems=problems,
+        retention=site.retention,
+        on_closed=on_closed,
+        on_turn=health_file.beat,
+        on_end=health_file.end,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from pipeline.core import file_names
-from pipeline.core.chunk_body import ChunkBody
+from pipeline.core.chunks import ChunkBody
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import one_component
 from pipeline.core.formula_guard import unguard_cell

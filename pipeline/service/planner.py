@@ -12,7 +12,6 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import (
     DropChanged,
     DropRefused,
@@ -24,6 +23,7 @@ from pipeline.core.errors import (
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Clock, FrozenPlan, OrderHistory, ParcelSeen
+from pipeline.core.shipment import Closed
 from pipeline.inbox.claim import Claimer
 from pipeline.planning.freeze import (
     Planned,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from pipeline.core.closed_drop import Cause, Closed, OpenReason
+from pipeline.core.shipment import Cause, Closed, OpenReason
 from pipeline.inbox.scan import Waiting
 from schemas.display import counted
 from schemas.vocabulary import FOR_A_PERSON

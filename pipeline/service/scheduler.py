@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.core.closed_drop import Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError, Tried, as_exception
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
-from pipeline.core.shipment import DeliveryResult
+from pipeline.core.shipment import Closed, DeliveryResult, OpenReason, StillOpen
 from pipeline.planning.results import (
     Ready,
     Released,

@@ -23,12 +23,11 @@ from pipeline.inbox.claim import Claimer
 from pipeline.inbox.scan import Inbox
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reading.process.child_process import Child
-from pipeline.reading.process.pool import Readers
 from pipeline.reading.process.protocol import MB, ReadingRules
+from pipeline.reading.process.reader_process import Readers
 from pipeline.service.api_access import api_maker, credentials_of, policy_of
 from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile, read_health_file
-from pipeline.service.retention import Keep, Retention
-from pipeline.service.retention_files import RetentionFiles, SweptFile
+from pipeline.service.retention import Keep, Retention, RetentionFiles, SweptFile
 from pipeline.service.settings import Settings
 from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.courier_profiles import LiveProfiles

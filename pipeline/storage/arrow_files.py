@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.core.model import Block, PreparedBlock
 from pipeline.core.row_columns import PREPARED
-from pipeline.storage.attempt_counter import in_spool
+from pipeline.storage.spool_marks import in_spool
 
 _EXTRA = pa.field("extra", pa.list_(pa.string()))
 _SMALL = 64 * 1024

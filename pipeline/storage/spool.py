@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropFacts, DropState
-from pipeline.core.rejected_row import RejectedRow
-from pipeline.storage import departures
-from pipeline.storage.attempt_counter import TRIES, AttemptCounter, in_spool
-from pipeline.storage.departures import DEPARTURES, Departures
+from pipeline.core.row_keys import RejectedRow
+from pipeline.storage import spool_marks
+from pipeline.storage.spool_marks import DEPARTURES, TRIES, AttemptCounter, Departures, in_spool
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,17 +158,17 @@ class Spool:
         ``chunks``: how many there are; ``doubtful``: those that count as left where no earlier run
         noted it.
         """
-        with departures.departures(self.folder, chunks, doubtful) as found:
+        with spool_marks.departures(self.folder, chunks, doubtful) as found:
             yield found
 
     def forget_departures(self) -> None:
         """Stop noting which calls leave."""
-        departures.forget(self.folder)
+        spool_marks.forget(self.folder)
 
     def write_ids(self, table: "pa.Table") -> None:
         """Keep rows to correct, on disk: ``sheet``, ``row`` (record number), ``order_id``.
 
-        And ``awb``, ``milestone``, ``said``, ``codes``, ``around``: see ``core.rejected_row``.
+        And ``awb``, ``milestone``, ``said``, ``codes``, ``around``: see ``core.row_keys``.
         """
         from pipeline.storage.arrow_files import write_table
 

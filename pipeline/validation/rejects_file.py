@@ -19,8 +19,7 @@ from msgspec.structs import replace
 
 from pipeline.core.formula_guard import unguard_array, unguard_cell
 from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
-from pipeline.core.rejected_row import RejectedRow
-from pipeline.core.row_keys import row_key
+from pipeline.core.row_keys import RejectedRow, row_key
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.kept_evidence import around_now, evidence_in, is_unchanged
 from schemas.codes import Code

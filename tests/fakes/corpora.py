@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits, Manifest, ReadTally
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader
 

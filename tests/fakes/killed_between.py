@@ -19,18 +19,17 @@ from pathlib import Path
 import orjson
 from msgspec.structs import replace
 
-from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import LedgerLost
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
-from pipeline.core.shipment import DeliveryResult
+from pipeline.core.shipment import Closed, DeliveryResult
 from pipeline.inbox.scan import Inbox
 from pipeline.planning.results import Ready
 from pipeline.reporting import close_drop  # noqa: F401 - the same
 from pipeline.service import drop_steps as _steps  # noqa: F401 - as above
 from pipeline.service import planner  # noqa: F401 - else each fork would load them
 from pipeline.service.changed_files import ChangedFiles
-from pipeline.service.retention_files import RetentionFiles, reported_in
+from pipeline.service.retention import RetentionFiles, reported_in
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.storage import arrow_files  # noqa: F401 - the same

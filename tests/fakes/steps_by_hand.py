@@ -1,7 +1,6 @@
 """A site's steps, taken one at a time in the test's own process."""
 
-from pipeline.core.closed_drop import Closed
-from pipeline.core.shipment import DeliveryResult
+from pipeline.core.shipment import Closed, DeliveryResult
 from pipeline.service.wiring import Site
 from tests.fakes.killed_between import accept_all
 

@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 from msgspec.structs import replace
 
-from pipeline.core.chunk_body import ChunkBody, join_items
+from pipeline.core.chunks import ChunkBody, join_items
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk, ChunkState, Clock, FrozenPlan, SystemClock, Verdict
 from pipeline.core.shipment import DeliveryResult, Shipment

@@ -9,11 +9,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, ReadingSettings, Source
 from pipeline.core.model import Drop, DropState, Limits
-from pipeline.core.shipment import DeliveryResult
+from pipeline.core.shipment import Closed, DeliveryResult
 from pipeline.planning.results import Ready
 from pipeline.reading.process.protocol import Job
 from pipeline.reading.read_file import prepare, prepare_together

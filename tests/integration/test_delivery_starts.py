@@ -11,7 +11,7 @@ from pipeline.core.errors import StorageError
 from pipeline.core.ports import StatusApi, SystemClock
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.delivery.thread import DeliveryThread
-from pipeline.service.build import service_of
+from pipeline.service.loop import service_of
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from tests.fakes.policies import delivery_policy

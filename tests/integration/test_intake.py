@@ -16,8 +16,8 @@ from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.scan import Inbox
 from pipeline.inbox.watcher import Watcher
 from pipeline.service.changed_files import ChangedFiles
+from pipeline.service.health import Problems
 from pipeline.service.intake import Intake
-from pipeline.service.problems import Problems
 from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders

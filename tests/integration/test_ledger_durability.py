@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from msgspec.structs import replace
 
-from pipeline.core.chunk_columns import FreshChunks
+from pipeline.core.chunks import FreshChunks
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import DropFacts, DropState
 from pipeline.core.ports import ChunkResult, ChunkState, FrozenPlan

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.inbox.done_marker import parse_marker
-from pipeline.inbox.scan import Inbox, WaitCause
+from pipeline.inbox.scan import Inbox, WaitCause, parse_marker
 from tests.fakes.manual_clock import ManualClock
 
 ROWS = b"Order ID,Status\n1,Delivered\n"

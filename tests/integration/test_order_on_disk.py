@@ -10,9 +10,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline.core.closed_drop import Closed
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import DropState
+from pipeline.core.shipment import Closed
 from pipeline.planning.results import Ready
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site

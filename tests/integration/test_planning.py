@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from xlsxwriter import Workbook
 
-from pipeline.core.chunk_body import ChunkBody
+from pipeline.core.chunks import ChunkBody
 from pipeline.core.errors import DropRefused
 from pipeline.core.file_facts import ReadingSettings, Source
 from pipeline.core.model import Drop, DropState, Limits, Notice

@@ -15,8 +15,8 @@ from pipeline.core.errors import DropRefused, ReadingStopped, StorageError
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Disposition
 from pipeline.planning.plan_input import load
-from pipeline.reading.process.pool import Readers
 from pipeline.reading.process.protocol import answer_of
+from pipeline.reading.process.reader_process import Readers
 from pipeline.service.settings import Settings
 from pipeline.service.wiring import Site
 from pipeline.storage.spool import Spool

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropFacts, DropState, SetAside, stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
-from pipeline.service.retention import Keep, Retention, Swept
-from pipeline.service.retention_files import RetentionFiles, SweptFile
+from pipeline.service.retention import Keep, Retention, RetentionFiles, Swept, SweptFile
 from pipeline.storage.ledger import SqlLedger, migrations, open_ledger, tables
 from pipeline.storage.ledger.drops import facts_from
 from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts

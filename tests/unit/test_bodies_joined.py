@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.chunk_body import join_items
+from pipeline.core.chunks import join_items
 from pipeline.planning.freeze import _joined
 
 _SIZES = st.lists(st.integers(1, 5), max_size=12)

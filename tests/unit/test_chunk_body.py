@@ -4,7 +4,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.chunk_body import ChunkBody, join_items
+from pipeline.core.chunks import ChunkBody, join_items
 from schemas.vocabulary import Milestone
 
 _MEANT = st.lists(

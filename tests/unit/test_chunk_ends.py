@@ -4,10 +4,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.chunk_columns import ChunkEnds
+from pipeline.core.chunks import ChunkEnds
 from pipeline.core.model import Disposition
 from pipeline.core.ports import ChunkState
-from pipeline.reporting.row_outcomes import OUTCOMES, PLANNED, Remark, outcomes_of
+from pipeline.core.row_columns import PLANNED
+from pipeline.reporting.row_outcomes import OUTCOMES, Remark, outcomes_of
 from schemas.vocabulary import Outcome
 
 WAITING = Remark(code="NOT_SENT", message="Not sent yet.")

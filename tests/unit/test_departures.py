@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage import departures as module
-from pipeline.storage.departures import DEPARTURES, departures, forget
+from pipeline.storage import spool_marks as module
+from pipeline.storage.spool_marks import DEPARTURES, departures, forget
 
 
 def _left(folder: Path, chunks: int = 4, doubtful: tuple[int, ...] = ()) -> list[int]:

@@ -6,11 +6,10 @@ import pytest
 
 from pipeline.core.model import Disposition
 from pipeline.core.ports import Chunk, ChunkState, Verdict
-from pipeline.core.row_columns import PREPARED
+from pipeline.core.row_columns import PLANNED, PREPARED
 from pipeline.delivery.chunk_rows import untouched
 from pipeline.reporting.row_outcomes import (
     OUTCOMES,
-    PLANNED,
     DropOutcomes,
     Remark,
     outcomes_of,

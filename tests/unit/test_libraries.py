@@ -64,4 +64,9 @@ def test_nothing_of_ours_is_loaded_before_the_process_that_reads_is_started() ->
 def test_the_process_that_reads_loads_nothing_of_the_service() -> None:
     loaded = loaded_with("pipeline.reading.process.child_main, pipeline.reading.read_file")
     assert "pyarrow" in loaded
-    assert not loaded & {"structlog", "rich", "sqlalchemy", "pipeline.reading.process.pool"}
+    assert not loaded & {
+        "structlog",
+        "rich",
+        "sqlalchemy",
+        "pipeline.reading.process.reader_process",
+    }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.model import Limits, ReadTally, ResultBlock
 from pipeline.core.row_columns import RESULT
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from pipeline.reporting.rejects_csv import LEADING, rejects_csv
 from pipeline.reporting.rejects_xlsx import rejects_xlsx
 from pipeline.validation.rejects_file import origin, restore_headers, unguarded

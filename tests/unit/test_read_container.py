@@ -13,7 +13,7 @@ import xlsxwriter
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits, ReadTally
 from pipeline.reading.excel.reader import contained
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from schemas.codes import Code
 from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import ExactHeader, NamedColumns

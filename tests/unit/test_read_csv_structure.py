@@ -8,7 +8,7 @@ import pytest
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Limits, Manifest, ReadTally, RowFacts
 from pipeline.reading.csv import reader as room
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from schemas.codes import Code
 from schemas.vocabulary import EMPTY_SURPLUS
 from tests.fakes.header_finders import NamedColumns

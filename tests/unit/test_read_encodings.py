@@ -17,7 +17,7 @@ from pipeline.reading.csv.encoding import (
     line_at,
     open_text,
 )
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader
 

@@ -14,7 +14,7 @@ from pipeline.reading.excel.notes.ods import ContentXml
 from pipeline.reading.excel.notes.sheet_notes import SheetNotes
 from pipeline.reading.excel.notes.xlsx import SheetXml
 from pipeline.reading.excel.ole2 import Compound, open_compound
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from schemas.codes import Code
 from schemas.vocabulary import UNCALCULATED, CellKind
 from tests.fakes.header_finders import NamedColumns

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Limits
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from schemas.codes import Code
 from tests.fakes.header_finders import ExactHeader, NamedColumns
 from tests.fakes.ole2 import ole2

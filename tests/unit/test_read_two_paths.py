@@ -15,7 +15,7 @@ from pipeline.reading.csv.dialect import Dialect
 from pipeline.reading.csv.encoding import Encoding
 from pipeline.reading.csv.fast_path import certify
 from pipeline.reading.csv.reader import CsvBlocks
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from schemas.codes import Code
 from schemas.vocabulary import EMPTY_SURPLUS
 from tests.examples import examples

@@ -11,7 +11,7 @@ import xlsxwriter
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Limits, Manifest, ReadTally
 from pipeline.reading.excel.cell_text import column_of, text_of
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from schemas.codes import Code
 from schemas.vocabulary import CellKind
 from tests.fakes.header_finders import NamedColumns

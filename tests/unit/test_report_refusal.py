@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.core.model import Notice
-from pipeline.reporting.refused_txt import refusal_text
+from pipeline.reporting.write import refusal_text
 from schemas.codes import Code
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.closed_drop import Closed
 from pipeline.core.model import Drop, DropState
-from pipeline.core.shipment import SendingStop
+from pipeline.core.shipment import Closed, SendingStop
 from pipeline.inbox.scan import WaitCause as WaitsFor
 from pipeline.inbox.scan import Waiting
 from pipeline.service.run_outcome import Cause, Exit, OpenReason, RunOutcome, rows_for_a_person

@@ -19,11 +19,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from pipeline.core.closed_drop import Cause, Closed, OpenReason, StillOpen
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import OrderHistory
-from pipeline.core.shipment import DeliveryResult, SendingStop
+from pipeline.core.shipment import Cause, Closed, DeliveryResult, OpenReason, SendingStop, StillOpen
 from pipeline.planning.order_history_rules import to_wait_for
 from pipeline.planning.results import Ready, Released, Reopened, RetryPostponed, Step, reason_of
 from pipeline.service.drop_states import SchedulerState

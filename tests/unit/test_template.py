@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 
 from pipeline.core.model import Limits, ReadTally
-from pipeline.reading.open_manifest import read_manifest
+from pipeline.reading.read_file import read_manifest
 from pipeline.reporting.template_xlsx import template
 from pipeline.validation.profile_choice import ProfileHeaderFinder
 from schemas.profile import builtin_profiles

@@ -1,8 +1,8 @@
 """The process that reads: asked for a file or a few, it leaves the rows in their spools.
 
-``pipeline.reading.process.pool`` is the other end, ``pipeline.reading.process.protocol`` says how
-they speak. Nothing else of the pipeline loads pandas, pandera and the native readers. A file that
-makes any of them panic, or never end, ends this process and nothing more.
+``pipeline.reading.process.reader_process`` is the other end, ``pipeline.reading.process.protocol``
+says how they speak. Nothing else of the pipeline loads pandas, pandera and the native readers. A
+file that makes any of them panic, or never end, ends this process and nothing more.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused, StorageError, UsageError
-from pipeline.core.rejected_row import RejectedRow
+from pipeline.core.row_keys import RejectedRow
 from pipeline.storage.memory import give_back
 from schemas.codes import Code
 

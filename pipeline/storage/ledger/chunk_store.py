@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.core.chunk_columns import ChunkEnds
+from pipeline.core.chunks import ChunkEnds
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.storage.ledger.database import Database

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pipeline.core.chunk_columns import FreshChunks
+from pipeline.core.chunks import FreshChunks
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import (
     DISPATCHED,

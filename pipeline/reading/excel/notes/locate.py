@@ -16,17 +16,18 @@ from pipeline.reading.excel.notes.binary import (
     xlsb_formats,
     xlsb_sheets,
 )
-from pipeline.reading.excel.notes.by_hand import (
-    cells_styled,
-    cells_with_texts,
-    comments,
-    struck_styles,
-    struck_texts,
-)
 from pipeline.reading.excel.notes.number_format import formats_of, shown_as
 from pipeline.reading.excel.notes.ods import ContentXml
 from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes, WordFormat
-from pipeline.reading.excel.notes.xlsx import SheetXml, letters_of
+from pipeline.reading.excel.notes.xlsx import (
+    SheetXml,
+    cells_styled,
+    cells_with_texts,
+    comments,
+    letters_of,
+    struck_styles,
+    struck_texts,
+)
 from pipeline.reading.excel.ole2 import open_compound
 from pipeline.reading.excel.regular_rows import rows_with_plain_numbers
 from pipeline.reading.excel.zip_parts import Package, plain_name

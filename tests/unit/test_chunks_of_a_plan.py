@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.core.chunk_columns import EARLIER_OPEN, WAITS, FreshChunks
+from pipeline.core.chunks import EARLIER_OPEN, WAITS, FreshChunks
 from pipeline.core.errors import StorageError
 from pipeline.core.ports import Chunk, ChunkState
 

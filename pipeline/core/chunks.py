@@ -1,4 +1,4 @@
-"""Chunks as columns, before their first call and after their last: a drop has up to 100,000.
+"""Chunks as columns, before their first call and after their last, and their frozen bodies.
 
 As columns they take some bytes each; a record is made only of the one that leaves now.
 """
@@ -10,11 +10,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
+import orjson
 from msgspec import Struct
 
 from pipeline.core.ports import Chunk, ChunkState
 from schemas.codes import Code
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Milestone, Outcome
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,3 +182,67 @@ class ChunkEnds(Struct, frozen=True, kw_only=True):
     def calls(self) -> tuple[int, int]:
         """Return calls that left, and those among them that repeated another."""
         return int(self.attempts.sum()), int((self.attempts - 1).clip(0).sum())
+
+
+ITEM_SEPARATOR = b",\n"
+"""Between two updates of a frozen body. JSON text holds no raw newline, so a body can be cut here
+and any part of it sent byte for byte as it was frozen."""
+
+
+def join_items(items: Sequence[bytes]) -> bytes:
+    """Return the body of a call that sends these updates."""
+    return b"[" + ITEM_SEPARATOR.join(items) + b"]"
+
+
+class ChunkBody:
+    """The updates of one chunk, in order. Parsed on first use."""
+
+    def __init__(self, body: bytes, size: int) -> None:
+        self.body = body
+        self.size = size
+
+    @cached_property
+    def _items(self) -> list[bytes]:
+        return self.body[1:-1].split(ITEM_SEPARATOR)
+
+    @cached_property
+    def _heads(self) -> list[tuple[str, Milestone]]:
+        parsed: list[dict[str, Any]] = orjson.loads(self.body)
+        return [(item["orderId"], Milestone[item["orderStatus"].upper()]) for item in parsed]
+
+    def head(self, pos: int) -> tuple[str, Milestone]:
+        """Return order id and milestone of the update at this place."""
+        return self._heads[pos]
+
+    def part(self, positions: Sequence[int]) -> bytes:
+        """Return the body of a call that sends only these places."""
+        if len(positions) == self.size:
+            return self.body
+        return join_items([self._items[pos] for pos in positions])
+
+    def order_ids(self, positions: Sequence[int]) -> "OrderIds":
+        """Return their order ids; parsed when first looked at."""
+        return OrderIds(self, positions)
+
+
+class OrderIds(Sequence[str]):
+    """Order ids of some places of a chunk body: a sequence whose length costs nothing."""
+
+    def __init__(self, chunk_body: ChunkBody, positions: Sequence[int]) -> None:
+        self._chunk_body = chunk_body
+        self._positions = positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self._chunk_body.head(pos)[0] for pos in self._positions[at]]
+        return self._chunk_body.head(self._positions[at])[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._chunk_body.head(pos)[0] for pos in self._positions)
