@@ -124,7 +124,7 @@ class Ladder:
             ledger = open_ledger("sqlite:///ledger.db", root=Path(root))
             new = NewDrop(drop_id="d", folder="", source_file="f", received_at=self._clock.now())
             (drop,) = ledger.begin_all([new])
-            ledger.freeze(drop, FrozenPlan(chunks=list(self._chunks()), lines=_NO_LINES))
+            ledger.freeze(drop, FrozenPlan(chunks=lambda: list(self._chunks()), lines=_NO_LINES))
             await self._through_dispatcher(ledger)
             ledger.close()
 

@@ -1,132 +1,18 @@
-"""Chunks as columns, before their first call and after their last, and their frozen bodies.
+"""How the chunks of a drop ended, as columns; and a chunk's frozen body."""
 
-As columns they take some bytes each; a record is made only of the one that leaves now.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, overload
 
 import orjson
 from msgspec import Struct
 
-from pipeline.core.ports import Chunk, ChunkState
-from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
-
-
-EARLIER_OPEN = Code.EARLIER_OPEN.value
-WAITS = "Not sent yet: an earlier status of this order, from another file, is still open."
-
-
-@dataclass(frozen=True, kw_only=True)
-class FreshChunks(Sequence[Chunk]):
-    """The fields of ``ports.Chunk`` before its first call, a value per chunk.
-
-    ``lengths``: asked for when it is needed, gives the bodies' lengths in bytes as they lie one
-    after the other in the spool, a line end behind each; raises what writing them raised.
-    ``doubtful``: its updates were sent before and nobody knows how that ended. ``behind_doubt``:
-    nobody knows how an earlier step of its orders ended, which another file sent (code
-    ``EARLIER_OPEN``); empty where none is. ``blocked``: so many of the last ones are not sent
-    before other drops have settled their orders; ``blocked_words`` says so.
-    """
-
-    drop_seq: int
-    wave: Sequence[int]
-    size: "npt.NDArray[np.integer[Any]]"
-    doubtful: Sequence[bool]
-    lengths: "Callable[[], npt.NDArray[np.int64]]"
-    behind_doubt: Sequence[bool] = ()
-    blocked: int = 0
-    blocked_words: str = ""
-
-    @property
-    def free(self) -> int:
-        """Return how many chunks may be sent now."""
-        return len(self) - self.blocked
-
-    def _state(self, no: int) -> ChunkState:
-        if no >= self.free:
-            return ChunkState.WAITING
-        return ChunkState.SENDING if self.doubtful[no] else ChunkState.PLANNED
-
-    def _words(self, no: int) -> tuple[str, str]:
-        """Return code and message."""
-        if no >= self.free:
-            return EARLIER_OPEN, self.blocked_words
-        return (EARLIER_OPEN, WAITS) if self.behind_doubt and self.behind_doubt[no] else ("", "")
-
-    @cached_property
-    def _places(self) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":
-        """Return offset and length of each body."""
-        lengths = self.lengths()
-        return (lengths + 1).cumsum() - lengths - 1, lengths
-
-    def columns(self) -> Mapping[str, Sequence[object]]:
-        """Return the columns of the ledger's lines, by name.
-
-        The bodies are on disk when it returns.
-        """
-        offset, length = self._places
-        words = [self._words(no) for no in range(len(self))]
-        return {
-            "no": range(len(self)),
-            "wave": self.wave,
-            "offset": offset.tolist(),
-            "length": length.tolist(),
-            "size": self.size.tolist(),
-            "state": [self._state(no).value for no in range(len(self))],
-            "attempts": [0] * len(self),
-            "code": [code for code, _ in words],
-            "message": [message for _, message in words],
-        }
-
-    def waves(self) -> Iterator[range]:
-        """Give the numbers of the free chunks of each wave, in the order in which waves travel."""
-        numbered = enumerate(self.wave[: self.free])
-        for _, each in groupby(numbered, key=itemgetter(1)):
-            numbers = [no for no, _ in each]
-            yield range(numbers[0], numbers[-1] + 1)
-
-    @property
-    def rows(self) -> int:
-        """Return updates in those that are free."""
-        return int(self.size[: self.free].sum())
-
-    def __len__(self) -> int:
-        return len(self.wave)
-
-    @overload
-    def __getitem__(self, no: int) -> Chunk: ...
-    @overload
-    def __getitem__(self, no: slice) -> list[Chunk]: ...
-    def __getitem__(self, no: int | slice) -> Chunk | list[Chunk]:
-        if isinstance(no, slice):
-            return [self[each] for each in range(*no.indices(len(self)))]
-        if not -len(self) <= no < len(self):
-            raise IndexError(no)
-        no %= len(self)
-        offset, length = self._places
-        code, message = self._words(no)
-        return Chunk(
-            drop_seq=self.drop_seq,
-            no=no,
-            wave=self.wave[no],
-            offset=int(offset[no]),
-            length=int(length[no]),
-            size=int(self.size[no]),
-            state=self._state(no),
-            code=code,
-            message=message,
-        )
 
 
 _NUMBER: dict[str | None, int] = {None: -1, **{each.value: at for at, each in enumerate(Outcome)}}

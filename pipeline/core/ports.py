@@ -5,7 +5,7 @@ and sockets.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -162,10 +162,11 @@ class FrozenPlan(Struct, frozen=True, kw_only=True):
     the row's place in the drop), row (int32: its record number), sheet (int16), status (int8),
     chunk (int32 or null), pos (int8; in a line without a chunk ``DISPATCHED`` or 0), and of its
     parcel said (int8: ``Said``), awb (string) and event_ms (int64 or null); sorted by order_id.
-    ``mends``: rejected rows that rows of this one correct (drop, row, order): they say no more.
+    ``chunks``: gives them once their bodies are on disk. ``mends``: rejected rows that rows of this
+    one correct (drop, row, order): they say no more.
     """
 
-    chunks: Sequence[Chunk]
+    chunks: Callable[[], Sequence[Chunk]]
     lines: LineTable
     mends: Collection[tuple[str, int, str]] = ()
 

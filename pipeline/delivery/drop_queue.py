@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from pipeline.core.chunks import ChunkBody, FreshChunks
+from pipeline.core.chunks import ChunkBody
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.core.shipment import DeliveryResult, EarlierStep, EarlierSteps, SendingStop, Shipment
 from pipeline.delivery.api.order_info import Reached
@@ -81,16 +81,13 @@ class DropQueue(Struct, eq=False):
         for verdict in shipment.verdicts:
             queue.known.setdefault(verdict.chunk_no, []).append(verdict)
         queue.chunks = len(shipment.chunks)
-        if isinstance(shipment.chunks, FreshChunks):
-            queue._take_fresh(shipment.chunks)
-        else:
-            queue._take_up(shipment)
+        queue._take_up(shipment)
         if shipment.cancelled:
             queue.cancel()
         return queue
 
     def _take_up(self, shipment: Shipment) -> None:
-        """Queue what is left of chunks that were sent in part."""
+        """Queue what is to be sent, or left of chunks that were sent in part."""
         self.rows = sum(chunk.size for chunk in shipment.chunks)
         self.multi_wave = any(chunk.wave for chunk in shipment.chunks)
         for chunk in shipment.before:
@@ -106,12 +103,6 @@ class DropQueue(Struct, eq=False):
             # Chunks that were tried in vain before do not stand in the way of others.
             again = sorted(waves[number], key=lambda chunk: chunk.attempts)
             self.waves.append(Wave(again, len(again)))
-
-    def _take_fresh(self, chunks: FreshChunks) -> None:
-        """Queue a plan of which nothing was sent yet."""
-        self.rows = chunks.rows
-        self.waves.extend(Wave(map(chunks.__getitem__, part), len(part)) for part in chunks.waves())
-        self.multi_wave = len(self.waves) > 1
 
     def is_doubtful(self, chunk: Chunk) -> bool:
         """Return whether a chunk has rows whose outcome is unknown."""

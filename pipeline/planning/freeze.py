@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from itertools import groupby
+from contextlib import contextmanager
+from itertools import accumulate, groupby
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.chunks import ITEM_SEPARATOR, ChunkBody, FreshChunks
+from pipeline.core.chunks import ITEM_SEPARATOR, ChunkBody
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import Disposition, Drop, DropFacts, Notice, Skipped, group_notices
@@ -40,6 +40,9 @@ _NAMED = 3
 
 _ALONE = 10_000
 """Rows of a drop from which on a thread more pays."""
+
+_EARLIER_OPEN = Code.EARLIER_OPEN.value
+WAITS = "Not sent yet: an earlier status of this order, from another file, is still open."
 
 
 class PlanRules(Struct, frozen=True, kw_only=True):
@@ -113,40 +116,63 @@ def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
 @contextmanager
 def freezing_bodies(
     planned: Planned, prepared: Prepared, spool: Spool, *, drop_seq: int, alone: bool = True
-) -> Iterator[FreshChunks]:
-    """Write plan and bodies into the spool, and give the chunks for the ledger.
+) -> Iterator[Callable[[], Sequence[Chunk]]]:
+    """Write plan and bodies into the spool; yield a function that gives the chunks for the ledger.
 
     For a large drop that is done beside the block; the chunks' places are known when they are on
     disk, and whoever asks for them waits so long. Raises StorageError, there or here. A drop that
     is not ``alone`` is written here and now, and synced together with others (``sync_spools``).
     """
-    sizes = planned.sizes
 
-    def write() -> npt.NDArray[np.int64]:
+    def write() -> list[Chunk]:
         spool.write_plan(planned.table)
-        written = spool.write_bodies(_bodies(planned, prepared, spool, sizes.tolist()))
+        sizes = planned.sizes.tolist()
+        lengths = spool.write_bodies(_bodies(planned, prepared, spool, sizes))
         if alone:
             sync_spools([spool])
-        return written
+        return _chunks(planned.plan, drop_seq, sizes, lengths.tolist())
 
-    with ExitStack() as stack:
-        lengths = write
-        if not alone:
-            at_once = write()
-            lengths = lambda: at_once  # noqa: E731 - what is there already
-        elif prepared.total > _ALONE:
-            beside = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="bodies"))
-            lengths = beside.submit(write).result
-        yield FreshChunks(
-            drop_seq=drop_seq,
-            wave=planned.plan.wave_of_chunk,
-            size=sizes,
-            doubtful=planned.plan.doubt_of_chunk,
-            behind_doubt=planned.plan.behind_doubt,
-            lengths=lengths,
-            blocked=planned.plan.blocked_chunks,
-            blocked_words=blocked_words(planned.plan.waits_for),
+    if alone and prepared.total > _ALONE:
+        with ThreadPoolExecutor(1, thread_name_prefix="bodies") as beside:
+            yield beside.submit(write).result
+    else:
+        chunks = write()
+        yield lambda: chunks
+
+
+def _chunks(made: Plan, drop_seq: int, sizes: Sequence[int], lengths: Sequence[int]) -> list[Chunk]:
+    """Return the chunks before their first call; their bodies lie one after the other.
+
+    Updates of a chunk in doubt were sent before, and nobody knows how that ended. Behind a doubt
+    it is an earlier step of its orders, sent by another file, that may have ended either way. The
+    last ones are not sent before other drops have settled their orders.
+    """
+    free, blocked = len(sizes) - made.blocked_chunks, blocked_words(made.waits_for)
+    starts = accumulate((length + 1 for length in lengths), initial=0)  # a line end behind each
+    found = []
+    for no, (offset, length, size) in enumerate(zip(starts, lengths, sizes, strict=False)):
+        state, code, message = ChunkState.PLANNED, "", ""
+        if no >= free:
+            state, code, message = ChunkState.WAITING, _EARLIER_OPEN, blocked
+        else:
+            if made.doubt_of_chunk[no]:
+                state = ChunkState.SENDING
+            if made.behind_doubt[no]:
+                code, message = _EARLIER_OPEN, WAITS
+        found.append(
+            Chunk(
+                drop_seq=drop_seq,
+                no=no,
+                wave=made.wave_of_chunk[no],
+                offset=offset,
+                length=length,
+                size=size,
+                state=state,
+                code=code,
+                message=message,
+            )
         )
+    return found
 
 
 def blocked_words(waits_for: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The lines of the ledger's index by order, made part by part as they are written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from schemas.codes import Code
 from schemas.parcels import Said, awb_key
 
 
-def frozen(prepared: Prepared, planned: Planned, chunks: Sequence[Chunk]) -> FrozenPlan:
+def frozen(
+    prepared: Prepared, planned: Planned, chunks: Callable[[], Sequence[Chunk]]
+) -> FrozenPlan:
     """Return the plan as the ledger keeps it: a line for every row that names an order.
 
     A pickup that we add has a line of its own, beyond the last row, or the next drop would not know

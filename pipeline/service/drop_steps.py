@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.chunks import ChunkBody, FreshChunks
+from pipeline.core.chunks import ChunkBody
 from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import Drop, DropRequest, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
@@ -86,21 +86,16 @@ class DropSteps:
         spool = self._spools.of(drop)
         known: Sequence[Verdict] = () if fresh is not None else self._ledger.verdicts(drop.seq)
         chunks = fresh if fresh is not None else self._ledger.chunks(drop.seq)
-        many = len(chunks)
-        if isinstance(chunks, FreshChunks):
-            doubtful = [no for no, doubt in enumerate(chunks.doubtful) if doubt]
-            departures = stack.enter_context(spool.departures(many, doubtful))
-        else:
-            doubtful = [each.no for each in chunks if each.state is ChunkState.SENDING]
-            departures = stack.enter_context(spool.departures(many, doubtful))
-            chunks = [
-                _as_it_left(each, departures)
-                for each in chunks
-                if cancelled or each.state is not ChunkState.WAITING
-            ]
-            if doubtful := [no for no in doubtful if departures.has_left(no)]:
-                calls = len(doubtful)
-                log.info("drop.in_doubt", drop=drop.drop_id, calls=calls, hint=_IN_DOUBT)
+        doubtful = [each.no for each in chunks if each.state is ChunkState.SENDING]
+        departures = stack.enter_context(spool.departures(len(chunks), doubtful))
+        chunks = [
+            _as_it_left(each, departures)
+            for each in chunks
+            if cancelled or each.state is not ChunkState.WAITING
+        ]
+        calls = sum(map(departures.has_left, doubtful))
+        if calls and fresh is None:
+            log.info("drop.in_doubt", drop=drop.drop_id, calls=calls, hint=_IN_DOUBT)
         body = stack.enter_context(spool.body_reader())
         if fresh is None:
             came = self._ledger.planned_since(drop.seq)
@@ -369,8 +364,13 @@ def doubts_of(
     are in doubt: a row that waits and a row whose answer was lost look alike in a chunk in doubt.
     """
     blocked = {v.chunk_no for v in verdicts if v.code == Code.EARLIER_OPEN}
-    waiting = [each for each in _to_look_at(chunks) if each.state is not ChunkState.DONE]
-    waiting += [each for each in chunks if each.no in blocked] if blocked else []
+    waiting = [
+        each
+        for each in chunks
+        if each.no in blocked
+        or each.state is ChunkState.SENDING
+        or (each.code == Code.EARLIER_OPEN and each.state is not ChunkState.DONE)
+    ]
     if not waiting:
         return {}
     heads: dict[int, list[tuple[str, Milestone]]] = {}
@@ -384,16 +384,6 @@ def doubts_of(
         no: {head[0]: _before(*found[head]) for head in each if head in found}
         for no, each in heads.items()
     }
-
-
-def _to_look_at(chunks: Sequence[Chunk]) -> list[Chunk]:
-    if isinstance(chunks, FreshChunks):  # there may be a hundred thousand, and hardly any waits
-        return [chunks[no] for no, waits in enumerate(chunks.behind_doubt) if waits]
-    return [
-        each
-        for each in chunks
-        if each.code == Code.EARLIER_OPEN or each.state is ChunkState.SENDING
-    ]
 
 
 def _before(step: Milestone, is_open: bool) -> EarlierStep:  # noqa: FBT001 - as ``doubts`` has it

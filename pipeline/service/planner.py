@@ -229,7 +229,7 @@ class Planner:
         """Return the result of each plan; raise what kept all of them from being frozen."""
         alone = len(plans) == 1
         results: dict[str, Tried[Step]] = {}
-        ready: list[tuple[Ready, FrozenPlan]] = []
+        ready: list[tuple[Drop, FrozenPlan]] = []
         with ExitStack() as stack:
             for plan in plans:
                 made = attempt(self._write_plan, plan, stack, alone=alone)
@@ -238,19 +238,20 @@ class Planner:
                 else:
                     ready.append(made)
             if not alone and ready:
-                sync_spools([self._spools.of(one.drop) for one, _ in ready])
+                sync_spools([self._spools.of(drop) for drop, _ in ready])
             if ready:
-                self._ledger.freeze_all([(one.drop, lines) for one, lines in ready])
-        for one, _ in ready:
-            results[one.drop.drop_id] = one
-            rows, chunks = one.drop.facts.total, len(one.chunks)
-            waits = {"waits_for": one.drop.waits_for} if one.drop.waits_for else {}
-            log.info("drop.planned", drop=one.drop.drop_id, rows=rows, chunks=chunks, **waits)
+                self._ledger.freeze_all(ready)
+        for drop, plan_of_drop in ready:
+            chunks = plan_of_drop.chunks()
+            results[drop.drop_id] = Ready(drop=drop, chunks=chunks)
+            waits = {"waits_for": drop.waits_for} if drop.waits_for else {}
+            rows = drop.facts.total
+            log.info("drop.planned", drop=drop.drop_id, rows=rows, chunks=len(chunks), **waits)
         return results
 
     def _write_plan(
         self, plan: _Unfrozen, stack: ExitStack, *, alone: bool
-    ) -> tuple[Ready, FrozenPlan]:
+    ) -> tuple[Drop, FrozenPlan]:
         """Write plan and bodies, or begin with it; and what the ledger is to keep."""
         drop, prepared, planned = plan.drop, plan.prepared, plan.planned
         facts = self._spools.placed(facts_of(prepared, planned))
@@ -258,7 +259,7 @@ class Planner:
         spool = self._spools.of(plan.drop)
         writing = freezing_bodies(planned, prepared, spool, drop_seq=drop.seq, alone=alone)
         chunks = stack.enter_context(writing)
-        return Ready(drop=drop, chunks=chunks), frozen(prepared, planned, chunks)
+        return drop, frozen(prepared, planned, chunks)
 
     def _refuse(
         self, drop: Drop, refusal: DropRefused, prepared: Prepared, planned: Planned

@@ -84,4 +84,4 @@ def frozen_plan(
         Chunk(drop_seq=drop_seq, no=no, wave=0, offset=no * 50, length=49, size=size)
         for no in range(-(-rows // size))
     ]
-    return FrozenPlan(chunks=chunks, lines=lines)
+    return FrozenPlan(chunks=lambda: chunks, lines=lines)

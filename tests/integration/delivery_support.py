@@ -97,7 +97,7 @@ class World:
             Chunk(drop_seq=drop.seq, no=no, wave=wave, offset=at, length=length, size=len(updates))
             for no, ((wave, updates), (at, length)) in enumerate(zip(flat, places, strict=True))
         ]
-        self.ledger.freeze(drop, FrozenPlan(chunks=chunks, lines=_LINES.empty_table()))
+        self.ledger.freeze(drop, FrozenPlan(chunks=lambda: chunks, lines=_LINES.empty_table()))
         self.drops[drop.seq] = drop
         return drop
 

@@ -213,7 +213,7 @@ class TestFreezing:
     @pytest.mark.parametrize("rows", [0, 1, 19, 45, 1000])
     def test_chunks_come_back_and_the_drop_is_open(self, ledger, rows):
         drop = freeze(ledger, "d1", rows)
-        assert ledger.chunks(drop.seq) == list(frozen_plan(drop.seq, rows).chunks)
+        assert ledger.chunks(drop.seq) == frozen_plan(drop.seq, rows).chunks()
         assert ledger.find("d1").state is DropState.OPEN
         assert ledger.verdicts(drop.seq) == []
 
@@ -284,7 +284,7 @@ class TestStanding:
         lines = sent.set_column(5, "chunk", pa.nulls(3, pa.int32())).set_column(
             6, "pos", pa.array([DISPATCHED, 0, DISPATCHED], pa.int8())
         )
-        ledger.freeze(drop, FrozenPlan(chunks=[], lines=lines))
+        ledger.freeze(drop, FrozenPlan(chunks=list, lines=lines))
         found = asked(ledger, "o0000000", "o0000001", "o0000002")
         assert [(s.order_id, s.dispatched, s.open, s.outcome) for s in found] == [
             ("o0000000", True, False, None),

@@ -5,15 +5,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 from msgspec.structs import replace
 
-from pipeline.core.chunks import FreshChunks
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import DropFacts, DropState
-from pipeline.core.ports import ChunkResult, ChunkState, FrozenPlan
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, FrozenPlan
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import (
@@ -59,19 +56,10 @@ def killed_in_a_freeze(root: Path, url: str, parts: int) -> int:
 def without_bodies(drop_seq: int, rows: int) -> FrozenPlan:
     """A plan whose bodies cannot be written: known once its lines are."""
 
-    def lengths() -> npt.NDArray[np.int64]:
+    def chunks() -> list[Chunk]:
         raise StorageError("The disk has no space.", hint="Make some.")
 
-    planned = frozen_plan(drop_seq, rows, prefix="old")
-    count = len(planned.chunks)
-    chunks = FreshChunks(
-        drop_seq=drop_seq,
-        wave=[0] * count,
-        size=np.full(count, 20),
-        doubtful=[False] * count,
-        lengths=lengths,
-    )
-    return FrozenPlan(chunks=chunks, lines=planned.lines)
+    return FrozenPlan(chunks=chunks, lines=frozen_plan(drop_seq, rows, prefix="old").lines)
 
 
 @pytest.mark.parametrize("parts", [0, 1, 2, 3])

@@ -157,7 +157,7 @@ def test_how_far_a_drop_is_counts_updates_by_their_own_end(ledger: SqlLedger) ->
     ledger.freeze(drop, plan)
     assert ledger.sent(drop.seq) == {None: 80}
     assert ledger.waiting_updates() == 80
-    first, second, third, _ = plan.chunks
+    first, second, third, _ = plan.chunks()
     failed = Verdict(chunk_no=0, pos=3, outcome=Outcome.FAILED, code="API_REFUSED", message="")
     ended = {"state": ChunkState.DONE, "http_status": 200, "attempts": 1, "sent_at": AT}
     ledger.exchange(

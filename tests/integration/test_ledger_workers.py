@@ -68,9 +68,10 @@ def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1", *, held: int = 0)
     drop = begun(ledger, drop_id=drop_id, folder="", source_file="a.csv", received_at=NOW)
     drop = replace(drop, state=DropState.OPEN)
     plan = frozen_plan(drop.seq, rows)
-    free, waiting = plan.chunks[: len(plan.chunks) - held], plan.chunks[len(plan.chunks) - held :]
+    chunks = plan.chunks()
+    free, waiting = chunks[: len(chunks) - held], chunks[len(chunks) - held :]
     waiting = [replace(chunk, state=ChunkState.WAITING) for chunk in waiting]
-    ledger.freeze(drop, replace(plan, chunks=[*free, *waiting]))
+    ledger.freeze(drop, replace(plan, chunks=lambda: [*free, *waiting]))
     return drop
 
 

@@ -1,66 +1,45 @@
-"""The chunks of a plan as columns: the same as records would be."""
+"""The chunks of a plan before their first call."""
 
-import numpy as np
+from types import SimpleNamespace
+
 import pytest
 
-from pipeline.core.chunks import EARLIER_OPEN, WAITS, FreshChunks
-from pipeline.core.errors import StorageError
 from pipeline.core.ports import Chunk, ChunkState
+from pipeline.planning.freeze import WAITS, _chunks
+from schemas.codes import Code
 
 
-def fresh(lengths=(5, 7, 9), blocked=0):
-    return FreshChunks(
-        drop_seq=4,
-        wave=(0, 0, 1),
-        size=np.array([20, 3, 1]),
-        doubtful=(False, True, False),
+def fresh(blocked=0):
+    made = SimpleNamespace(
+        wave_of_chunk=(0, 0, 1),
+        doubt_of_chunk=(False, True, False),
         behind_doubt=(False, False, True),
-        lengths=lambda: np.array(lengths),
-        blocked=blocked,
-        blocked_words="it waits",
+        blocked_chunks=blocked,
+        waits_for=("d1",),
     )
+    return _chunks(made, 4, [20, 3, 1], [5, 7, 9])
 
 
-def test_each_chunk_as_a_record():
-    second = Chunk(drop_seq=4, no=1, wave=0, offset=6, length=7, size=3, state=ChunkState.SENDING)
-    last = Chunk(
-        drop_seq=4, no=2, wave=1, offset=14, length=9, size=1, code=EARLIER_OPEN, message=WAITS
+def test_bodies_lie_one_after_the_other_with_a_line_end_behind_each():
+    assert [(each.offset, each.length, each.size) for each in fresh()] == [
+        (0, 5, 20),
+        (6, 7, 3),
+        (14, 9, 1),
+    ]
+
+
+def test_one_in_doubt_and_one_behind_a_doubt_say_so():
+    _, second, last = fresh()
+    assert second == Chunk(
+        drop_seq=4, no=1, wave=0, offset=6, length=7, size=3, state=ChunkState.SENDING
     )
-    chunks = fresh()
-    assert (chunks[1], chunks[-1]) == (second, last)
-    assert list(chunks)[1:] == chunks[1:] == [second, last]
-    assert (len(chunks), chunks.rows) == (3, 24)
-    with pytest.raises(IndexError):
-        chunks[3]
+    assert (last.wave, last.code, last.message) == (1, Code.EARLIER_OPEN, WAITS)
 
 
 @pytest.mark.parametrize("blocked", [0, 1, 3])
-def test_columns_say_the_same_as_the_records(blocked):
-    chunks = fresh(blocked=blocked)
-    for name, column in chunks.columns().items():
-        assert [getattr(chunk, name) for chunk in chunks] == list(column)
-
-
-def test_the_numbers_of_each_wave():
-    assert list(fresh().waves()) == [range(2), range(2, 3)]
-
-
-def test_those_that_wait_for_other_drops_are_in_no_wave_and_say_why():
-    chunks = fresh(blocked=1)
-    assert list(chunks.waves()) == [range(2)]
-    assert chunks.rows == 23
-    assert chunks[1].state is ChunkState.SENDING
-    assert chunks[2].state is ChunkState.WAITING
-    assert (chunks[2].code, chunks[2].message) == (EARLIER_OPEN, "it waits")
-
-
-def test_nothing_is_said_of_bodies_that_could_not_be_written():
-    def fails():
-        raise StorageError("The disk is full.")
-
-    chunks = FreshChunks(
-        drop_seq=4, wave=(0,), size=np.array([1]), doubtful=(False,), lengths=fails
-    )
-    assert len(chunks) == 1
-    with pytest.raises(StorageError):
-        chunks.columns()
+def test_the_last_ones_wait_for_other_drops_and_say_why(blocked):
+    chunks = fresh(blocked)
+    assert [each.state is ChunkState.WAITING for each in chunks] == [
+        no >= 3 - blocked for no in range(3)
+    ]
+    assert all("drop d1" in each.message for each in chunks[3 - blocked :])

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pipeline.core.chunks import FreshChunks
 from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.ports import (
     DISPATCHED,
@@ -41,7 +40,10 @@ _LINE_COLUMNS = (
     *("order_id", "idx", "row", "sheet", "status", "chunk", "pos"),
     *("said", "awb", "event_ms"),
 )
-_CHUNK_COLUMNS = ("no", "wave", "offset", "length", "size", "state", "attempts", "code", "message")
+_CHUNK_COLUMNS = (
+    *("drop_seq", "no", "wave", "offset", "length", "size"),
+    *("state", "attempts", "code", "message", "sent_at"),
+)
 _OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
 _CLOSED = frozenset(state.value for state in DropState if state.closed)
 _UNPLANNED = (DropState.CLAIMING.value, DropState.CLAIMED.value)
@@ -162,7 +164,7 @@ class Plans:
             else:
                 few.append((drop, plan.lines.slice(0, _MANY)))
         # Where bodies are still being written they are waited for, but not in a transaction.
-        columns = [(drop.seq, _columns_of(plan.chunks)) for drop, plan in plans]
+        planned = [chunk for _, plan in plans for chunk in plan.chunks()]
         with self._db.write() as connection:
             clear_unfrozen(connection, [drop.seq for drop, _ in few])
             # Before its own lines: what they say now stands.
@@ -172,7 +174,7 @@ class Plans:
                 rows = [dict(zip(names, each, strict=True)) for each in mended]
                 connection.execute(_MENDED, rows)
             _insert_lines(self._db, connection, [(drop.seq, table) for drop, table in few])
-            _insert_chunks(self._db, connection, columns)
+            _insert_chunks(self._db, connection, planned)
             write_drops(connection, [drop for drop, _ in plans])
             if ahead:
                 connection.execute(unfrozen.delete().where(unfrozen.c.drop_seq.in_(ahead)))
@@ -373,21 +375,8 @@ def _insert_lines(
         database.dialect.insert_many(connection, lines, columns)
 
 
-def _insert_chunks(
-    database: Database,
-    connection: sa.Connection,
-    planned: Sequence[tuple[int, Mapping[str, Sequence[object]]]],
-) -> None:
-    columns: dict[str, list[object]] = {
-        name: [value for _, each in planned for value in each[name]] for name in _CHUNK_COLUMNS
-    }
-    columns["drop_seq"] = [seq for seq, each in planned for _ in each["no"]]
-    columns["sent_at"] = [""] * len(columns["no"])
-    if columns["no"]:
+def _insert_chunks(database: Database, connection: sa.Connection, planned: Sequence[Chunk]) -> None:
+    columns = {name: [getattr(chunk, name) for chunk in planned] for name in _CHUNK_COLUMNS}
+    columns["state"] = [state.value for state in columns["state"]]
+    if planned:
         database.dialect.insert_many(connection, chunks, columns)
-
-
-def _columns_of(planned: Sequence[Chunk]) -> Mapping[str, Sequence[object]]:
-    if isinstance(planned, FreshChunks):
-        return planned.columns()
-    return {name: [getattr(chunk, name) for chunk in planned] for name in _CHUNK_COLUMNS}
