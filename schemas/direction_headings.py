@@ -83,7 +83,8 @@ _LOOKS = several(
 
 #: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
 _ASKING = several(
-    "been flag has indicator is it mark marked n order orders shipment shipments was y yn"
+    "been flag has indicator is it mark marked n order orders record row shipment shipments was y "
+    "yn"
 )
 _OF_FATES = tuple(
     map(
@@ -110,16 +111,26 @@ _OF_FATES = tuple(
             "valid delivery",
             "genuine delivery",
             "delivery confirmed",
+            "delivery verified",
         ),
     )
 )
 _TRUE_DELIVERIES = tuple(
-    map(several, ("delivered", "valid delivery", "genuine delivery", "delivery confirmed"))
-)  # of the same: a no says that it was none
+    map(
+        several,
+        (
+            "delivered",
+            "valid delivery",
+            "genuine delivery",
+            "delivery confirmed",
+            "delivery verified",
+        ),
+    )
+)  # of the same: a no says that it was none. Of an OTP it does not: few deliveries have one
 
 #: When nobody has it any more. An attempt that failed has a date, too, and may end well.
-_ENDS = several("canceled cancelled lost")
-_WHENS = several("at date datetime dt on time timestamp")
+_ENDS = several("cancel canceled cancellation cancelled lost")
+_WHENS = several("at date datetime dt of on time timestamp")
 
 #: Questions whether it came back, in other words than those for the ways.
 _CAME_BACK = tuple(
@@ -136,8 +147,20 @@ _IN_PART = tuple(
 _NOT_COUNTED = tuple(
     map(
         several,
-        ("void", "voided", "reverted", "test", "dummy", "do not update", "do not upload"),
+        (
+            *("void", "voided", "reverted", "test", "dummy", "do not update", "do not upload"),
+            *("delete", "deleted", "to be deleted", "remove", "removed", "discard", "discarded"),
+            *("ignore", "ignored", "to be ignored", "exclude", "excluded", "skip", "skipped"),
+            *("do not process", "do not send", "do not sync", "do not consider"),
+        ),
     )
+)
+
+#: Of these a number says how many pieces the customer did not get whole.
+_LACKING = several("damage damaged damages lost missing rejected short shortage shortages")
+_SHORT = several("short shortage shortages")
+_COUNTED = several(
+    "box boxes count item items no nos number pc pcs piece pieces pkgs qty quantity unit units"
 )
 
 #: Kinds of the place where it goes: only the seller's says something.
@@ -201,9 +224,10 @@ class Asks(Enum):
     FILLED = "filled"  # for anything: its heading names what only a shipment coming back has
     NOTES = "notes"  # for short notes of people: it has no heading
     PLAIN = "plain"  # for plain words of a way back alone: its heading says nothing
+    REMARKS = "remarks"  # for remarks that say nothing but that the seller has it
 
 
-ALONE = frozenset({Asks.NOTES, Asks.PLAIN})
+ALONE = frozenset({Asks.NOTES, Asks.PLAIN, Asks.REMARKS})
 """Such columns are of directions only where nearly all of their cells are."""
 
 
@@ -280,6 +304,9 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=asks, way=Direction.UNDELIVERED, bare=asks is Asks.YES)
     if asked & _ENDS and asked & _WHENS and asked <= _ENDS | _WHENS:
         return Look(asks=Asks.FILLED, way=Direction.UNDELIVERED)
+    lacking = asked & _LACKING
+    if asked - lacking <= _COUNTED and (lacking and (asked & _COUNTED or lacking & _SHORT)):
+        return Look(asks=Asks.YES, way=Direction.UNDELIVERED, bare=True)
     if asked in _IN_PART:
         return Look(asks=Asks.YES, way=Direction.UNDELIVERED)
     if asked in _NOT_COUNTED:
@@ -346,6 +373,8 @@ def may_speak(look: Look) -> str:
     """Return an expression that each cell with a claim matches, "" where any cell may have one."""
     if look.asks is Asks.NOTES:
         return r"\pL"
+    if look.asks is Asks.REMARKS:
+        return r"(?i)^\W*(?:back|delivered|handed|return)"
     if look.asks is Asks.PLAIN:
         return r"(?i)\br\W?[tv]\W?[op]|\brvs|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
     said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"not"}))
@@ -413,7 +442,19 @@ def _noted(folded: str, _: Look) -> Direction | None:
     return Direction.UNDELIVERED if against else None
 
 
-_READ = {Asks.WHOM: _handed_over, Asks.NOTES: _noted, Asks.PLAIN: _plainly_said}
+def _remarked(folded: str, _: Look) -> Direction | None:
+    """Return that the seller has it where a remark says that alone: Delivered to Warehouse."""
+    return Direction.BACK if shortened(folded).strip(" !*()") in _AT_SELLERS else None
+
+
+_AT_SELLERS = frozenset({"rto", "rto warehouse"})
+
+_READ = {
+    Asks.WHOM: _handed_over,
+    Asks.NOTES: _noted,
+    Asks.PLAIN: _plainly_said,
+    Asks.REMARKS: _remarked,
+}
 
 
 def is_of_returns(headings: Iterable[str]) -> bool:

@@ -27,7 +27,7 @@ FILLERS = several(
 )
 _TO_SELLER = re.compile(
     r"\b(return|returned|returning|back) to (the )?"
-    r"(consignor|merchant|origin|seller|sender|shipper)\b"
+    r"(consignor|merchant|origin|seller|sender|shipper|vendor)\b"
 )
 _CUSTOMER_TO_SELLER = re.compile(
     r"\b(?:(?:buyer|consignee|cust|customer|hub) to (?:the )?"
@@ -40,7 +40,8 @@ _SELLER_TO_CUSTOMER = re.compile(
 )
 _DELIVERED_BACK = re.compile(
     r"\b(?:delivered|handed over) (?:back )?(?:to|at) (?:the )?"
-    r"(?:consignor|merchant|origin|seller|sender|shipper)\b(?! (?!warehouse)\w)"
+    r"(?:(?:client|merchant|seller|vendor) warehouse|warehouse|consignor|merchant|origin|seller"
+    r"|sender|shipper|vendor)\b(?! (?!warehouse)\w)"
 )
 _SPELLED = re.compile(r"\b(r t o|r v p|r t s)\b")
 
@@ -276,7 +277,7 @@ def back_beside(name: str, others: Collection[str]) -> bool:
 
 
 _LONE = {**LETTERS, **PAIRS, "dl": Direction.FORWARD, "ud": Direction.BACK}
-_BACK_TABS = frozenset({"came back", "ret", "to seller", "wapas", "wapsi"})
+_BACK_TABS = frozenset({"c2b", "came back", "crp", "crr", "ret", "to seller", "wapas", "wapsi"})
 _WHOLESALE = frozenset({"b2b", "bulk", "retail", "whs", "wholesale"})  # RET beside it is retail
 _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})

@@ -188,6 +188,17 @@ def is_plain_order(heading: str) -> bool:
     return names_order(heading) and words_of(heading) <= _ORDER | _NUMBERS | {"fynd"}
 
 
+def is_instead(heading: str) -> bool:
+    """Tell whether a heading is of ids that hold instead of others (Correct Order ID, Fynd ID)."""
+    words = words_of(heading)
+    meant = words & (_CORRECTED | {"fynd"}) and words & _NUMBERS
+    return bool(meant) and words <= _CORRECTED | _OWN_IDS
+
+
+_CORRECTED = several("actual correct corrected fixed new proper revised right updated")
+_OWN_IDS = _ORDER | _NUMBERS | several("fynd shipment")
+
+
 def is_of_person(heading: str) -> bool:
     """Tell whether a column holds numbers of people, phones or pin codes, or of the rows: Sr No."""
     words = words_of(heading)

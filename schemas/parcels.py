@@ -249,6 +249,11 @@ def is_cancelled(status: str) -> bool:
     return bool(words & _CANCELLED) and words <= _CANCELLED | _BESIDE_CANCELLED
 
 
+def is_lost(status: str) -> bool:
+    """Tell whether a status says that nobody has a parcel, which may be found again later."""
+    return bool(_words(status) & {"lost", "untraceable"})
+
+
 def is_on_paper(status: str) -> bool:
     """Tell whether a status is about papers or money after the parcel has arrived."""
     words = _words(status)

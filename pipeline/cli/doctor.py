@@ -24,6 +24,7 @@ from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_systems import NETWORK_SYSTEMS, sees_all_files, writers_of
 from pipeline.storage.listing import cannot_read
+from schemas.contradictions import contradictions
 from schemas.display import counted, shown
 
 _MOST_OPEN = 10
@@ -160,6 +161,14 @@ def _profiles(site: Site) -> Iterator[Diagnosis]:
                 subject="profiles",
                 found=f"{profile.name} is a draft: {len(profile.unconfirmed)} entries are not "
                 f"confirmed, and mean nothing until they are (`shipdrop profiles {profile.name}`)",
+            )
+        if against := [*contradictions(profile)]:
+            yield Diagnosis(
+                subject="profiles",
+                found=f"in {profile.name}: {'; '.join(against[:_MOST_OPEN])}",
+                fine=False,
+                advice=f"Correct the profile {profile.name}, if the courier does not mean it so.",
+                code=0,
             )
 
 

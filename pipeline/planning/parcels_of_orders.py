@@ -34,6 +34,7 @@ from schemas.parcels import (
     Said,
     goes_back,
     is_cancelled,
+    is_lost,
     is_not_delivered,
     is_on_paper,
     is_return,
@@ -502,7 +503,8 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     """Hold a delivery of a parcel that, by another row, goes back to the seller or was cancelled.
 
     Many couriers call it delivered when it is back there. A customer's return says so only where
-    it began before the delivery, and no earlier file has told of that (``told``, by order).
+    it began before the delivery, and no earlier file has told of that (``told``, by order). One
+    that was lost may be found again, so that counts where no times show that it was lost before.
     """
     given = rows.given
     of, size = _one_parcel(rows)
@@ -513,7 +515,10 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     returns = np.flatnonzero(given.back & (of >= 0) & (rows.event != NO_TIME))
     earliest = _first(returns[np.argsort(rows.event[returns], kind="stable")], of, size)
     before = (earliest[of] >= 0) & (rows.event > rows.event[earliest[of]]) & ~told[rows.order]
-    other = np.where(first[of] >= 0, first[of], np.where(before, earliest[of], -1))
+    lost = (rows.status == 0) & (of >= 0) & given.which(is_lost)
+    untimed = _first(np.flatnonzero(lost & (rows.event == NO_TIME)), of, size)
+    gone = np.where(rows.event == NO_TIME, _first(np.flatnonzero(lost), of, size)[of], untimed[of])
+    other = np.where(first[of] >= 0, first[of], np.where(before, earliest[of], gone))
     hit = mine & (other >= 0)
     if not hit.any():
         return []
@@ -531,6 +536,8 @@ def _of_way_back(status: str) -> str:
     shown = f"{quoted(status)} of the same shipment"
     if goes_back(status) or is_cancelled(status) or is_return(status):
         return f"{shown}: it may have come back to the seller"
+    if is_lost(status):
+        return f"{shown}, and no times tell which was the last"
     return f"{shown}, and elsewhere that it goes back to the seller"
 
 

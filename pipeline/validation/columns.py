@@ -16,6 +16,7 @@ from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.headings import (
     is_bare_order,
+    is_instead,
     is_of_person,
     is_place_or_thing,
     is_plain_order,
@@ -251,6 +252,9 @@ def check_rivals(block: Block, mapping: ColumnMap) -> None:
         for other in others:
             own, its = block.cells[mapping.columns[role]], block.cells[other]
             differs = _rival_cells(role, own, its)
+            heading = data_header(mapping.headers[other])
+            if role is _ID and _stands_back(data_header(mapping.header(role)), heading):
+                differs = pc.and_(differs, _are_receivers(own, its))
             if not pc.any(differs).as_py():
                 continue
             at = pc.index(differs, True).as_py()
@@ -265,6 +269,26 @@ def check_rivals(block: Block, mapping: ColumnMap) -> None:
                 f"{quoted(its[at].as_py())}.",
                 hint=_BY_TWO_IDS if role is _ID else _BY_TWO_AWBS,
             )
+
+
+def _stands_back(own: str, other: str) -> bool:
+    """Tell whether a column is another's order id by its heading: Order ID, Channel Order ID."""
+    return own in _SO_NAMED and not (is_plain_order(other) or is_instead(other))
+
+
+def _are_receivers(own: pa.Array, its: pa.Array) -> pa.Array:
+    """Return where the second cell looks like an id of the API (docs/konnect-api.md).
+
+    The first does not, or they are of one kind, so that nothing tells which is the API's.
+    """
+    kinds = [
+        [pc.match_substring_regex(cells, shape) for shape in _OF_RECEIVER] for cells in (own, its)
+    ]
+    alike = pc.or_(*(pc.and_(*pair) for pair in zip(*kinds, strict=True)))
+    return pc.or_(alike, pc.and_not(pc.or_(*kinds[1]), pc.or_(*kinds[0])))
+
+
+_OF_RECEIVER = (r"^\W*[0-9]{20}\W*$", r"(?i)^\W*FY[A-Z0-9_-]*[0-9][A-Z0-9_-]*\W*$")
 
 
 def check_ids(block: Block, mapping: ColumnMap) -> None:
@@ -338,9 +362,10 @@ def _order_ids(
     def is_rival(rank: int, at: int) -> bool:
         if at in hidden:
             return rank < best
-        return rank == best or (best == _BY_NAME and is_plain_order(folded[at]))
+        return rank == best or (best == _BY_NAME and rank == _BY_ORDER)
 
-    rivals = [at for _, rank, _, at in ranked[1:] if is_rival(rank, at)]
+    rivals = [at for _, rank, _, at in ranked[1:] if is_rival(rank, at) or is_instead(folded[at])]
+    rivals += [at for at in ranks if ranks[at] is None and is_instead(folded[at])]
     if best == _BY_OTHER:
         rivals += [at for at in ranks if ranks[at] is None and is_bare_order(folded[at])]
     return (own, *rivals)

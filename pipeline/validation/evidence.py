@@ -38,6 +38,7 @@ from schemas.directions import (
     way_of_file,
 )
 from schemas.display import quoted
+from schemas.headings import is_free_text
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import is_title, sides_of, told_of_rows
 from schemas.parcels import (
@@ -62,7 +63,6 @@ _NOTE = "the note below its rows"
 _CROSSED_OUT = "the line that crosses its cells out"
 _COMMENT = "the comment on its cells"
 _COLUMN = "the column "
-_FREE_TEXT = (Role.REMARK, Role.LOCATION)
 
 
 def around(
@@ -236,7 +236,7 @@ class Evidence:
 
     def _candidates(self) -> list[tuple[int, Look | None]]:
         columns, helpers = self._mapping.columns, self._mapping.helpers
-        known = {Role.ORDER_ID, Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION, *_FREE_TEXT}
+        known = {Role.ORDER_ID, Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION, Role.LOCATION}
         passed = {columns[role] for role in known if role in columns}
         passed |= {other for each in self._mapping.duplicates.values() for other in each}
         if self._profile.filled_rto_awb:
@@ -251,12 +251,14 @@ class Evidence:
                 continue
             known_words = folded in self._profile.ways
             look = look_of(header) if header.strip() else Look(asks=Asks.NOTES)
+            if at == columns.get(Role.REMARK) or (look is None and is_free_text(header)):
+                look = Look(asks=Asks.REMARKS)
             if look is None and self._mapping.is_like(at, Role.DIRECTION):
                 look = look_of(self._mapping.like[at][1])
             if look is None and may_name_ways(header):
                 look = Look(asks=Asks.PLAIN)
             # A column with a role of its own is looked at only where its heading names a way.
-            named = look is not None and look.asks not in {Asks.WORDS, *ALONE}
+            named = look is not None and look.asks not in {Asks.WORDS, Asks.NOTES, Asks.PLAIN}
             if at not in used or named or known_words:
                 found.append((at, look))
         return found

@@ -311,6 +311,29 @@ for name in ("Journey", "Flow", "Trip Type"):
 column("To", ("Seller", "Customer", "Seller Warehouse", "Ravi Merchant"), "hshs")
 column("Drop To", ("Seller", "Customer"), "hs")
 
+# Cancelled, taken out, or not all there.
+for name in ("Cancellation Date", "Cancellation Time", "Date of Cancellation", "Cancel Date"):
+    column(name, ("27/11/2026", "", "NA", "00-00-0000"), "hsss")
+column("Cancellation Date", ("27-11-2026", ""), "ss", status="RTO Delivered")
+column("Cancellation Policy", ("7 days", "No"), "ss")
+column("Delivery Verified", ("No", "Yes", "", "N"), "hssh")
+for name in ("OTP Verified", "Verified", "OTP", "Address Verified"):  # few deliveries have one
+    column(name, ("No", "Yes", ""), "sss")
+for name in ("Deleted", "Is Deleted", "Delete Flag", "Ignore", "Ignore Row", "Skip", "Excluded"):
+    column(name, ("Yes", "No", "", "Y", "0", "Ignored weight"), "hsshss")
+for name in ("Short", "Short Qty", "Shortage", "Damaged Qty", "Missing Pieces", "Lost Boxes"):
+    column(name, ("1", "0", "", "2.0", "0.00", "NA", "None"), "hsshsss")
+column("Short Qty", ("1", "0"), "ss", status="RTO Delivered")
+for name in ("Short Name", "Shortage Amount", "Damaged", "Item Weight"):
+    column(name, ("1", "0"), "ss")
+for name in ("Remark", "Remarks", "Reason", "Comments 2"):
+    cells = ("Delivered to Warehouse", "DELIVERED TO VENDOR.", "Delivered to the seller")
+    cells += ("Returned to seller", "Delivered to Security", "Delivered to Warehouse Road Pune")
+    cells += ("Customer will return to seller", "Handed over to shipper", "Back to origin")
+    column(name, cells, "hhhhssshh")
+column("Remarks", ("Delivered to Warehouse", "Delivered to seller"), "ss", status="RTO Delivered")
+column("Sub Status", ("Delivered to Warehouse", "Delivered to vendor", "Delivered to home"), "hhs")
+
 for name in ("Reference", "Ref #", "Customer Ref", "Cust Ref", "Shipper Reference", "Client Ref"):
     for number in ("", " No", " Number") if " " in name and "#" not in name else ("",):
         if " " not in name or number or "#" in name:
@@ -480,6 +503,7 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
         ("Customer", "To seller", "Came back", "Wapsi", "shhh"),
         ("Sheet1", "Ret", "sh"),
         ("WHS", "Ret", "ss"),
+        ("Forward", "CRR", "C2B", "CRP", "shhh"),
         ("Delivered", "To be deleted", "s"),
         ("Deleted rows", "Delivered", "s"),
     )

@@ -279,11 +279,14 @@ TURNED_BACK = (
     [("RTO shuru kiya", "25-11-2026"), ("Delivered", "27-11-2026")],
     [("Cancelled", "25-11-2026"), ("Delivered", "27-11-2026")],
     [("Return In Transit", "25-11-2026 10:00"), ("Delivered", "27-11-2026 10:00")],
+    [("Lost", ""), ("Delivered", "27-11-2026")],
+    [("Lost", "25-11-2026"), ("Delivered", "")],
 )
 ON_ITS_WAY_AGAIN = (
     [("RTO Cancelled", "25-11-2026"), ("Delivered", "27-11-2026")],
     [("RTO Initiated", "25-11-2026"), ("RTO Delivered", "27-11-2026")],
     [("Undelivered", "25-11-2026"), ("Delivered", "27-11-2026")],
+    [("Lost", "25-11-2026"), ("Delivered", "27-11-2026")],  # it was found
 )
 
 

@@ -56,6 +56,10 @@ RIVALS = (
     ("Reference No", "Ordr ID"),  # misspelt
     ("Shipment ID", "Oder Number"),
     ("Order No", "Ordr ID"),
+    ("Order ID", "Correct Order ID"),
+    ("Order ID", "New Order No"),
+    ("Order No", "Fynd Shipment ID"),
+    ("Order ID", "Fynd ID"),
 )
 
 
@@ -107,6 +111,31 @@ def test_columns_that_agree_or_are_no_order_ids_are_no_rivals(part: Part) -> Ite
         heading: [f"A{number}{at}" for at in range(3)]
         for number, (heading, _) in enumerate(NO_RIVALS)
     }
+
+
+OF_OTHERS = (
+    ("Channel Order ID", "5001", "FYMP65A1{}", True),
+    ("Seller Order ID", "5001", "1732862978486144635{}", True),
+    ("Client Order No", "FYMP65A{}", "FYMP66B{}", True),  # both are of the API's kind
+    ("Channel Order ID", "FYMP65A{}", "5001{}", False),
+    ("Marketplace Order No", "FYMP65A{}", "1732862978486144635{}", False),
+    ("Customer Order ID", "SO-{}", "402-1234567-{}", False),
+)
+"""Headings beside Order ID, ids of both, and whether the second may be the API's."""
+
+
+@together
+def test_cells_tell_whether_another_order_id_is_the_one_of_the_api(part: Part) -> Iterator[None]:
+    for number, (heading, own, its, _) in enumerate(OF_OTHERS):
+        rows = [(own.format(at), its.format(at), "Delivered") for at in range(2)]
+        part.drop(f"day{number}.csv", sheet(rows, header=("Order ID", heading, "Status")))
+    yield
+    for number, (heading, _, _, refused) in enumerate(OF_OTHERS):
+        found = part.of(f"day{number}").summary["refused"]
+        assert (found["code"] if found else None) == ("ID_COLUMN_AMBIGUOUS" if refused else None), (
+            heading
+        )
+        assert not found or all(f'"{each}"' in found["message"] for each in ("Order ID", heading))
 
 
 WRONG_IDS = (

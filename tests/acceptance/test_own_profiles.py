@@ -81,6 +81,29 @@ def test_ones_own_profile_of_a_built_in_name_replaces_it_and_says_why(
     assert "Ours (delhivery)" in root.run("profiles", "delhivery").out
 
 
+def test_a_profile_against_the_words_of_all_couriers_is_told(root: Root, own: Path) -> None:
+    text = """name = "acme"
+[direction]
+rto = ["Forward"]
+forward = ["RTO", "Bheja"]
+[statuses]
+delivery_done = ["RTO ho gaya", "Done"]
+rto_bag_delivered = ["Delivered"]
+"""
+    (own / "acme.toml").write_text(text, encoding="utf-8")
+    ran = root.run("doctor", "--json")
+    told = [e["found"] for e in ran.json if e["subject"] == "profiles" and not e["fine"]]
+    assert len(told) == 1
+    assert told[0].startswith("in acme: ")
+    for each in (
+        'the status "RTO ho gaya" counts as delivery_done, though it names another way',
+        'the status "Delivered" counts as rto_bag_delivered, and is delivery_done everywhere else',
+        'the direction "forward" counts as rto',
+        'the direction "rto" counts as forward',
+    ):
+        assert each in told[0]
+
+
 def test_map_writes_a_draft_that_check_reads_once_it_is_confirmed(root: Root, own: Path) -> None:
     sample = root.path / "naya.csv"
     rows = [(f"1778811234567890{n:04}", "Delivered") for n in range(1, 4)]

@@ -67,12 +67,16 @@ WAYS = {
     ),
     "ekart": (
         "Status,shipment_type",
-        ("shipment_delivered,IncomingShipment", "shipment_delivered,OutgoingShipment"),
-        "hs",
+        (
+            *("shipment_delivered,IncomingShipment", "shipment_delivered,OutgoingShipment"),
+            *("shipment_delivered,ReturnShipment", "shipment_delivered,MyntraReverse"),
+        ),
+        "hshh",
     ),
     "ecomexpress": (
         "Status,Reason Code",
-        *(("Delivered,777", "Delivered,77", "Delivered,777 - RTO Lock", "999,777"), "hhhh"),
+        ("Delivered,777", "Delivered,77", "Delivered,777 - RTO Lock", "999,777", "999,R777"),
+        "hhhhh",
     ),
     "ecomexpress ": (
         "Status,Reason Code",

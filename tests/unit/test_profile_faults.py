@@ -2,6 +2,7 @@
 
 import pytest
 
+from schemas.contradictions import contradictions
 from schemas.profile import builtin_profiles, load_profile
 from schemas.statuses import StatusMeaning
 from schemas.toml_reader import ProfileError
@@ -175,5 +176,6 @@ def test_what_is_not_confirmed_means_nothing_and_loads() -> None:
     )
 
 
-def test_no_built_in_profile_is_a_draft() -> None:
+def test_no_built_in_profile_is_a_draft_or_contradicts_plain_words() -> None:
     assert not [name for name, each in builtin_profiles().items() if each.unconfirmed]
+    assert not [told for each in builtin_profiles().values() for told in contradictions(each)]
