@@ -3,16 +3,19 @@
 A worker's client makes not one call more once others may have taken over.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.core.errors import Fenced, Held, SettingsError
 from pipeline.core.ports import Clock, Presence, Reply, StatusApi
 from pipeline.delivery.api.auth import Credentials
 from pipeline.delivery.api.transport import proxy_for
-from pipeline.delivery.call_count import CallCount, Metered, Wrapped
 from pipeline.delivery.policy import DeliveryPolicy
+from pipeline.service.health_file import CallCount
 from pipeline.service.settings import ApiSettings
+
+_Asked = TypeVar("_Asked", bytes, str)
 
 _GATHER_SECONDS = 0.015
 """A commit on PostgreSQL costs about a millisecond of processor, here and there: more answers share
@@ -52,8 +55,7 @@ def api_maker(
         konnect = KonnectApi(
             base_url=api.base_url, credentials=credentials, timeout=api.timeout_seconds
         )
-        metered = Metered(konnect, calls, monotonic=clock.monotonic)
-        return PresentApi(metered, presence) if presence else metered
+        return WatchedApi(konnect, calls, clock, presence)
 
     return make
 
@@ -87,25 +89,55 @@ def credentials_of(api: ApiSettings, root: Path) -> Credentials:
     return credentials
 
 
-class PresentApi(Wrapped):
-    """Implements ``ports.StatusApi`` over another; a call after the worker's time raises Held."""
+class WatchedApi:
+    """Implements ``ports.StatusApi`` over another: its calls are counted in ``calls``.
 
-    def __init__(self, api: StatusApi, presence: Presence) -> None:
-        super().__init__(api)
+    ``presence``: the right of a worker to act; a call after its time raises Held, since others may
+    be sending these orders by now.
+    """
+
+    def __init__(
+        self, api: StatusApi, calls: CallCount, clock: Clock, presence: Presence | None
+    ) -> None:
+        self._api = api
+        self._calls = calls
+        self._clock = clock
         self._presence = presence
 
     async def put_status(self, body: bytes) -> Reply:
-        """Send, unless others may be sending these orders by now."""
-        self._still_here()
-        return await self._api.put_status(body)
+        """See ``StatusApi``."""
+        return await self._watched(self._api.put_status, body)
 
     async def order_info(self, order_id: str) -> Reply:
-        """Ask."""
+        """See ``StatusApi``."""
+        return await self._watched(self._api.order_info, order_id)
+
+    @property
+    def token_generation(self) -> int:
+        """See ``StatusApi``."""
+        return self._api.token_generation
+
+    async def renew_token(self, generation: int) -> bool:
+        """See ``StatusApi``."""
+        return await self._api.renew_token(generation)
+
+    async def close(self) -> None:
+        """See ``StatusApi``."""
+        await self._api.close()
+
+    async def _watched(self, call: Callable[[_Asked], Awaitable[Reply]], asked: _Asked) -> Reply:
         self._still_here()
-        return await self._api.order_info(order_id)
+        began, status = self._clock.monotonic(), "no answer"
+        try:
+            reply = await call(asked)
+            status = str(reply.status)
+            return reply
+        finally:
+            self._calls.add(status, self._clock.monotonic() - began)
 
     def _still_here(self) -> None:
         try:
-            self._presence.require_valid()
+            if self._presence is not None:
+                self._presence.require_valid()
         except Fenced as error:
             raise Held(error.message, hint=error.hint) from error

@@ -17,9 +17,15 @@ from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import Clock
 from pipeline.core.shipment import Cause, OpenReason
-from pipeline.delivery.call_count import CallCount
 from pipeline.inbox.late_files import Late, as_dicts
-from pipeline.service.health_file import Calls, HealthFile, HealthFileWriter, has_scanned, is_fresh
+from pipeline.service.health_file import (
+    CallCount,
+    Calls,
+    HealthFile,
+    HealthFileWriter,
+    has_scanned,
+    is_fresh,
+)
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.listing import list_inbox
 

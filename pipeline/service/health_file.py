@@ -8,6 +8,8 @@ would cost delivery more than it is worth.
 
 import os
 import socket
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -70,6 +72,21 @@ class Calls(Struct, frozen=True, kw_only=True):
             if seen >= wanted:
                 return bound
         return LATENCY_BOUNDS[-1]
+
+
+class CallCount:
+    """Calls since the start, as ``Calls`` has them; other threads may read it."""
+
+    def __init__(self) -> None:
+        self.by_status: Counter[str] = Counter()
+        self.by_time = [0] * (len(LATENCY_BOUNDS) + 1)
+        self.seconds = 0.0
+
+    def add(self, status: str, seconds: float) -> None:
+        """Count a call that took so long; ``status``: HTTP status or "no answer"."""
+        self.by_status[status] += 1
+        self.by_time[bisect_left(LATENCY_BOUNDS, seconds)] += 1
+        self.seconds += seconds
 
 
 class HealthFile(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,6 @@ from pipeline.core.errors import LedgerLost, SettingsError, UsageError
 from pipeline.core.file_names import DropIds
 from pipeline.core.model import Drop, Limits
 from pipeline.core.ports import Presence, SystemClock
-from pipeline.delivery.call_count import CallCount
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.scan import Inbox
@@ -26,7 +25,7 @@ from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import MB, ReadingRules
 from pipeline.reading.process.reader_process import Readers
 from pipeline.service.api_access import api_maker, credentials_of, policy_of
-from pipeline.service.health_file import LATENCY_BOUNDS, HealthFile, read_health_file
+from pipeline.service.health_file import CallCount, HealthFile, read_health_file
 from pipeline.service.retention import Keep, Retention, RetentionFiles, SweptFile
 from pipeline.service.settings import Settings
 from pipeline.storage.changed_file_notes import ChangedFileNotes
@@ -323,7 +322,7 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def calls(self) -> CallCount:
         """Return the calls of the delivery thread, counted."""
-        return CallCount(LATENCY_BOUNDS)
+        return CallCount()
 
     def progress(self) -> tuple[int, int]:
         """Return rows answered and rows in all, of the drops being delivered."""

@@ -112,7 +112,7 @@ FREEZES_BEFORE_A_CALL = """
 import os, signal
 from pipeline.service import api_access
 
-asks, left = api_access.PresentApi._still_here, [12]
+asks, left = api_access.WatchedApi._still_here, [12]
 
 def asks_and_freezes(api):
     asks(api)
@@ -120,7 +120,7 @@ def asks_and_freezes(api):
     if not left[0]:
         os.kill(os.getpid(), signal.SIGSTOP)
 
-api_access.PresentApi._still_here = asks_and_freezes
+api_access.WatchedApi._still_here = asks_and_freezes
 """
 """Run before a worker: it freezes between its last question and its twelfth call."""
 

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.core.errors import Held, Transient
 from pipeline.core.ports import Reply
-from pipeline.delivery.call_count import CallCount, Metered
+from pipeline.service.api_access import WatchedApi
+from pipeline.service.health_file import CallCount
 
 
 class Api:
@@ -30,13 +31,16 @@ class Api:
     async def renew_token(self, generation: int) -> bool:
         return generation == self.token_generation
 
+    def monotonic(self) -> float:
+        return self.now
+
     async def close(self) -> None:
         """Nothing is open."""
 
 
-async def answered(metered: Metered) -> None:
-    await metered.put_status(b"[]")
-    await metered.order_info("A1")
+async def answered(watched: WatchedApi) -> None:
+    await watched.put_status(b"[]")
+    await watched.order_info("A1")
 
 
 @pytest.mark.parametrize(
@@ -44,14 +48,14 @@ async def answered(metered: Metered) -> None:
 )
 def test_a_call_without_an_answer_is_counted_like_any_other(lost: Any) -> None:
     api = Api()
-    count = CallCount([0.1, 1.0])
-    metered = Metered(api, count, monotonic=lambda: api.now)
-    asyncio.run(answered(metered))
+    count = CallCount()
+    watched = WatchedApi(api, count, api, None)
+    asyncio.run(answered(watched))
     api.answer = lost
     with pytest.raises(type(lost)):
-        asyncio.run(metered.put_status(b"[]"))
+        asyncio.run(watched.put_status(b"[]"))
     api.answer = 503
-    asyncio.run(answered(metered))
+    asyncio.run(answered(watched))
     assert count.by_status == {"200": 2, "no answer": 1, "503": 2}
-    assert count.by_time == [0, 5, 0]
+    assert count.by_time == [0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0]
     assert count.seconds == 2.5

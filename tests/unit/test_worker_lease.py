@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.cluster.lease import Lease
 from pipeline.core.errors import Fenced, Held
-from pipeline.core.ports import Reply
-from pipeline.service.api_access import PresentApi
+from pipeline.core.ports import Reply, SystemClock
+from pipeline.service.api_access import WatchedApi
+from pipeline.service.health_file import CallCount
 
 
 class CountingApi:
@@ -50,7 +51,7 @@ def test_a_lease_holds_for_less_than_the_time_after_which_others_take_over():
 
 def test_no_call_leaves_without_a_lease_and_all_sending_is_held():
     api, lease = CountingApi(), Lease(12)
-    present = PresentApi(api, lease)
+    present = WatchedApi(api, CallCount(), SystemClock(), lease)
     lease.renew(lease.begin_heartbeat())
     assert asyncio.run(present.put_status(b"1")).status == 200
     lease.renew(lease.begin_heartbeat() - 9)
