@@ -90,7 +90,7 @@ def watch_ledger(clocks: Clocks) -> None:
 def watch_stages(clocks: Clocks) -> None:
     """Time the steps of a drop; nested ones are told by an indented label."""
     from pipeline.inbox.claim import Claimer
-    from pipeline.reading.process.reader_process import Readers
+    from pipeline.reading.process.reader_process import ReaderPool
     from pipeline.reporting import close_drop, write
     from pipeline.service import drop_steps, loop, planner
     from pipeline.storage.ledger import SqlLedger
@@ -100,7 +100,7 @@ def watch_stages(clocks: Clocks) -> None:
 
     clocks.wrap(Claimer, "claim", "claim")
     # Inside of it nothing is seen from here: another process reads.
-    clocks.wrap(Readers, "read_together", "read, in another process")
+    clocks.wrap(ReaderPool, "read_together", "read, in another process")
     clocks.wrap(planner, "load", "take up what was read")
     clocks.wrap(planner, "make_plan", "plan")
     clocks.wrap(SqlLedger, "order_histories", "plan: order histories")

@@ -20,7 +20,7 @@ from pipeline.core.model import stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
 from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.chunk_rows import doubtful, untouched
-from pipeline.delivery.context import ChunkContext, Tools
+from pipeline.delivery.context import Tools
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.mass_refusal import SuspectResults
@@ -209,24 +209,7 @@ class Dispatcher:
         except StorageError as error:
             self._break(queue, error, chunk)
             return ChunkOutcome(result=untouched(chunk, known, error.message))
-        sender = ChunkSender(
-            chunk,
-            chunk_body,
-            self._tools,
-            known=known,
-            earlier=queue.earlier_of(chunk),
-            context=ChunkContext(
-                owner=queue,
-                key=(chunk.drop_seq, chunk.no),
-                may_split=queue.may_split,
-                cancelled=queue.is_cancelled,
-                others=self._others,
-                taken_up=queue.taken_up,
-                note_call=queue.note_call,
-                reached=queue.reached,
-            ),
-        )
-        return await sender.run()
+        return await ChunkSender(chunk, chunk_body, self._tools, queue, self._others).run()
 
     def _break(self, queue: DropQueue, error: Exception, chunk: Chunk) -> None:
         """Send nothing more of a drop: its storage failed, or we did. The others go on."""

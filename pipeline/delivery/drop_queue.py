@@ -1,7 +1,7 @@
 """The chunks of one drop that are still to be sent, wave by wave."""
 
 from collections import ChainMap, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 
@@ -20,26 +20,6 @@ _SPLITS_AT_LEAST = 100
 """Halvings (two calls each) that any drop may add; a large one, as many as it has chunks."""
 
 
-class Wave:
-    """Chunks that may travel together and are still to leave."""
-
-    def __init__(self, chunks: Iterable[Chunk], count: int) -> None:
-        self._rest = iter(chunks)
-        self._count = count
-
-    def __iter__(self) -> Iterator[Chunk]:
-        return self._rest
-
-    def popleft(self) -> Chunk:
-        """Return the next one to leave. Raises StopIteration when there is none."""
-        chunk = next(self._rest)
-        self._count -= 1
-        return chunk
-
-    def __len__(self) -> int:
-        return self._count
-
-
 def _said(chunk: Chunk, verdicts: Iterable[Verdict]) -> tuple[object, ...]:
     """Return what a report tells of a chunk's updates; not when and how often it was tried."""
     outcome = chunk.outcome or Outcome.UNSENT
@@ -53,7 +33,7 @@ class DropQueue(Struct, eq=False):
     drop_seq: int
     body: Callable[[int, int], bytes]
     future: "Future[DeliveryResult]"
-    waves: deque[Wave] = field(default_factory=deque)
+    waves: deque[deque[Chunk]] = field(default_factory=deque)
     out: int = 0
     marked: dict[int, Chunk] = field(default_factory=dict)
     undone: bool = False
@@ -101,8 +81,7 @@ class DropQueue(Struct, eq=False):
                 waves.setdefault(chunk.wave, []).append(chunk)
         for number in sorted(waves):
             # Chunks that were tried in vain before do not stand in the way of others.
-            again = sorted(waves[number], key=lambda chunk: chunk.attempts)
-            self.waves.append(Wave(again, len(again)))
+            self.waves.append(deque(sorted(waves[number], key=lambda chunk: chunk.attempts)))
 
     def is_doubtful(self, chunk: Chunk) -> bool:
         """Return whether a chunk has rows whose outcome is unknown."""
@@ -111,11 +90,10 @@ class DropQueue(Struct, eq=False):
     def cancel(self) -> None:
         """Send nothing more; chunks that are in doubt are still asked about."""
         self.cancelled = True
-        for at, wave in enumerate(self.waves):
-            chunks = list(wave)
+        for at, chunks in enumerate(self.waves):
             # One that was marked and never left is still to be recorded as such.
-            marked = [chunk for chunk in chunks if chunk.sent_at or not self.is_unsent(chunk)]
-            self.waves[at] = Wave(marked, len(marked))
+            marked = deque(each for each in chunks if each.sent_at or not self.is_unsent(each))
+            self.waves[at] = marked
             self.undone = self.undone or len(marked) < len(chunks)
 
     def is_unsent(self, chunk: Chunk) -> bool:
@@ -148,10 +126,6 @@ class DropQueue(Struct, eq=False):
         """Count a halving; False when the drop's budget is used up."""
         self.splits += 1
         return self.splits <= max(_SPLITS_AT_LEAST, self.chunks)
-
-    def is_cancelled(self) -> bool:
-        """Return whether nothing more of this drop is wanted."""
-        return self.cancelled
 
     def finish(self, result: ChunkResult) -> None:
         """Note that a chunk came back and is recorded."""

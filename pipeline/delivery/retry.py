@@ -1,9 +1,12 @@
 """Decide how one chunk waits, is tried again, renews the token, and gives up."""
 
+from collections.abc import Callable, Hashable
+
 from pipeline.core.errors import Held, Transient
 from pipeline.core.shipment import SendingStop
 from pipeline.delivery.api.status_response import Answer, Meaning
-from pipeline.delivery.context import ChunkContext, Tools
+from pipeline.delivery.context import Tools
+from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import SendingStopped
 
 _MAX_RENEWALS = 2
@@ -17,9 +20,14 @@ class GaveUp(Exception):
 class RetryPolicy:
     """Count one chunk's tries and time. Every method may raise SendingStopped or GaveUp."""
 
-    def __init__(self, tools: Tools, context: ChunkContext) -> None:
+    def __init__(
+        self, tools: Tools, queue: DropQueue, key: Hashable, others: Callable[[], bool]
+    ) -> None:
+        """Take the chunk's drop, the chunk's key, and whether other chunks could be tried now."""
         self._tools = tools
-        self._context = context
+        self._queue = queue
+        self._key = key
+        self._others = others
         self._began = tools.clock.monotonic()
         self._renewals = 0
         self.left_at = self._began
@@ -39,7 +47,7 @@ class RetryPolicy:
         limiter = self._tools.limiter
         if limiter.has_taken if since_opened else limiter.last_success >= self._began:
             return True
-        return not (self._context.others() or limiter.in_flight or limiter.waiting)
+        return not (self._others() or limiter.in_flight or limiter.waiting)
 
     async def failed(self, answer: Answer) -> None:
         """Count a failure, and wait before the next try.
@@ -52,7 +60,7 @@ class RetryPolicy:
         self._check(answer.message, asked, attempts=self.tries)
         pause = max(tools.policy.pause(self.tries, tools.rng), asked)
         if not asked and tools.limiter.last_success >= self.left_at:
-            await tools.limiter.sleep(pause, self._context.owner)
+            await tools.limiter.sleep(pause, self._queue)
         else:
             tools.limiter.slow_down(pause, asked=asked)
 
@@ -95,14 +103,14 @@ class RetryPolicy:
     def _check(self, words: str, asked: float, *, attempts: int) -> None:
         """Give up when tries or time are used up, or would be by waiting as long as asked."""
         tools = self._tools
-        others_fail = tools.limiter.failed(self._context.key, words)
+        others_fail = tools.limiter.failed(self._key, words)
         elapsed = tools.clock.monotonic() - self._began + asked
         if not tools.policy.exhausted(attempts=attempts, elapsed=elapsed):
             return
         if asked:
             tools.limiter.slow_down(0.0, asked=asked)
         silent = tools.limiter.last_success < self._began
-        untried = tools.limiter.waiting or self._context.others()
+        untried = tools.limiter.waiting or self._others()
         if asked or (silent and (others_fail or not untried)):
             tools.limiter.close(
                 SendingStop(

@@ -4,7 +4,7 @@ What the API refuses as a whole is halved until the bad rows stand alone; what w
 lost on the way is asked about first. Nothing here writes: the result is a value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import cached_property
 
 from msgspec import Struct
@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from pipeline.core.chunks import ChunkBody
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
-from pipeline.core.shipment import EarlierSteps
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.api.status_response import Answer, Meaning, parse_status_response
 from pipeline.delivery.chunk_rows import Positions, RowOutcomes
-from pipeline.delivery.context import ChunkContext, Tools
+from pipeline.delivery.context import Tools
+from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import SendingStopped
 from pipeline.delivery.reconcile import Reconciler, proof_from
 from pipeline.delivery.retry import GaveUp, RetryPolicy
@@ -49,19 +49,19 @@ class ChunkSender:
         chunk: Chunk,
         chunk_body: ChunkBody,
         tools: Tools,
-        *,
-        known: Sequence[Verdict],
-        earlier: EarlierSteps,
-        context: ChunkContext,
+        queue: DropQueue,
+        others: Callable[[], bool] = lambda: False,
     ) -> None:
+        """Take a chunk and its drop; ``others``: whether other chunks could be tried now."""
         self._chunk = chunk
+        self._key = (chunk.drop_seq, chunk.no)
         self._chunk_body = chunk_body
         self._tools = tools
-        self._known = known
-        self._earlier = earlier
-        self._context = context
-        self._rows = RowOutcomes(chunk, known)
-        self._retry = RetryPolicy(tools, self._context)
+        self._queue = queue
+        self._known = queue.known.get(chunk.no, ())
+        self._earlier = queue.earlier_of(chunk)
+        self._rows = RowOutcomes(chunk, self._known)
+        self._retry = RetryPolicy(tools, queue, self._key, others)
         self._generation = 0
         self._refusals: set[str] = set()
         self._isolating = False
@@ -72,7 +72,7 @@ class ChunkSender:
 
     @cached_property
     def _reconciler(self) -> Reconciler:
-        return Reconciler(self._tools, self._chunk_body, self._rows, self._context.reached)
+        return Reconciler(self._tools, self._chunk_body, self._rows, self._queue.reached)
 
     @property
     def _refused_with(self) -> str | None:
@@ -102,7 +102,7 @@ class ChunkSender:
                 if not tools.policy.reconcile and not self._retry.knows_better(since_opened=True):
                     # Nobody is asked, and whether the API takes our calls at all is to be seen yet.
                     to_ask = [pos for pos in to_ask if pos not in self._rows.unclear]
-                opened_at = self._context.taken_up or tools.opened_at
+                opened_at = self._queue.taken_up or tools.opened_at
                 since = proof_from(self._chunk, tools.policy, opened_at)
                 again = await self._reconciler.reconcile_rows(to_ask, not_before=since, over=True)
                 send = sorted([*send, *again])
@@ -146,13 +146,13 @@ class ChunkSender:
     async def _call(self, positions: Positions) -> Answer:
         """Make one PUT. A call that did not come back is an answer too."""
         tools, rows = self._tools, self._rows
-        if self._context.cancelled():
+        if self._queue.cancelled:
             self._reconciler.leave_unsent(positions)
             raise SendingStopped
-        await tools.limiter.enter(self._retry.tries, self._context.owner)
+        await tools.limiter.enter(self._retry.tries, self._queue)
         try:
-            if self._context.note_call is not None:
-                self._context.note_call(self._chunk.no)
+            if self._queue.note_call is not None:
+                self._queue.note_call(self._chunk.no)
             rows.sent_at = stamp(tools.clock.now())
             rows.attempts += 1
             self._retry.left_at = tools.clock.monotonic()
@@ -242,8 +242,7 @@ class ChunkSender:
                 return
             sample: Positions = ()
             if blank and not answer.failed:
-                key = (self._chunk.drop_seq, self._chunk.no)
-                sample = refusals.sample_of(key, positions, self._tools.rng)
+                sample = refusals.sample_of(self._key, positions, self._tools.rng)
             if not sample:
                 await self._isolate(answer, positions)
             elif not await self._is_refused_alike(sample):
@@ -267,7 +266,7 @@ class ChunkSender:
         """Isolate refused rows: several are halved, within the drop's budget."""
         named = {positions[at]: refusal for at, refusal in answer.failed.items()}
         refusal = Refusal(code=str(self._rows.http_status or ""), message=answer.message)
-        if len(positions) == 1 or not self._context.may_split():
+        if len(positions) == 1 or not self._queue.may_split():
             if len(positions) > 1:
                 self._looked_into = False
                 others = len(positions) - 1

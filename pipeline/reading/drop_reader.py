@@ -16,7 +16,7 @@ from pipeline.core.errors import (
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
 from pipeline.reading.process.protocol import Job
-from pipeline.reading.process.reader_process import Readers
+from pipeline.reading.process.reader_process import ReaderPool
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool, Spools
@@ -41,7 +41,7 @@ class ClaimedFiles:
         folders: Folders,
         ledger: SqlLedger,
         spools: Spools,
-        readers: Readers,
+        readers: ReaderPool,
     ) -> None:
         """Take what reading needs; ``spools``: where each drop's rows go."""
         self._folders = folders
@@ -53,7 +53,7 @@ class ClaimedFiles:
         """Read claimed drops into their spools; ``beside``: others are read meanwhile.
 
         Returned is, in their order, the facts of each or what kept it from being read: DropChanged,
-        and what ``reading.process.Reader.read`` raises but ReaderDied; the file is then read once
+        and what ``ReaderProcess.read_together`` returns but ReaderDied; the file is then read once
         more, at once, because what was claimed later must be planned after it.
 
         A drop with a try that nobody saw the end of is read alone: should it be what ended the

@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from pipeline.core.errors import DropRefused
+from pipeline.validation.profile_choice import LaterHeaders
 from schemas.codes import Code
 from schemas.display import counted, quoted
 from schemas.headings import trimmed
@@ -29,38 +30,8 @@ class HeaderFinder(Protocol):
         """
         ...
 
-    def later(self, headers: Sequence[str]) -> "LaterHeaders | None":
+    def later(self, headers: Sequence[str]) -> LaterHeaders | None:
         """Return a test for heading rows below this header; None: only its exact repeat is one."""
-        ...
-
-
-class LaterHeaders(Protocol):
-    """Knows the heading rows that may stand below a header.
-
-    ``ids``, ``statuses``: the columns in which the header has headings for an order id and for a
-    status. A further heading row shows in one of them. ``may_be_ids``: all that may be read as the
-    order id, those whose headings are guessed too. ``ways``: all that may tell a way or a fate.
-    """
-
-    ids: Sequence[int]
-    may_be_ids: Sequence[int]
-    statuses: Sequence[int]
-    ways: Sequence[int]
-
-    def is_heading(self, cell: str) -> bool:
-        """Return True for a heading that some profile knows."""
-        ...
-
-    def is_header(self, cells: Sequence[str]) -> bool:
-        """Return True if these cells are a row of headings, not of data."""
-        ...
-
-    def divides(self, cells: Sequence[str]) -> bool:
-        """Return True if these cells, right below the header, are headings that divide its own."""
-        ...
-
-    def repeats(self, cells: Sequence[str]) -> bool:
-        """Return True if these cells have the header's roles in the header's columns."""
         ...
 
 

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import BLOCK_ROWS, Block, ReadTally, RowFacts
-from pipeline.reading.header_row import LaterHeaders, two_headers
+from pipeline.reading.header_row import two_headers
+from pipeline.validation.profile_choice import LaterHeaders
 from schemas.codes import Code
 from schemas.headings import reads_as_footer
 from schemas.limits import USUAL_SHARE

@@ -240,7 +240,9 @@ def _write_cell(
         if not linked:
             sheet.write_string(line, place, words, kind)
             return
-        target = f"internal:'{ROWS_SHEET}'!{_address(cell.line, cell.place)}"
+        from xlsxwriter.utility import xl_rowcol_to_cell  # only here: it takes long
+
+        target = f"internal:'{ROWS_SHEET}'!{xl_rowcol_to_cell(cell.line, cell.place)}"
         sheet.write_url(line, place, target, kind, words, "Go to this cell")
     elif isinstance(cell, int):
         sheet.write_number(
@@ -250,14 +252,6 @@ def _write_cell(
         sheet.write_blank(line, place, None, kind)
     else:
         _write_words(sheet, line, place, cell, kind)
-
-
-def _address(line: int, place: int) -> str:
-    letters, left = "", place + 1
-    while left:
-        left, digit = divmod(left - 1, 26)
-        letters = chr(65 + digit) + letters
-    return f"{letters}{line + 1}"
 
 
 def _write_words(sheet: Any, line: int, place: int, text: str, cell_format: Any) -> None:

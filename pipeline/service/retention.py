@@ -18,11 +18,13 @@ from typing import TypeVar
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pipeline.core import file_names
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import Clock
+from pipeline.service.settings import RetentionSettings
 from pipeline.storage.durable_files import storing
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.ledger.backup import Reported
@@ -209,18 +211,6 @@ _EVERY = timedelta(days=1)
 _T = TypeVar("_T")
 
 
-class Keep(Struct, frozen=True, kw_only=True):
-    """Days for which files and rows of a drop, and the drop, are kept after its end.
-
-    0: for good. A drop is not kept for less than its files and rows.
-    """
-
-    archive_days: int = 0
-    outbox_days: int = 0
-    rows_days: int = 180
-    drops_days: int = 0
-
-
 class Swept(Struct, frozen=True, kw_only=True):
     """Counts of one sweep: originals and reports in files and folders, rows by drops.
 
@@ -241,7 +231,7 @@ class Retention:
     def __init__(
         self,
         *,
-        keep: Keep,
+        keep: RetentionSettings,
         files: RetentionFiles,
         ledger: SqlLedger,
         swept: SweptFile,
@@ -296,14 +286,7 @@ class Retention:
             log.exception("retention.failed")
         else:
             if swept != Swept():
-                log.info(
-                    "retention.swept",
-                    originals=swept.originals,
-                    reports=swept.reports,
-                    drops=swept.drops,
-                    aside=swept.aside,
-                    forgotten=swept.forgotten,
-                )
+                log.info("retention.swept", **asdict(swept))
 
     # -- what ----------------------------------------------------------------------------------
 

@@ -23,10 +23,10 @@ from pipeline.inbox.scan import Inbox
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.reading.process.child_process import Child
 from pipeline.reading.process.protocol import MB, ReadingRules
-from pipeline.reading.process.reader_process import Readers
+from pipeline.reading.process.reader_process import ReaderPool
 from pipeline.service.api_access import api_maker, credentials_of, policy_of
 from pipeline.service.health_file import CallCount, HealthFile, read_health_file
-from pipeline.service.retention import Keep, Retention, RetentionFiles, SweptFile
+from pipeline.service.retention import Retention, RetentionFiles, SweptFile
 from pipeline.service.settings import Settings
 from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.courier_profiles import LiveProfiles
@@ -145,12 +145,12 @@ class Site(Struct, frozen=True, dict=True):
         return Limits(max_bytes=inbox.max_file_mb * MB, max_rows=inbox.max_rows)
 
     @cached_property
-    def readers(self) -> Readers:
+    def readers(self) -> ReaderPool:
         """Return the readers, in processes of their own.
 
         Raises SettingsError for a wrong profile.
         """
-        return Readers(
+        return ReaderPool(
             self._reading_rules,
             self.child,
             own_profiles=self.profiles.own,
@@ -231,14 +231,8 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def retention(self) -> Retention:
         """Return what removes old originals, reports and rows."""
-        keep = self.settings.retention
         return Retention(
-            keep=Keep(
-                archive_days=keep.archive_days,
-                outbox_days=keep.outbox_days,
-                rows_days=keep.rows_days,
-                drops_days=keep.drops_days,
-            ),
+            keep=self.settings.retention,
             files=RetentionFiles(self.root, self.folders.outbox),
             ledger=self.ledger,
             swept=SweptFile(self.root),

@@ -59,12 +59,18 @@ def storing(what: str, path: Path) -> Iterator[None]:
 
 def sync_directory(directory: Path) -> None:
     """Put a directory's entries on the disk (where its file system knows how)."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        sync_file(directory)
     except OSError as error:
         if error.errno not in _NO_DIRECTORY_SYNC:
             raise
+
+
+def sync_file(path: str | Path) -> None:
+    """Put a file's bytes, or a directory's entries, on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
     finally:
         os.close(handle)
 

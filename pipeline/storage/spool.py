@@ -11,7 +11,7 @@ is all that is needed of it at first, can be asked for before.
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from pipeline.core.model import Drop, DropFacts, DropState
 from pipeline.core.row_keys import RejectedRow
 from pipeline.storage import spool_marks
+from pipeline.storage.durable_files import sync_file
 from pipeline.storage.spool_marks import DEPARTURES, TRIES, AttemptCounter, Departures, in_spool
 
 if TYPE_CHECKING:
@@ -151,15 +152,15 @@ class Spool:
         finally:
             os.close(handle)
 
-    @contextmanager
-    def departures(self, chunks: int, doubtful: Iterable[int]) -> Iterator[Departures]:
+    def departures(
+        self, chunks: int, doubtful: Iterable[int]
+    ) -> AbstractContextManager[Departures]:
         """Yield which calls have left, and where it is noted of those that do.
 
         ``chunks``: how many there are; ``doubtful``: those that count as left where no earlier run
         noted it.
         """
-        with spool_marks.departures(self.folder, chunks, doubtful) as found:
-            yield found
+        return spool_marks.departures(self.folder, chunks, doubtful)
 
     def forget_departures(self) -> None:
         """Stop noting which calls leave."""
@@ -174,9 +175,9 @@ class Spool:
 
         with in_spool(self.folder):
             write_table(self._at(_IDS), table)
-            _sync(self._at(_IDS))
+            sync_file(self._at(_IDS))
             (self.folder / _IDS).replace(self._home / _IDS)
-            _sync(self._home)
+            sync_file(self._home)
 
     def ids(self) -> dict[int, tuple[tuple[str, str], ...]]:
         """Return what ``write_ids`` kept: by record number, the sheets and ids that have it.
@@ -270,22 +271,14 @@ def sync_spools(spools: Sequence[Spool]) -> None:
             with os.scandir(spool.folder) as entries:
                 files = [entry.path for entry in entries if entry.name not in _PASSING]
             for file in files:
-                _sync(file)
+                sync_file(file)
             for folder in spool.folders():
-                _sync(folder)
+                sync_file(folder)
                 above[folder.parent] = None
     for folder in above:
         with in_spool(folder):
-            _sync(folder)
+            sync_file(folder)
 
 
 def _is_of_rows(name: str) -> bool:
     return name in {_PLAN, DEPARTURES} or (name.startswith("rows-") and name.endswith(".arrow"))
-
-
-def _sync(path: str | Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

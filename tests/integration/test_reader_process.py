@@ -16,7 +16,7 @@ from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Disposition
 from pipeline.planning.plan_input import load
 from pipeline.reading.process.protocol import answer_of
-from pipeline.reading.process.reader_process import Readers
+from pipeline.reading.process.reader_process import ReaderPool
 from pipeline.service.settings import Settings
 from pipeline.service.wiring import Site
 from pipeline.storage.spool import Spool
@@ -32,12 +32,12 @@ MOST = 500 * 1024 * 1024
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Readers]:
+def reader(tmp_path: Path) -> Iterator[ReaderPool]:
     with closing(Site(tmp_path, Settings())) as site:
         yield site.readers
 
 
-def read(reader: Readers, path: Path, spool: Spool) -> Facts:
+def read(reader: ReaderPool, path: Path, spool: Spool) -> Facts:
     source = Source(path=path, name=path.name, named=None, now=NOW)
     return reader.read(source, spool, lambda _: None)
 
@@ -66,7 +66,7 @@ def forked(request: pytest.FixtureRequest) -> None:
 
 
 def read_and_meanwhile(
-    reader: Readers, folder: Path, act: Callable[[], object], *, beside: bool = False
+    reader: ReaderPool, folder: Path, act: Callable[[], object], *, beside: bool = False
 ) -> None:
     """Read a file, and do something while it is read: when its reader asks for an earlier drop."""
 
@@ -90,7 +90,7 @@ def put(folder: Path, *rows: tuple[str, ...]) -> Path:
 @pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of real files are not here")
 @pytest.mark.timeout(120)
 def test_one_process_outlives_all_real_files_within_the_memory_it_may_take(
-    reader: Readers, tmp_path: Path
+    reader: ReaderPool, tmp_path: Path
 ) -> None:
     before = {each.pid for each in started()}
     endings = set()
@@ -111,7 +111,7 @@ def _status(pid: int, field: str) -> str:
     return next(line.split()[1] for line in lines if line.startswith(field))
 
 
-def test_the_process_limits_itself_as_well(reader: Readers, tmp_path: Path) -> None:
+def test_the_process_limits_itself_as_well(reader: ReaderPool, tmp_path: Path) -> None:
     before = {each.pid for each in started()}
     read(reader, put(tmp_path, ("A1", "Delivered")), Spool(tmp_path / "s"))
     (process,) = (each for each in started() if each.pid not in before)
@@ -123,7 +123,7 @@ def test_the_process_limits_itself_as_well(reader: Readers, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("forked")
-def test_what_was_read_is_found_in_the_spool(reader: Readers, tmp_path: Path) -> None:
+def test_what_was_read_is_found_in_the_spool(reader: ReaderPool, tmp_path: Path) -> None:
     rows = [("A1", "Delivered"), ("", "Picked Up"), ("Total", ""), ("A3", "Delivered")]
     footer = [("Total", ""), ("", "")]
     spool = Spool(tmp_path / "s")
@@ -146,7 +146,9 @@ def test_what_was_read_is_found_in_the_spool(reader: Readers, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("forked")
-def test_a_spool_that_holds_something_else_is_not_believed(reader: Readers, tmp_path: Path) -> None:
+def test_a_spool_that_holds_something_else_is_not_believed(
+    reader: ReaderPool, tmp_path: Path
+) -> None:
     spool = Spool(tmp_path / "s")
     facts = read(reader, put(tmp_path, ("A1", "Delivered")), spool)
     other = replace(facts, sheets=(replace(facts.sheets[0], rows=2),))
@@ -154,7 +156,9 @@ def test_a_spool_that_holds_something_else_is_not_believed(reader: Readers, tmp_
         load(other, spool, builtin_profiles(), lambda _drops: {}, lambda _drop: {})
 
 
-def test_after_stop_nothing_is_read_and_no_process_started(reader: Readers, tmp_path: Path) -> None:
+def test_after_stop_nothing_is_read_and_no_process_started(
+    reader: ReaderPool, tmp_path: Path
+) -> None:
     before = len(started())
     reader.stop()
     with pytest.raises(ReadingStopped):
@@ -164,7 +168,7 @@ def test_after_stop_nothing_is_read_and_no_process_started(reader: Readers, tmp_
 
 @pytest.mark.usefixtures("forked")
 def test_the_process_that_is_there_reads_the_next_file_whoever_asks(
-    reader: Readers, tmp_path: Path
+    reader: ReaderPool, tmp_path: Path
 ) -> None:
     before = our_readers()
     read(reader, put(tmp_path, ("A1", "Delivered")), Spool(tmp_path / "s"))
@@ -176,7 +180,7 @@ def test_the_process_that_is_there_reads_the_next_file_whoever_asks(
 
 
 def test_the_process_outlives_the_thread_that_needed_it_first(
-    reader: Readers, tmp_path: Path
+    reader: ReaderPool, tmp_path: Path
 ) -> None:
     """The kernel ties a child to a thread, and those of the page come and go."""
     before = our_readers()
@@ -190,7 +194,9 @@ def test_the_process_outlives_the_thread_that_needed_it_first(
 
 
 @pytest.mark.usefixtures("forked")
-def test_two_files_are_read_at_once_and_one_process_stays(reader: Readers, tmp_path: Path) -> None:
+def test_two_files_are_read_at_once_and_one_process_stays(
+    reader: ReaderPool, tmp_path: Path
+) -> None:
     before = our_readers()
     small = put(tmp_path, ("A1", "Delivered"))
     seen: list[int] = []
@@ -206,7 +212,7 @@ def test_two_files_are_read_at_once_and_one_process_stays(reader: Readers, tmp_p
 
 @pytest.mark.usefixtures("forked")
 def test_a_service_has_a_process_ready_while_another_reads_beside(
-    reader: Readers, tmp_path: Path
+    reader: ReaderPool, tmp_path: Path
 ) -> None:
     before = our_readers()
     reader.keep_ready()

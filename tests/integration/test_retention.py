@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropFacts, DropState, SetAside, stamp
 from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
-from pipeline.service.retention import Keep, Retention, RetentionFiles, Swept, SweptFile
+from pipeline.service.retention import Retention, RetentionFiles, Swept, SweptFile
+from pipeline.service.settings import RetentionSettings
 from pipeline.storage.ledger import SqlLedger, migrations, open_ledger, tables
 from pipeline.storage.ledger.drops import facts_from
 from pipeline.storage.ledger.tables import chunks, lines, receipts, verdicts
@@ -52,7 +53,7 @@ class Place:
     def retention(self, **days: int) -> Retention:
         keep = {"archive_days": 0, "outbox_days": 0, "rows_days": 0} | days
         return Retention(
-            keep=Keep(**keep),
+            keep=RetentionSettings.model_construct(**keep),
             files=RetentionFiles(self.root, self.outbox),
             ledger=self.ledger,
             swept=SweptFile(self.root),

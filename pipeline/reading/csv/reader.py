@@ -27,8 +27,9 @@ from pipeline.reading.csv.encoding import (
 from pipeline.reading.csv.fast_path import certify, parse
 from pipeline.reading.csv.tokenizer import BrokenQuote, tokenize
 from pipeline.reading.file_type import Buffer, check_not_binary, check_text
-from pipeline.reading.header_row import HeaderFinder, LaterHeaders
+from pipeline.reading.header_row import HeaderFinder
 from pipeline.reading.records import Heading, Parsed, Shaper, surplus_of
+from pipeline.validation.profile_choice import LaterHeaders
 from schemas.codes import Code
 from schemas.display import quoted
 

@@ -87,10 +87,11 @@ def _popen(env: Mapping[str, str]) -> subprocess.Popen[bytes]:
 class Child:
     """One process. Everything but ``kill`` is called by one thread at a time."""
 
-    def __init__(self, *, env: Mapping[str, str] | None = None) -> None:
-        given = os.environ if env is None else env
+    def __init__(self) -> None:
         # No token and no address: whoever reads strangers' files need not know them.
-        clean = {name: value for name, value in given.items() if not name.startswith("SHIPDROP_")}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith("SHIPDROP_")
+        }
         # Arrow's own allocator reserves a gigabyte in advance, and no limit could tell it from use.
         clean["ARROW_DEFAULT_MEMORY_POOL"] = "system"
         self._process = _started(clean)

@@ -147,7 +147,7 @@ def too_large(source: Source, memory: int) -> DropRefused:
     )
 
 
-class Reader:
+class ReaderProcess:
     """Has files read by one process. One at a time; ``stop`` may be called from another thread.
 
     ``child``: a process that was started already, before anything else was. ``own_profiles``: what
@@ -171,21 +171,12 @@ class Reader:
         self.stays = False
         self._lock = threading.Lock()
 
-    def read(self, source: Source, spool: Spool, earlier: CourierOf) -> Facts:
-        """Read a file to its end into the spool.
-
-        Raises DropRefused for one that cannot be taken at all or costs too much to read,
-        StorageError when file or spool cannot be used, or no process started; ReaderDied when the
-        process ended over this file; ReadingBug; ReadingStopped.
-        """
-        (ended,) = self.read_together([Job(source=source, spool=spool)], earlier)
-        if isinstance(ended, Exception):
-            raise ended
-        return ended
-
     def read_together(self, jobs: Sequence[Job], earlier: CourierOf) -> list[Tried[Facts]]:
-        """Read small files, which cost less together. Returns each result, or the exception.
+        """Read files to their ends into their spools; small ones cost less together.
 
+        Returns the result of each, or its exception: DropRefused for one that cannot be taken at
+        all or costs too much to read, StorageError when file or spool cannot be used, or no process
+        started; ReaderDied when the process ended over this file; ReadingBug; ReadingStopped.
         Where reading them together ends the process, or costs too much, each is read alone: so it
         is seen which one it was, and only that one has to answer for it.
         """
@@ -199,7 +190,10 @@ class Reader:
         return [self._alone(job, earlier) for job in jobs]
 
     def draft(self, sample: Sample) -> ProfileDraft:
-        """Have a starting profile made from a sample. Raises as ``read``, and UsageError."""
+        """Have a starting profile made from a sample.
+
+        Raises what ``read_together`` returns, and UsageError.
+        """
         self._learn()
         name = sample.path.name
         source = Source(path=sample.path, name=name, named=None, now=datetime.now(UTC))
@@ -399,12 +393,12 @@ def _size(path: Path) -> int:
         return 0  # who is asked to read it says what is wrong
 
 
-class Readers:
+class ReaderPool:
     """Has files read, ``at_once`` of them at a time at most; for any thread.
 
     A process that is there already is taken before another is started: starting one takes longer
     than reading most files. When nothing is read, one stays at most.
-    ``child``, ``own_profiles``: see ``Reader``.
+    ``child``, ``own_profiles``: see ``ReaderProcess``.
     """
 
     def __init__(
@@ -415,8 +409,8 @@ class Readers:
         own_profiles: Callable[[], OwnProfiles] | None = None,
         at_once: int = 2,
     ) -> None:
-        first = Reader(rules, child, own_profiles=own_profiles)
-        others = (Reader(rules, own_profiles=own_profiles) for _ in range(at_once - 1))
+        first = ReaderProcess(rules, child, own_profiles=own_profiles)
+        others = (ReaderProcess(rules, own_profiles=own_profiles) for _ in range(at_once - 1))
         self._all = (first, *others)
         self._free = list(self._all)
         self._changed = threading.Condition()
@@ -427,8 +421,8 @@ class Readers:
     ) -> Facts:
         """Read a file to its end into the spool; waits while all processes read others.
 
-        ``beside``: it takes long, and others shall not wait for it. Raises what ``Reader.read``
-        does.
+        ``beside``: it takes long, and others shall not wait for it. Raises what
+        ``ReaderProcess.read_together`` returns.
         """
         (ended,) = self.read_together([Job(source=source, spool=spool)], earlier, beside=beside)
         if isinstance(ended, Exception):
@@ -448,7 +442,7 @@ class Readers:
             self._give_back(reader)
 
     def draft(self, sample: Sample) -> ProfileDraft:
-        """Have a starting profile made from a sample. Raises as ``Reader.draft``."""
+        """Have a starting profile made from a sample. Raises as ``ReaderProcess``."""
         reader = self._taken()
         try:
             return reader.draft(sample)
@@ -474,14 +468,14 @@ class Readers:
         for reader in self._all:
             reader.close()
 
-    def _taken(self) -> Reader:
+    def _taken(self) -> ReaderProcess:
         with self._changed:
             self._changed.wait_for(lambda: self._free)
             reader = next((each for each in self._free if each.has_process), self._free[0])
             self._free.remove(reader)
             return reader
 
-    def _give_back(self, reader: Reader) -> None:
+    def _give_back(self, reader: ReaderProcess) -> None:
         with self._changed:
             if any(each.has_process for each in self._free):
                 reader.end()

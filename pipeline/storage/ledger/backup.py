@@ -1,7 +1,6 @@
 """Back up, restore and check a ledger that lies in a SQLite file."""
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from pipeline.core.errors import StorageError, UsageError
-from pipeline.storage.durable_files import storing, sync_directory
+from pipeline.storage.durable_files import storing, sync_directory, sync_file
 from schemas.codes import Code
 from schemas.display import shown
 from schemas.vocabulary import Outcome
@@ -114,7 +113,7 @@ def restore(
                 new.execute("PRAGMA journal_mode = DELETE")
                 _bring_up_to_date(new, now, reported)
                 new.commit()
-            _sync(part)
+            sync_file(part)
             _fold(ledger)
             # A damaged ledger's log goes first: none may lie beside a file not its own.
             moved = [*(ledger.name + end for end in BESIDE), ledger.name]
@@ -226,16 +225,8 @@ def _free(ledger: Path, now: datetime) -> Path:
     return aside
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _in_place(part: Path, target: Path) -> None:
-    _sync(part)
+    sync_file(part)
     part.replace(target)
     sync_directory(target.parent)
 

@@ -3,7 +3,6 @@
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Protocol
 
 from msgspec import Struct, field
 
@@ -70,45 +69,32 @@ class ShownNumbers(Struct, frozen=True, kw_only=True):
         return "" if shown.strip() == number else f"as {shown.strip()}"
 
 
-class Notes(Protocol):
-    """Hold the facts of a workbook that the native reader leaves out."""
-
-    def sheet(self, index: int) -> SheetNotes:
-        """Return the notes about a sheet, by its place in the workbook."""
-        ...
-
-    def shown(self, index: int, column: int) -> ShownNumbers:
-        """Return how a sheet shows the numbers in a column, which counts from column A as 0."""
-        ...
-
-    def by_hand(self, index: int) -> Sequence[ByHand]:
-        """Return the cells of a sheet that somebody crossed out or commented on: of XLSX only."""
-        ...
-
-    def word_formats(self, index: int) -> Sequence[WordFormat]:
-        """Return the cells of a sheet whose format may show words that are not stored: not of ODS.
-
-        An ODS writes beside a number what it shows, but not beside a text.
-        """
-        ...
-
-
-class _Listed(Struct, frozen=True, kw_only=True):
-    """Notes by sheet."""
+class Notes(Struct, frozen=True, kw_only=True):
+    """The facts of a workbook that the native reader leaves out, by the place of its sheets."""
 
     sheets: list[SheetNotes]
 
     def sheet(self, index: int) -> SheetNotes:
+        """Return the notes about a sheet."""
         return self.sheets[index] if index < len(self.sheets) else SheetNotes()
 
-    def by_hand(self, _: int) -> Sequence[ByHand]:
+    def shown(self, _index: int, _column: int) -> ShownNumbers:
+        """Return how a sheet shows the numbers in a column, which counts from column A as 0."""
+        return ShownNumbers()
+
+    def by_hand(self, _index: int) -> Sequence[ByHand]:
+        """Return the cells of a sheet that somebody crossed out or commented on: of XLSX only."""
         return ()
 
-    def word_formats(self, _: int) -> Sequence[WordFormat]:
+    def word_formats(self, _index: int) -> Sequence[WordFormat]:
+        """Return the cells of a sheet whose format may show words that are not stored: not of ODS.
+
+        An ODS writes beside a number what it shows, but not beside a text.
+        """
         return ()
 
 
-class _InXls(_Listed, frozen=True, kw_only=True):
+class _InXls(Notes, frozen=True, kw_only=True):
     stream: bytes
 
     def shown(self, index: int, column: int) -> ShownNumbers:
@@ -121,7 +107,7 @@ class _InXls(_Listed, frozen=True, kw_only=True):
         return formats.named(xls_cells(self.stream, index, formats.with_words))
 
 
-class _InXlsb(_Listed, frozen=True, kw_only=True):
+class _InXlsb(Notes, frozen=True, kw_only=True):
     package: Package
     parts: list[str]
 
@@ -141,7 +127,7 @@ class _InXlsb(_Listed, frozen=True, kw_only=True):
         return xlsb_cells(self.package.pieces(self.parts[index]), styles) if known else ()
 
 
-class _InXlsx(_Listed, frozen=True, kw_only=True):
+class _InXlsx(Notes, frozen=True, kw_only=True):
     package: Package
     parts: list[str]
 
@@ -186,7 +172,7 @@ class _InXlsx(_Listed, frozen=True, kw_only=True):
         return found
 
 
-class _InOds(_Listed, frozen=True, kw_only=True):
+class _InOds(Notes, frozen=True, kw_only=True):
     package: Package
 
     def shown(self, index: int, column: int) -> ShownNumbers:
