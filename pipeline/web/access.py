@@ -136,13 +136,24 @@ class Throttle:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def wait(self, *keys: str) -> float:
         """Return seconds until the next try; 0: now."""
         now = self._monotonic()
         with self._lock:
             return max((self._known.get(key, (0, now))[1] - now for key in keys), default=0.0)
+
+    def begin(self, *keys: str) -> float:
+        """Return seconds until the next try; 0: it may be now, and is noted as a wrong one.
+
+        Noted before it is looked at: many tries at once are many tries.
+        """
+        with self._lock:
+            wait = max(0.0, self.wait(*keys))
+            if not wait:
+                self.failed(*keys)
+        return wait
 
     def failed(self, *keys: str) -> None:
         """Note a wrong try."""

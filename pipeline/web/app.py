@@ -20,6 +20,7 @@ from pipeline.web.api_requests import in_words
 from pipeline.web.context import (
     AnswerCache,
     ChooseFirst,
+    Elsewhere,
     FormReplays,
     KeptForPage,
     LogInFirst,
@@ -146,6 +147,7 @@ def create_app(site: Site) -> FastAPI:
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
     app.add_exception_handler(ChooseFirst, _choose_first)
+    app.add_exception_handler(Elsewhere, _elsewhere)
     app.add_exception_handler(ShipdropError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_understood)
@@ -219,6 +221,10 @@ async def _choose_first(request: Request, _error: Exception) -> Response:
     if request.headers.get("hx-request"):
         return Response(status_code=403, headers={"hx-redirect": "/account"})
     return RedirectResponse("/account", status_code=303)
+
+
+async def _elsewhere(_request: Request, error: Exception) -> Response:
+    return RedirectResponse(str(error), status_code=303)
 
 
 async def _page_of(request: Request) -> str:

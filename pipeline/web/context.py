@@ -2,8 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
@@ -11,16 +11,15 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from msgspec import Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
-from pipeline.core.errors import ShipdropError, StorageError
+from pipeline.core.errors import ShipdropError, StorageError, UsageError
 from pipeline.core.model import SheetFacts
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, Visitor
-from pipeline.web.api_requests import check_address
+from pipeline.web.api_requests import check_address, check_form
 from pipeline.web.correct_rows.draft import Drafts
 from pipeline.web.correct_rows.editors import Editors
 from pipeline.web.faults import Rejects, read_rejects
@@ -184,6 +183,19 @@ class NotPossible(ShipdropError):
     """Raised where a request is understood and cannot be done."""
 
 
+class Elsewhere(Exception):
+    """Raised where another page is to be shown; its argument is that page's address."""
+
+
+@contextmanager
+def not_possible() -> Iterator[None]:
+    """Say of a UsageError that the request was understood and cannot be done: 409, not 422."""
+    try:
+        yield
+    except UsageError as error:
+        raise NotPossible(error.message, hint=error.hint) from error
+
+
 def context_of(request: Request) -> WebContext:
     """Return the context of the application that a request is for."""
     ctx: WebContext = request.app.state.ctx
@@ -236,28 +248,38 @@ def managing(visitor: Looker) -> Visitor:
 Manager = Annotated[Visitor, Depends(managing)]
 
 
-async def read_form(
-    request: Request, ctx: WebContext, visitor: Visitor, *, files: int = 0, checked: bool = False
-) -> FormData:
-    """Read a form that changes something, and check its token: the only way to read one.
+def form_of(may: Callable[..., Visitor], *, files: bool = False) -> Any:  # noqa: ANN401 - as FastAPI's own
+    """Return what a page takes a form by: whoever may send it is asked first, its token checked.
 
-    ``files``: how many it may bring; ``checked``: ``check_machine`` was called. Raises NotAllowed
-    when it did not come from a page of ours.
+    ``may``: as ``operating``. ``files``: it may bring files. It is closed after the answer. Raises
+    NotAllowed when it did not come from a page of ours.
     """
-    if not same_origin(request.headers):
-        raise NotAllowed("This request came from another site.", hint="Use the page itself.")
-    token = request.headers.get("x-csrf-token", "")
-    if token:
-        _check(token, request, ctx, visitor)
-    form = await request.form(max_files=files, max_fields=_FIELDS, max_part_size=_FIELD_BYTES)
-    if not token and not checked:
-        given = form.get("csrf")
-        try:
-            _check(given if isinstance(given, str) else "", request, ctx, visitor)
-        except NotAllowed:
-            await form.close()
-            raise
-    return form
+
+    async def read(
+        request: Request, ctx: Ctx, visitor: Annotated[Visitor, Depends(may)]
+    ) -> AsyncIterator[FormData]:
+        if not same_origin(request.headers):
+            raise NotAllowed("This request came from another site.", hint="Use the page itself.")
+        token = request.headers.get("x-csrf-token", "")
+        if token:
+            _check(token, request, ctx, visitor)
+        async with _form(request, ctx, files=files) as form:
+            if not token:
+                _check(text_of(form, "csrf"), request, ctx, visitor)
+            yield form
+
+    return Depends(read)
+
+
+Form = Annotated[FormData, form_of(operating)]
+FormWithFiles = Annotated[FormData, form_of(operating, files=True)]
+
+
+def _form(
+    request: Request, ctx: WebContext, *, files: bool
+) -> AbstractAsyncContextManager[FormData]:
+    most = ctx.site.settings.web.max_upload_files if files else 0
+    return request.form(max_files=most, max_fields=_FIELDS, max_part_size=_FIELD_BYTES)
 
 
 def check_machine(request: Request, ctx: WebContext, visitor: Visitor) -> None:
@@ -308,6 +330,19 @@ def managing_by_machine(request: Request, ctx: Ctx, visitor: Manager) -> Visitor
 ManagerByMachine = Annotated[Visitor, Depends(managing_by_machine)]
 
 
+async def read_files(request: Request, ctx: Ctx, visitor: Operator) -> AsyncIterator[FormData]:
+    """Read a form with files that a machine sent. Raises LogInFirst, NotAllowed, UsageError."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise UsageError("The body must be multipart/form-data with the field files.")
+    check_machine(request, ctx, visitor)
+    async with _form(request, ctx, files=True) as form:
+        check_form(form)
+        yield form
+
+
+FilesByMachine = Annotated[FormData, Depends(read_files)]
+
+
 def _check(token: str, request: Request, ctx: WebContext, visitor: Visitor) -> None:
     if visitor.by_token:
         return
@@ -337,16 +372,9 @@ def text_of(form: FormData, name: str, default: str = "") -> str:
     return value if isinstance(value, str) else default
 
 
-async def show(
-    request: Request,
-    template: str,
-    values: Mapping[str, Any],
-    *,
-    visitor: Visitor | None,
-    status: int = 200,
-) -> Response:
-    """Return ``page``, rendered outside the event loop."""
-    return await run_in_threadpool(page, request, template, values, visitor=visitor, status=status)
+def whole_number(text: str) -> int | None:
+    """Return the number that a field of a form holds, None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def page(

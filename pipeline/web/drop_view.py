@@ -15,7 +15,7 @@ from pipeline.core.ports import DropLine
 from pipeline.service.read_again import check_retry, read_again
 from pipeline.service.wiring import Site
 from pipeline.web import uploads
-from pipeline.web.context import NotPossible, NotThere
+from pipeline.web.context import NotPossible, NotThere, not_possible
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import STATES, Progress
 from schemas.vocabulary import Outcome
@@ -177,19 +177,14 @@ def ask(site: Site, drop: DropLine, wish: str, who: str) -> None:
     """
     if wish not in {DropRequest.RETRY, DropRequest.CANCEL, "again"}:
         raise NotThere("Page not found.")
-    if wish == "again":
-        try:
-            again(site, drop, who, batch=uploads.new_batch())
-        except UsageError as error:
-            raise NotPossible(error.message, hint=error.hint) from error
-        return
     if wish == DropRequest.CANCEL and not can_cancel(drop):
         state = STATES[drop.state].lower()
         raise NotPossible(f"The file is {state}: there is nothing left to stop.")
-    if wish == DropRequest.RETRY:
-        try:
+    with not_possible():
+        if wish == "again":
+            again(site, drop, who, batch=uploads.new_batch())
+            return
+        if wish == DropRequest.RETRY:
             check_retry(site, drop.drop_id, drop.state, drop.summary)
-        except UsageError as error:
-            raise NotPossible(error.message, hint=error.hint) from error
     site.ledger.request(drop.drop_id, DropRequest(wish))
     log.info("web.request", drop=drop.drop_id, wish=wish, user=who)

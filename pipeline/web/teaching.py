@@ -19,7 +19,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.draft import ProfileDraft, RoleChoices, Sample, SeenColumn, status_key
-from pipeline.core.errors import DropRefused, ReaderDied, UsageError
+from pipeline.core.errors import DropRefused, ReaderDied
 from pipeline.core.model import Drop, stamp
 from pipeline.reading.drop_reader import poison
 from pipeline.service.wiring import Site
@@ -27,7 +27,7 @@ from pipeline.storage.durable_files import make_directory, replace_with, storing
 from pipeline.storage.root_folders import place_of
 from pipeline.validation.draft.role_guess import is_no_event
 from pipeline.web import staging
-from pipeline.web.context import NotPossible, NotThere
+from pipeline.web.context import NotPossible, NotThere, not_possible
 from pipeline.web.lru import LruCache
 from pipeline.web.profile_files import mark_of, source_of
 from schemas.codes import Code
@@ -295,14 +295,14 @@ class Teachings:
         )
         if kept := self._drafts.get(key):
             return kept
+        sample = Sample(path=path, name=name, title=title, choices=said)
         try:
-            made = self._site.readers.draft(Sample(path=path, name=name, title=title, choices=said))
+            with not_possible():
+                made = self._site.readers.draft(sample)
         except ReaderDied:
             raise _cannot_be_read(poison()) from None
         except DropRefused as refusal:
             raise _cannot_be_read(refusal) from refusal
-        except UsageError as error:
-            raise NotPossible(error.message, hint=error.hint) from error
         return self._drafts.put(key, made)
 
     # -- on disk -------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 import ipaddress
 import math
-from typing import Any, Final
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.errors import ShipdropError
@@ -16,9 +16,10 @@ from pipeline.web.context import (
     Ctx,
     Looker,
     WebContext,
+    form_of,
     lead,
+    looking,
     page,
-    read_form,
     session_of,
     text_of,
     told_once,
@@ -33,7 +34,11 @@ log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
 
-_STRANGER: Final = Visitor(name="", right=Right.LOOK)
+LookerForm = Annotated[FormData, form_of(looking)]
+
+
+def _anybody() -> Visitor:
+    return Visitor(name="", right=Right.LOOK)
 
 
 @router.get("/login")
@@ -47,32 +52,24 @@ def login_page(request: Request, ctx: Ctx, next: str = "/") -> Response:  # noqa
 
 
 @router.post("/login")
-async def log_in(request: Request, ctx: Ctx) -> Response:
+def log_in(request: Request, ctx: Ctx, form: Annotated[FormData, form_of(_anybody)]) -> Response:
     """Take name and password; a new session, or the form again."""
-    form = await read_form(request, ctx, _STRANGER)
     name, password = text_of(form, "name")[:LONGEST], text_of(form, "password")[:LONGEST]
     target = _inside(text_of(form, "next", "/"))
     client = request.client.host if request.client else ""
     keys = throttled(name, client)
-    wait = ctx.access.throttle.wait(*keys)
+    values = {"next": target, "name": name}
+    wait = ctx.access.throttle.begin(*keys)
     if wait > 0:
-        words = f"Too many attempts. Try again in {counted(math.ceil(wait), 'second')}."
-        shown = page(
-            request,
-            "login.html",
-            {"next": target, "wrong": words, "name": name},
-            visitor=None,
-            status=429,
-        )
+        values |= {"wrong": _too_often(wait)}
+        shown = page(request, "login.html", values, visitor=None, status=429)
         shown.headers["retry-after"] = str(int(wait) + 1)
         return shown
-    # Counted before it is looked at: many tries at once are many tries.
-    ctx.access.throttle.failed(*keys)
     before = request.scope["session"]
-    session = await run_in_threadpool(ctx.access.log_in, name, password, before=before)
+    session = ctx.access.log_in(name, password, before=before)
     if session is None:
         log.warning("web.login_refused", address=client)
-        values = {"next": target, "wrong": "Wrong name or password.", "name": name}
+        values |= {"wrong": "Wrong name or password."}
         return page(request, "login.html", values, visitor=None, status=403)
     ctx.access.throttle.succeeded(*keys)
     if ctx.access.name_of(before) in {"", name}:
@@ -84,12 +81,11 @@ async def log_in(request: Request, ctx: Ctx) -> Response:
 
 
 @router.post("/logout")
-async def log_out(request: Request, ctx: Ctx, visitor: Looker) -> Response:
+def log_out(request: Request, ctx: Ctx, _form: LookerForm) -> Response:
     """End the session. Its cookie, worth nothing now, stays until the next log-in.
 
     By it, what is typed in another window is kept for whoever typed it.
     """
-    await read_form(request, ctx, visitor)
     ctx.access.log_out(request.scope["session"])
     return RedirectResponse("/login", status_code=303)
 
@@ -128,14 +124,13 @@ def account_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
 
 
 @router.post("/account/password")
-async def change_password(request: Request, ctx: Ctx, visitor: Looker) -> Response:
+def change_password(request: Request, ctx: Ctx, visitor: Looker, form: LookerForm) -> Response:
     """Take the current password and a new one, twice."""
-    form = await read_form(request, ctx, visitor)
     old, new = text_of(form, "old")[: LONGEST + 1], text_of(form, "new")[: LONGEST + 1]
     try:
         if new != text_of(form, "again"):
             raise NotChanged("The two new passwords differ. Type the new one twice.")
-        await run_in_threadpool(choose_password, request, ctx, visitor, old, new)
+        choose_password(request, ctx, visitor, old, new)
     except (NotChanged, TooOften) as error:
         status = 429 if isinstance(error, TooOften) else 422
         values = _values(request, ctx, visitor) | {"wrong": error.message}
@@ -160,6 +155,10 @@ class TooOften(ShipdropError):
     """Raised after many wrong passwords: the next try has to wait."""
 
 
+def _too_often(wait: float) -> str:
+    return f"Too many attempts. Try again in {counted(math.ceil(wait), 'second')}."
+
+
 def choose_password(
     request: Request, ctx: WebContext, visitor: Visitor, old: str, new: str
 ) -> None:
@@ -170,10 +169,9 @@ def choose_password(
     if not visitor.name or visitor.by_token:
         raise NotChanged("You have no password here.")
     keys = throttled(visitor.name, request.client.host if request.client else "")
-    wait = ctx.access.throttle.wait(*keys)
+    wait = ctx.access.throttle.begin(*keys)
     if wait > 0:
-        raise TooOften(f"Too many attempts. Try again in {counted(math.ceil(wait), 'second')}.")
-    ctx.access.throttle.failed(*keys)
+        raise TooOften(_too_often(wait))
     try:
         ctx.people.choose_password(visitor.name, old, new)
     except WrongPassword:
@@ -193,9 +191,8 @@ def session_left(request: Request, _front: Ctx, visitor: Looker, said: str = "")
 
 
 @router.post("/account/stay")
-async def stay(request: Request, ctx: Ctx, visitor: Looker) -> Response:
+def stay(request: Request, ctx: Ctx, _form: LookerForm) -> Response:
     """Let the session last as long as a new one."""
-    await read_form(request, ctx, visitor)
     ctx.access.stay(request.scope["session"])
     by_script = request.headers.get("hx-request")
     target = address("/session", said=_STAYS) if by_script else "/account"

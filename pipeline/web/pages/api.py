@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from msgspec.structs import replace
-from starlette.concurrency import run_in_threadpool
 
-from pipeline.core.errors import UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
 from pipeline.web import drop_view, staging, uploads, words
-from pipeline.web.access import Visitor
 from pipeline.web.api_models import (
     Asked,
     CheckChange,
@@ -30,16 +27,14 @@ from pipeline.web.api_models import (
     UploadedFile,
     UploadObject,
 )
-from pipeline.web.api_requests import check_form
 from pipeline.web.context import (
     ByMachine,
     Ctx,
+    FilesByMachine,
     Looker,
     NotThere,
     Operator,
     WebContext,
-    check_machine,
-    read_form,
 )
 from pipeline.web.correct_rows.table import line_of
 from pipeline.web.pages.checks import leave, read_as
@@ -169,31 +164,18 @@ def drops(
 
 
 @router.post("/drops", status_code=202, openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
-async def upload(request: Request, ctx: Ctx, visitor: Operator) -> UploadObject:
+def upload(ctx: Ctx, visitor: Operator, form: FilesByMachine) -> UploadObject:
     """Put files into the inbox; the service takes them at its next scan."""
-    kept = await _staged(request, ctx, visitor)
-    await run_in_threadpool(staging.send_once, ctx.site, kept.batch)
-    return await run_in_threadpool(_upload, ctx, kept.batch)
-
-
-async def _staged(request: Request, ctx: WebContext, visitor: Visitor) -> staging.Staged:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise UsageError("The body must be multipart/form-data with the field files.")
-    check_machine(request, ctx, visitor)
-    most = ctx.site.settings.web.max_upload_files
-    form = await read_form(request, ctx, visitor, files=most, checked=True)
-    try:
-        check_form(form)
-        return await run_in_threadpool(stage_form, ctx, form, visitor)
-    finally:
-        await form.close()
+    kept = stage_form(ctx, form, visitor)
+    staging.send_once(ctx.site, kept.batch)
+    return _upload(ctx, kept.batch)
 
 
 @router.post("/checks", openapi_extra=_UPLOAD_BODY, responses=_TOO_LARGE)
-async def check_files(request: Request, ctx: Ctx, visitor: Operator) -> CheckObject:
+def check_files(ctx: Ctx, visitor: Operator, form: FilesByMachine) -> CheckObject:
     """Check files: how each would be read and what would be sent. Nothing is sent."""
-    kept = await _staged(request, ctx, visitor)
-    return _check(kept, await run_in_threadpool(check, ctx, kept))
+    kept = stage_form(ctx, form, visitor)
+    return _check(kept, check(ctx, kept))
 
 
 @router.get("/checks/{check}")
@@ -313,14 +295,9 @@ def results(
 
 @router.post("/drops/{drop_id}/{wish}", status_code=202, responses=LATER)
 def ask(
-    request: Request,
-    ctx: Ctx,
-    visitor: Operator,
-    drop_id: DropId,
-    wish: Literal["retry", "cancel", "again"],
+    ctx: Ctx, visitor: ByMachine, drop_id: DropId, wish: Literal["retry", "cancel", "again"]
 ) -> Asked:
     """Ask the service to send what is left, to stop sending it, or to read the file again."""
-    check_machine(request, ctx, visitor)
     found = line_of(ctx, drop_id)
     drop_view.ask(ctx.site, found, wish, visitor.name)
     return Asked(drop_id=found.drop_id, request=wish)

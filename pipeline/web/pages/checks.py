@@ -6,21 +6,21 @@ from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.errors import UsageError
 from pipeline.core.ports import DropLine
 from pipeline.web import staging, words
 from pipeline.web.context import (
     Ctx,
+    Form,
     NotPossible,
     NotThere,
     Operator,
     WebContext,
-    read_form,
-    show,
+    not_possible,
+    page,
     text_of,
+    whole_number,
 )
 from pipeline.web.pages.upload import check_one, went
 from pipeline.web.teaching import TEACHABLE
@@ -37,12 +37,11 @@ _SENDING: Final = threading.Lock()
 
 
 @router.get("/checks/{batch}")
-async def checked_page(request: Request, ctx: Ctx, visitor: Operator, batch: str) -> Response:
+def checked_page(request: Request, ctx: Ctx, visitor: Operator, batch: str) -> Response:
     """Show what a check found, as long as its files are kept; then what became of them."""
     if staging.was_sent(ctx.site, batch):
         return RedirectResponse(f"/uploads/{batch}", status_code=303)
-    values = await run_in_threadpool(_values, ctx, batch)
-    return await show(request, "checked.html", values, visitor=visitor)
+    return page(request, "checked.html", _values(ctx, batch), visitor=visitor)
 
 
 def _values(ctx: WebContext, batch: str) -> dict[str, Any]:
@@ -107,18 +106,17 @@ def _faults(
 
 
 @router.post("/checks/{batch}/files/{place}")
-async def change(request: Request, ctx: Ctx, visitor: Operator, batch: str, place: str) -> Response:
+def change(
+    request: Request, ctx: Ctx, _visitor: Operator, form: Form, batch: str, place: str
+) -> Response:
     """Read a file of the check as another courier's, leave it out, or put it back."""
-    form = await read_form(request, ctx, visitor)
-    at = int(place) if place.isdecimal() and len(place) < 6 else -1
-    go = text_of(form, "go")
-    try:
+    number, go = whole_number(place), text_of(form, "go")
+    at = -1 if number is None else number
+    with not_possible():
         if go in {"leave", "back"}:
-            await run_in_threadpool(leave, ctx, batch, at, out=go == "leave")
+            leave(ctx, batch, at, out=go == "leave")
         else:
-            await run_in_threadpool(read_as, ctx, batch, at, text_of(form, "courier"))
-    except UsageError as error:
-        raise NotPossible(error.message, hint=error.hint) from error
+            read_as(ctx, batch, at, text_of(form, "courier"))
     return went(request, f"/checks/{batch}#file-{at}")
 
 
@@ -150,27 +148,17 @@ def _with_file(ctx: WebContext, batch: str, place: int) -> staging.Staged:
 
 
 @router.post("/upload/{batch}/send")
-async def send(request: Request, ctx: Ctx, visitor: Operator, batch: str) -> Response:
+def send(request: Request, ctx: Ctx, visitor: Operator, form: Form, batch: str) -> Response:
     """Put files of a check into the inbox, those that can be read; asked again, it is done once."""
-    form = await read_form(request, ctx, visitor)
-    only = text_of(form, "only")
-    try:
-        rest = await run_in_threadpool(_send, ctx, batch, only)
-    except UsageError as error:
-        raise NotPossible(error.message, hint=error.hint) from error
+    with not_possible(), _SENDING:
+        done = staging.was_sent(ctx.site, batch)
+        rest = "" if done else _send(ctx, batch, text_of(form, "only"))
     log.info("web.upload", user=visitor.name, batch=batch)
     return went(request, f"/uploads/{batch}" + (f"?rest={rest}" if rest else ""))
 
 
 def _send(ctx: WebContext, batch: str, only: str) -> str:
     """Send what can be read, or the one file that is named; return the check of the rest, or ""."""
-    with _SENDING:
-        if staging.was_sent(ctx.site, batch):
-            return ""
-        return _sent(ctx, batch, only)
-
-
-def _sent(ctx: WebContext, batch: str, only: str) -> str:
     kept = staging.staged(ctx.site, batch)
     checked = staging.check_of(ctx.site, kept)
     wanted = [

@@ -2,7 +2,6 @@
 
 import structlog
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from pipeline.core.ports import Search
@@ -10,13 +9,13 @@ from pipeline.reporting.template_xlsx import template
 from pipeline.web import words
 from pipeline.web.context import (
     Ctx,
+    Form,
     Looker,
     NotThere,
     Operator,
     WebContext,
     lead,
     page,
-    read_form,
     text_of,
     told_once,
 )
@@ -68,28 +67,28 @@ def courier_page(request: Request, ctx: Ctx, visitor: Looker, name: str) -> Resp
 
 
 @router.post("/couriers/{name}/words")
-async def change_word(request: Request, ctx: Ctx, visitor: Operator, name: str) -> Response:
+def change_word(request: Request, ctx: Ctx, visitor: Operator, form: Form, name: str) -> Response:
     """Give a word that was taught another meaning, or forget it."""
-    form = await read_form(request, ctx, visitor)
     word = text_of(form, "word")
     if text_of(form, "go") == "forget":
-        await run_in_threadpool(forget, ctx.site, name, word, who=visitor.name)
+        forget(ctx.site, name, word, who=visitor.name)
         message = f'"{word}" is forgotten. Rows that were sent with it are not changed.'
     else:
         means, who = text_of(form, "means"), visitor.name or text_of(form, "who").strip()
-        made = await run_in_threadpool(remember, ctx.site, name, said=word, means=means, who=who)
+        made = remember(ctx.site, name, said=word, means=means, who=who)
         message = f'"{made.said}" now means: {words.MEANINGS[made.means]}.'
     log.info("web.word_changed", courier=name, user=visitor.name)
     return lead(request, f"/couriers/{name}#learned", message)
 
 
 @router.post("/couriers/{name}/expected")
-async def change_expected(request: Request, ctx: Ctx, visitor: Operator, name: str) -> Response:
+def change_expected(
+    request: Request, ctx: Ctx, visitor: Operator, form: Form, name: str
+) -> Response:
     """Say when the courier's files are to come."""
-    form = await read_form(request, ctx, visitor)
     days = tuple(day for day in DAYS if text_of(form, f"on-{day}"))
     by, who = text_of(form, "by")[:5], visitor.name or text_of(form, "who").strip()
-    made = await run_in_threadpool(expect, ctx.site, name, by=by, days=days, who=who)
+    made = expect(ctx.site, name, by=by, days=days, who=who)
     message = f"Files of {made.title} are expected by {by}." if by else "No time is set any more."
     log.info("web.expected", courier=name, user=visitor.name)
     return lead(request, f"/couriers/{name}#expected", message)

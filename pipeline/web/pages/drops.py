@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request
 from msgspec import Struct
 from msgspec.structs import asdict, replace
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from pipeline.core.errors import ShipdropError, StorageError
@@ -18,7 +17,7 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, order_search, words
-from pipeline.web.context import Ctx, Looker, NotThere, Operator, WebContext, page, read_form
+from pipeline.web.context import Ctx, Form, Looker, NotThere, Operator, WebContext, page
 from pipeline.web.correct_rows.table import line_of, table_of
 from pipeline.web.order_search import find
 from pipeline.web.set_aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
@@ -343,11 +342,10 @@ def drop_file(ctx: Ctx, _visitor: Looker, drop_id: str, kind: str) -> Response:
 
 
 @router.post("/drops/{drop_id}/{wish}")
-async def ask(request: Request, ctx: Ctx, visitor: Operator, drop_id: str, wish: str) -> Response:
+def ask(ctx: Ctx, visitor: Operator, _form: Form, drop_id: str, wish: str) -> Response:
     """Ask the service to retry or cancel, as the commands do."""
-    await read_form(request, ctx, visitor)
-    drop = await run_in_threadpool(line_of, ctx, drop_id)
-    await run_in_threadpool(drop_view.ask, ctx.site, drop, wish, visitor.name)
+    drop = line_of(ctx, drop_id)
+    drop_view.ask(ctx.site, drop, wish, visitor.name)
     return RedirectResponse(f"/drops/{drop.drop_id}", status_code=303)
 
 

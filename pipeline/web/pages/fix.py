@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from fastapi import APIRouter, Query, Request
 from msgspec.structs import replace
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, Response
 
@@ -17,15 +16,15 @@ from pipeline.web import faults, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.context import (
     Ctx,
+    Form,
     NotPossible,
     Operator,
     WebContext,
     lead,
     page,
-    read_form,
-    show,
     text_of,
     told_once,
+    whole_number,
 )
 from pipeline.web.correct_rows import corrected_file, grid
 from pipeline.web.correct_rows.cells import (
@@ -220,10 +219,19 @@ def _nearest(value: str, statuses: Sequence[str]) -> str:
 
 
 @router.post("/drops/{drop_id}/fix/replace")
-async def replace_page(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
+def replace_page(
+    request: Request, ctx: Ctx, visitor: Operator, form: Form, drop_id: str
+) -> Response:
     """Give all rows that have one value another."""
-    form = await read_form(request, ctx, visitor)
-    said = await run_in_threadpool(_replace, ctx, visitor, drop_id, form)
+    table = table_of(ctx, drop_id)
+    column = whole_number(text_of(form, "column"))
+    if column is None:
+        raise NotPossible("There is no such column.")
+    rule = Rule(column=column, old=text_of(form, "old"), new=text_of(form, "new"))
+    if rule.new != rule.old:
+        rule = replace(rule, new=rule.new.strip())
+    courier, who = text_of(form, "remember"), text_of(form, "who").strip()
+    said = replace_value(ctx, visitor, table, rule, remember_for=courier, who=who)
     return lead(request, _back(form, drop_id), said)
 
 
@@ -232,37 +240,21 @@ def _back(form: FormData, drop_id: str, **more: str) -> str:
     return View.of(text_of(form, "view")).on(drop_id, **more)
 
 
-def _replace(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> str:
-    table = table_of(ctx, drop_id)
-    column = _whole_number(text_of(form, "column"))
-    if column is None:
-        raise NotPossible("There is no such column.")
-    rule = Rule(column=column, old=text_of(form, "old"), new=text_of(form, "new"))
-    if rule.new != rule.old:
-        rule = replace(rule, new=rule.new.strip())
-    courier = text_of(form, "remember")
-    return replace_value(
-        ctx, visitor, table, rule, remember_for=courier, who=text_of(form, "who").strip()
-    )
-
-
 @router.post("/drops/{drop_id}/fix")
-async def save(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
+def save(request: Request, ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
     """Keep what was typed; then send it, or show the next page."""
-    form = await read_form(request, ctx, visitor)
     more: dict[str, Any] = {"note": text_of(form, "note")}
     try:
-        target = await run_in_threadpool(_save, ctx, visitor, drop_id, form)
+        conflicts = _keep_form(ctx, visitor, drop_id, form)
+        if not conflicts:
+            return lead(request, *_saved(ctx, visitor, drop_id, form))
+        more |= {"conflicts": conflicts}
     except NotPossible as error:
         more |= {"problem": str(error)}
-        return await _show_again(request, ctx, visitor, drop_id, form, more)
-    if isinstance(target, tuple):
-        return lead(request, *target)
-    more |= {"conflicts": target}
-    return await _show_again(request, ctx, visitor, drop_id, form, more)
+    return _show_again(request, ctx, visitor, drop_id, form, more)
 
 
-async def _show_again(
+def _show_again(
     request: Request,
     ctx: WebContext,
     visitor: Visitor,
@@ -272,19 +264,12 @@ async def _show_again(
 ) -> Response:
     """Return the page once more, with what was not taken over."""
     view = View.of(text_of(form, "view"))
-    values = await run_in_threadpool(
-        lambda: _shown(ctx, rechecked_table(ctx, drop_id), view) | more
-    )
-    return await show(request, "fix.html", values, visitor=visitor, status=409)
+    values = _shown(ctx, rechecked_table(ctx, drop_id), view) | more
+    return page(request, "fix.html", values, visitor=visitor, status=409)
 
 
-def _save(
-    ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData
-) -> tuple[str, str] | list[Conflict]:
-    """Return the page that it leads to and what that page says, or what was not taken over."""
-    conflicts = _keep_form(ctx, visitor, drop_id, form)
-    if conflicts:
-        return conflicts
+def _saved(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> tuple[str, str]:
+    """Do what the button says; return the page that it leads to, and what that page says."""
     go = text_of(form, "go")
     if go.startswith("aside"):
         return _back(form, drop_id), _set_aside(ctx, visitor, drop_id, form, go)
@@ -298,17 +283,15 @@ def _save(
         if sent.skipped:
             return _back(form, drop_id, page=""), sent.said
         return f"/uploads/{sent.batch}", ""
-    number = _whole_number(go)
+    number = whole_number(go)
     return _back(form, drop_id, page=str(number) if number and number > 1 else ""), ""
 
 
 def _set_aside(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData, go: str) -> str:
     """Set aside a row by its own button, or all that are ticked on this page; say how many."""
     rejects = table_of(ctx, drop_id).rejects
-    line = _whole_number(go.removeprefix("aside-"))
-    ticked = [
-        _whole_number(name.removeprefix("send-")) for name in form if name.startswith("send-")
-    ]
+    line = whole_number(go.removeprefix("aside-"))
+    ticked = [whole_number(name.removeprefix("send-")) for name in form if name.startswith("send-")]
     lines = [line] if line is not None else ticked
     keys = rejects.keys()
     rows = {keys[each] for each in lines if each is not None and each < len(keys)}
@@ -319,18 +302,16 @@ def _set_aside(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData, 
 
 
 @router.post("/drops/{drop_id}/fix/ids")
-async def paste_ids(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
+def paste_ids(request: Request, ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
     """Fill lost ids in, a pasted line for each row; what does not fit stays in the box."""
-    form = await read_form(request, ctx, visitor)
     try:
-        kept = await run_in_threadpool(_paste_ids, ctx, visitor, drop_id, form)
+        kept = _paste_ids(ctx, visitor, drop_id, form)
     except NotPossible as error:
-        more = {"problem": str(error), "ids": text_of(form, "ids")}
-        return await _show_again(request, ctx, visitor, drop_id, form, more)
+        ids = {"problem": str(error), "ids": text_of(form, "ids")}
+        return _show_again(request, ctx, visitor, drop_id, form, ids)
     if kept.conflicts:
-        return await _show_again(
-            request, ctx, visitor, drop_id, form, {"conflicts": kept.conflicts}
-        )
+        more = {"conflicts": kept.conflicts}
+        return _show_again(request, ctx, visitor, drop_id, form, more)
     said = f"{counted(kept.filled, 'id')} filled in. Nothing is sent yet."
     return lead(request, _back(form, drop_id), said)
 
@@ -356,7 +337,7 @@ def _paste_ids(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) 
 
 def _cells_of(form: FormData) -> list[tuple[int, str | None]]:
     """Return the cells that a column is pasted into, each with the text that was shown in it."""
-    lines = [_whole_number(str(each)) for each in form.getlist("line")]
+    lines = [whole_number(str(each)) for each in form.getlist("line")]
     had = [each if isinstance(each, str) else None for each in form.getlist("had")]
     if len(had) != len(lines):
         had = [None] * len(lines)
@@ -364,24 +345,16 @@ def _cells_of(form: FormData) -> list[tuple[int, str | None]]:
 
 
 @router.post("/drops/{drop_id}/fix/paste")
-async def paste_column(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
+def paste_column(ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
     """Fill a pasted column down the rows that are shown; tell what found no row."""
-    form = await read_form(request, ctx, visitor)
-    answer, status = await run_in_threadpool(_paste_column, ctx, visitor, drop_id, form)
-    return JSONResponse(answer, status_code=status)
-
-
-def _paste_column(
-    ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData
-) -> tuple[dict[str, Any], int]:
-    column, cells = _whole_number(text_of(form, "column")), _cells_of(form)
+    column, cells = whole_number(text_of(form, "column")), _cells_of(form)
     if column is None or not cells:
         raise NotPossible("There is no such cell.")
     try:
         values = column_pasted(text_of(form, "text"))
         _check_all_writable(form, values, cells)
     except NotPossible as error:
-        return {"conflict": str(error)}, 409
+        return JSONResponse({"conflict": str(error)}, status_code=409)
     kept = paste(ctx, visitor, drop_id, cells, column=column, values=values)
     assert kept.table is not None  # noqa: S101 - a paste always has it
     said = f"{counted(kept.filled, 'cell')} filled in."
@@ -393,7 +366,8 @@ def _paste_column(
         )
     said += "".join(f" {each.text}" for each in kept.conflicts)
     lines = [line for line, _ in cells[: len(values)]]
-    return {**_answer(kept.table, lines), "said": said, "pasted": _pasted(kept.table)}, 200
+    answer = _answer(kept.table, lines)
+    return JSONResponse({**answer, "said": said, "pasted": _pasted(kept.table)})
 
 
 def _check_all_writable(
@@ -433,36 +407,29 @@ def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
 
 
 @router.post("/drops/{drop_id}/fix/undo")
-async def undo(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
+def undo(request: Request, ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
     """Put back what stood before the last paste."""
-    form = await read_form(request, ctx, visitor)
-    count = await run_in_threadpool(undo_paste, ctx, visitor, drop_id)
-    said = f"Undone in {counted(count, 'row')}."
+    said = f"Undone in {counted(undo_paste(ctx, visitor, drop_id), 'row')}."
     return lead(request, _back(form, drop_id), said)
 
 
 @router.post("/drops/{drop_id}/aside")
-async def aside_fault(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
+def aside_fault(
+    request: Request, ctx: Ctx, visitor: Operator, form: Form, drop_id: str
+) -> Response:
     """Set aside all rows with a fault; or take rows back."""
-    form = await read_form(request, ctx, visitor)
-    return lead(request, *await run_in_threadpool(_aside_fault, ctx, visitor, drop_id, form))
-
-
-def _aside_fault(
-    ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData
-) -> tuple[str, str]:
-    """Return the page that it leads to, and what that page says."""
-    number = _whole_number(text_of(form, "row"))
+    number = whole_number(text_of(form, "row"))
     if number is not None:
         row = row_key(number, text_of(form, "sheet"))
         take_back(ctx, visitor, drop_id, {row})
-        return View().on(drop_id), f"Row {in_words(row)} is to be corrected again."
+        said = f"Row {in_words(row)} is to be corrected again."
+        return lead(request, View().on(drop_id), said)
     label = text_of(form, "fault")
     unknown = label == Outcome.UNKNOWN
     rows = rows_in(ctx, drop_id, label) if unknown else rows_with(table_of(ctx, drop_id), label)
     who = text_of(form, "who")
     set_aside(ctx, visitor, drop_id, rows, reason=text_of(form, "reason"), who=who)
-    return f"/drops/{drop_id}", ""
+    return lead(request, f"/drops/{drop_id}")
 
 
 def _keep_form(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> list[Conflict]:
@@ -482,13 +449,13 @@ def _take_over(
         if not isinstance(typed, str):
             continue
         if kind == "cell":
-            line, column = (_whole_number(part) for part in (*place.split("-"), "")[:2])
+            line, column = (whole_number(part) for part in (*place.split("-"), "")[:2])
             if line is not None and column is not None:
                 had = form.get(f"had-{place}")
                 had = had if isinstance(had, str) else None
                 cells.append(Typed(line=line, column=column, value=typed, had=had))
         elif kind == "was":
-            line = _whole_number(place)
+            line = whole_number(place)
             wanted = form.get(f"send-{place}") is not None
             known = line is not None and line < len(table.rejects)
             if line is not None and known and wanted != (typed == "1"):
@@ -497,43 +464,27 @@ def _take_over(
 
 
 @router.post("/drops/{drop_id}/fix/cell")
-async def keep_cell(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
+def keep_cell(ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
     """Keep one cell as it was left, and say what the code of a run says of its row."""
-    form = await read_form(request, ctx, visitor)
-    answer, status = await run_in_threadpool(_keep_cell, ctx, visitor, drop_id, form)
-    return JSONResponse(answer, status_code=status)
-
-
-def _keep_cell(
-    ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData
-) -> tuple[dict[str, Any], int]:
-    line, column = (_whole_number(text_of(form, name)) for name in ("line", "column"))
+    line, column = (whole_number(text_of(form, name)) for name in ("line", "column"))
     if line is None or column is None:
         raise NotPossible("There is no such cell.")
     cell = Typed(line=line, column=column, value=text_of(form, "value"), had=text_of(form, "had"))
     kept = keep(ctx, visitor, drop_id, cell)
     if kept.table is None:
         (conflict,) = kept.conflicts
-        return {"conflict": conflict.text, "now": conflict.now}, 409
-    return _answer(kept.table, [line]), 200
+        answer = {"conflict": conflict.text, "now": conflict.now}
+        return JSONResponse(answer, status_code=409)
+    return JSONResponse(_answer(kept.table, [line]))
 
 
 @router.post("/drops/{drop_id}/fix/tick")
-async def keep_tick(request: Request, ctx: Ctx, visitor: Operator, drop_id: str) -> Response:
+def keep_tick(ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
     """Keep whether a row is to be sent, as soon as somebody says so."""
-    form = await read_form(request, ctx, visitor)
-    line = _whole_number(text_of(form, "line"))
-    wanted = text_of(form, "wanted") == "1"
-    answer = await run_in_threadpool(_keep_tick, ctx, visitor, drop_id, line, wanted=wanted)
-    return JSONResponse(answer)
-
-
-def _keep_tick(
-    ctx: WebContext, visitor: Visitor, drop_id: str, line: int | None, *, wanted: bool
-) -> dict[str, Any]:
+    line = whole_number(text_of(form, "line"))
     lines = [] if line is None else [line]
-    table = choose(ctx, visitor, drop_id, lines, wanted=wanted)
-    return _answer(table, lines)
+    table = choose(ctx, visitor, drop_id, lines, wanted=text_of(form, "wanted") == "1")
+    return JSONResponse(_answer(table, lines))
 
 
 @router.get("/drops/{drop_id}/fix/here")
@@ -570,7 +521,3 @@ def list_editors(
 def _version(ctx: WebContext, drop: DropLine) -> str:
     """Return what changes with the rows to correct: by somebody's word, or as a file comes back."""
     return f"{ctx.drafts.version(drop.drop_id)}.{drop.need}"
-
-
-def _whole_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None

@@ -1,19 +1,31 @@
 """People: who may use the page, and in which role; for managers."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from pipeline.core.errors import UsageError
 from pipeline.web.access import Right, Visitor
-from pipeline.web.context import Ctx, Manager, WebContext, lead, page, read_form, text_of, told_once
+from pipeline.web.context import (
+    Ctx,
+    Manager,
+    WebContext,
+    form_of,
+    lead,
+    managing,
+    page,
+    text_of,
+    told_once,
+    whole_number,
+)
 from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import ROLES, NotChanged
 
 router = APIRouter(include_in_schema=False)
+
+ManagerForm = Annotated[FormData, form_of(managing)]
 
 _MAY: Final = {
     Right.LOOK: "sees everything and changes nothing",
@@ -30,13 +42,12 @@ def people_page(request: Request, ctx: Ctx, visitor: Manager) -> Response:
 
 
 @router.post("/people")
-async def add_person(request: Request, ctx: Ctx, visitor: Manager) -> Response:
+def add_person(request: Request, ctx: Ctx, visitor: Manager, form: ManagerForm) -> Response:
     """Add somebody."""
-    form = await read_form(request, ctx, visitor)
     name, role = text_of(form, "name").strip(), text_of(form, "role")
     password = text_of(form, "password")[: LONGEST + 1]
     try:
-        await run_in_threadpool(ctx.people.add, visitor.name, name, right_of(role), password)
+        ctx.people.add(visitor.name, name, _right_of(role), password)
     except NotChanged as error:
         more = {"wrong": error.message, "given": {"name": name, "role": role}}
         return page(request, "people.html", _values(ctx) | more, visitor=visitor, status=422)
@@ -45,11 +56,10 @@ async def add_person(request: Request, ctx: Ctx, visitor: Manager) -> Response:
 
 
 @router.post("/people/change")
-async def change_person(request: Request, ctx: Ctx, visitor: Manager) -> Response:
+def change_person(request: Request, ctx: Ctx, visitor: Manager, form: ManagerForm) -> Response:
     """Change somebody: the role, off or on, a new password; or take them off the list."""
-    form = await read_form(request, ctx, visitor)
     try:
-        done = await run_in_threadpool(_changed, ctx, visitor, form)
+        done = _changed(ctx, visitor, form)
     except NotChanged as error:
         more = {"wrong": f"{error.message} {error.hint}".strip()}
         return page(request, "people.html", _values(ctx) | more, visitor=visitor, status=409)
@@ -59,10 +69,9 @@ async def change_person(request: Request, ctx: Ctx, visitor: Manager) -> Respons
 def _changed(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
     people, by = ctx.people, visitor.name
     name, go = text_of(form, "person"), text_of(form, "go")
-    given = text_of(form, "version")
-    version = int(given) if given.isdecimal() and len(given) < 10 else None
+    version = whole_number(text_of(form, "version"))
     if go == "role":
-        role = right_of(text_of(form, "role"))
+        role = _right_of(text_of(form, "role"))
         people.change(by, name, role=role, version=version)
         return f"{name} is {ROLES[role].lower()} now."
     if go in {"off", "on"}:
@@ -78,8 +87,7 @@ def _changed(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
     raise UsageError("Choose what to change.")
 
 
-def right_of(role: str) -> Right:
-    """Return the role of that name. Raises UsageError."""
+def _right_of(role: str) -> Right:
     try:
         return Right(role)
     except ValueError:

@@ -7,9 +7,8 @@ from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Request
 from msgspec.structs import replace
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
@@ -18,17 +17,19 @@ from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import Search
 from pipeline.web import drop_view, staging, taught_profile, uploads, words
-from pipeline.web.access import Visitor
 from pipeline.web.context import (
     Ctx,
+    Elsewhere,
+    Form,
+    FormWithFiles,
     Looker,
-    NotPossible,
     Operator,
     WebContext,
     lead,
-    read_form,
-    show,
+    not_possible,
+    page,
     text_of,
+    whole_number,
 )
 from pipeline.web.pages.upload import check, stage_form
 from pipeline.web.set_aside import NO_MANIFEST
@@ -55,46 +56,40 @@ _CALLED: Final = {"order_id": "order ids", "awb": "AWBs", "date": "dates"}
 _RECENT: Final = 500
 _CLOCK: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 
-Version = Annotated[int, Query(ge=0, le=2**53)]
-
 
 @router.post("/teach")
-async def start(request: Request, ctx: Ctx, visitor: Operator) -> Response:
+def start(ctx: Ctx, visitor: Operator, form: FormWithFiles) -> Response:
     """Begin to teach: from a drop, from a file that was checked, or from one that comes along."""
-    form = await read_form(request, ctx, visitor, files=1)
-    try:
-        target = await run_in_threadpool(_started, ctx, visitor, form)
-    except UsageError as error:
-        raise NotPossible(error.message, hint=error.hint) from error
-    finally:
-        await form.close()
-    return RedirectResponse(target, status_code=303)
-
-
-def _started(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
     drop, batch = text_of(form, "drop"), text_of(form, "check")
-    given = text_of(form, "place", "0")
-    place = int(given) if given.isdecimal() and len(given) < 6 else 0
-    if not drop and not batch:
-        batch = stage_form(ctx, form, visitor).batch
-    made = ctx.teachings.start(
-        drop=drop,
-        check=batch if not drop else "",
-        place=place if not drop else 0,
-        courier=text_of(form, "teach"),
-        who=visitor.name,
-    )
-    return f"/teach/{made.id}"
+    place = whole_number(text_of(form, "place")) or 0
+    with not_possible():
+        if not drop and not batch:
+            batch = stage_form(ctx, form, visitor).batch
+        made = ctx.teachings.start(
+            drop=drop,
+            check=batch if not drop else "",
+            place=place if not drop else 0,
+            courier=text_of(form, "teach"),
+            who=visitor.name,
+        )
+    return RedirectResponse(f"/teach/{made.id}", status_code=303)
+
+
+def unfinished(ctx: Ctx, _visitor: Looker, teaching: str) -> Teaching:
+    """Return the teaching under this address. Raises NotThere; Elsewhere once it is saved."""
+    found = ctx.teachings.get(teaching)
+    if found.done:
+        raise Elsewhere(found.done)
+    return found
+
+
+Unfinished = Annotated[Teaching, Depends(unfinished)]
 
 
 @router.get("/teach/{teaching}")
-async def columns_page(request: Request, ctx: Ctx, visitor: Looker, teaching: str) -> Response:
+def columns_page(request: Request, ctx: Ctx, visitor: Looker, found: Unfinished) -> Response:
     """Ask which courier it is, where its headings are, and which column is which."""
-    found = await run_in_threadpool(ctx.teachings.get, teaching)
-    if found.done:
-        return RedirectResponse(found.done, status_code=303)
-    values = await run_in_threadpool(_columns, ctx, found, ())
-    return await show(request, "teach.html", values, visitor=visitor)
+    return page(request, "teach.html", _columns(ctx, found, ()), visitor=visitor)
 
 
 def _columns(ctx: WebContext, teaching: Teaching, wrong: Any) -> dict[str, Any]:  # noqa: ANN401 - sentences
@@ -172,28 +167,21 @@ def _called(ctx: WebContext, teaching: Teaching) -> int:
 
 
 @router.post("/teach/{teaching}")
-async def columns(request: Request, ctx: Ctx, visitor: Operator, teaching: str) -> Response:
+def columns(
+    request: Request, ctx: Ctx, visitor: Operator, form: Form, found: Unfinished
+) -> Response:
     """Keep what was said of courier, headings and columns; go on where nothing is missing."""
-    form = await read_form(request, ctx, visitor)
-    found = await run_in_threadpool(ctx.teachings.get, teaching)
-    if found.done:
-        return RedirectResponse(found.done, status_code=303)
-    made = await run_in_threadpool(_kept, ctx, visitor, form, found)
-    if text_of(form, "go") != "words":
-        return RedirectResponse(f"/teach/{teaching}", status_code=303)
-    wrong = await run_in_threadpool(_wrong, ctx, made)
-    if wrong:
-        values = await run_in_threadpool(_columns, ctx, made, wrong)
-        return await show(request, "teach.html", values, visitor=visitor, status=422)
-    return RedirectResponse(f"/teach/{teaching}/words", status_code=303)
-
-
-def _kept(ctx: WebContext, visitor: Visitor, form: FormData, before: Teaching) -> Teaching:
-    values = _said_of_columns(form, before)
+    values = _said_of_columns(form, found)
     if "sheet" in values:
-        ctx.teachings.surveyed(replace(before, **values))  # there is such a sheet
+        ctx.teachings.surveyed(replace(found, **values))  # there is such a sheet
     who = visitor.name or text_of(form, "who").strip()
-    return ctx.teachings.change(before.id, _version(form), who, **values)
+    made = ctx.teachings.change(found.id, _version(form), who, **values)
+    if text_of(form, "go") != "words":
+        return RedirectResponse(f"/teach/{made.id}", status_code=303)
+    if wrong := _wrong(ctx, made):
+        values = _columns(ctx, made, wrong)
+        return page(request, "teach.html", values, visitor=visitor, status=422)
+    return RedirectResponse(f"/teach/{made.id}/words", status_code=303)
 
 
 def _wrong(ctx: WebContext, teaching: Teaching) -> list[str]:
@@ -246,21 +234,16 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _version(form: FormData) -> int:
-    given = text_of(form, "version")
-    return int(given) if given.isdecimal() and len(given) < 10 else -1
+    given = whole_number(text_of(form, "version"))
+    return -1 if given is None else given
 
 
 @router.get("/teach/{teaching}/words")
-async def words_page(request: Request, ctx: Ctx, visitor: Looker, teaching: str) -> Response:
+def words_page(request: Request, ctx: Ctx, visitor: Looker, found: Unfinished) -> Response:
     """Ask which word means what."""
-    found = await run_in_threadpool(ctx.teachings.get, teaching)
-    if found.done:
-        return RedirectResponse(found.done, status_code=303)
-    wrong = await run_in_threadpool(_wrong, ctx, found)
-    if wrong:
-        return RedirectResponse(f"/teach/{teaching}", status_code=303)
-    values = await run_in_threadpool(_words, ctx, found)
-    return await show(request, "teach_words.html", values, visitor=visitor)
+    if _wrong(ctx, found):
+        return RedirectResponse(f"/teach/{found.id}", status_code=303)
+    return page(request, "teach_words.html", _words(ctx, found), visitor=visitor)
 
 
 def _words(ctx: WebContext, teaching: Teaching) -> dict[str, Any]:
@@ -308,20 +291,13 @@ def _title(ctx: WebContext, teaching: Teaching) -> str:
 
 
 @router.post("/teach/{teaching}/words")
-async def say_words(request: Request, ctx: Ctx, visitor: Operator, teaching: str) -> Response:
+def say_words(ctx: Ctx, visitor: Operator, form: Form, found: Unfinished) -> Response:
     """Keep what the words mean, and go on or back."""
-    form = await read_form(request, ctx, visitor)
-    found = await run_in_threadpool(ctx.teachings.get, teaching)
-    if found.done:
-        return RedirectResponse(found.done, status_code=303)
     go = text_of(form, "go")
-    said = await run_in_threadpool(
-        _said_of_words, ctx, found, form, suggestions=go == "suggestions"
-    )
-    who = visitor.name or found.who
-    await run_in_threadpool(ctx.teachings.change, teaching, _version(form), who, words=said)
-    steps = {"back": f"/teach/{teaching}", "suggestions": f"/teach/{teaching}/words"}
-    return RedirectResponse(steps.get(go, f"/teach/{teaching}/look"), status_code=303)
+    said = _said_of_words(ctx, found, form, suggestions=go == "suggestions")
+    ctx.teachings.change(found.id, _version(form), visitor.name or found.who, words=said)
+    step = {"back": "", "suggestions": "/words"}.get(go, "/look")
+    return RedirectResponse(f"/teach/{found.id}{step}", status_code=303)
 
 
 def _said_of_words(
@@ -341,15 +317,11 @@ def _said_of_words(
 
 
 @router.get("/teach/{teaching}/look")
-async def look_page(request: Request, ctx: Ctx, visitor: Looker, teaching: str) -> Response:
+def look_page(request: Request, ctx: Ctx, visitor: Looker, found: Unfinished) -> Response:
     """Show how the file would be read now, row for row, and offer to save it."""
-    found = await run_in_threadpool(ctx.teachings.get, teaching)
-    if found.done:
-        return RedirectResponse(found.done, status_code=303)
-    if await run_in_threadpool(_wrong, ctx, found):
-        return RedirectResponse(f"/teach/{teaching}", status_code=303)
-    values = await run_in_threadpool(_look, ctx, found)
-    return await show(request, "teach_look.html", values, visitor=visitor)
+    if _wrong(ctx, found):
+        return RedirectResponse(f"/teach/{found.id}", status_code=303)
+    return page(request, "teach_look.html", _look(ctx, found), visitor=visitor)
 
 
 def _look(ctx: WebContext, teaching: Teaching) -> dict[str, Any]:
@@ -378,12 +350,8 @@ def _files(ctx: WebContext, teaching: Teaching) -> int:
 
 
 @router.post("/teach/{teaching}/save")
-async def save(request: Request, ctx: Ctx, visitor: Operator, teaching: str) -> Response:
+def save(request: Request, ctx: Ctx, visitor: Operator, form: Form, found: Unfinished) -> Response:
     """Save the profile, once, and have this file and others read with it."""
-    form = await read_form(request, ctx, visitor)
-    found = await run_in_threadpool(ctx.teachings.get, teaching)
-    if found.done:
-        return RedirectResponse(found.done, status_code=303)
     who = visitor.name or text_of(form, "who").strip()[:100]
     days = tuple(day for day in DAYS if text_of(form, f"on-{day}"))
     by = text_of(form, "by")
@@ -391,17 +359,10 @@ async def save(request: Request, ctx: Ctx, visitor: Operator, teaching: str) -> 
         "by": by if _CLOCK.fullmatch(by) else "",
         "days": () if len(days) == len(DAYS) else days,
     }
-    made = await run_in_threadpool(ctx.teachings.change, teaching, _version(form), who, **expected)
-    others = [name.removeprefix("other-") for name in form if name.startswith("other-")]
-    target = await run_in_threadpool(
-        finish,
-        ctx,
-        made,
-        who=who,
-        note=text_of(form, "note"),
-        send=text_of(form, "go") == "send",
-        others=others[:20],
-    )
+    made = ctx.teachings.change(found.id, _version(form), who, **expected)
+    others = [name.removeprefix("other-") for name in form if name.startswith("other-")][:20]
+    send = text_of(form, "go") == "send"
+    target = finish(ctx, made, who=who, note=text_of(form, "note"), send=send, others=others)
     saved = ctx.site.profiles.get(target.removeprefix("/couriers/"))
     return lead(request, target, f"{saved.title} is saved." if saved else "")
 

@@ -3,22 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.web.access import Visitor
-from pipeline.web.context import (
-    Ctx,
-    Looker,
-    Operator,
-    WebContext,
-    lead,
-    page,
-    read_form,
-    text_of,
-    told_once,
-)
+from pipeline.web.context import Ctx, Form, Looker, Operator, lead, page, text_of, told_once
 from pipeline.web.set_aside import OF_DROPS, REASONS, REASONS_OF_FILES, leave_aside, take_back_thing
 from pipeline.web.to_do import MOST
 
@@ -57,20 +44,16 @@ def next_to_do(
 
 
 @router.post("/to-do/aside")
-async def aside(request: Request, ctx: Ctx, visitor: Operator) -> Response:
+def aside(request: Request, ctx: Ctx, visitor: Operator, form: Form) -> Response:
     """Set one thing aside, or take it back."""
-    form = await read_form(request, ctx, visitor)
-    return lead(request, *await run_in_threadpool(_aside, ctx, visitor, form))
-
-
-def _aside(ctx: WebContext, visitor: Visitor, form: FormData) -> tuple[str, str]:
-    """Return the page that it leads to, and what that page says."""
     kind, key, reason = (text_of(form, name) for name in ("kind", "key", "reason"))
-    if text_of(form, "go") == "back":
-        take_back_thing(ctx, visitor, kind, key)
-        return (f"/drops/{key}", "") if kind in OF_DROPS else ("/", "It is on the list again.")
-    leave_aside(ctx, visitor, kind, key, reason=reason, who=text_of(form, "who"))
-    return "/", "It is set aside."
+    if text_of(form, "go") != "back":
+        leave_aside(ctx, visitor, kind, key, reason=reason, who=text_of(form, "who"))
+        return lead(request, "/", "It is set aside.")
+    take_back_thing(ctx, visitor, kind, key)
+    if kind in OF_DROPS:
+        return lead(request, f"/drops/{key}")
+    return lead(request, "/", "It is on the list again.")
 
 
 @router.get("/waiting")

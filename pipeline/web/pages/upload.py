@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 import structlog
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
@@ -17,13 +16,12 @@ from pipeline.web import drop_view, staging, uploads, words
 from pipeline.web.access import Visitor
 from pipeline.web.context import (
     Ctx,
+    FormWithFiles,
     Looker,
     NotThere,
     Operator,
     WebContext,
     page,
-    read_form,
-    show,
     text_of,
 )
 from pipeline.web.courier_guess import may_be_of
@@ -61,35 +59,23 @@ def _form(ctx: WebContext, wrong: str) -> dict[str, Any]:
 
 
 @router.post("/upload")
-async def upload(request: Request, ctx: Ctx, visitor: Operator) -> Response:
+def upload(request: Request, ctx: Ctx, visitor: Operator, form: FormWithFiles) -> Response:
     """Take files: check them, or put them into the inbox."""
-    most = ctx.site.settings.web.max_upload_files
-    form = await read_form(request, ctx, visitor, files=most)
     try:
-        kept = await run_in_threadpool(stage_form, ctx, form, visitor)
+        kept = stage_form(ctx, form, visitor)
+        if text_of(form, "what") == "check":
+            check(ctx, kept)
+            return went(request, f"/checks/{kept.batch}")
+        once = text_of(form, "once")
+        batch = ctx.form_replays.first(once, kept.mark(ctx.site), kept.batch)
+        if batch == kept.batch:
+            staging.send_once(ctx.site, batch)
+            log.info("web.upload", user=visitor.name, batch=batch)
+        else:  # the same form once more: a second click
+            staging.discard(ctx.site, kept)
     except UsageError as error:
         values = _form(ctx, str(error))
-        return await show(request, "upload.html", values, visitor=visitor, status=422)
-    finally:
-        await form.close()
-    if text_of(form, "what") == "check":
-        await run_in_threadpool(check, ctx, kept)
-        return went(request, f"/checks/{kept.batch}")
-    once = text_of(form, "once")
-    batch = await run_in_threadpool(ctx.form_replays.first, once, kept.mark(ctx.site), kept.batch)
-    if batch != kept.batch:  # the same form once more: a second click
-        await run_in_threadpool(staging.discard, ctx.site, kept)
-        return went(request, f"/uploads/{batch}")
-    return await _send(request, ctx, visitor, kept.batch)
-
-
-async def _send(request: Request, ctx: WebContext, visitor: Visitor, batch: str) -> Response:
-    try:
-        await run_in_threadpool(staging.send_once, ctx.site, batch)
-    except UsageError as error:
-        values = _form(ctx, str(error))
-        return await show(request, "upload.html", values, visitor=visitor, status=422)
-    log.info("web.upload", user=visitor.name, batch=batch)
+        return page(request, "upload.html", values, visitor=visitor, status=422)
     return went(request, f"/uploads/{batch}")
 
 
