@@ -79,6 +79,11 @@ class DraftStatus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     elsewhere_by: str = ""
     example: tuple[str, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """Return its key among the statuses of the file."""
+        return status_key(self.status, self.status_type, self.direction)
+
 
 class SeenColumn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A column of a sample: its first different cells, and how many look like what.

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.errors import SettingsError
@@ -64,15 +64,20 @@ class Visitor(Struct, frozen=True, kw_only=True):
         return self.right is Right.MANAGE
 
 
-class User(Struct, frozen=True, kw_only=True):
-    """A user who may log in. ``password`` and ``token``: their hashes, "" for none."""
+class User(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A user who may log in. ``password`` and ``token``: their hashes, "" for none.
+
+    ``kept``: named in the settings, so not changed on the page. ``version`` grows by each change.
+    """
 
     name: str
-    right: Right
+    right: Right = field(name="role")
     password: str = ""
     token: str = ""
     off: bool = False
     must_choose: bool = False
+    kept: bool = False
+    version: int = 1
 
 
 class _Session(Struct, frozen=True, kw_only=True):

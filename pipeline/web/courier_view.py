@@ -17,12 +17,12 @@ from pipeline.core.ports import Search
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view, words
 from pipeline.web.context import NotPossible, NotThere
-from pipeline.web.profile_files import PROFILES, learned, source_of, write_profile
+from pipeline.web.profile_files import PROFILES, learned, source_of, word_of, write_profile
 from schemas.courier import DAYS, GENERIC, Profile
 from schemas.normalise import fold
 from schemas.parcels import ANY
-from schemas.statuses import NOTHING, UNCLEAR, WILDCARD, Direction, Meaning
-from schemas.vocabulary import DATE_ROLES, Milestone
+from schemas.statuses import WILDCARD, Direction, Meaning
+from schemas.vocabulary import DATE_ROLES
 
 COUNTED_DAYS: Final = 90
 _FILES: Final = 300
@@ -168,13 +168,6 @@ def words_in(site: Site, profile: Profile, used: Used) -> list[WordLine]:
                 )
             )
     return sorted(found, key=lambda each: (not each.at, bool(each.means), -each.rows))
-
-
-def word_of(meaning: Meaning) -> str:
-    """Return the name of a meaning in a profile; "" for an unconfirmed one."""
-    if meaning > NOTHING:
-        return Milestone(meaning).wire
-    return {NOTHING: "no_milestone", UNCLEAR: "ambiguous"}.get(meaning, "")
 
 
 def next_due(site: Site, profile: Profile) -> datetime | None:

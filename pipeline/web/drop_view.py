@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import structlog
 from msgspec import Struct
@@ -39,18 +40,18 @@ RESULT_COLUMNS: Final = ("outcome", "codes")
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One line of a results file. ``number``: the record's number as a spreadsheet shows it."""
+    """One line of a results file. ``row``: the record's number as a spreadsheet shows it."""
 
-    number: str
-    sheet: str
-    order_id: str
-    awb: str
-    source_status: str
-    order_status: str
-    outcome: str
-    codes: tuple[str, ...]
-    message: str
-    sent_at: str
+    row: str = ""
+    sheet: str = ""
+    order_id: str = ""
+    awb: str = ""
+    source_status: str = ""
+    order_status: str = ""
+    outcome: str = ""
+    codes: tuple[str, ...] = ()
+    message: str = ""
+    sent_at: str = ""
 
 
 class ResultRows(Struct, frozen=True, kw_only=True):
@@ -118,21 +119,9 @@ def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int
 def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[Row]:
     found = []
     for cells in sheet.records(numbers):
-        cells_of = dict(zip(sheet.header, cells, strict=False))
-        found.append(
-            Row(
-                number=cells_of.get("row", ""),
-                sheet=cells_of.get("sheet", ""),
-                order_id=cells_of.get("order_id", ""),
-                awb=cells_of.get("awb", ""),
-                source_status=cells_of.get("source_status", ""),
-                order_status=cells_of.get("order_status", ""),
-                outcome=cells_of.get("outcome", ""),
-                codes=tuple(filter(None, cells_of.get("codes", "").split(";"))),
-                message=cells_of.get("message", ""),
-                sent_at=cells_of.get("sent_at", ""),
-            )
-        )
+        named: dict[str, Any] = dict(zip(sheet.header, cells, strict=False))
+        named["codes"] = [*filter(None, named.get("codes", "").split(";"))]
+        found.append(msgspec.convert(named, Row))
     return found
 
 

@@ -45,6 +45,8 @@ class NeverTaken(Struct, frozen=True, kw_only=True):
     folder: str
     name: str
     why: str
+    size: None = None
+    since: None = None
 
 
 class Waiting(Struct, frozen=True, kw_only=True):

@@ -46,17 +46,18 @@ class Story(Struct, frozen=True, kw_only=True):
     @property
     def answer(self) -> "Answer":
         """Return what became of it, in a sentence."""
-        return answer_of(self.order_id, self.seen)
+        return answer_of(self.order_id, self.seen, self.asked)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
     """An order in a sentence. ``at``: when that was; ``outcome``: of the row that it is about."""
 
     order_id: str
+    asked: str
     said: str
     outcome: str
     at: datetime | None
-    drop_id: str
+    drop_id: str | None
     source_file: str
     row: int
 
@@ -90,7 +91,7 @@ def may_be_id(words: str) -> bool:
 def answers(site: Site, words: str) -> list[Answer]:
     """Return the history of the typed orders, as far as the ledger alone can tell."""
     traced = ((each, trace_order(site, each, in_short=True)) for each in ids_in(words))
-    return [answer_of(order_id, seen) for order_id, seen in traced if seen]
+    return [answer_of(order_id, seen, order_id) for order_id, seen in traced if seen]
 
 
 def find(site: Site, words: str, before: int | None = None) -> Found:
@@ -139,7 +140,7 @@ def _like(site: Site, text: str) -> list[str]:
     return begin or site.ledger.orders_like(text, _MOST_ORDERS, anywhere=True)
 
 
-def answer_of(order_id: str, seen: Sequence[Mapping[str, Any]]) -> Answer:
+def answer_of(order_id: str, seen: Sequence[Mapping[str, Any]], asked: str) -> Answer:
     """Return an order in a sentence: the last thing that was reported, else its last row."""
     reported = [each for each in seen if each["outcome"] == "accepted" and each["order_status"]]
     last = reported[-1] if reported else (seen[-1] if seen else {})
@@ -160,10 +161,11 @@ def answer_of(order_id: str, seen: Sequence[Mapping[str, Any]]) -> Answer:
         said = "Its row must be corrected, or nothing needed to be reported"
     return Answer(
         order_id=order_id,
+        asked=asked,
         said=said,
         outcome=outcome if outcome in OUTCOMES else "ignored",
         at=datetime.fromisoformat(at) if at else None,
-        drop_id=str(last.get("drop_id", "")),
+        drop_id=str(last.get("drop_id", "")) or None,
         source_file=str(last.get("source_file", "")),
         row=int(last.get("row", 0)),
     )

@@ -59,17 +59,6 @@ class WrongPassword(NotChanged):
     """The current password, which has to be given with a new one, does not fit."""
 
 
-class Person(Struct, frozen=True, kw_only=True):
-    """Somebody whom a manager added. ``password``: its hash; ``version`` grows by each change."""
-
-    name: str
-    role: Right
-    password: str
-    off: bool = False
-    must_choose: bool = False
-    version: int = 1
-
-
 class Change(Struct, frozen=True, kw_only=True):
     """A change of who may do what: who made it (``by``, "" where nobody logs in), and to whom.
 
@@ -82,21 +71,8 @@ class Change(Struct, frozen=True, kw_only=True):
     did: str
 
 
-class Known(Struct, frozen=True, kw_only=True):
-    """Somebody as managers see them. ``kept``: named in the settings, so not changed here."""
-
-    name: str
-    role: Right
-    off: bool
-    kept: bool
-    must_choose: bool
-    has_password: bool
-    version: int
-    seen: datetime | None
-
-
 class _Book(Struct, frozen=True, kw_only=True):
-    people: tuple[Person, ...] = ()
+    people: tuple[User, ...] = ()
     changes: tuple[Change, ...] = ()
 
 
@@ -134,24 +110,9 @@ class People:
         """Return everybody by name, as it stands now; whoever is switched off, too."""
         return self._look().users
 
-    def everybody(self) -> list[Known]:
+    def everybody(self) -> list[User]:
         """List everybody for managers, by name."""
-        read = self._look()
-        versions = {each.name: each.version for each in read.book.people}
-        listed = [
-            Known(
-                name=user.name,
-                role=user.right,
-                off=user.off,
-                kept=user.name in self._kept,
-                must_choose=user.must_choose,
-                has_password=bool(user.password),
-                version=versions.get(user.name, 0),
-                seen=self._seen(user.name),
-            )
-            for user in read.users.values()
-        ]
-        return sorted(listed, key=lambda each: each.name.casefold())
+        return sorted(self.users().values(), key=lambda each: each.name.casefold())
 
     def changes(self) -> list[Change]:
         """List what was changed, the newest first."""
@@ -187,13 +148,13 @@ class People:
             )
         self._check_password(password, name)
         stored = hash_password(password)
-        made = Person(name=name, role=role, password=stored, must_choose=bool(by))
+        made = User(name=name, right=role, password=stored, must_choose=bool(by))
 
         def make(book: _Book) -> tuple[_Book, list[str]]:
             others = {each.casefold(): each for each in self._names(book)}
             there = others.get(name.casefold())
             if there is not None:
-                found = [each for each in book.people if (each.name, each.role) == (name, role)]
+                found = [each for each in book.people if (each.name, each.right) == (name, role)]
                 if any(password_fits(password, each.password) for each in found):
                     return book, []  # the second click on a button
                 raise NotChanged(f"There is somebody called {there} already.")
@@ -226,11 +187,11 @@ class People:
             self._check_password(password, name)
             stored = hash_password(password)
 
-        def make(person: Person) -> tuple[Person, list[str]]:
+        def make(person: User) -> tuple[User, list[str]]:
             did = []
-            if role not in {None, person.role}:
-                person = replace(person, role=role)
-                did.append(f"made {ROLES[person.role].lower()}")
+            if role not in {None, person.right}:
+                person = replace(person, right=role)
+                did.append(f"made {ROLES[person.right].lower()}")
             if off not in {None, person.off}:
                 person = replace(person, off=off)
                 did.append("switched off" if off else "switched on")
@@ -256,7 +217,7 @@ class People:
             raise NotChanged("This is the password you have. Choose another one.")
         made, before = hash_password(new), user.password
 
-        def make(person: Person) -> tuple[Person, list[str]]:
+        def make(person: User) -> tuple[User, list[str]]:
             if person.password != before:
                 raise NotChanged("Your password was changed a moment ago. Log in again.")
             made_own = replace(person, password=made, must_choose=False)
@@ -279,7 +240,7 @@ class People:
         by: str,
         name: str,
         version: int | None,
-        make: Callable[[Person], tuple[Person, list[str]]],
+        make: Callable[[User], tuple[User, list[str]]],
         *,
         own: bool = False,
     ) -> None:
@@ -337,7 +298,7 @@ class People:
     def _names(self, book: _Book) -> list[str]:
         return list(self._with(book))
 
-    def _person(self, book: _Book, name: str) -> Person:
+    def _person(self, book: _Book, name: str) -> User:
         if self.is_kept(name):
             raise NotChanged(KEPT)
         for each in book.people:
@@ -397,19 +358,10 @@ class People:
 
     def _with(self, book: _Book) -> dict[str, User]:
         """Return everybody; the settings go before the list."""
-        added = {
-            each.name: User(
-                name=each.name,
-                right=each.role,
-                password=each.password,
-                off=each.off,
-                must_choose=each.must_choose,
-            )
-            for each in book.people
-        }
-        return {**added, **self._kept}
+        return {**{each.name: each for each in book.people}, **self._kept}
 
-    def _seen(self, name: str) -> datetime | None:
+    def seen(self, name: str) -> datetime | None:
+        """Return when somebody was here last, None where nobody knows."""
         try:
             return datetime.fromtimestamp(self._seen_path(name).stat().st_mtime, UTC)
         except OSError:
@@ -427,6 +379,8 @@ def _kept(name: str, user: WebUser) -> User:
         right=Right(user.role),
         password=password.get_secret_value() if password else "",
         token=token.get_secret_value() if token else "",
+        kept=True,
+        version=0,
     )
 
 
@@ -439,7 +393,7 @@ def _decoded(data: bytes) -> _Book:
     return msgspec.json.decode(data, type=_Book)
 
 
-def _current(person: Person, version: int | None) -> None:
+def _current(person: User, version: int | None) -> None:
     """Refuse a change of somebody who was changed since they were shown. Raises NotChanged."""
     if version is not None and version != person.version:
         raise NotChanged(

@@ -22,8 +22,8 @@ from pipeline.storage.durable_files import make_directory, replace_with, storing
 from pipeline.web.context import NotPossible, NotThere
 from schemas.courier import GENERIC, Profile
 from schemas.normalise import fold, is_absent
+from schemas.status_reader import MEANINGS
 from schemas.statuses import NOTHING, UNCLEAR, StatusMeaning
-from schemas.vocabulary import Milestone
 
 PROFILES: Final = threading.Lock()
 """Held by whoever changes a profile, from reading it to writing it."""
@@ -137,12 +137,15 @@ def _write(path: Path, data: bytes) -> None:
 
 
 _LONGEST: Final = 200
-#: What a list of the profile's statuses stands for.
-_MEANINGS: Final[Mapping[str, int]] = {
-    **{milestone.wire: int(milestone) for milestone in Milestone},
-    "no_milestone": NOTHING,
-    "ambiguous": UNCLEAR,
+#: List of a profile's statuses → its meaning, of those that a person may choose.
+MEANS: Final[Mapping[str, int]] = {
+    word: meaning for word, meaning in MEANINGS.items() if word != "unconfirmed"
 }
+
+
+def word_of(meaning: int) -> str:
+    """Return the name of a meaning in a profile; "" for an unconfirmed one."""
+    return next((word for word, each in MEANS.items() if each == meaning), "")
 
 
 def remember(site: Site, courier: str, *, said: str, means: str, who: str) -> Word:
@@ -179,7 +182,7 @@ def remember(site: Site, courier: str, *, said: str, means: str, who: str) -> Wo
             taught = read_profile(made, origin=path.name)
         except SettingsError as error:
             raise NotPossible(f"It cannot be remembered: {error.message}") from error
-        if taught.statuses.base.get(fold(said)) != _MEANINGS[key]:
+        if taught.statuses.base.get(fold(said)) != MEANS[key]:
             raise NotPossible("It cannot be remembered: the profile would not read it so.")
         word = Word(said=said, means=key, who=who[:100], at=stamp(site.clock.now()))
         others = [each for each in words if fold(each.said) != fold(said)]
@@ -228,7 +231,7 @@ def _known(site: Site, courier: str) -> Profile:
 
 
 def _take_out(
-    document: tomlkit.TOMLDocument, said: str, keys: Collection[str] = frozenset(_MEANINGS)
+    document: tomlkit.TOMLDocument, said: str, keys: Collection[str] = frozenset(MEANS)
 ) -> bool:
     statuses: Any = document.get("statuses", {})
     for key in keys:
@@ -241,12 +244,11 @@ def _take_out(
 
 def key_of(profile: Profile, means: str) -> str:
     """Return the milestone, or ``no_milestone``, that a status stands for. Raises NotPossible."""
-    if means in _MEANINGS:
+    if means in MEANS:
         return means
-    meaning = profile.statuses.base.get(fold(means))
-    for key, number in _MEANINGS.items():
-        if number == meaning and number >= NOTHING:
-            return key
+    meaning = profile.statuses.base.get(fold(means), UNCLEAR)
+    if meaning >= NOTHING:
+        return word_of(meaning)
     raise NotPossible(
         f'"{means[:60]}" does not stand for one thing in the profile {profile.name} by itself, '
         "so nothing can be remembered for it."

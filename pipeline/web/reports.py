@@ -6,7 +6,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -37,7 +37,7 @@ class Totals(Struct, frozen=True, kw_only=True):
         return sum(self.rows.values())
 
     @property
-    def share(self) -> float:
+    def to_correct_percent(self) -> float:
         """Return per cent of its rows that had to be corrected."""
         total = self.total
         return 100 * self.rows.get(Outcome.REJECTED.value, 0) / total if total else 0.0
@@ -50,9 +50,14 @@ class DayTotals(Totals, frozen=True, kw_only=True):
     seconds: Sequence[float]
 
     @property
-    def typical(self) -> float | None:
+    def typical_seconds(self) -> float | None:
         """Return the median of ``seconds``."""
         return statistics.median(self.seconds) if self.seconds else None
+
+    @property
+    def longest_seconds(self) -> float | None:
+        """Return the longest of ``seconds``."""
+        return max(self.seconds, default=None)
 
 
 class CourierTotals(Totals, frozen=True, kw_only=True):
@@ -70,7 +75,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     code: str
     said: str
     count: int
-    of_files: bool
+    of: Literal["rows", "files"]
     drops: Sequence[Counted]
 
 
@@ -85,12 +90,12 @@ class Report(Totals, frozen=True, kw_only=True):
 
 
 class Hour(Struct, frozen=True, kw_only=True):
-    """Calls of an hour. Times in milliseconds; ``most``: 95 % were faster."""
+    """Calls of an hour. ``most_ms``: 95 % were faster."""
 
     at: datetime
     calls: int
-    mean: float
-    most: float
+    mean_ms: float
+    most_ms: float
     errors: int
 
 
@@ -159,7 +164,7 @@ def _problems(some: Sequence[Sums]) -> list[Problem]:
                 code=code,
                 said=known.what if known else code,
                 count=count,
-                of_files=known is not None and known.kind in _OF_FILES,
+                of="files" if known is not None and known.kind in _OF_FILES else "rows",
                 drops=newest(drops[code]),
             )
         )
@@ -192,8 +197,8 @@ def _hour(at: datetime, parts: Sequence[Calls]) -> Hour:
     return Hour(
         at=at,
         calls=total,
-        mean=1000 * together.seconds / total if total else 0.0,
-        most=1000 * (together.slower_than(0.95) or 0.0),
+        mean_ms=1000 * together.seconds / total if total else 0.0,
+        most_ms=1000 * (together.slower_than(0.95) or 0.0),
         errors=sum(n for status, n in statuses.items() if not status.startswith("2")),
     )
 
@@ -207,19 +212,19 @@ HEAD: Final = (
 
 
 class CourierDay(Struct, frozen=True, kw_only=True):
-    """A courier on a day. ``expected``: by when a file was expected, ``late``: none had come then.
+    """A courier on a day. ``late``: no file had come by the time it was expected.
 
-    ``left``: rows of that day's files that need a person now.
+    ``left_to_do``: rows of that day's files that need a person now.
     """
 
     courier: str
     title: str
     files: int
-    first: datetime | None
-    expected: datetime | None
+    first_file_at: datetime | None
+    expected_by: datetime | None
     late: bool
     rows: Mapping[str, int]
-    left: int
+    left_to_do: int
 
     @property
     def total(self) -> int:
@@ -243,7 +248,7 @@ def couriers_on(site: Site, tally: DropTotals, day: date) -> list[CourierDay]:
         {*by_courier, *(n for n, p in site.profiles.items() if p.expect is not None)}
     ):
         one = _of_courier(site, name, day, by_courier.get(name, ()), left[name])
-        if one.files or one.expected is not None:
+        if one.files or one.expected_by is not None:
             found.append(one)
     return found
 
@@ -257,11 +262,11 @@ def _of_courier(site: Site, name: str, day: date, its: Sequence[Sums], left: int
         courier=name,
         title=profile.title if profile else name,
         files=_files(its),
-        first=first,
-        expected=expected,
+        first_file_at=first,
+        expected_by=expected,
         late=over and expected is not None and (first is None or first > expected),
         rows=_rows(its),
-        left=left,
+        left_to_do=left,
     )
 
 
@@ -282,9 +287,11 @@ def as_csv(site: Site, lines: Sequence[CourierDay]) -> bytes:
     for each in lines:
         times = (
             f"{when.astimezone(zone):%Y-%m-%d %H:%M}" if when else ""
-            for when in (each.first, each.expected)
+            for when in (each.first_file_at, each.expected_by)
         )
         counts = (each.rows.get(outcome.value, 0) for outcome in Outcome)
-        late = "yes" if each.late else ("no" if each.expected else "")
-        writer.writerow([each.courier, each.files, *times, late, each.total, *counts, each.left])
+        late = "yes" if each.late else ("no" if each.expected_by else "")
+        writer.writerow(
+            [each.courier, each.files, *times, late, each.total, *counts, each.left_to_do]
+        )
     return made.getvalue().encode("utf-8-sig")

@@ -13,7 +13,7 @@ import structlog
 import tomlkit
 from msgspec import Struct
 
-from pipeline.core.draft import DraftStatus, ProfileDraft, RoleChoices, status_key
+from pipeline.core.draft import DraftStatus, ProfileDraft, RoleChoices
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine, Search
@@ -325,7 +325,7 @@ def _keep_words(
         fold(each.status): Word(said=each.status, means=word, who=who[:100], at=at)
         for each in draft.statuses
         if (word := said.meaning_of(each.status, each.status_type, each.direction))
-        and status_key(each.status, each.status_type, each.direction) in teaching.words
+        and each.key in teaching.words
     }
     before = [each for each in words_of(site, courier) if fold(each.said) not in new]
     keep_words(site, courier, [*before, *new.values()])

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.draft import ProfileDraft, RoleChoices, Sample, SeenColumn, status_key
+from pipeline.core.draft import ProfileDraft, RoleChoices, Sample, SeenColumn
 from pipeline.core.errors import DropRefused, ReaderDied
 from pipeline.core.model import Drop, stamp
 from pipeline.reading.drop_reader import poison
@@ -33,7 +33,6 @@ from pipeline.web.profile_files import mark_of, source_of
 from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.normalise import fold, fold_header
-from schemas.status_reader import MEANINGS
 from schemas.statuses import StatusMeaning
 from schemas.vocabulary import Milestone, Role
 
@@ -43,7 +42,6 @@ TEACHABLE: Final = frozenset(
     {Code.HEADER_NOT_FOUND, Code.WRONG_COLUMN, Code.ID_COLUMN_AMBIGUOUS, Code.TOO_MANY_REJECTS}
 )
 """Codes of a refused file that a courier's profile may mend."""
-MEANS: Final = tuple(each for each in MEANINGS if each != "unconfirmed")
 MOST_WORDS: Final = 300
 """Different words of one file that can be taught together."""
 _KEPT: Final = 32
@@ -94,6 +92,35 @@ class Teaching(Struct, frozen=True, kw_only=True):
     def short(self) -> str:
         """Return the name of the profile."""
         return self.courier or self.name
+
+
+class SaidWord(Struct, frozen=True, kw_only=True):
+    """A status word of the file. ``means``: as somebody said, else as ``known``; "" for neither.
+
+    ``known``: as the courier's profile has it. ``suggestion``: its meaning elsewhere, ``by`` these
+    couriers. ``example``: the first row that has it.
+    """
+
+    key: str
+    status: str
+    status_type: str
+    direction: str
+    rows: int
+    means: str
+    known: str
+    suggestion: str
+    by: str
+    example: str
+
+    @property
+    def mark(self) -> str:
+        """Return the name that the word has in a form."""
+        return sha256(self.key.encode("utf-8", "replace")).hexdigest()[:12]
+
+    @property
+    def beside(self) -> str:
+        """Return the type and direction that it stands beside."""
+        return ", ".join(filter(None, (self.status_type, self.direction)))
 
 
 class Teachings:
@@ -278,8 +305,28 @@ class Teachings:
             )
             word = _word_of(ruling.meaning, ruling.milestone)
             if word:
-                found[status_key(each.status, each.status_type, each.direction)] = word
+                found[each.key] = word
         return found
+
+    def words(self, teaching: Teaching) -> list[SaidWord]:
+        """Return the status words of the file as it is read by the answers."""
+        draft = self.read(teaching)
+        known = self.known(teaching, draft)
+        return [
+            SaidWord(
+                key=each.key,
+                status=each.status,
+                status_type=each.status_type,
+                direction=each.direction,
+                rows=each.rows,
+                means=teaching.words.get(each.key) or known.get(each.key, ""),
+                known=known.get(each.key, ""),
+                suggestion=each.suggestion or each.elsewhere or "",
+                by="" if each.suggestion else each.elsewhere_by,
+                example=" · ".join(cell for cell in each.example if cell.strip())[:300],
+            )
+            for each in draft.statuses
+        ]
 
     def _draft(self, teaching: Teaching, said: RoleChoices) -> ProfileDraft:
         path = self.path(teaching)

@@ -39,6 +39,11 @@ class Item(Struct, frozen=True, kw_only=True):
     drop: DropLine | None = None
     mark: str = ""
 
+    @property
+    def drop_id(self) -> str | None:
+        """Return the drop that it is."""
+        return self.drop.drop_id if self.drop else None
+
 
 class PutOff(Struct, frozen=True, kw_only=True):
     """A late courier or a waiting file that a user set aside."""

@@ -159,7 +159,7 @@ def test_nobody_but_the_first_person_is_added_or_changed_without_a_log_in(tmp_pa
     with pytest.raises(NotChanged, match="added meanwhile"):
         people.change("", "Asha", password="other odd words")
     people.add("Asha", "Bela", Right.LOOK, "three odd words")
-    assert {each.name: each.role for each in people.everybody()} == {
+    assert {each.name: each.right for each in people.everybody()} == {
         "Asha": Right.MANAGE,
         "Bela": Right.LOOK,
     }

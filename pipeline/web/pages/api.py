@@ -4,29 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from msgspec.structs import replace
+from pydantic import Field
 
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
 from pipeline.web import drop_view, staging, uploads, words
-from pipeline.web.api_models import (
-    Asked,
-    CheckChange,
-    CheckedFile,
-    CheckObject,
-    DropList,
-    DropObject,
-    HealthObject,
-    OrderObject,
-    Problem,
-    ProgressObject,
-    RowList,
-    RowObject,
-    UploadedFile,
-    UploadObject,
-)
 from pipeline.web.context import (
     ByMachine,
     Ctx,
@@ -37,30 +22,26 @@ from pipeline.web.context import (
     WebContext,
 )
 from pipeline.web.correct_rows.table import line_of
+from pipeline.web.pages.api_base import (
+    LATER,
+    Answer,
+    DropId,
+    Order,
+    Problem,
+    Responses,
+    plain,
+)
+from pipeline.web.pages.api_base import router as api_router
 from pipeline.web.pages.checks import leave, read_as
 from pipeline.web.pages.upload import check, stage_form
 from schemas.vocabulary import Outcome
 
-PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": Problem, "description": words}
-    for status, words in {
-        401: "No token, or one that is not known.",
-        403: "The right operate is missing, or another site sent this.",
-        404: "There is no such thing.",
-        422: "The request is wrong.",
-        503: "A folder or the ledger cannot be used now.",
-    }.items()
-}
-router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+router = api_router()
 
-DropId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,60}$", examples=["d20261123t144123123k7qz"])]
 Batch = Annotated[str, Path(pattern=r"^[0-9a-f]{1,60}$")]
-_TOO_LARGE: Final[dict[int | str, dict[str, Any]]] = {
+_TOO_LARGE: Final[Responses] = {
     413: {"description": "Larger than web.max_upload_mb.", "content": {"text/plain": {}}},
     400: {"model": Problem, "description": "The body is not a form."},
-}
-LATER: Final[dict[int | str, dict[str, Any]]] = {
-    409: {"model": Problem, "description": "The drop is finished: there is nothing left to do."}
 }
 _UPLOAD_BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -88,6 +69,145 @@ _UPLOAD_BODY: Final[dict[str, Any]] = {
 }
 
 
+class ProgressObject(Answer):
+    """The progress of a drop that is being sent, in rows."""
+
+    answered: int
+    total: int
+
+
+class DropObject(Answer):
+    """One drop."""
+
+    drop_id: str
+    source_file: str
+    folder: str = Field(description="The inbox sub-folder it was dropped into, or empty.")
+    state: DropState
+    courier: str
+    received_at: datetime
+    finished_at: datetime | None
+    size: int = Field(description="Bytes.")
+    sha256: str
+    parent: str | None = Field(description="The drop that it corrects.")
+    same_as: str | None = Field(description="An earlier drop with the same bytes.")
+    request: str | None = Field(description="retry or cancel, while somebody asks for it.")
+    read_again_as: str | None = Field(description="The drop that its file became when read again.")
+    verdict: str = Field(description="The result, in one sentence.")
+    progress: ProgressObject | None
+    need: int = Field(description="Rows that need a person now: not corrected, not set aside.")
+    corrected: int = Field(description="Its rows that were corrected since.")
+    set_aside: int = Field(description="Its rows that somebody left as they are.")
+    summary: dict[str, Any] | None = Field(description="As in summary.json.")
+    tidied_at: datetime | None = Field(
+        description="When its rows and details were removed, since it is old: of its summary only "
+        "counts, codes and names are left."
+    )
+
+
+class DropList(Answer):
+    """Drops, newest first."""
+
+    drops: list[DropObject]
+    next: int | None = Field(description="Give it as `before` for the older ones; null: no more.")
+    hits: int = Field(description="How many there are in all.")
+
+
+class RowObject(Answer):
+    """One line of a results file."""
+
+    row: int
+    sheet: str
+    order_id: str
+    awb: str
+    source_status: str
+    order_status: str
+    outcome: Outcome
+    codes: list[str]
+    message: str
+    sent_at: str
+
+
+class RowList(Answer):
+    """A page of rows."""
+
+    rows: list[RowObject]
+    total: int = Field(description="Rows that fit the filter.")
+    page: int
+    pages: int
+
+
+class UploadedFile(Answer):
+    """One file of an upload, and the drop it became."""
+
+    name: str = Field(description="As it lies in the inbox; a number may be added there.")
+    sha256: str
+    at: datetime
+    drop: DropObject | None = Field(description="Null while it waits in the inbox.")
+
+
+class UploadObject(Answer):
+    """Files that were uploaded together."""
+
+    upload: str
+    files: list[UploadedFile]
+
+
+class Asked(Answer):
+    """A request to the service; it acts on it at its next scan."""
+
+    drop_id: str
+    request: str
+
+
+class OrderObject(Answer):
+    """Everything known of one order, oldest first: an object per row that named it."""
+
+    order_id: str
+    seen: list[dict[str, Any]]
+
+
+class HealthObject(Answer):
+    """The state of the service. Ages in seconds."""
+
+    service_is_alive: bool
+    last_scan_at: datetime | None
+    api: str = Field(description="ok, slowed, paused, held, or empty when no service could tell.")
+    reason: str
+    waiting_files: int
+    oldest_waiting_seconds: float
+    unsent_updates: int
+
+
+class CheckedFile(Answer):
+    """One file as it would be read, and the updates that would be sent."""
+
+    name: str
+    left_out: bool = Field(description="True when it is not sent with the others.")
+    courier: str
+    why: str = Field(description="Why it is read as this courier's.")
+    refused: dict[str, Any] | None = Field(description="Why it would be refused, if so.")
+    rows: dict[str, int] = Field(description="By outcome; unsent: would be sent.")
+    columns: list[dict[str, Any]] = Field(description="Headings read, and those not, per sheet.")
+    statuses: list[dict[str, Any]] = Field(description="Each status word: meaning, outcome, rows.")
+    first: list[dict[str, Any]] = Field(description="The first updates as they would be sent.")
+    errors: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]
+
+
+class CheckChange(Order):
+    """Say what is to be different with a file of a check."""
+
+    courier: str | None = Field(default=None, max_length=60, description="Empty: recognise it.")
+    left_out: bool | None = Field(default=None, description="Whether it is not to be sent.")
+
+
+class CheckObject(Answer):
+    """Files that were checked together. ``check``: the name to send them by."""
+
+    check: str
+    files: list[CheckedFile]
+
+
 def drop_object(ctx: WebContext, drop: DropLine) -> DropObject:
     """Return a drop as the API tells it."""
     far = drop_view.progress_of(ctx.site, drop)
@@ -113,11 +233,6 @@ def drop_object(ctx: WebContext, drop: DropLine) -> DropObject:
         summary=dict(drop.summary) if drop.summary else None,
         tidied_at=datetime.fromisoformat(drop.tidied_at) if drop.tidied_at else None,
     )
-
-
-def plain(text: str) -> str:
-    """Return the text as JSON can hold it: a file's name need not be UTF-8."""
-    return text.encode("utf-8", "replace").decode()
 
 
 @router.get("/drops")
@@ -275,22 +390,7 @@ def results(
     if not path.is_file():
         raise NotThere("There is no results file of this drop in the outbox.")
     found = drop_view.rows_of(ctx.files, path, outcome=outcome or "", code=code, page=page)
-    rows = [
-        RowObject(
-            row=int(row.number),
-            sheet=row.sheet,
-            order_id=row.order_id,
-            awb=row.awb,
-            source_status=row.source_status,
-            order_status=row.order_status,
-            outcome=Outcome(row.outcome),
-            codes=list(row.codes),
-            message=row.message,
-            sent_at=row.sent_at,
-        )
-        for row in found.rows
-    ]
-    return RowList(rows=rows, total=found.total, page=found.page, pages=found.pages)
+    return RowList.model_validate(found)
 
 
 @router.post("/drops/{drop_id}/{wish}", status_code=202, responses=LATER)

@@ -5,30 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
+from pydantic import Field
 
 from pipeline.core.row_keys import number_of, row_key, sheet_of
-from pipeline.web.api_models import (
-    AsideList,
-    AsideOrder,
-    AsideRow,
-    CellFault,
-    CellObject,
-    CellOrder,
-    ChoiceOrder,
-    CorrectionCounts,
-    CorrectionList,
-    CorrectionRow,
-    DropObject,
-    Message,
-    NeighbourObject,
-    PasteObject,
-    PasteOrder,
-    ReplaceOrder,
-    RowsMeant,
-    SendOrder,
-    Sent,
-)
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible
 from pipeline.web.correct_rows.cells import Typed, choose, keep, paste, undo_paste
 from pipeline.web.correct_rows.corrected_file import row_as_it_is, touched_lines
@@ -38,13 +18,183 @@ from pipeline.web.correct_rows.recheck import rechecked_table
 from pipeline.web.correct_rows.send import send
 from pipeline.web.correct_rows.table import Table, line_of, replace_value, table_of
 from pipeline.web.faults import Rejects
-from pipeline.web.pages.api import LATER, PROBLEMS, DropId, drop_object
+from pipeline.web.pages.api import DropObject, drop_object
+from pipeline.web.pages.api_base import (
+    IN_SHEET,
+    LATER,
+    OF_SHEET,
+    Answer,
+    DropId,
+    Message,
+    Order,
+    RowNumber,
+)
+from pipeline.web.pages.api_base import router as api_router
 from pipeline.web.set_aside import rows_of_sheet, rows_with, set_aside, take_back
 from schemas.display import counted
 
 _PAGE: Final = 50
 
-router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+router = api_router()
+
+
+class ReplaceOrder(Order):
+    """One value for all rows that have another one."""
+
+    column: str = Field(max_length=1000, description="The heading, as in the file.")
+    old: str = Field(max_length=5000)
+    new: str = Field(max_length=5000)
+    remember_for: str = Field(default="", max_length=60, description="A courier's name.")
+    who: str = Field(default="", max_length=100)
+
+
+class SendOrder(Order):
+    """Send what was corrected."""
+
+    note: str = Field(default="", max_length=1000)
+    sure: str = Field(
+        default="", max_length=60, description="As in the 409 for one order id in several rows."
+    )
+
+
+class Sent(Answer):
+    """Corrected rows on their way. ``upload``: the name to follow them by."""
+
+    upload: str
+    rows: int
+    skipped: int = Field(description="Rows that are still wrong: they were not sent.")
+
+
+class AsideOrder(Order):
+    """Rows about which nothing is to be done."""
+
+    rows: list[RowNumber] = Field(default=[], max_length=100_000)
+    sheet: str = Field(default="", max_length=200, description=OF_SHEET)
+    fault: str = Field(default="", max_length=100, description="All rows left with this code.")
+    reason: Literal["already delivered", "not ours", "duplicate", "other"]
+    who: str = Field(default="", max_length=100, description="Without users: who says so.")
+
+
+class AsideRow(Answer):
+    """A row that was set aside."""
+
+    row: int
+    sheet: str = Field(description=IN_SHEET)
+    reason: str = Field(description="Empty once the details of its drop were removed.")
+    who: str
+    at: datetime | None = Field(description="Empty where the time was not kept.")
+
+
+class AsideList(Answer):
+    """The rows of a drop that were set aside."""
+
+    rows: list[AsideRow]
+
+
+class CorrectionCounts(Answer):
+    """How far the rows are that need somebody; each of them is in one of the four."""
+
+    ready: int = Field(description="Sound, and sent with the next word.")
+    wrong: int = Field(description="Changed or ticked, and still wrong: not sent.")
+    untouched: int
+    left_out: int = Field(description="Somebody said that they are not to be sent.")
+
+
+class NeighbourObject(Answer):
+    """Somebody who has the rows open on the page. ``row``: where, empty where nobody knows."""
+
+    name: str
+    row: str
+
+
+class RowsMeant(Order):
+    """Rows to correct, by their numbers or by their lines: one of the two."""
+
+    rows: list[RowNumber] = Field(default=[], max_length=10_000)
+    lines: list[RowNumber] = Field(
+        default=[], max_length=10_000, description="As listed; tells rows of one number apart."
+    )
+    sheet: str = Field(default="", max_length=200, description=OF_SHEET)
+
+
+class PasteOrder(RowsMeant):
+    """A column to be filled down: a value for each row, an empty one leaves its row as it is."""
+
+    column: str = Field(max_length=1000, description="The heading, as in the file.")
+    values: list[Annotated[str, Field(max_length=5000)]] = Field(max_length=10_000)
+    had: list[Annotated[str, Field(max_length=5000)]] | None = Field(
+        default=None, max_length=10_000, description="What stood there when it was looked at."
+    )
+    who: str = Field(default="", max_length=100, description="Without users: who pastes it.")
+
+
+class PasteObject(Answer):
+    """A column was filled down. ``conflicts``: cells that somebody changed meanwhile."""
+
+    filled: int
+    conflicts: list[str]
+    counts: CorrectionCounts
+
+
+class ChoiceOrder(RowsMeant):
+    """Whether rows are to be sent."""
+
+    send: bool
+
+
+class CorrectionRow(Answer):
+    """A row that needs somebody, as it is now. ``cells``: heading → text."""
+
+    row: int
+    sheet: str = Field(description=IN_SHEET)
+    line: int = Field(description="Names the row where several sheets or files have its number.")
+    codes: list[str]
+    message: str
+    cells: dict[str, str]
+    goes_out: bool = Field(description="True when it would be sent with the others.")
+
+
+class CorrectionList(Answer):
+    """A page of rows that need somebody, and how many of them are how far.
+
+    ``here``: who has them open on the page.
+    """
+
+    rows: list[CorrectionRow]
+    counts: CorrectionCounts
+    here: list[NeighbourObject]
+    total: int
+    page: int
+    pages: int
+
+
+class CellOrder(Order):
+    """A cell as it is to be, of a row by its number or by its line: one of the two."""
+
+    row: RowNumber | None = None
+    line: RowNumber | None = Field(
+        default=None, description="As listed; tells rows of one number apart."
+    )
+    sheet: str = Field(default="", max_length=200, description=OF_SHEET)
+    column: str = Field(max_length=1000, description="The heading, as in the file.")
+    value: str = Field(max_length=5000)
+    had: str | None = Field(
+        default=None, max_length=5000, description="What stood there when it was looked at."
+    )
+
+
+class CellFault(Answer):
+    """A fault of the row now. ``column``: empty where it concerns the row."""
+
+    column: str
+    message: str
+
+
+class CellObject(Answer):
+    """A cell was kept. ``goes_out``: how many rows would be sent now."""
+
+    faults: list[CellFault]
+    goes_out: int
 
 
 @router.post("/drops/{drop_id}/corrections/replace", responses=LATER)
@@ -104,13 +254,15 @@ def rows_to_correct(
                 goes_out=line in going,
             )
         )
-    return CorrectionList(
-        rows=rows,
-        counts=_counts(table),
-        here=[NeighbourObject(name=e.name, row=e.row) for e in ctx.editors.others(drop_id)],
-        total=len(lines),
-        page=page,
-        pages=max(1, -(-len(lines) // _PAGE)),
+    return CorrectionList.model_validate(
+        {
+            "rows": rows,
+            "counts": _counts(table),
+            "here": ctx.editors.others(drop_id),
+            "total": len(lines),
+            "page": page,
+            "pages": max(1, -(-len(lines) // _PAGE)),
+        }
     )
 
 
@@ -171,17 +323,8 @@ def put_cell(ctx: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> 
     column = _column_of(rejects, cell.column)
     rows, lines = ([] if each is None else [each] for each in (cell.row, cell.line))
     (line,) = _lines_of(rejects, rows, lines, cell.sheet)
-    kept = keep(
-        ctx,
-        visitor,
-        drop_id,
-        Typed(
-            line=line,
-            column=column,
-            value=cell.value,
-            had=cell.had,
-        ),
-    )
+    typed = Typed(line=line, column=column, value=cell.value, had=cell.had)
+    kept = keep(ctx, visitor, drop_id, typed)
     if kept.table is None:
         raise NotPossible(kept.conflicts[0].text, hint="Give what stands as had, to change it.")
     return CellObject(

@@ -1,37 +1,136 @@
 """The JSON API of couriers: who there is, the words they were taught, reports of their days."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from pipeline.web.api_models import (
-    CourierList,
-    CourierObject,
-    CourierReport,
-    DayReport,
-    Expected,
-    HourReport,
-    ProblemReport,
-    ReportObject,
-    Taught,
-    TotalsObject,
-    WordList,
-    WordObject,
-)
 from pipeline.web.context import ByMachine, Ctx, Looker
 from pipeline.web.courier_view import expect
-from pipeline.web.pages.api import LATER, PROBLEMS, plain
+from pipeline.web.pages.api_base import LATER, Answer, Order, Text
+from pipeline.web.pages.api_base import router as api_router
 from pipeline.web.pages.reports import Courier, Days
 from pipeline.web.profile_files import Word, forget, learned, remember
-from pipeline.web.reports import Totals, hours_of, report_of
+from pipeline.web.reports import hours_of, report_of
 from pipeline.web.totals import couriers
 from schemas.courier import DAYS
+from schemas.vocabulary import Outcome
 
-router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+router = api_router()
 
 Name = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,60}$", examples=["delhivery"])]
+
+
+class CourierObject(Answer):
+    """A courier that has a profile. ``due``: the time that was missed."""
+
+    name: str
+    title: str
+    late: bool
+    due: datetime | None
+    last_drop: str | None
+
+
+class CourierList(Answer):
+    """All couriers, the late ones first."""
+
+    couriers: list[CourierObject]
+
+
+class Taught(Order):
+    """A word and its meaning."""
+
+    said: str = Field(min_length=1, max_length=200, description="As the courier writes it.")
+    means: str = Field(
+        min_length=1,
+        max_length=200,
+        description="A status the courier's profile knows, a milestone, or no_milestone.",
+    )
+    who: str = Field(default="", max_length=100, description="Without users: who teaches it.")
+
+
+class WordObject(Answer):
+    """A word that somebody taught."""
+
+    said: str
+    order_status: str = Field(description="The milestone; empty: nothing is reported.")
+    means: str = Field(description="The milestone, no_milestone, or ambiguous: rows come back.")
+    who: str
+    at: datetime
+
+
+class WordList(Answer):
+    """The words that people taught for a courier."""
+
+    words: list[WordObject]
+
+
+class Expected(Order):
+    """When a courier's files are to come, in its own zone."""
+
+    by: str = Field(default="", pattern=r"^$|^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default=[], max_length=7, description="Empty: every day."
+    )
+    who: str = Field(default="", max_length=100, description="Without users: who says so.")
+
+
+class TotalsObject(Answer):
+    """Files, their rows by outcome, and the share of rows that had to be corrected, in per cent."""
+
+    files: int
+    rows: dict[Outcome, int] = Field(description="Outcomes without rows are left out.")
+    to_correct_percent: Annotated[float, AfterValidator(lambda share: round(share, 2))]
+
+
+class DayReport(TotalsObject):
+    """One day. Seconds: from the arrival of a file to its end; null: no file was finished."""
+
+    day: date
+    typical_seconds: float | None
+    longest_seconds: float | None
+
+
+class CourierReport(TotalsObject):
+    """One courier. ``courier``: empty where none was recognised."""
+
+    courier: Text
+
+
+class ProblemReport(Answer):
+    """A fault, and how often it came. ``drops``: files that have it, the newest first."""
+
+    code: str
+    said: str
+    count: int
+    of: Literal["rows", "files"]
+    drops: list[Annotated[str, BeforeValidator(attrgetter("drop_id"))]]
+
+
+Milliseconds = Annotated[float, AfterValidator(lambda ms: round(ms, 1))]
+
+
+class HourReport(Answer):
+    """The calls of an hour. ``most_ms``: 95 % were answered sooner."""
+
+    at: datetime
+    calls: int
+    mean_ms: Milliseconds
+    most_ms: Milliseconds
+    errors: int
+
+
+class ReportObject(Answer):
+    """The last days: in all, and by day, courier and fault; and as many days before them."""
+
+    total: TotalsObject
+    before: TotalsObject = Field(description="As many days before.")
+    days: list[DayReport] = Field(description="The newest first, also those without files.")
+    couriers: list[CourierReport] = Field(description="The one with the most rows first.")
+    problems: list[ProblemReport] = Field(description="The most frequent first.")
+    hours: list[HourReport] = Field(description="Calls of the last two days, the newest first.")
 
 
 @router.get("/couriers")
@@ -94,44 +193,12 @@ def _word_object(word: Word) -> WordObject:
 def reports(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> ReportObject:
     """Tell what the last days came to, of all couriers or one."""
     report = report_of(ctx.totals, days, courier.replace("\x00", ""))
-    return ReportObject(
-        total=TotalsObject(**_totals(report)),
-        before=TotalsObject(**_totals(report.earlier)),
-        days=[
-            DayReport(
-                **_totals(each),
-                day=each.day,
-                typical_seconds=each.typical,
-                longest_seconds=max(each.seconds, default=None),
-            )
-            for each in report.days
-        ],
-        couriers=[
-            CourierReport(**_totals(each), courier=plain(each.courier)) for each in report.couriers
-        ],
-        problems=[
-            ProblemReport(
-                code=each.code,
-                said=each.said,
-                count=each.count,
-                of="files" if each.of_files else "rows",
-                drops=[drop.drop_id for drop in each.drops],
-            )
-            for each in report.problems
-        ],
-        hours=[
-            HourReport(
-                at=each.at,
-                calls=each.calls,
-                mean_ms=round(each.mean, 1),
-                most_ms=round(each.most, 1),
-                errors=each.errors,
-            )
-            for each in hours_of(ctx.site)
-        ],
-    )
-
-
-def _totals(of: Totals) -> Mapping[str, Any]:
-    share = round(of.share, 2)
-    return {"files": of.files, "rows": dict(of.rows), "to_correct_percent": share}
+    found = {
+        "total": report,
+        "before": report.earlier,
+        "days": report.days,
+        "couriers": report.couriers,
+        "problems": report.problems,
+        "hours": hours_of(ctx.site),
+    }
+    return ReportObject.model_validate(found)

@@ -1,21 +1,12 @@
 """The JSON API of people: who may log in, in which role, and one's own account."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
+from pydantic import Field, SecretStr
 
-from pipeline.web.api_models import (
-    AccountObject,
-    Message,
-    NewPassword,
-    NewPerson,
-    PeopleList,
-    PersonChange,
-    PersonChanged,
-    PersonObject,
-    Problem,
-)
+from pipeline.web.access import Right, User
 from pipeline.web.context import (
     Ctx,
     Looker,
@@ -27,15 +18,15 @@ from pipeline.web.context import (
     session_of,
 )
 from pipeline.web.pages.account import choose_password, keep_logged_in
-from pipeline.web.pages.api import PROBLEMS
-from pipeline.web.people import Known
+from pipeline.web.pages.api_base import Answer, Message, Order, Problem, Responses
+from pipeline.web.pages.api_base import router as api_router
 
-router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+router = api_router()
 
-_CONFLICT: Final[dict[int | str, dict[str, Any]]] = {
+_CONFLICT: Final[Responses] = {
     409: {"model": Problem, "description": "Not possible; the message says why."}
 }
-_PACED: Final[dict[int | str, dict[str, Any]]] = {
+_PACED: Final[Responses] = {
     **_CONFLICT,
     429: {"model": Problem, "description": "Too many wrong passwords: wait."},
 }
@@ -43,18 +34,77 @@ Name = Annotated[str, Path(min_length=1, max_length=100)]
 Version = Annotated[int | None, Query(ge=0, le=2**31, description="As it was when looked at.")]
 
 
+class PersonObject(Answer):
+    """Somebody who may log in."""
+
+    name: str
+    role: Right
+    off: bool = Field(description="Switched off: cannot log in.")
+    kept_in_settings: bool = Field(description="Named in the settings, so not changed here.")
+    must_choose_password: bool = Field(description="Has a password that somebody else chose.")
+    version: int = Field(description="Grows by each change; give it back with a change of yours.")
+    last_seen_at: datetime | None
+
+
+class PersonChanged(Answer):
+    """A change of who may do what. ``by``: empty where nobody had to log in."""
+
+    at: datetime
+    by: str
+    name: str
+    did: str
+
+
+class PeopleList(Answer):
+    """Everybody who may log in, and what was changed, the newest first."""
+
+    people: list[PersonObject]
+    changes: list[PersonChanged]
+
+
+_Role = Annotated[Right, Field(strict=False)]  # strict is an object of ours, which JSON has not
+_Password = Annotated[SecretStr, Field(max_length=1024)]
+
+
+class NewPerson(Order):
+    """Somebody to add. The first one of all has to be a manager."""
+
+    name: str = Field(min_length=1, max_length=100)
+    role: _Role
+    password: _Password
+
+
+class PersonChange(Order):
+    """A change; fields that are left out stay as they are. ``version``: as when looked at."""
+
+    role: _Role | None = None
+    off: bool | None = None
+    password: _Password | None = None
+    version: Annotated[int, Field(ge=0, le=2**31)] | None = None
+
+
+class NewPassword(Order):
+    """A password of one's own, and the current one."""
+
+    old: _Password
+    new: _Password
+
+
+class AccountObject(Answer):
+    """Whoever asks. ``name``: empty where nobody has to log in."""
+
+    name: str
+    role: Right
+    kept_in_settings: bool
+    must_choose_password: bool
+    session_ends_at: datetime | None = Field(description="null: a token, or no log-in.")
+
+
 @router.get("/people")
 def people(ctx: Ctx, _visitor: Manager) -> PeopleList:
     """List everybody who may log in, and what was changed, the newest first. For managers."""
-    return PeopleList(
-        people=[_object(each) for each in ctx.people.everybody()],
-        changes=[
-            PersonChanged(
-                at=datetime.fromisoformat(each.at), by=each.by, name=each.name, did=each.did
-            )
-            for each in ctx.people.changes()
-        ],
-    )
+    people = [_object(ctx, each) for each in ctx.people.everybody()]
+    return PeopleList.model_validate({"people": people, "changes": ctx.people.changes()})
 
 
 @router.post("/people", status_code=201, responses=_CONFLICT)
@@ -122,19 +172,19 @@ def stay(request: Request, ctx: Ctx, visitor: LookerByMachine) -> AccountObject:
 
 
 def _named(ctx: WebContext, name: str) -> PersonObject:
-    for each in ctx.people.everybody():
-        if each.name == name:
-            return _object(each)
-    raise NotThere("There is nobody of that name.")
+    user = ctx.people.users().get(name)
+    if user is None:
+        raise NotThere("There is nobody of that name.")
+    return _object(ctx, user)
 
 
-def _object(known: Known) -> PersonObject:
+def _object(ctx: WebContext, user: User) -> PersonObject:
     return PersonObject(
-        name=known.name,
-        role=known.role,
-        off=known.off,
-        kept_in_settings=known.kept,
-        must_choose_password=known.must_choose,
-        version=known.version,
-        last_seen_at=known.seen,
+        name=user.name,
+        role=user.right,
+        off=user.off,
+        kept_in_settings=user.kept,
+        must_choose_password=user.must_choose,
+        version=user.version,
+        last_seen_at=ctx.people.seen(user.name),
     )

@@ -3,17 +3,17 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
-from msgspec.structs import replace
-from pydantic import BaseModel, Field
+from msgspec.structs import asdict, replace
+from pydantic import Field
 
 from pipeline.core.draft import status_key
 from pipeline.core.errors import UsageError
 from pipeline.web import taught_profile
-from pipeline.web.api_models import Order
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible, NotThere, WebContext
-from pipeline.web.pages.api import LATER, PROBLEMS, plain
+from pipeline.web.pages.api_base import LATER, PROBLEMS, Answer, Order, Text
 from pipeline.web.pages.teach import finish
-from pipeline.web.teaching import MEANS, Teaching, name_of
+from pipeline.web.profile_files import MEANS
+from pipeline.web.teaching import Teaching, name_of
 from schemas.courier import DAYS
 from schemas.vocabulary import DATE_ROLES, Role
 
@@ -37,7 +37,7 @@ class Beginning(Order):
     courier: str = Field(default="", max_length=60, description="The profile that is to learn.")
 
 
-class Column(BaseModel):
+class Column(Answer):
     """A column of the file. ``role``: as chosen, else as probably meant; empty: not read."""
 
     column: int
@@ -47,29 +47,29 @@ class Column(BaseModel):
     role: str
 
 
-class SaidWord(BaseModel):
+class SaidWord(Answer):
     """A status as the file writes it, its rows and its meaning; empty: nobody said."""
 
-    status: str
-    status_type: str
-    direction: str
+    status: Text
+    status_type: Text
+    direction: Text
     rows: int
     means: str
     suggestion: str
 
 
-class TeachingObject(BaseModel):
+class TeachingObject(Answer):
     """Tell what was said so far of a file."""
 
     teaching: str
     version: int
-    file: str
+    file: Text
     courier: str = Field(description="The profile that learns; empty: a new one.")
     title: str
     name: str
     file_names: list[str]
-    sheet: str = Field(description="The sheet that `lines` are of; empty: a CSV.")
-    sheets: list[str] = Field(description="All sheets that have rows.")
+    sheet: Text = Field(description="The sheet that `lines` are of; empty: a CSV.")
+    sheets: list[Text] = Field(description="All sheets that have rows.")
     heading: int = Field(description="Which of `lines` has the headings, from 0.")
     lines: list[list[str]]
     columns: list[Column]
@@ -118,7 +118,7 @@ class Change(Order):
     who: Short = ""
 
 
-class KindObject(BaseModel):
+class KindObject(Answer):
     """One row for each word: what is sent for it. ``means``: no_milestone: nothing."""
 
     status: str
@@ -129,7 +129,7 @@ class KindObject(BaseModel):
     cells: list[str]
 
 
-class PreviewObject(BaseModel):
+class PreviewObject(Answer):
     """Tell how the file would be read."""
 
     rows: dict[str, int] = Field(description="By outcome; unsent: would be sent.")
@@ -154,7 +154,7 @@ class SaveOrder(Order):
     )
 
 
-class SavedObject(BaseModel):
+class SavedObject(Answer):
     """The profile is saved. ``page``: where the page leads to: an upload, a check, the courier."""
 
     courier: str
@@ -260,45 +260,20 @@ def _object(ctx: WebContext, teaching: Teaching) -> TeachingObject:
     draft = ctx.teachings.surveyed(teaching)
     roles = ctx.teachings.roles(teaching)
     faults = ctx.teachings.faults(teaching)
-    read = None if faults else ctx.teachings.read(teaching)
-    known = ctx.teachings.known(teaching, read) if read else {}
-    words = []
-    for each in read.statuses if read else ():
-        key = status_key(each.status, each.status_type, each.direction)
-        words.append(
-            SaidWord(
-                status=plain(each.status),
-                status_type=plain(each.status_type),
-                direction=plain(each.direction),
-                rows=each.rows,
-                means=teaching.words.get(key) or known.get(key, ""),
-                suggestion=each.suggestion or each.elsewhere or "",
-            )
-        )
-    return TeachingObject(
-        teaching=teaching.id,
-        version=teaching.version,
-        file=plain(teaching.file),
-        courier=teaching.courier,
-        title=teaching.title,
-        name=teaching.name,
-        file_names=list(teaching.file_names),
-        sheet=plain(draft.sheet),
-        sheets=[plain(each) for each in draft.sheets],
-        heading=draft.heading,
-        lines=[list(line) for line in draft.lines],
-        columns=[
-            Column(
-                column=at,
-                heading=each.heading,
-                cells=list(each.cells),
-                filled=each.filled,
-                role=roles.get(at, ""),
-            )
-            for at, each in enumerate(draft.seen)
-        ],
-        words=words,
-        faults=faults,
-        who=teaching.who,
-        done=teaching.done,
-    )
+    words = [] if faults else ctx.teachings.words(teaching)
+    columns = [
+        {"column": at, "role": roles.get(at, ""), **asdict(each)}
+        for at, each in enumerate(draft.seen)
+    ]
+    said = {
+        **asdict(teaching),
+        "teaching": teaching.id,
+        "sheet": draft.sheet,
+        "sheets": draft.sheets,
+        "heading": draft.heading,
+        "lines": draft.lines,
+        "columns": columns,
+        "words": words,
+        "faults": faults,
+    }
+    return TeachingObject.model_validate(said)

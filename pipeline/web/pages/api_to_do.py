@@ -1,53 +1,117 @@
 """The JSON API of what there is to do: the list, leaving things aside, the inbox, days, orders."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
+from pydantic import Field
 
 from pipeline.core.errors import UsageError
-from pipeline.web.api_models import (
-    AnswerList,
-    AnswerObject,
-    CourierOnDay,
-    DayObject,
-    Message,
-    ToDoItem,
-    ToDoList,
-    ToDoOrder,
-    WaitingList,
-    WaitingObject,
-)
 from pipeline.web.context import ByMachine, Ctx, Looker
 from pipeline.web.order_search import find
-from pipeline.web.pages.api import LATER, PROBLEMS, plain
+from pipeline.web.pages.api_base import LATER, Answer, Message, Order, Text
+from pipeline.web.pages.api_base import router as api_router
 from pipeline.web.pages.reports import Day
 from pipeline.web.reports import couriers_on
 from pipeline.web.set_aside import leave_aside, take_back_thing
 from pipeline.web.to_do import Kind
 from pipeline.web.totals import day_named
 
-router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
+router = api_router()
+
+
+class ToDoItem(Answer):
+    """One thing to see to. ``since``: null where nobody knows."""
+
+    kind: Literal["rows", "api", "refused", "waiting", "late"]
+    key: Text = Field(description="Its name among those of its kind: a drop, a courier, a place.")
+    title: Text
+    said: Text
+    since: datetime | None
+    rows: int = Field(description="Rows that are left.")
+    drop_id: str | None
+
+
+class ToDoList(Answer):
+    """Everything there is to do; of files the 50 oldest. ``count``: all of it."""
+
+    count: int
+    items: list[ToDoItem]
+
+
+class ToDoOrder(Order):
+    """A thing of the list about which nothing is to be done."""
+
+    kind: Literal["rows", "api", "refused", "waiting", "late"]
+    key: str = Field(min_length=1, max_length=600)
+    reason: Literal["not a manifest", "already delivered", "not ours", "duplicate", "other"] = (
+        Field(description="not a manifest: of a refused file alone.")
+    )
+    who: str = Field(default="", max_length=100, description="Without users: who says so.")
+
+
+class WaitingObject(Answer):
+    """A thing in the inbox. ``size`` and ``since`` are null for what is never taken."""
+
+    folder: str
+    name: str
+    size: int | None
+    since: datetime | None
+    why: str = Field(description="What it waits for and what to do, or why it is never taken.")
+
+
+class WaitingList(Answer):
+    """Everything in the inbox, the longest waiting first."""
+
+    files: list[WaitingObject]
+    never: list[WaitingObject]
+
+
+class CourierOnDay(Answer):
+    """A courier on a day. ``late``: no file had come by the time it was expected."""
+
+    courier: str
+    files: int
+    first_file_at: datetime | None
+    expected_by: datetime | None
+    late: bool
+    rows: dict[str, int] = Field(description="By outcome.")
+    left_to_do: int
+
+
+class DayObject(Answer):
+    """A day where the manifests come from."""
+
+    day: str
+    couriers: list[CourierOnDay]
+
+
+class AnswerObject(Answer):
+    """An order in a sentence. ``asked``: the text that led to it: its id or an AWB."""
+
+    order_id: str
+    asked: str
+    said: str
+    outcome: str
+    at: datetime | None
+    drop_id: str | None
+
+
+class AnswerList(Answer):
+    """Orders and AWBs that were found. ``missing``: texts that nothing is known of."""
+
+    answers: list[AnswerObject]
+    missing: list[str]
+    like: list[str] = Field(description="Order ids that the one text is a part of.")
+    back_to: datetime | None = Field(description="How far files were looked through for AWBs.")
+    next: int | None = Field(description="Give it as `before` to look further back; null: no more.")
 
 
 @router.get("/to-do")
 def to_do(ctx: Ctx, _visitor: Looker) -> ToDoList:
     """List everything that somebody has to see to, the oldest of each kind first."""
-    return ToDoList(
-        count=ctx.to_do.count(),
-        items=[
-            ToDoItem(
-                kind=each.kind,
-                key=plain(each.key),
-                title=plain(each.title),
-                said=plain(each.said),
-                since=each.since,
-                rows=each.rows,
-                drop_id=each.drop.drop_id if each.drop else None,
-            )
-            for some in ctx.to_do.items().values()
-            for each in some
-        ],
-    )
+    items = [each for some in ctx.to_do.items().values() for each in some]
+    return ToDoList.model_validate({"count": ctx.to_do.count(), "items": items})
 
 
 @router.post("/to-do/set-aside", responses=LATER)
@@ -72,36 +136,14 @@ def put_back(
 @router.get("/waiting")
 def waiting(ctx: Ctx, _visitor: Looker) -> WaitingList:
     """Tell what lies in the inbox: why each file waits, and what is never taken."""
-    waiting_now = ctx.to_do.waiting()
-    return WaitingList(
-        files=[
-            WaitingObject.model_validate(each, from_attributes=True) for each in waiting_now.files
-        ],
-        never=[
-            WaitingObject(folder=each.folder, name=each.name, size=None, since=None, why=each.why)
-            for each in waiting_now.never
-        ],
-    )
+    return WaitingList.model_validate(ctx.to_do.waiting())
 
 
 @router.get("/days/{day}")
 def day_of(ctx: Ctx, _visitor: Looker, day: Day) -> DayObject:
     """Tell what came of each courier on a day, what was late, and what of it is left to do."""
-    return DayObject(
-        day=day,
-        couriers=[
-            CourierOnDay(
-                courier=each.courier,
-                files=each.files,
-                first_file_at=each.first,
-                expected_by=each.expected,
-                late=each.late,
-                rows=dict(each.rows),
-                left_to_do=each.left,
-            )
-            for each in couriers_on(ctx.site, ctx.totals, day_named(day))
-        ],
-    )
+    found = couriers_on(ctx.site, ctx.totals, day_named(day))
+    return DayObject.model_validate({"day": day, "couriers": found})
 
 
 @router.get("/orders")
@@ -116,18 +158,9 @@ def orders(
     if not words:
         raise UsageError("Give an order id or an AWB.")
     found = find(ctx.site, words, before)
+    answers = [AnswerObject.model_validate(story.answer) for story in found.stories]
     return AnswerList(
-        answers=[
-            AnswerObject(
-                order_id=story.order_id,
-                asked=story.asked,
-                said=story.answer.said,
-                outcome=story.answer.outcome,
-                at=story.answer.at,
-                drop_id=story.answer.drop_id or None,
-            )
-            for story in found.stories
-        ],
+        answers=answers,
         missing=found.missing,
         like=found.like,
         back_to=found.back_to,

@@ -98,6 +98,7 @@ def _values(ctx: WebContext) -> dict[str, Any]:
     everybody = ctx.people.everybody()
     return {
         "everybody": everybody,
+        "seen": ctx.people.seen,
         "changes": ctx.people.changes()[:100],
         "roles": ROLES,
         "may": _MAY,

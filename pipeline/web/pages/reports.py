@@ -55,7 +55,7 @@ def days_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "")
             each.files,
             each.total,
             *(each.rows.get(outcome.value, 0) for outcome in Outcome),
-            "" if each.typical is None else f"{each.typical:.1f}",
+            "" if each.typical_seconds is None else f"{each.typical_seconds:.1f}",
         )
         for each in report.days
     ]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import structlog
@@ -12,11 +11,10 @@ from msgspec.structs import replace
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.draft import DraftStatus, ProfileDraft, status_key
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import Search
-from pipeline.web import drop_view, staging, taught_profile, uploads, words
+from pipeline.web import drop_view, staging, taught_profile, uploads
 from pipeline.web.context import (
     Ctx,
     Elsewhere,
@@ -32,8 +30,10 @@ from pipeline.web.context import (
     whole_number,
 )
 from pipeline.web.pages.upload import check, stage_form
+from pipeline.web.profile_files import MEANS
 from pipeline.web.set_aside import NO_MANIFEST
-from pipeline.web.teaching import MEANS, MOST_WORDS, NOTHING, Teaching, name_of
+from pipeline.web.teaching import MOST_WORDS, NOTHING, Teaching, name_of
+from pipeline.web.words import FIELDS, MEANINGS, ROLES
 from schemas.courier import DAYS, GENERIC
 from schemas.display import counted
 from schemas.normalise import fold_header
@@ -46,7 +46,7 @@ router = APIRouter(include_in_schema=False)
 
 _FIRST_ROLES: Final = (Role.ORDER_ID, Role.STATUS, Role.AWB, Role.EVENT_TIME, Role.REMARK)
 _ROLES: Final = {
-    role.value: words.ROLES[role.value]
+    role.value: ROLES[role.value]
     for role in (*_FIRST_ROLES, *(each for each in Role if each not in _FIRST_ROLES))
 }
 _SHAPES: Final = {Role.ORDER_ID.value: "order_id", Role.AWB.value: "awb"} | {
@@ -247,42 +247,20 @@ def words_page(request: Request, ctx: Ctx, visitor: Looker, found: Unfinished) -
 
 
 def _words(ctx: WebContext, teaching: Teaching) -> dict[str, Any]:
-    draft = ctx.teachings.read(teaching)
-    known = ctx.teachings.known(teaching, draft)
-    shown = [_word(each, teaching, known) for each in draft.statuses[:MOST_WORDS]]
-    left = [each for each in shown if not each["means"]]
+    words = ctx.teachings.words(teaching)
+    shown, more = words[:MOST_WORDS], words[MOST_WORDS:]
+    left = [each for each in shown if not each.means]
     return {
         "teaching": teaching,
         "courier": _title(ctx, teaching),
         "words": shown,
-        "more": draft.statuses[MOST_WORDS:],
-        "headings": [each.heading for each in draft.seen],
-        "meanings": words.MEANINGS,
+        "more": more,
+        "meanings": MEANINGS,
         "left": len(left),
-        "left_rows": sum(each["rows"] for each in left),
-        "suggested": sum(bool(each["suggestion"] and not each["means"]) for each in shown),
+        "left_rows": sum(each.rows for each in left),
+        "suggested": sum(bool(each.suggestion) for each in left),
         "step": 2,
     }
-
-
-def _word(each: DraftStatus, teaching: Teaching, known: Mapping[str, str]) -> dict[str, Any]:
-    key = status_key(each.status, each.status_type, each.direction)
-    return {
-        "id": mark_of_word(key),
-        "status": each.status,
-        "beside": ", ".join(filter(None, (each.status_type, each.direction))),
-        "rows": each.rows,
-        "means": teaching.words.get(key) or known.get(key, ""),
-        "known": known.get(key, "") if key not in teaching.words else "",
-        "suggestion": each.suggestion or each.elsewhere or "",
-        "by": "" if each.suggestion else each.elsewhere_by,
-        "example": " · ".join(cell for cell in each.example if cell.strip())[:300],
-    }
-
-
-def mark_of_word(key: str) -> str:
-    """Return the name that a word has in a form."""
-    return sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _title(ctx: WebContext, teaching: Teaching) -> str:
@@ -303,16 +281,13 @@ def say_words(ctx: Ctx, visitor: Operator, form: Form, found: Unfinished) -> Res
 def _said_of_words(
     ctx: WebContext, teaching: Teaching, form: FormData, *, suggestions: bool
 ) -> dict[str, str]:
-    draft = ctx.teachings.read(teaching)
-    known = ctx.teachings.known(teaching, draft)
     said = {}
-    for each in draft.statuses[:MOST_WORDS]:
-        key = status_key(each.status, each.status_type, each.direction)
-        word = text_of(form, f"word-{mark_of_word(key)}")
+    for each in ctx.teachings.words(teaching)[:MOST_WORDS]:
+        word = text_of(form, f"word-{each.mark}")
         if suggestions and not word:
-            word = each.suggestion or each.elsewhere or ""
-        if word in MEANS and word != known.get(key):
-            said[key] = word
+            word = each.suggestion
+        if word in MEANS and word != each.known:
+            said[each.key] = word
     return said
 
 
@@ -326,18 +301,18 @@ def look_page(request: Request, ctx: Ctx, visitor: Looker, found: Unfinished) ->
 
 def _look(ctx: WebContext, teaching: Teaching) -> dict[str, Any]:
     seen = taught_profile.preview(ctx.site, ctx.teachings, teaching)
-    draft: ProfileDraft = ctx.teachings.read(teaching)
     return {
         "teaching": teaching,
         "courier": _title(ctx, teaching),
         "preview": seen,
         "summary": seen.checked.summary,
         "first": seen.checked.more.get("first", ()),
-        "headings": [each.heading for each in draft.seen],
-        "meanings": words.MEANINGS,
-        "fields": words.FIELDS,
+        "meanings": MEANINGS,
+        "fields": FIELDS,
         "total": sum(seen.counts.values()),
-        "left": [each["status"] for each in _words(ctx, teaching)["words"] if not each["means"]],
+        "left": [
+            each.status for each in ctx.teachings.words(teaching)[:MOST_WORDS] if not each.means
+        ],
         "days": DAYS,
         "files": _files(ctx, teaching),
         "step": 3,
