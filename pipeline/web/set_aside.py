@@ -21,7 +21,8 @@ from pipeline.core.row_keys import (
 from pipeline.web import drop_view
 from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, WebContext
-from pipeline.web.correct_rows.table import Table, line_of, table_of
+from pipeline.web.correct_rows.load import line_of, table_of
+from pipeline.web.correct_rows.table import Table
 from schemas.vocabulary import FOR_A_PERSON
 
 log = structlog.get_logger(__name__)

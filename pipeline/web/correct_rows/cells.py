@@ -11,8 +11,9 @@ from pipeline.core.model import stamp
 from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, WebContext
 from pipeline.web.correct_rows.draft import Draft, DraftSheet, Paste
+from pipeline.web.correct_rows.load import aside_in_words, table_of
 from pipeline.web.correct_rows.recheck import keep_faults, recheck_rows, rechecked_table
-from pipeline.web.correct_rows.table import Table, aside_in_words, table_of
+from pipeline.web.correct_rows.table import Table
 from pipeline.web.faults import Rejects
 
 log = structlog.get_logger(__name__)

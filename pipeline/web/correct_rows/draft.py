@@ -81,6 +81,11 @@ class Draft(Struct, frozen=True, kw_only=True):
                 return rule.new
         return original
 
+    def row(self, rejects: Rejects, line: int) -> tuple[str, ...]:
+        """Return a line's cells as they are now."""
+        originals = (column[line].as_py() for column in rejects.table.columns)
+        return tuple(self.value(line, at, original) for at, original in enumerate(originals))
+
     def changed_by(self, line: int) -> str:
         """Return who changed a line last, "" where nobody did or said who."""
         return self.touched.get(line, ("", ""))[0]

@@ -6,15 +6,11 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, structs
 
 from pipeline.web import faults
-from pipeline.web.correct_rows import corrected_file
-from pipeline.web.correct_rows.corrected_file import LineGroups
-from pipeline.web.correct_rows.table import Table
+from pipeline.web.correct_rows.table import LineGroups, Lines, Table
 from pipeline.web.templating import address
 from pipeline.web.words import number
 from schemas.codes import Code
@@ -75,69 +71,54 @@ class View(Struct, frozen=True, kw_only=True):
         return self.on("").partition("?")[2]
 
 
-def lines_of(table: Table, view: View, groups: LineGroups) -> npt.NDArray[np.int64]:
+def lines_of(table: Table, view: View) -> Lines:
     """Return the lines that fit a view, in its order."""
-    lines = getattr(groups, view.show) if view.show in SHOWS else table.lines_left
+    lines = getattr(table.groups, view.show) if view.show in SHOWS else table.lines_left
     if view.fault:
-        codes = _codes(table, lines)
-        has = [view.fault in each.split(";") for each in codes]
+        has = [view.fault in each.split(";") for each in table.codes(lines)]
         lines = lines[np.array(has, dtype=bool)]
-    wanted = pa.array(lines)
-    rejects, draft = table.rejects, table.draft
+    headers = table.rejects.headers
     if view.q and len(lines):
         found = np.zeros(len(lines), dtype=bool)
-        for column in range(len(rejects.headers)):
-            texts = corrected_file.column_now(rejects, draft, column, lines, wanted)
+        for column in range(len(headers)):
+            texts = table.column(column, lines)
             found |= pc.match_substring(texts, view.q, ignore_case=True).to_numpy(
                 zero_copy_only=False
             )
         lines = lines[found]
-        wanted = pa.array(lines)
     if view.sort == WRONG_FIRST:
-        sound = np.array([not each for each in _codes(table, lines)], dtype=bool)
+        sound = np.array([not each for each in table.codes(lines)], dtype=bool)
         lines = lines[np.argsort(sound, kind="stable")]
-    if view.sort.isdecimal() and int(view.sort) < len(rejects.headers):
-        texts = corrected_file.column_now(rejects, draft, int(view.sort), lines, wanted).to_pylist()
+    if view.sort.isdecimal() and int(view.sort) < len(headers):
+        texts = table.column(int(view.sort), lines).to_pylist()
         order = sorted(range(len(lines)), key=lambda at: texts[at].casefold())
         lines = lines[np.array(order, dtype=np.int64)]
     return lines
 
 
-def _codes(table: Table, lines: npt.NDArray[np.int64]) -> list[str]:
-    """Return the codes of lines, of those that came back the newest."""
-    codes: list[str] = table.rejects.codes.take(pa.array(lines)).to_pylist()
-    again = table.draft.again
-    if again:
-        return [
-            again[line][0] if line in again else each
-            for line, each in zip(lines.tolist(), codes, strict=True)
-        ]
-    return codes
-
-
-def chips_of(table: Table, groups: LineGroups) -> dict[str, int]:
+def chips_of(table: Table) -> dict[str, int]:
     """Return fault → rows left with it that are not ready yet; also those of which none is left."""
     left: Counter[str] = Counter()
-    every: dict[str, int] = {}
+    every, groups = dict[str, int](), table.groups
     for lines, counts in (
         (table.lines_left, False),
         (np.concatenate([groups.wrong, groups.untouched, groups.left_out]), True),
     ):
-        for codes, count in Counter(_codes(table, lines)).items():
+        for codes, count in Counter(table.codes(lines)).items():
             for label in filter(None, codes.split(";")):
                 every.setdefault(label, 0)
                 left[label] += count if counts else 0
     return {label: left[label] for label in sorted(every, key=lambda each: (-left[each], each))}
 
 
-def counts_of(table: Table, groups: LineGroups) -> dict[str, Any]:
+def counts_of(table: Table) -> dict[str, Any]:
     """Return the counts that the page updates while rows are corrected, for JSON."""
-    going = len(groups.ready)
+    going = len(table.groups.ready)
     return {
-        "standing": in_words(groups),
+        "standing": in_words(table.groups),
         "going": going,
         "send": f"Send {counted(going, 'row')}" if going else "Send ticked rows",
-        "chips": chips_of(table, groups),
+        "chips": chips_of(table),
     }
 
 
@@ -158,7 +139,7 @@ def columns_of(table: Table) -> tuple[list[int], list[int]]:
     """Return the columns that are shown, the wrong ones first, then their key; and the others."""
     rejects = table.rejects
     wrong: Counter[int] = Counter()
-    for codes, count in Counter(_codes(table, table.lines_left)).items():
+    for codes, count in Counter(table.codes(table.lines_left)).items():
         for column in faults.bad_columns(rejects, codes):
             wrong[column] += count
     judged = {int(place) for found in table.draft.judged.values() for place, _ in found if place}
@@ -169,23 +150,11 @@ def columns_of(table: Table) -> tuple[list[int], list[int]]:
     return ([*first, *others], []) if len(rejects.headers) <= _FEW else (first, others)
 
 
-def rows_of(
-    table: Table, lines: Sequence[int], groups: LineGroups, shown: tuple[list[int], list[int]]
-) -> list[dict[str, Any]]:
-    """Return these lines with their cells, as they are now."""
-    going = corrected_file.ticked_lines(table.draft, groups)
-    touched = corrected_file.touched_lines(table.rejects, table.draft)
-    return [
-        _row(table, line, shown, going=line in going, touched=bool(touched[line])) for line in lines
-    ]
-
-
-def _row(
-    table: Table, line: int, shown: tuple[list[int], list[int]], *, going: bool, touched: bool
-) -> dict[str, Any]:
+def row_of(table: Table, line: int, shown: tuple[list[int], list[int]]) -> dict[str, Any]:
+    """Return a line with its cells as they are now. ``shown``: as ``columns_of`` has them."""
     rejects, draft = table.rejects, table.draft
     tried = draft.tried.get(line)
-    bad, message, judged = faults_of(table, line, touched=touched)
+    bad, message, judged = table.faults(line)
     wide = len(rejects.headers) > _WIDE
     cells = {}
     for column, header in enumerate(rejects.headers):
@@ -212,19 +181,8 @@ def _row(
         "cells": [cells[column] for column in shown[0]],
         "others": others,
         "open": any(cell["bad"] or cell["changed"] for cell in others),
-        "going": going,
+        "going": line in table.ticked,
     }
-
-
-def faults_of(table: Table, line: int, *, touched: bool) -> tuple[set[int], str, bool]:
-    """Return a row's wrong columns, its message, and whether they are of its present cells."""
-    judged = table.draft.judged.get(line) if touched else None
-    if judged is not None:
-        places = {int(place) for place, _ in judged if place}
-        return places, " ".join(dict.fromkeys(said for _, said in judged)), True
-    rejects, verdict = table.rejects, table.draft.again.get(line)
-    codes, message = verdict or (rejects.codes[line].as_py(), rejects.messages[line].as_py())
-    return set(faults.bad_columns(rejects, codes)), message, False
 
 
 def width_of(table: Table, column: int, text: str) -> int:
@@ -235,17 +193,17 @@ def width_of(table: Table, column: int, text: str) -> int:
     return min(_WIDEST, max(least, len(text) + 1))
 
 
-def lost_ids(table: Table, groups: LineGroups) -> list[dict[str, Any]]:
+def lost_ids(table: Table) -> list[dict[str, Any]]:
     """Return the rows whose order id is lost and not yet found again: row, AWB, what stands."""
     rejects = table.rejects
     ids, awbs = rejects.columns.get(Role.ORDER_ID), rejects.columns.get(Role.AWB)
     if ids is None:
         return []
-    lines = np.sort(np.concatenate([groups.wrong, groups.untouched]))
+    lines = np.sort(np.concatenate([table.groups.wrong, table.groups.untouched]))
     found = []
-    for line, codes in zip(lines.tolist(), _codes(table, lines), strict=True):
+    for line, codes in zip(lines.tolist(), table.codes(lines), strict=True):
         if any(_is_lost(label) for label in codes.split(";")):
-            now = corrected_file.row_as_it_is(rejects, table.draft, line)
+            now = table.row(line)
             found.append(
                 {
                     "line": line,
@@ -262,10 +220,7 @@ def awbs_of(table: Table, lines: Sequence[int]) -> list[str]:
     column = table.rejects.columns.get(Role.AWB)
     if column is None or any(line >= len(table.rejects) for line in lines):
         return [""] * len(lines)
-    at = np.array(lines, np.int64)
-    texts: list[str] = corrected_file.column_now(
-        table.rejects, table.draft, column, at, pa.array(at)
-    ).to_pylist()
+    texts: list[str] = table.column(column, np.array(lines, np.int64)).to_pylist()
     return texts
 
 

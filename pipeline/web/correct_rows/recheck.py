@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 from msgspec.structs import replace
 
 from pipeline.core.errors import ShipdropError
 from pipeline.service.check import check_file_rows
 from pipeline.web.context import WebContext
 from pipeline.web.correct_rows import corrected_file
-from pipeline.web.correct_rows.table import Table, table_of
+from pipeline.web.correct_rows.load import table_of
+from pipeline.web.correct_rows.table import Table
 from pipeline.web.faults import bad_columns
 from schemas.codes import ERRORS, Code
 from schemas.vocabulary import Role
@@ -79,7 +79,7 @@ def recheck_orders(ctx: WebContext, table: Table) -> Table:
     One parcel of an order proves nothing while another is open. A row that a user ticked as it is
     counts as confirmed. Raises UsageError, StorageError.
     """
-    changed, chosen = corrected_file.changed_lines(table.rejects, table.draft), table.draft.chosen
+    changed, chosen = table.changed, table.draft.chosen
     going = table.groups.ready.tolist()
     ready = {line for line in going if changed[line] or not chosen.get(line)}
     lines = _of_split_orders(table, ready)
@@ -96,7 +96,7 @@ def _of_split_orders(table: Table, ready: Set[int]) -> list[int]:
     column, left = table.rejects.columns.get(Role.ORDER_ID), table.lines_left
     if column is None or not ready:
         return []
-    ids = corrected_file.column_now(table.rejects, table.draft, column, left, pa.array(left))
+    ids = table.column(column, left)
     orders: dict[str, list[int]] = defaultdict(list)
     for line, order_id in zip(left.tolist(), ids.to_pylist(), strict=True):
         orders[order_id.strip()].append(line)
@@ -105,7 +105,7 @@ def _of_split_orders(table: Table, ready: Set[int]) -> list[int]:
 
 
 def _unchecked(table: Table, *, again: bool) -> list[int]:
-    touched, judged = corrected_file.touched_lines(table.rejects, table.draft), table.draft.judged
+    touched, judged = table.touched.copy(), table.draft.judged
     # Rows of a refused file that were sound may be wrong beside others.
     touched[[line for line, found in judged.items() if found and line < len(touched)]] = True
     left = table.lines_left
@@ -120,7 +120,7 @@ def recheck_rows(ctx: WebContext, table: Table, lines: Sequence[int]) -> dict[in
     """
     with tempfile.TemporaryDirectory(prefix="shipdrop-rows-") as folder:
         path = Path(folder) / corrected_file.corrected_name(table.drop.source_file)
-        corrected_file.write_corrected(path, table.rejects, table.draft, np.array(lines, np.int64))
+        corrected_file.write_corrected(path, table, np.array(lines, np.int64))
         checked = check_file_rows(ctx.site, path, courier=table.drop.courier or None)
     refused = (checked.summary["refused"] or {}).get("message", "")
     if refused and not checked.rejected:

@@ -16,7 +16,7 @@ from pipeline.web import drop_view, staging, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, WebContext
 from pipeline.web.correct_rows import corrected_file
-from pipeline.web.correct_rows.corrected_file import LineGroups, SharedId
+from pipeline.web.correct_rows.corrected_file import SharedId
 from pipeline.web.correct_rows.recheck import recheck_orders, rechecked_table
 from pipeline.web.correct_rows.table import Table
 from schemas.display import counted
@@ -43,11 +43,9 @@ class Sending(Struct, frozen=True, kw_only=True):
         return f"{went} {counted(self.skipped, 'row')} {are} still wrong and {they} here, not sent."
 
 
-def doubts_of(ctx: WebContext, table: Table, groups: LineGroups) -> list[SharedId]:
+def doubts_of(ctx: WebContext, table: Table) -> list[SharedId]:
     """List the typed order ids that would stand in rows with different AWBs."""
-    return corrected_file.shared_ids(
-        table.rejects, table.draft, groups.ready, lambda ids: _sent_with(ctx, table, ids)
-    )
+    return corrected_file.shared_ids(table, lambda ids: _sent_with(ctx, table, ids))
 
 
 def mark_of(doubts: Sequence[SharedId]) -> str:
@@ -92,8 +90,7 @@ def send(
 
 def _send(ctx: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:
     table = recheck_orders(ctx, rechecked_table(ctx, drop_id, again=True))
-    groups = table.groups
-    lines, skipped = groups.ready, len(groups.wrong)
+    lines, skipped = table.groups.ready, len(table.groups.wrong)
     if not len(lines):
         if skipped:
             raise NotPossible(
@@ -102,8 +99,8 @@ def _send(ctx: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str)
                 hint="Correct the marked cells first.",
             )
         raise NotPossible("Choose at least one row to send.", hint="Correct a cell, or tick a row.")
-    _check_share(ctx, table, groups)
-    doubts = doubts_of(ctx, table, groups)
+    _check_share(ctx, table)
+    doubts = doubts_of(ctx, table)
     if doubts and sure != mark_of(doubts):
         raise Doubtful(doubts)
     name = corrected_file.corrected_name(table.drop.source_file)
@@ -111,7 +108,7 @@ def _send(ctx: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str)
         batch=uploads.new_batch(), names=(name,), courier="", who=visitor.name, note=note
     )
     (path,) = kept.paths(ctx.site)
-    corrected_file.write_corrected(path, table.rejects, table.draft, lines)
+    corrected_file.write_corrected(path, table, lines)
     staging.send(ctx.site, kept, folder=table.drop.folder, corrects=drop_id)
     with ctx.drafts.changing(drop_id, table.rejects) as sheet:
         sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}
@@ -120,12 +117,13 @@ def _send(ctx: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str)
     return Sending(batch=kept.batch, rows=len(lines), skipped=skipped)
 
 
-def _check_share(ctx: WebContext, table: Table, groups: LineGroups) -> None:
+def _check_share(ctx: WebContext, table: Table) -> None:
     """Refuse to send rows of a refused file while too many are bad, as a run would.
 
     Raises NotPossible.
     """
-    left, total = len(groups.wrong) + len(groups.untouched), table.drop.total or 0
+    groups, total = table.groups, table.drop.total or 0
+    left = len(groups.wrong) + len(groups.untouched)
     ratio = ctx.site.settings.manifest.max_reject_ratio
     if table.whole_file and left > ratio * max(total, len(table.rejects)):
         raise NotPossible(

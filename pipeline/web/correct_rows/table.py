@@ -1,32 +1,45 @@
-"""A drop's rows to correct, with their changes so far; one value for all rows that have another."""
+"""A drop's rows to correct, with their changes so far."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import structlog
+import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine
-from pipeline.core.row_keys import RowKey, number_of, rows_meant, rows_named
-from pipeline.web import drop_view, uploads
-from pipeline.web.access import Visitor
-from pipeline.web.context import NotPossible, NotThere, WebContext
-from pipeline.web.correct_rows import corrected_file
-from pipeline.web.correct_rows.draft import Draft, Rule
+from pipeline.core.row_keys import RowKey, number_of
+from pipeline.web import faults
+from pipeline.web.correct_rows.draft import Draft
 from pipeline.web.faults import Rejects
-from pipeline.web.profile_files import forget, key_of, remember
-from schemas.courier import GENERIC
-from schemas.display import counted, shown
-from schemas.vocabulary import Outcome, Role
+from schemas.parcels import TO_CONFIRM
 
-log = structlog.get_logger(__name__)
+Lines = npt.NDArray[np.int64]
 
 
-class Table(Struct, frozen=True, kw_only=True):
+class LineGroups(Struct, frozen=True, kw_only=True):
+    """The lines that need a person, each in one of four groups.
+
+    ``ready``: sound, and sent with the next *Send*. ``wrong``: a run would reject them as they
+    are now. ``left_out``: a user chose not to send them. ``untouched``: the rest.
+    """
+
+    ready: Lines
+    wrong: Lines
+    untouched: Lines
+    left_out: Lines
+
+    @property
+    def total(self) -> int:
+        """Return the number of lines that need a person."""
+        return len(self.ready) + len(self.wrong) + len(self.untouched) + len(self.left_out)
+
+
+class Table(Struct, frozen=True, kw_only=True, dict=True):
     """A drop's rejects file, and its changes so far.
 
     ``fixed``: rows that need no correction here: they were corrected or set aside, or are corrected
@@ -42,16 +55,63 @@ class Table(Struct, frozen=True, kw_only=True):
     left_alone: frozenset[RowKey] = frozenset()
 
     @property
-    def lines_left(self) -> npt.NDArray[np.int64]:
-        """Return the lines that need a person."""
-        return corrected_file.open_lines(self.rejects, self.draft, self.fixed, self.drop.drop_id)
+    def whole_file(self) -> bool:
+        """Return True when nothing of the file was sent, so that all of it goes out again."""
+        return self.drop.state is DropState.REFUSED
 
-    @property
-    def groups(self) -> corrected_file.LineGroups:
+    @cached_property
+    def lines_left(self) -> Lines:
+        """Return the lines that still need a person: neither sound nor sent."""
+        keys = self.rejects.keys_of(self.drop.drop_id) if self.fixed else {}
+        fixed = (line for line, key in keys.items() if key in self.fixed)
+        return np.flatnonzero(~self._are({*fixed, *self.draft.sent}))
+
+    @cached_property
+    def changed(self) -> npt.NDArray[np.bool_]:
+        """Return which lines have a cell that differs from the file."""
+        changed = self._are(self.draft.cells)
+        for rule in self.draft.rules:
+            changed |= pc.equal(self.rejects.table.column(rule.column), rule.old).to_numpy()
+        for line, tried in self.draft.tried.items():
+            if line < len(changed):
+                changed[line] = self.row(line) != tried
+        return changed
+
+    @cached_property
+    def touched(self) -> npt.NDArray[np.bool_]:
+        """Return which lines were changed, or ticked as they are."""
+        return self.changed | self._are(self._chosen(to_go=True))
+
+    @cached_property
+    def groups(self) -> LineGroups:
         """Return how far its lines are."""
-        return corrected_file.group_lines(
-            self.rejects, self.draft, self.lines_left, whole_file=self.whole_file
+        sound = self._are(())
+        if self.whole_file:  # its sound lines are to go out, too
+            sound = pc.equal(self.rejects.codes, "").to_numpy() & ~self._are(self.draft.tried)
+        judged = self._are(line for line, found in self.draft.judged.items() if found)
+        wrong = (self.touched | sound) & judged
+        ready = (self.touched | sound) & ~judged
+        left, out = self.lines_left, self._are(self._chosen(to_go=False))[self.lines_left]
+        return LineGroups(
+            left_out=left[out],
+            wrong=left[~out & wrong[left]],
+            ready=left[~out & ready[left]],
+            untouched=left[~out & ~ready[left] & ~wrong[left]],
         )
+
+    @cached_property
+    def ticked(self) -> set[int]:
+        """Return the lines that are shown with a tick: ready ones, and wrong ones.
+
+        A line that needs a tick as a confirmation is shown without.
+        """
+        judged = self.draft.judged
+        to_confirm = {
+            line
+            for line in self.groups.wrong.tolist()
+            if any(TO_CONFIRM in message for _, message in judged.get(line, ()))
+        }
+        return {*self.groups.ready.tolist(), *self.groups.wrong.tolist()} - to_confirm
 
     @property
     def done_elsewhere(self) -> dict[int, RowKey]:
@@ -69,233 +129,79 @@ class Table(Struct, frozen=True, kw_only=True):
         }
         return {n: note for n, note in known.items() if note and n not in self.draft.sent}
 
-    @property
+    @cached_property
     def left(self) -> Rejects:
         """Return the rejects of the lines that need a person, with their newest faults."""
-        return corrected_file.rejects_left(self.rejects, self.draft, self.lines_left)
+        return self.only(self.lines_left)
 
-    @property
-    def whole_file(self) -> bool:
-        """Return True when nothing of the file was sent, so that all of it goes out again."""
-        return self.drop.state is DropState.REFUSED
-
-
-def line_of(ctx: WebContext, drop_id: str) -> DropLine:
-    """Return the drop with this id. Raises NotThere."""
-    found = ctx.site.ledger.lines([drop_id])
-    if not found:
-        raise NotThere(f"There is no file {drop_id[:60]}.")
-    return found[0]
-
-
-def table_of(ctx: WebContext, drop_id: str) -> Table:
-    """Return the table of a drop. Raises NotThere, NotPossible."""
-    drop = line_of(ctx, drop_id)
-    full = ctx.site.ledger.find(drop_id)
-    if drop.tidied_at and drop.need:
-        raise NotPossible(
-            "This file is old: its rows cannot be corrected here any more.",
-            hint="Correct the original file, and upload it again: nothing is sent twice.",
+    def only(self, lines: Lines) -> Rejects:
+        """Return the rejects of these lines, those that came back as they came back."""
+        rejects, wanted = self.rejects, pa.array(lines)
+        table, messages = rejects.table.take(wanted), rejects.messages.take(wanted).to_pylist()
+        place = {line: at for at, line in enumerate(lines.tolist())}
+        back = [line for line in self.draft.again if line in place]
+        for line in back:
+            messages[place[line]] = self.draft.again[line][1]
+        if back:
+            columns = [column.to_pylist() for column in table.columns]
+            for line in back:
+                for column, value in enumerate(self.draft.tried.get(line, ())):
+                    columns[column][place[line]] = value
+            arrays = [pa.array(each, pa.string()) for each in columns]
+            table = pa.table(arrays, names=table.column_names)
+        return replace(
+            rejects,
+            table=table,
+            rows=rejects.rows.take(wanted),
+            codes=pa.chunked_array([pa.array(self.codes(lines), pa.string())]),
+            messages=pa.chunked_array([pa.array(messages, pa.string())]),
+            drops=rejects.drops.take(wanted),
+            sheets=None if rejects.sheets is None else rejects.sheets.take(wanted),
         )
-    if full is None or not full.facts.sheets:
-        raise NotThere("There is nothing to correct in this file.")
-    path = drop_view.outbox_file(ctx.site, drop, "rejects")
-    try:
-        rejects = ctx.rejects(path, full.facts.sheets)
-    except StorageError as error:
-        raise NotPossible(error.message, hint=error.hint) from error
-    except OSError as error:
-        raise NotThere(
-            "The file of rows to correct is no longer there.",
-            hint="Correct the original file, and upload it again: nothing is sent twice.",
-        ) from error
-    aside = {each.row: (each.reason, each.who, each.at) for each in full.facts.aside}
-    elsewhere = {here for here, _ in full.facts.returned}
-    fixed = {*full.facts.fixed_rows}
-    if fixed or aside or elsewhere:
-        rows = rejects.keys_of(drop_id).values()
-        # A number of several rows tells of none of them that it was corrected: the draft knows.
-        fixed, elsewhere = rows_named(fixed, rows), rows_meant({*aside, *elsewhere}, rows)
-    return Table(
-        drop=drop,
-        rejects=rejects,
-        draft=_come_back(ctx, drop, rejects, fixed),
-        fixed=frozenset(fixed | elsewhere),
-        aside=aside,
-        left_alone=frozenset(elsewhere),
-    )
 
+    def codes(self, lines: Lines) -> list[str]:
+        """Return the codes of lines, of those that came back the newest."""
+        codes = self.rejects.codes.take(pa.array(lines)).to_pylist()
+        again = self.draft.again
+        return [
+            again[line][0] if line in again else each
+            for line, each in zip(lines.tolist(), codes, strict=True)
+        ]
 
-def overtaken_in_words(ctx: WebContext, table: Table) -> list[str]:
-    """Say which rows that somebody changed here were corrected by another file, or set aside."""
-    draft, rejects = table.draft, table.rejects
-    elsewhere, aside = table.done_elsewhere, table.aside_lines
-    # Whoever sets aside what they typed themselves knows it.
-    by_others = {n for n, (_, by, _) in aside.items() if not by or by != draft.changed_by(n)}
-    changed = [
-        (line, f'Row {rejects.called(line)}, {rejects.headers[column]}: "{value}"')
-        for line in sorted(by_others.union(elsewhere))
-        for column, value in draft.typed(line).items()
-        if value != rejects.table.column(column)[line].as_py()
-    ]
-    put = [f"{cell} was not sent: {aside_in_words(aside[n])}." for n, cell in changed if n in aside]
-    found = [cell for line, cell in changed if line in elsewhere]
-    if not found:
-        return put
-    children = ctx.site.ledger.children(table.drop.drop_id)
-    by_inbox = (
-        each
-        for each in children
-        if (each.summary or {}).get("rows", {}).get(Outcome.ACCEPTED)
-        and uploads.note_of(ctx.site, each) is None
-    )
-    names = dict.fromkeys(shown(each.source_file, 80) for each in by_inbox)
-    return [f"Another file corrected these rows meanwhile: {', '.join(names)}.", *found, *put]
+    def faults(self, line: int) -> tuple[set[int], str, bool]:
+        """Return a row's wrong columns, its message, and whether they are of its present cells."""
+        judged = self.draft.judged.get(line) if self.touched[line] else None
+        if judged is not None:
+            places = {int(place) for place, _ in judged if place}
+            return places, " ".join(dict.fromkeys(said for _, said in judged)), True
+        rejects, verdict = self.rejects, self.draft.again.get(line)
+        codes, message = verdict or (rejects.codes[line].as_py(), rejects.messages[line].as_py())
+        return set(faults.bad_columns(rejects, codes)), message, False
 
+    def row(self, line: int) -> tuple[str, ...]:
+        """Return a line's cells as they are now."""
+        return self.draft.row(self.rejects, line)
 
-def aside_in_words(note: tuple[str, str, str]) -> str:
-    """Say that a row was set aside meanwhile: by whom, and why."""
-    reason, who, _ = note
-    return f"the row was set aside meanwhile{f' by {who}' if who else ''} ({reason})"
+    def column(self, column: int, lines: Lines) -> pa.Array:
+        """Return lines of a column as they are now: rules first, since single cells win."""
+        original = self.rejects.table.column(column).take(pa.array(lines)).combine_chunks()
+        values = original
+        for rule in self.draft.rules:
+            if rule.column == column:
+                values = pc.if_else(pc.equal(original, rule.old), rule.new, values)
+        own = {line: row[column] for line, row in self.draft.cells.items() if column in row}
+        if not own:
+            return values
+        texts = values.to_pylist()
+        for place, line in enumerate(lines.tolist()):
+            texts[place] = own.get(line, texts[place])
+        return pa.array(texts, pa.string())
 
+    def _chosen(self, *, to_go: bool) -> list[int]:
+        return [line for line, wanted in self.draft.chosen.items() if wanted is to_go]
 
-def _come_back(ctx: WebContext, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:
-    """Open the lines again that went out, by the page or by hand, and are no better."""
-    draft = ctx.drafts.read(drop.drop_id, rejects)
-    ended = [each for each in ctx.site.ledger.children(drop.drop_id) if each.state.closed]
-    new = [each for each in ended if each.drop_id not in draft.seen]
-    if not new:
-        return draft
-    with ctx.drafts.changing(drop.drop_id, rejects) as sheet:
-        keys = rejects.keys_of(drop.drop_id)
-        for child in new:
-            for row, values, verdict in _returned(ctx, child, rejects, sheet.draft):
-                meant = rows_meant({row}, keys.values()) - fixed
-                lines = [line for line, key in keys.items() if key in meant]
-                for line in lines:
-                    now = corrected_file.row_as_it_is(rejects, sheet.draft, line)
-                    # A number alone may be that of several rows: no cells get into a wrong one.
-                    cells = (len(lines) == 1 and values) or now
-                    codes = verdict[0] or rejects.codes[line].as_py()
-                    sheet.draft = sheet.draft.came_back(line, cells, (codes, verdict[1]))
-        seen = {*sheet.draft.seen, *(each.drop_id for each in new)}
-        sheet.draft = replace(sheet.draft, seen=tuple(sorted(seen)))
-        return sheet.draft
-
-
-def _returned(
-    ctx: WebContext, child: DropLine, rejects: Rejects, draft: Draft
-) -> Iterator[tuple[RowKey, tuple[str, ...], tuple[str, str]]]:
-    """Yield the rows of a corrected file that need a person again: row, cells, codes, message.
-
-    The cells are empty where they are unchanged.
-    """
-    full = ctx.site.ledger.find(child.drop_id)
-    if child.state is not DropState.COMPLETED:
-        # Nothing of it, or not all, was sent: the lines that went out with it are open again.
-        note = uploads.note_of(ctx.site, child)
-        why = f"The corrected file {child.source_file} was {child.state}: nothing came of it."
-        keys = rejects.keys() if note is not None else []
-        for line, batch in draft.sent.items():
-            if note is not None and batch == note.batch and line < len(rejects):
-                yield keys[line], (), ("", why)
-        return
-    if full is None or not full.facts.returned:
-        return
-    there = dict(full.facts.returned)
-    path = drop_view.outbox_file(ctx.site, child, "rejects")
-    try:
-        back = ctx.rejects(path, full.facts.sheets) if full.facts.sheets else None
-    except (OSError, StorageError):
-        back = None
-    if back is None:  # or it is an old one, which has no sheets on record any more
-        why = "It came back with a fault; its file is not there any more."
-        yield from ((row, (), ("", why)) for row in there.values())
-        return
-    names = back.headers
-    places = [names.index(each) if each in names else None for each in rejects.headers]
-    for line, here in back.keys_of(child.drop_id).items():
-        if here in there:
-            values = tuple(
-                "" if at is None else back.table.column(at)[line].as_py() for at in places
-            )
-            verdict = (back.codes[line].as_py(), back.messages[line].as_py())
-            yield there[here], values, verdict
-
-
-def replace_value(
-    ctx: WebContext,
-    visitor: Visitor,
-    table: Table,
-    rule: Rule,
-    *,
-    remember_for: str = "",
-    who: str,
-) -> str:
-    """Replace one value in all rows; return a sentence about it.
-
-    The value itself takes a replacement back, and with it the word that was taught.
-    ``remember_for``: the courier that writes the old value for what the new one means. Raises
-    NotPossible, StorageError.
-    """
-    rejects, drop = table.rejects, table.drop
-    if rule.column >= len(rejects.headers):
-        raise NotPossible("There is no such column.")
-    if rejects.identifies(rule.column) and rule.old != rule.new:
-        raise NotPossible(
-            f'"{rejects.headers[rule.column]}" is corrected one row at a time.',
-            hint="Each row has an order id and an AWB of its own: one value in several rows would "
-            "report several orders as one.",
-        )
-    changed = corrected_file.rows_with_value(table.left, rule)
-    message = f'{counted(changed, "row")} changed: "{rule.old}" is now "{rule.new}".'
-    if rule.old == rule.new:
-        message = "Undone." + _unlearn(ctx, table, rule)
-    elif remember_for:
-        lesson = _learn(ctx, visitor, table, rule, remember_for, who)
-        message += lesson[1]
-        rule = replace(rule, taught=lesson[0])
-    with ctx.drafts.changing(drop.drop_id, rejects) as sheet:
-        lines = corrected_file.lines_with_value(rejects, rule)
-        # A word that was taught, or is so no more, may make any other row sound, or wrong.
-        draft = sheet.draft.unjudged(lines)
-        plain = replace(draft, judged={}) if remember_for or rule.old == rule.new else draft
-        sheet.draft = plain.with_rule(rule)
-    return message
-
-
-def _learn(
-    ctx: WebContext, visitor: Visitor, table: Table, rule: Rule, courier: str, who: str
-) -> tuple[str, str]:
-    """Teach a word; return the courier that learned it, or "", and a sentence."""
-    profile = ctx.site.profiles.get(table.drop.courier)
-    if rule.column != table.rejects.columns.get(Role.STATUS) or profile is None:
-        return "", " Only a status can be remembered."
-    try:
-        means = key_of(profile, rule.new)
-        remember(ctx.site, courier, said=rule.old, means=means, who=visitor.name or who)
-    except NotPossible as error:
-        return "", f" {error}"
-    log.info("web.remembered", courier=courier, user=visitor.name)
-    return courier, f' From now on "{rule.old}" means {rule.new} in files of {courier}.'
-
-
-def _unlearn(ctx: WebContext, table: Table, rule: Rule) -> str:
-    earlier = next(
-        (e for e in table.draft.rules if (e.column, e.old) == (rule.column, rule.old)), None
-    )
-    if earlier is None or not earlier.taught:
-        return ""
-    try:
-        forget(ctx.site, earlier.taught, rule.old)
-    except NotThere:
-        return f" {earlier.taught} had not kept it any more."
-    except NotPossible as error:
-        return f" {earlier.taught} still reads it as before: {error}"
-    return f" {earlier.taught} has forgotten it, too."
-
-
-def couriers_to_teach(ctx: WebContext, drop: DropLine) -> list[tuple[str, str]]:
-    """List the couriers that a word may be remembered for: (name, title), the drop's own first."""
-    known = [(name, each.title) for name, each in ctx.site.profiles.items() if name != GENERIC]
-    return sorted(known, key=lambda each: (each[0] != drop.courier, each[1].casefold()))
+    def _are(self, lines: Iterable[int]) -> npt.NDArray[np.bool_]:
+        """Return which lines are among these; the draft may be of a longer file."""
+        marks = np.zeros(len(self.rejects), dtype=bool)
+        marks[[line for line in lines if line < len(marks)]] = True
+        return marks

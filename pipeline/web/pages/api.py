@@ -21,7 +21,7 @@ from pipeline.web.context import (
     Operator,
     WebContext,
 )
-from pipeline.web.correct_rows.table import line_of
+from pipeline.web.correct_rows.load import line_of
 from pipeline.web.pages.api_base import (
     LATER,
     Answer,

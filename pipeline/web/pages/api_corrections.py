@@ -11,12 +11,13 @@ from pydantic import Field
 from pipeline.core.row_keys import number_of, row_key, sheet_of
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible
 from pipeline.web.correct_rows.cells import Typed, choose, keep, paste, undo_paste
-from pipeline.web.correct_rows.corrected_file import row_as_it_is, touched_lines
 from pipeline.web.correct_rows.draft import Rule
-from pipeline.web.correct_rows.grid import View, faults_of, lines_of
+from pipeline.web.correct_rows.grid import View, lines_of
+from pipeline.web.correct_rows.load import line_of, table_of
 from pipeline.web.correct_rows.recheck import rechecked_table
+from pipeline.web.correct_rows.replace_value import replace_value
 from pipeline.web.correct_rows.send import send
-from pipeline.web.correct_rows.table import Table, line_of, replace_value, table_of
+from pipeline.web.correct_rows.table import Table
 from pipeline.web.faults import Rejects
 from pipeline.web.pages.api import DropObject, drop_object
 from pipeline.web.pages.api_base import (
@@ -234,15 +235,12 @@ def rows_to_correct(
 ) -> CorrectionList:
     """Show the rows that need somebody, as they are now, a page at a time."""
     table = rechecked_table(ctx, drop_id)
-    groups = table.groups
-    lines = lines_of(table, View(fault=fault, show=show, q=q), groups).tolist()
-    going = set(groups.ready.tolist())
-    touched = touched_lines(table.rejects, table.draft)
+    lines = lines_of(table, View(fault=fault, show=show, q=q)).tolist()
+    going = set(table.groups.ready.tolist())
     rows, keys = [], table.rejects.keys()
     for line in lines[(page - 1) * _PAGE : page * _PAGE]:
         codes, _ = table.draft.again.get(line) or (table.rejects.codes[line].as_py(), "")
-        _, message, _ = faults_of(table, line, touched=bool(touched[line]))
-        values = row_as_it_is(table.rejects, table.draft, line)
+        _, message, _ = table.faults(line)
         rows.append(
             CorrectionRow(
                 row=number_of(keys[line]),
@@ -250,7 +248,7 @@ def rows_to_correct(
                 line=line,
                 codes=[each for each in codes.split(";") if each],
                 message=message,
-                cells=dict(zip(table.rejects.headers, values, strict=True)),
+                cells=dict(zip(table.rejects.headers, table.row(line), strict=True)),
                 goes_out=line in going,
             )
         )

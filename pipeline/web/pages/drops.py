@@ -18,7 +18,7 @@ from pipeline.core.ports import DropLine, Search
 from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, order_search, words
 from pipeline.web.context import Ctx, Form, Looker, NotThere, Operator, WebContext, page
-from pipeline.web.correct_rows.table import line_of, table_of
+from pipeline.web.correct_rows.load import line_of, table_of
 from pipeline.web.order_search import find
 from pipeline.web.set_aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
 from pipeline.web.teaching import TEACHABLE

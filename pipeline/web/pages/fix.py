@@ -26,7 +26,7 @@ from pipeline.web.context import (
     told_once,
     whole_number,
 )
-from pipeline.web.correct_rows import corrected_file, grid
+from pipeline.web.correct_rows import grid
 from pipeline.web.correct_rows.cells import (
     Conflict,
     Kept,
@@ -42,16 +42,11 @@ from pipeline.web.correct_rows.cells import (
 from pipeline.web.correct_rows.draft import DraftSheet, Rule
 from pipeline.web.correct_rows.editors import PAGE_SECONDS, WORD_SECONDS
 from pipeline.web.correct_rows.grid import View
+from pipeline.web.correct_rows.load import line_of, overtaken_in_words, table_of
 from pipeline.web.correct_rows.recheck import get_ready, rechecked_table
+from pipeline.web.correct_rows.replace_value import couriers_to_teach, replace_value
 from pipeline.web.correct_rows.send import Doubtful, doubts_of, mark_of, send
-from pipeline.web.correct_rows.table import (
-    Table,
-    couriers_to_teach,
-    line_of,
-    overtaken_in_words,
-    replace_value,
-    table_of,
-)
+from pipeline.web.correct_rows.table import Table
 from pipeline.web.faults import FaultGroup, Rejects, ValueFault
 from pipeline.web.set_aside import REASONS, rows_in, rows_with, set_aside, take_back
 from schemas.display import counted, one_line
@@ -108,23 +103,23 @@ def fix_page(
 
 def _shown(ctx: WebContext, table: Table, view: View) -> dict[str, Any]:
     groups = table.groups
-    lines = grid.lines_of(table, view, groups)
+    lines = grid.lines_of(table, view)
     pages = max(1, -(-len(lines) // grid.PAGE))
     view = replace(view, page=min(view.page, pages))
     some = lines[(view.page - 1) * grid.PAGE : view.page * grid.PAGE].tolist()
     profile = ctx.site.profiles.get(table.drop.courier)
-    doubts = doubts_of(ctx, table, groups)
+    doubts = doubts_of(ctx, table)
     columns = grid.columns_of(table)
     fault_groups = {group.label: group for group in faults.grouped(table.left)}
-    lost = grid.lost_ids(table, groups)
+    lost = grid.lost_ids(table)
     return {
         "drop": table.drop,
         "headers": [one_line(each) for each in table.rejects.headers],
         "columns": columns,
-        "rows": grid.rows_of(table, some, groups, columns),
+        "rows": [grid.row_of(table, line, columns) for line in some],
         "left": groups.total,
         "done": len(table.rejects) - groups.total,
-        "counts": grid.counts_of(table, groups),
+        "counts": grid.counts_of(table),
         "standing": groups,
         "whole_file": table.whole_file,
         "view": view,
@@ -177,7 +172,7 @@ def _pasted(table: Table) -> str:
 def _first_time(table: Table) -> Rejects:
     """Return the faults of the lines that were not sent yet: only they have the file's values."""
     lines = [each for each in table.lines_left.tolist() if each not in table.draft.again]
-    return corrected_file.rejects_left(table.rejects, table.draft, np.array(lines, np.int64))
+    return table.only(np.array(lines, np.int64))
 
 
 def _wrong_values(table: Table) -> list[tuple[FaultGroup, ValueFault]]:
@@ -388,22 +383,19 @@ def _check_all_writable(
 
 def _answer(table: Table, lines: Sequence[int]) -> dict[str, Any]:
     """Return the counts, and cells and faults of these rows as they are now, fit for JSON."""
-    groups = table.groups
-    going = corrected_file.ticked_lines(table.draft, groups)
-    touched = corrected_file.touched_lines(table.rejects, table.draft)
     rows = []
     for line in lines:
-        bad, message, _ = grid.faults_of(table, line, touched=bool(touched[line]))
+        bad, message, _ = table.faults(line)
         rows.append(
             {
                 "line": line,
-                "cells": corrected_file.row_as_it_is(table.rejects, table.draft, line),
+                "cells": table.row(line),
                 "places": [str(place) for place in sorted(bad)],
                 "message": message,
-                "going": line in going,
+                "going": line in table.ticked,
             }
         )
-    return {**grid.counts_of(table, groups), "rows": rows}
+    return {**grid.counts_of(table), "rows": rows}
 
 
 @router.post("/drops/{drop_id}/fix/undo")
