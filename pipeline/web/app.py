@@ -17,12 +17,10 @@ from pipeline.service.settings import is_loopback
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, kept_secret
 from pipeline.web.api_requests import in_words
+from pipeline.web.caches import AnswerCache, FormReplays, KeptForPage, LruCache
 from pipeline.web.context import (
-    AnswerCache,
     ChooseFirst,
     Elsewhere,
-    FormReplays,
-    KeptForPage,
     LogInFirst,
     NotAllowed,
     NotPossible,
@@ -34,7 +32,6 @@ from pipeline.web.context import (
 from pipeline.web.correct_rows.draft import Drafts
 from pipeline.web.correct_rows.editors import Editors
 from pipeline.web.health_bar import HealthBar
-from pipeline.web.lru import LruCache
 from pipeline.web.metrics import Measures
 from pipeline.web.pages import (
     account,

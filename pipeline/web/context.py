@@ -1,12 +1,10 @@
 """The base of every page: the site, the templates, the visitor, and checked forms."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
@@ -20,11 +18,11 @@ from pipeline.core.model import SheetFacts
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, Visitor
 from pipeline.web.api_requests import check_address, check_form
+from pipeline.web.caches import AnswerCache, FormReplays, KeptForPage, LruCache
 from pipeline.web.correct_rows.draft import Drafts
 from pipeline.web.correct_rows.editors import Editors
 from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.health_bar import HealthBar
-from pipeline.web.lru import LruCache
 from pipeline.web.metrics import Measures
 from pipeline.web.request_limits import same_origin
 from pipeline.web.sheets import SheetFiles, identity_of
@@ -38,35 +36,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_MOST: Final = 500
-
-
-class AnswerCache:
-    """Keeps results for a moment. Thread-safe."""
-
-    def __init__(self, monotonic: Callable[[], float], *, seconds: float) -> None:
-        self._monotonic = monotonic
-        self._seconds = seconds
-        self._kept = LruCache[Hashable, tuple[float, Any]](_MOST)
-
-    def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """Return the result of ``make``, or a recent one under this key."""
-        now = self._monotonic()
-        kept = self._kept.get(key)
-        if kept is not None and now - kept[0] < self._seconds:
-            value: _T = kept[1]
-            return value
-        value = make()
-        self._kept.put(key, (now, value))
-        return value
-
-
 _MAY_COME_FIRST: Final = ("/account", "/api/v1/account", "/session", "/logout")
 """Where somebody may go who has to choose a password."""
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
-_FORMS: Final = 1_000
-"""Forms that are known to have been sent."""
 _LARGEST: Final = 64 * 1024 * 1024
 _WARNED_SECONDS: Final = 300.0
 """How long before its end a session's end is said."""
@@ -87,11 +60,11 @@ class WebContext(Struct, frozen=True, kw_only=True):
     drafts: Drafts
     measures: Measures
     shared: AnswerCache
-    form_replays: "FormReplays"
+    form_replays: FormReplays
     editors: Editors
     teachings: "Teachings"
-    unsaved: "KeptForPage[FormData]"
-    said: "KeptForPage[str]"
+    unsaved: KeptForPage[FormData]
+    said: KeptForPage[str]
 
     def rejects(self, path: Path, sheets: Sequence[SheetFacts]) -> Rejects:
         """Return a rejects file, read again only if it changed.
@@ -108,59 +81,6 @@ class WebContext(Struct, frozen=True, kw_only=True):
         if kept is not None and kept.identity == identity:
             return kept
         return self.rejects_cache.put(path, read_rejects(path, sheets))
-
-
-class FormReplays:
-    """Remembers the forms that were sent, so that a second click has no second effect."""
-
-    def __init__(self) -> None:
-        self._done: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def first(self, form: str, mark: str, target: str) -> str:
-        """Return ``target``, or the target of an earlier request with this form and content.
-
-        ``form``: the unique name of the form, or "": never remembered.
-        """
-        with self._lock:
-            if not form:
-                return target
-            found = self._done.setdefault((form, mark), target)
-            while len(self._done) > _FORMS:
-                self._done.popitem(last=False)
-            return found
-
-    def of(self, form: str, mark: str) -> str:
-        """Return the target of this form with this content, or ""."""
-        with self._lock:
-            return self._done.get((form, mark), "")
-
-
-class KeptForPage(Generic[_T]):
-    """Keeps something of a session until one of its pages is shown, which shows it once."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: OrderedDict[tuple[str, str], _T] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def keep(self, session: str, path: str, kept: _T) -> None:
-        """Keep something for the page with this path."""
-        with self._lock:
-            self._kept[session, path] = kept
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-
-    def move(self, before: str, after: str) -> None:
-        """Hand a new session what was kept for the one before in that browser."""
-        with self._lock:
-            for session, path in [key for key in self._kept if key[0] == before]:
-                self._kept[after, path] = self._kept.pop((session, path))
-
-    def take(self, session: str, path: str) -> _T | None:
-        """Return what was kept for this page, once."""
-        with self._lock:
-            return self._kept.pop((session, path), None)
 
 
 class LogInFirst(Exception):

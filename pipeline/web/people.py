@@ -29,6 +29,7 @@ from pipeline.service.settings import WebSettings, WebUser
 from pipeline.storage.durable_files import make_directory, storing, sync_directory, write_synced
 from pipeline.web.access import Right, User
 from pipeline.web.passwords import hash_password, password_fits, password_problem
+from pipeline.web.state_files import place_of
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +90,7 @@ class People:
 
     def __init__(self, root: Path, web: WebSettings, clock: Clock) -> None:
         """Read who there is. Raises SettingsError where the list cannot be read."""
-        self._path = root / "state" / "web" / "people.json"
+        self._path = place_of(root) / "people.json"
         self._clock = clock
         self._kept = {name: _kept(name, user) for name, user in web.users.items()}
         self._lock = threading.Lock()

@@ -18,8 +18,9 @@ from pipeline.core.errors import SettingsError
 from pipeline.core.model import stamp
 from pipeline.service.wiring import COURIERS, Site
 from pipeline.storage.courier_profiles import profile_files, read_profile, text_of
-from pipeline.storage.durable_files import make_directory, replace_with, storing
+from pipeline.storage.durable_files import storing
 from pipeline.web.context import NotPossible, NotThere
+from pipeline.web.state_files import place_of, read_json, write, write_json
 from schemas.courier import GENERIC, Profile
 from schemas.normalise import fold, is_absent
 from schemas.status_reader import MEANINGS
@@ -89,25 +90,21 @@ def write_profile(site: Site, path: Path, text: str, *, who: str, note: str = ""
     if path.is_file():
         with storing("read", path):
             former = path.read_bytes()
-        _write(place / f"{name}.toml", former)
-    _write(place / f"{name}.json", msgspec.json.encode(saved))
-    _write(path, text.encode())
+        write(place / f"{name}.toml", former)
+    write_json(place / f"{name}.json", saved)
+    write(path, text.encode())
     site.profiles.refresh()
     return profile
 
 
 def last_saved(site: Site, courier: str) -> Saved | None:
     """Return who changed a courier's profile last on the page, and when; None: nobody."""
-    for path in sorted(_history(site, courier).glob("*.json"), reverse=True):
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=Saved)
-        except (OSError, msgspec.MsgspecError):
-            continue
-    return None
+    paths = sorted(_history(site, courier).glob("*.json"), reverse=True)
+    return next((saved for path in paths if (saved := read_json(path, Saved))), None)
 
 
 def _history(site: Site, courier: str) -> Path:
-    return site.root / "state" / "web" / "profiles" / courier
+    return place_of(site.root) / "profiles" / courier
 
 
 def words_of(site: Site, courier: str) -> list[Word]:
@@ -122,18 +119,12 @@ def words_of(site: Site, courier: str) -> list[Word]:
 
 def keep_words(site: Site, courier: str, words: list[Word]) -> None:
     """Keep the words that were taught for a courier. Raises StorageError."""
-    _write(_record(site, courier), msgspec.json.encode(words))
+    write_json(_record(site, courier), words)
 
 
 def _record(site: Site, courier: str) -> Path:
     """Return the path of the history of taught words, which outlives the files of ``state/web``."""
     return site.root / "state" / "learned" / f"{courier}.json"
-
-
-def _write(path: Path, data: bytes) -> None:
-    with storing("write", path):
-        make_directory(path.parent)
-        replace_with(path, path.with_name(f".{path.name}.tmp"), [data])
 
 
 _LONGEST: Final = 200

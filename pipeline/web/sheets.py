@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import StorageError
 from pipeline.core.formula_guard import unguard_cell
-from pipeline.web.lru import LruCache
+from pipeline.web.caches import LruCache
 
 _PIECE: Final = 1 << 20
 _KEPT: Final = 8

@@ -13,7 +13,6 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import orjson
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,9 +20,10 @@ from starlette.datastructures import UploadFile
 
 from pipeline.core.errors import UsageError
 from pipeline.service.wiring import Site
-from pipeline.storage.durable_files import replace_with, storing
+from pipeline.storage.durable_files import storing
 from pipeline.web import uploads
 from pipeline.web.context import NotThere
+from pipeline.web.state_files import place_of, read_json, write, write_json
 
 _KEPT_SECONDS: Final = 86_400.0
 _SURE_SECONDS: Final = 3600.0
@@ -118,22 +118,18 @@ def has_room(site: Site, size: int) -> bool:
 
 def staged(site: Site, batch: str) -> Staged:
     """Return the staged files of this name. Raises NotThere."""
-    try:
-        if not batch.isalnum():
-            raise ValueError(batch)
-        return msgspec.json.decode((_place(site, batch) / _CARD).read_bytes(), type=Staged)
-    except (OSError, ValueError) as error:
+    found = read_json(_place(site, batch) / _CARD, Staged) if batch.isalnum() else None
+    if found is None:
         raise NotThere(
             "These files are not kept any more: they waited too long.",
             hint="Choose them again.",
-        ) from error
+        )
+    return found
 
 
 def keep(site: Site, kept: Staged) -> None:
     """Save the record of these files. Raises StorageError."""
-    card = _place(site, kept.batch) / _CARD
-    with storing("write", card):
-        replace_with(card, card.with_suffix(".tmp"), [msgspec.json.encode(kept)])
+    write_json(_place(site, kept.batch) / _CARD, kept)
 
 
 def as_courier(site: Site, kept: Staged, place: int, courier: str) -> Staged:
@@ -183,19 +179,14 @@ def split(site: Site, kept: Staged, wanted: Sequence[int]) -> str:
 
 def keep_check(site: Site, kept: Staged, checked: Sequence[Mapping[str, Any]]) -> None:
     """Keep what a check found in these files beside them. Raises StorageError."""
-    path = _place(site, kept.batch) / _CHECK
-    with storing("write", path):
-        path.write_bytes(orjson.dumps(checked))
+    write(_place(site, kept.batch) / _CHECK, orjson.dumps(checked))
 
 
-def check_of(site: Site, kept: Staged) -> list[Mapping[str, Any]]:
+def check_of(site: Site, kept: Staged) -> list[dict[str, Any]]:
     """Return what a check found in these files. Raises NotThere."""
-    try:
-        found: list[Mapping[str, Any]] = orjson.loads(
-            (_place(site, kept.batch) / _CHECK).read_bytes()
-        )
-    except (OSError, ValueError) as error:
-        raise NotThere("These files were not checked.", hint="Choose them again.") from error
+    found = read_json(_place(site, kept.batch) / _CHECK, list[dict[str, Any]])
+    if found is None:
+        raise NotThere("These files were not checked.", hint="Choose them again.")
     return found
 
 
@@ -246,7 +237,7 @@ def discard(site: Site, kept: Staged) -> None:
 
 
 def _place(site: Site, batch: str) -> Path:
-    return site.root / "state" / "web" / "staged" / batch
+    return place_of(site.root) / "staged" / batch
 
 
 def _check_sum(site: Site) -> None:
@@ -262,7 +253,7 @@ def _check_sum(site: Site) -> None:
 
 def _is_full(site: Site) -> bool:
     with suppress(OSError):
-        place = site.root / "state" / "web" / "staged"
+        place = place_of(site.root) / "staged"
         kept = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
         return kept >= _UPLOADS_KEPT * site.settings.web.max_upload_mb * 1024 * 1024
     return False
@@ -272,6 +263,6 @@ def _tidy(site: Site, *, seconds: float = _KEPT_SECONDS) -> None:
     """Remove what waited too long."""
     long_ago = site.clock.now().timestamp() - seconds
     with suppress(OSError):
-        for folder in (site.root / "state" / "web" / "staged").iterdir():
+        for folder in (place_of(site.root) / "staged").iterdir():
             if folder.stat().st_mtime < long_ago:
                 shutil.rmtree(folder, ignore_errors=True)

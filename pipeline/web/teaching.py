@@ -23,13 +23,13 @@ from pipeline.core.errors import DropRefused, ReaderDied
 from pipeline.core.model import Drop, stamp
 from pipeline.reading.drop_reader import poison
 from pipeline.service.wiring import Site
-from pipeline.storage.durable_files import make_directory, replace_with, storing
-from pipeline.storage.root_folders import place_of
+from pipeline.storage.root_folders import place_of as place_of_file
 from pipeline.validation.draft.role_guess import is_no_event
 from pipeline.web import staging
+from pipeline.web.caches import LruCache
 from pipeline.web.context import NotPossible, NotThere, not_possible
-from pipeline.web.lru import LruCache
 from pipeline.web.profile_files import mark_of, source_of
+from pipeline.web.state_files import place_of, read_json, write_json
 from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.normalise import fold, fold_header
@@ -45,7 +45,6 @@ TEACHABLE: Final = frozenset(
 MOST_WORDS: Final = 300
 """Different words of one file that can be taught together."""
 _KEPT: Final = 32
-_CARD: Final = "card.json"
 _FIRST_WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
@@ -168,12 +167,10 @@ class Teachings:
 
     def get(self, teaching: str) -> Teaching:
         """Return the answers so far. Raises NotThere."""
-        try:
-            if not teaching.isalnum():
-                raise ValueError(teaching)
-            return msgspec.json.decode((self._place(teaching) / _CARD).read_bytes(), type=Teaching)
-        except (OSError, ValueError) as error:
-            raise NotThere("There is nothing under this address.") from error
+        found = read_json(self._card(teaching), Teaching) if teaching.isalnum() else None
+        if found is None:
+            raise NotThere("There is nothing under this address.")
+        return found
 
     def change(self, teaching: str, version: int, who: str, **values: Any) -> Teaching:  # noqa: ANN401 - as Teaching has them
         """Keep an answer. Raises NotThere; NotPossible where another user was faster."""
@@ -213,7 +210,7 @@ class Teachings:
     def path(self, teaching: Teaching) -> Path:
         """Return where the file lies. Raises NotThere."""
         if teaching.drop:
-            path = self._site.folders.kept(place_of(self._drop(teaching.drop)))
+            path = self._site.folders.kept(place_of_file(self._drop(teaching.drop)))
         else:
             kept = staging.staged(self._site, teaching.check)
             path = kept.paths(self._site)[teaching.place]
@@ -354,23 +351,15 @@ class Teachings:
 
     # -- on disk -------------------------------------------------------------------------------
 
-    def _place(self, teaching: str) -> Path:
-        return self._site.root / "state" / "web" / "teaching" / teaching
+    def _card(self, teaching: str) -> Path:
+        return place_of(self._site.root) / "teaching" / teaching / "card.json"
 
     def _keep(self, teaching: Teaching) -> None:
-        card = self._place(teaching.id) / _CARD
-        with storing("write", card):
-            make_directory(card.parent)
-            replace_with(card, card.with_suffix(".tmp"), [msgspec.json.encode(teaching)])
+        write_json(self._card(teaching.id), teaching)
 
     def _all(self) -> list[Teaching]:
-        found = []
-        for card in self._place("any").parent.glob(f"*/{_CARD}"):
-            try:
-                found.append(self.get(card.parent.name))
-            except NotThere:
-                continue
-        return found
+        cards = self._card("any").parent.parent.glob("*/card.json")
+        return [found for card in cards if (found := read_json(card, Teaching))]
 
     def _drop(self, drop_id: str) -> Drop:
         found = self._site.ledger.find(drop_id)

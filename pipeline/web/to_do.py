@@ -3,17 +3,15 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final, Literal
 
-import msgspec
 from msgspec import Struct
 
 from pipeline.core.model import DropState, stamp
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.wiring import Site
-from pipeline.storage.durable_files import replace_with, storing
 from pipeline.web.health_bar import HealthBar, Waiting, WaitingFile
+from pipeline.web.state_files import place_of, read_json, write_json
 from pipeline.web.totals import DropTotals, couriers
 from pipeline.web.words import headline
 
@@ -64,7 +62,7 @@ class ToDo:
         self._strip = strip
         self._tally = tally
         self._lock = threading.Lock()
-        self._path = site.root / "state" / "web" / "put_off.json"
+        self._path = place_of(site.root) / "put_off.json"
 
     def count(self) -> int:
         """Return how many things there are to see to. Raises StorageError."""
@@ -149,17 +147,11 @@ class ToDo:
         return [each for each in self._read() if (each.kind, each.key) != (kind, key)]
 
     def _read(self) -> list[PutOff]:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=list[PutOff])
-        except (OSError, msgspec.MsgspecError):
-            return []
+        return read_json(self._path, list[PutOff]) or []
 
     def _write(self, put_off: Sequence[PutOff]) -> None:
-        path: Path = self._path
-        with self._lock, storing("write", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            text = msgspec.json.encode(list(put_off[-_MOST_PUT_OFF:]))
-            replace_with(path, path.with_suffix(".tmp"), [text])
+        with self._lock:
+            write_json(self._path, put_off[-_MOST_PUT_OFF:])
 
 
 def _drop(line: DropLine) -> Item:

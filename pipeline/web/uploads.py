@@ -12,17 +12,14 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
-import msgspec
-import orjson
 from msgspec import Struct
 
 from pipeline.core.file_names import NAME_BYTES
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine
 from pipeline.service.wiring import Site
-from pipeline.storage.durable_files import replace_with, storing
+from pipeline.web.state_files import place_of, read_json, write_json
 
-_FOLDER: Final = "uploads"
 _LONGEST_NOTE: Final = 1000
 
 
@@ -98,10 +95,7 @@ def clean_name(given: str) -> str:
 
 
 def batch_of(site: Site, batch: str) -> list[Upload]:
-    """Return the files that came together, in the order of their names.
-
-    None for an unknown batch.
-    """
+    """Return the files that came together, in the order of their names; none: it is not known."""
     if not batch.isalnum():
         return []
     found = _read(_batch_place(site, batch).glob("*.json"))
@@ -134,28 +128,19 @@ def drop_of(site: Site, upload: Upload) -> DropLine | None:
 
 
 def _hash_place(site: Site, sha256: str) -> Path:
-    return site.root / "state" / "web" / _FOLDER / "by-hash" / sha256[:2]
+    return place_of(site.root) / "uploads" / "by-hash" / sha256[:2]
 
 
 def _batch_place(site: Site, batch: str) -> Path:
-    return site.root / "state" / "web" / _FOLDER / "by-batch" / batch[:2] / batch
+    return place_of(site.root) / "uploads" / "by-batch" / batch[:2] / batch
 
 
 def _keep(site: Site, upload: Upload) -> None:
     """Keep the note under its hash and under its batch, so that neither is ever searched for."""
     name = f"{upload.sha256}-{secrets.token_hex(6)}.json"
     for place in (_hash_place(site, upload.sha256), _batch_place(site, upload.batch)):
-        path = place / name
-        with storing("write", path):
-            place.mkdir(parents=True, exist_ok=True)
-            replace_with(path, path.with_suffix(".tmp"), [msgspec.json.encode(upload)])
+        write_json(place / name, upload)
 
 
 def _read(paths: Iterable[Path]) -> list[Upload]:
-    found = []
-    for path in paths:
-        try:
-            found.append(Upload(**orjson.loads(path.read_bytes())))
-        except (OSError, ValueError, TypeError):
-            continue
-    return found
+    return [found for path in paths if (found := read_json(path, Upload))]

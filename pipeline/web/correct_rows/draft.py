@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.service.wiring import Site
-from pipeline.storage.durable_files import replace_with, storing
 from pipeline.web.faults import Rejects
+from pipeline.web.state_files import place_of, read_json, write_json
 
 _MOST: Final = 200_000
 """Changes in one draft; beyond, a spreadsheet is the better tool."""
@@ -153,17 +152,15 @@ class Drafts:
     """The drafts of one root. Safe from several threads."""
 
     def __init__(self, site: Site) -> None:
-        self._place = site.root / "state" / "web" / "drafts"
+        self._place = place_of(site.root) / "drafts"
         self._lock = threading.Lock()
 
     def read(self, drop_id: str, rejects: Rejects) -> Draft:
         """Return the draft of a drop; an empty one when the rejects file was written anew since."""
-        identity = tuple(rejects.identity)
-        try:
-            draft = msgspec.json.decode(self._path(drop_id).read_bytes(), type=Draft)
-        except (OSError, msgspec.MsgspecError):
-            return Draft(identity=identity)
-        return draft if draft.identity == identity else Draft(identity=identity)
+        draft = read_json(self._path(drop_id), Draft)
+        if draft is None or draft.identity != rejects.identity:
+            return Draft(identity=rejects.identity)
+        return draft
 
     def version(self, drop_id: str) -> str:
         """Return a text that identifies this version of a draft; "" where there is none."""
@@ -178,11 +175,7 @@ class Drafts:
         with self._lock:
             sheet = DraftSheet(self.read(drop_id, rejects))
             yield sheet
-            path = self._path(drop_id)
-            with storing("write", path):
-                self._place.mkdir(parents=True, exist_ok=True)
-                text = msgspec.json.encode(sheet.draft)
-                replace_with(path, path.with_suffix(".tmp"), [text])
+            write_json(self._path(drop_id), sheet.draft)
 
     def _path(self, drop_id: str) -> Path:
         return self._place / f"{drop_id}.json"
