@@ -5,13 +5,14 @@ Without the file the first look after a start would read every drop there is.
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropCounts
@@ -52,12 +53,8 @@ class Sums(Struct, kw_only=True):
 
     def copy(self) -> "Sums":
         """Return one that can be added to while others read this one."""
-        return Sums(
-            day=self.day,
-            courier=self.courier,
-            files=self.files,
-            first=self.first,
-            last=self.last,
+        return replace(
+            self,
             rows=self.rows.copy(),
             states=self.states.copy(),
             codes=self.codes.copy(),
@@ -78,8 +75,8 @@ class Sums(Struct, kw_only=True):
         self.first = min(self.first or drop.received_at, drop.received_at)
         self.last = max(self.last or one, one, key=by_number)
         self.states[drop.state.value] += 1
-        add_to(self.rows, drop.rows)
-        add_to(self.codes, drop.codes)
+        self.rows.update(drop.rows)
+        self.codes.update(drop.codes)
         if drop.state is DropState.COMPLETED and drop.finished_at is not None:
             self.seconds.append((drop.finished_at - drop.received_at).total_seconds())
         for code in drop.codes:
@@ -94,12 +91,6 @@ def newest(some: Iterable[Counted]) -> Sequence[Counted]:
 def by_number(each: Counted) -> int:
     """Return the drop's number."""
     return each.seq
-
-
-def add_to(total: Counter[str], more: Mapping[str, int]) -> None:
-    """Add counts to a total."""
-    for name, count in more.items():
-        total[name] += count
 
 
 class _SavedSums(Struct, kw_only=True):

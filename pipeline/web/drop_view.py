@@ -15,10 +15,11 @@ from pipeline.core.model import DropRequest, DropState
 from pipeline.core.ports import DropLine
 from pipeline.service.read_again import check_retry, read_again
 from pipeline.service.wiring import Site
+from pipeline.storage.root_folders import place_of
 from pipeline.web import uploads
 from pipeline.web.context import NotPossible, NotThere, not_possible
 from pipeline.web.sheets import SheetFile, SheetFiles
-from pipeline.web.words import STATES, Progress
+from pipeline.web.words import STATES, Progress, headline
 from schemas.vocabulary import Outcome
 
 log = structlog.get_logger(__name__)
@@ -71,13 +72,10 @@ def outbox_file(site: Site, drop: DropLine, kind: str) -> Path:
 
 def original_file(site: Site, drop: DropLine) -> Path | None:
     """Return the file as it was dropped, where it lies now."""
-    day = drop.received_at.date()
-    places = {
-        DropState.REFUSED: site.root / "quarantine" / drop.drop_id,
-        DropState.COMPLETED: site.root / "archive" / f"{day:%Y/%m/%d}" / drop.drop_id,
-        DropState.CANCELLED: site.root / "archive" / f"{day:%Y/%m/%d}" / drop.drop_id,
-    }
-    place = places.get(drop.state, site.root / "work" / drop.drop_id) / drop.source_file
+    if drop.state.closed:
+        place = site.folders.kept(place_of(drop))
+    else:
+        place = site.root / "work" / drop.drop_id / drop.source_file
     return place if place.is_file() and not place.is_symlink() else None
 
 
@@ -91,15 +89,38 @@ def downloads(site: Site, drop: DropLine) -> list[tuple[str, str]]:
     return found
 
 
-def progress_of(site: Site, drop: DropLine) -> tuple[Progress, Mapping[str, int]] | None:
-    """Return how far a drop is that is being sent, and what came of its rows so far."""
+class DropView(Struct, frozen=True, kw_only=True):
+    """How far a drop is: what came of its rows, as reported or as far as it came.
+
+    ``progress``: None where it is not being sent. ``counts``: outcome → rows, without zeros.
+    """
+
+    drop: DropLine
+    progress: Progress | None
+    counts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """Return all the rows that are counted."""
+        return self.progress.total if self.progress else sum(self.counts.values())
+
+    def verdict(self, shut: str = "") -> str:
+        """Tell it in one sentence. ``shut``: why nothing is being sent at all, if so."""
+        return headline(self.drop, self.progress, shut)
+
+
+def view_of(site: Site, drop: DropLine) -> DropView:
+    """Look how far a drop is."""
+    rows: Mapping[str, Any] = drop.summary["rows"] if drop.summary else {}
+    counts = {each.value: rows[each.value] for each in Outcome if rows.get(each.value)}
     if drop.state is not DropState.OPEN:
-        return None
+        return DropView(drop=drop, progress=None, counts=counts)
     sent = dict(site.ledger.sent(drop.seq))
     waiting = sent.pop(None, 0)
     answered = sum(sent.values())
-    counts = {str(outcome): count for outcome, count in sent.items()}
-    return Progress(answered=answered, total=answered + waiting), counts
+    progress = Progress(answered=answered, total=answered + waiting)
+    so_far = {str(outcome): count for outcome, count in sent.items()}
+    return DropView(drop=drop, progress=progress, counts=so_far or counts)
 
 
 def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int) -> ResultRows:
@@ -123,14 +144,6 @@ def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[Row]:
         named["codes"] = [*filter(None, named.get("codes", "").split(";"))]
         found.append(msgspec.convert(named, Row))
     return found
-
-
-def counts_of(drop: DropLine, so_far: Mapping[str, int]) -> dict[str, int]:
-    """Return outcome → rows, as reported or as far as it came."""
-    if drop.state is DropState.OPEN and so_far:
-        return dict(so_far)
-    rows: Mapping[str, Any] = drop.summary["rows"] if drop.summary else {}
-    return {o.value: rows[o.value] for o in Outcome if rows.get(o.value)}
 
 
 def can_retry(site: Site, drop: DropLine) -> bool:

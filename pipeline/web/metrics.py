@@ -2,9 +2,11 @@
 never an order, a file, a drop or a worker, of which there is no end.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from itertools import accumulate
+from typing import Any, Final, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -22,6 +24,7 @@ from pipeline.service.wiring import Site
 from pipeline.web.health_bar import HealthBar
 from pipeline.web.totals import DropTotals, couriers
 
+_Labels = TypeVar("_Labels", bound=tuple[str, ...])
 _API: Final = ("ok", "slowed", "paused", "held")
 
 
@@ -45,7 +48,7 @@ class Measures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """See ``Collector``."""
-        yield from _release()
+        yield _release()
         health = self._strip.health()
         yield from _health(health)
         if health.health_file is not None:
@@ -55,93 +58,78 @@ class Measures(Collector):
         yield from self._drops()
 
     def _drops(self) -> Iterator[Metric]:
-        rows = GaugeMetricFamily(
-            "shipdrop_rows",
-            "Rows of all drops by what became of them",
-            labels=("courier", "outcome"),
+        tally, left, late = self._tally, self._tally.to_do(), couriers(self._site, self._tally)
+        rows, files = tally.rows(), tally.files()
+        yield _gauge(
+            "rows", "Rows of all drops by what became of them", ("courier", "outcome"), rows
         )
-        for (courier, outcome), count in sorted(self._tally.rows().items()):
-            rows.add_metric((courier, outcome), count)
-        yield rows
-        to_do = GaugeMetricFamily(
-            "shipdrop_rows_to_do",
+        known = sorted({*left, *(name for name, _ in rows)})
+        yield _gauge(
+            "rows_to_do",
             "Rows that need a person: neither corrected nor set aside yet",
-            labels=("courier",),
+            ("courier",),
+            {(courier,): left[courier] for courier in known},
         )
-        left = self._tally.to_do()
-        for courier in sorted({*left, *(name for name, _ in self._tally.rows())}):
-            to_do.add_metric((courier,), left[courier])
-        yield to_do
-        drops = GaugeMetricFamily(
-            "shipdrop_drops", "Drops by their state", labels=("courier", "state")
+        yield _gauge("drops", "Drops by their state", ("courier", "state"), files)
+        yield _gauge(
+            "courier_late",
+            "1 when an expected file has not come",
+            ("courier",),
+            {(each.profile.name,): each.late for each in late if each.expects},
         )
-        for (courier, state), count in sorted(self._tally.files().items()):
-            drops.add_metric((courier, state), count)
-        yield drops
-        late = GaugeMetricFamily(
-            "shipdrop_courier_late", "1 when an expected file has not come", labels=("courier",)
-        )
-        for each in couriers(self._site, self._tally):
-            if each.expects:
-                late.add_metric((each.profile.name,), int(each.late))
-        yield late
 
 
-def _release() -> Iterator[Metric]:
+def _gauge(name: str, words: str, labels: Sequence[str], values: Mapping[_Labels, float]) -> Metric:
+    """Return a measure with a value for each of these labels."""
+    gauge = GaugeMetricFamily(f"shipdrop_{name}", words, labels=labels)
+    for each in sorted(values):
+        gauge.add_metric(each, values[each])
+    return gauge
+
+
+def _number(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
+
+
+def _release() -> Metric:
     release = this_release()
-    metric = GaugeMetricFamily(
-        "shipdrop_build_info", "1; its labels tell what runs", labels=("version", "commit")
-    )
-    metric.add_metric((release.version, release.commit), 1)
-    yield metric
+    labels = {(release.version, release.commit): 1}
+    return _gauge("build_info", "1; its labels tell what runs", ("version", "commit"), labels)
 
 
 def _health(health: Health) -> Iterator[Metric]:
-    up = health.alive and health.is_fine("service")
-    for name, words, value in (
-        ("service_up", "1 when a service looked at its inbox a moment ago", int(up)),
-        ("inbox_files", "Files waiting in the inbox", health.waiting),
-        ("inbox_oldest_seconds", "Age of the file that waits longest", health.oldest),
-        ("unsent_updates", "Updates planned and not answered yet", health.unsent),
-        ("ledger_up", "1 when the ledger can be read", int(health.is_fine("ledger"))),
-        ("inbox_up", "1 when the inbox can be listed", int(health.is_fine("inbox"))),
-    ):
-        yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
-    trouble = GaugeMetricFamily(
-        "shipdrop_trouble", "1 for what is in the way of work", labels=("what",)
-    )
-    for what in WATCHED:
-        trouble.add_metric((what,), int(not health.is_fine(what)))
-    yield trouble
+    fine = health.is_fine
+    up = health.alive and fine("service")
+    yield _number("service_up", "1 when a service looked at its inbox a moment ago", up)
+    yield _number("inbox_files", "Files waiting in the inbox", health.waiting)
+    yield _number("inbox_oldest_seconds", "Age of the file that waits longest", health.oldest)
+    yield _number("unsent_updates", "Updates planned and not answered yet", health.unsent)
+    yield _number("ledger_up", "1 when the ledger can be read", fine("ledger"))
+    yield _number("inbox_up", "1 when the inbox can be listed", fine("inbox"))
+    trouble = {(what,): not fine(what) for what in WATCHED}
+    yield _gauge("trouble", "1 for what is in the way of work", ("what",), trouble)
 
 
 def _cluster(cluster: Mapping[str, Any]) -> Iterator[Metric]:
     """Yield what ``shipdrop cluster status`` tells, of all roots of the ledger."""
     known = cluster["workers"]
-    workers = GaugeMetricFamily("shipdrop_workers", "Workers by state", labels=("state",))
-    for state, count in (
-        ("at work", sum(1 for each in known if not each["stale"] and not each["draining"])),
-        ("draining", sum(1 for each in known if not each["stale"] and each["draining"])),
-        ("silent", sum(1 for each in known if each["stale"])),
-    ):
-        workers.add_metric((state.replace(" ", "_"),), count)
-    yield workers
-    segments = GaugeMetricFamily("shipdrop_segments", "Segments by state", labels=("state",))
-    for state, count in cluster["segments"].items():
-        segments.add_metric((state,), count)
-    yield segments
-    for name, words, value in (
-        (
-            "worker_silent_seconds",
-            "Since the last word of the worker that is silent longest",
-            max((each["silent_seconds"] for each in known), default=0),
-        ),
-        ("worker_posts_stalled", "What silent workers hold", cluster["stalled"]),
-        ("jobs_waiting", "Jobs that no worker has taken yet", sum(cluster["queues"].values())),
-        ("quiet_seconds", "How long the API wants quiet yet", cluster["quiet_seconds"]),
-        ("sending_shut", "1 when the workers send nothing", int(cluster["shut"] is not None)),
-    ):
-        yield GaugeMetricFamily(f"shipdrop_{name}", words, value=value)
+    workers = Counter(
+        ("silent" if each["stale"] else "draining" if each["draining"] else "at_work",)
+        for each in known
+    )
+    states = {(state,): workers[state,] for state in ("at_work", "draining", "silent")}
+    yield _gauge("workers", "Workers by state", ("state",), states)
+    segments = {(state,): count for state, count in cluster["segments"].items()}
+    yield _gauge("segments", "Segments by state", ("state",), segments)
+    silent = max((each["silent_seconds"] for each in known), default=0)
+    said = "Since the last word of the worker that is silent longest"
+    yield _number("worker_silent_seconds", said, silent)
+    yield _number("worker_posts_stalled", "What silent workers hold", cluster["stalled"])
+    waiting = sum(cluster["queues"].values())
+    yield _number("jobs_waiting", "Jobs that no worker has taken yet", waiting)
+    yield _number("quiet_seconds", "How long the API wants quiet yet", cluster["quiet_seconds"])
+    shut = cluster["shut"] is not None
+    yield _number("sending_shut", "1 when the workers send nothing", shut)
 
 
 def _service(health_file: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa: FBT001 - one fact of two
@@ -149,34 +137,23 @@ def _service(health_file: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa:
         ("last_scan", "When the inbox was last listed whole", health_file.scanned_at),
         ("service_start", "When the service started", health_file.started_at),
     ):
-        if not moment:
-            continue
-        seconds = datetime.fromisoformat(moment).timestamp()
-        yield GaugeMetricFamily(f"shipdrop_{name}_timestamp_seconds", words, value=seconds)
-    state = GaugeMetricFamily("shipdrop_api_state", "1 for how sending is", labels=("state",))
-    for name in _API:
-        state.add_metric((name,), int(alive and health_file.api == name))
-    yield state
-    yield GaugeMetricFamily(
-        "shipdrop_token_refused",
-        "1 when the API refuses the token",
-        value=int(alive and health_file.token_is_refused),
-    )
+        if moment:
+            seconds = datetime.fromisoformat(moment).timestamp()
+            yield _number(f"{name}_timestamp_seconds", words, seconds)
+    states = {(name,): alive and health_file.api == name for name in _API}
+    yield _gauge("api_state", "1 for how sending is", ("state",), states)
+    refused = alive and health_file.token_is_refused
+    yield _number("token_refused", "1 when the API refuses the token", refused)
     calls = CounterMetricFamily(
         "shipdrop_api_calls", "Calls since the service started", labels=("status",)
     )
     for status, count in sorted(health_file.calls.by_status.items()):
         calls.add_metric((status.replace(" ", "_"),), count)
     yield calls
-    seen, buckets = 0, []
-    for bound, count in zip(
-        (*LATENCY_BOUNDS, float("inf")), health_file.calls.by_time, strict=True
-    ):
-        seen += count
-        buckets.append(("+Inf" if bound == float("inf") else str(bound), seen))
+    bounds = (*map(str, LATENCY_BOUNDS), "+Inf")
     yield HistogramMetricFamily(
         "shipdrop_api_call_seconds",
         "How long calls took",
-        buckets=buckets,
+        buckets=list(zip(bounds, accumulate(health_file.calls.by_time), strict=True)),
         sum_value=health_file.calls.seconds,
     )

@@ -9,7 +9,6 @@ import structlog
 from pipeline.core.corrections import with_aside, with_put_off, without_aside
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState, stamp
-from pipeline.core.ports import DropLine
 from pipeline.core.row_keys import (
     RowKey,
     in_order,
@@ -48,8 +47,7 @@ def set_aside(
 
     Raises NotThere, NotPossible (no reason, or a row that needs nobody), StorageError.
     """
-    if reason not in REASONS:
-        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
+    _check_reason(reason, REASONS)
     drop = line_of(ctx, drop_id)
     known = _rows_for_a_person(ctx, drop_id)
     others = in_order(row for row in rows if not rows_meant({row}, known))
@@ -89,71 +87,53 @@ def rows_of_sheet(
     return found
 
 
-def take_back(ctx: WebContext, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> int:
-    """Undo setting rows aside; return how many. Raises NotThere."""
+def take_back(ctx: WebContext, visitor: Visitor, drop_id: str, rows: Collection[RowKey]) -> None:
+    """Undo setting rows aside. Raises NotThere."""
     drop = line_of(ctx, drop_id)
-    now = ctx.site.ledger.change_facts(drop.seq, partial(without_aside, rows={*rows}))
-    count = max(0, drop.aside - len(now.facts.aside)) if now else 0
-    log.info("web.taken_back", drop=drop_id, rows=count, user=visitor.name)
-    return count
-
-
-def set_file_aside(
-    ctx: WebContext, visitor: Visitor, drop_id: str, *, reason: str, who: str
-) -> DropLine:
-    """Leave all that is left of a file as it is: its rows, or a file that was refused.
-
-    Raises NotThere, NotPossible (no reason, or nothing is left of it), StorageError.
-    """
-    drop = line_of(ctx, drop_id)
-    reasons = REASONS_OF_FILES if drop.state is DropState.REFUSED else REASONS
-    if reason not in reasons:
-        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(reasons)}.")
-    if not drop.to_do:
-        raise NotPossible("Nothing of this file is left to do.")
-    at = stamp(ctx.site.clock.now())
-    who = (visitor.name or who.strip())[:100]
-    note = (reason, who, at)
-    ctx.site.ledger.change_facts(drop.seq, partial(with_put_off, note=note))
-    log.info("web.file_set_aside", drop=drop_id, user=visitor.name)
-    return line_of(ctx, drop_id)
-
-
-def take_file_back(ctx: WebContext, visitor: Visitor, drop_id: str) -> DropLine:
-    """Let a file that was set aside be seen to again. Raises NotThere, StorageError."""
-    drop = line_of(ctx, drop_id)
-    ctx.site.ledger.change_facts(drop.seq, partial(with_put_off, note=None))
-    log.info("web.file_taken_back", drop=drop_id, user=visitor.name)
-    return line_of(ctx, drop_id)
+    ctx.site.ledger.change_facts(drop.seq, partial(without_aside, rows={*rows}))
+    log.info("web.taken_back", drop=drop_id, rows=len(rows), user=visitor.name)
 
 
 def leave_aside(
     ctx: WebContext, visitor: Visitor, kind: str, key: str, *, reason: str, who: str
 ) -> None:
-    """Take one item off the list of what there is to do.
+    """Take one item off the list of what there is to do: of a file all that is left of it.
 
     Raises NotThere, NotPossible (no reason, or it is not on the list), StorageError.
     """
+    who = (visitor.name or who.strip())[:100]
     if kind in OF_DROPS:
-        set_file_aside(ctx, visitor, key, reason=reason, who=who)
-        return
-    if reason not in REASONS:
-        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(REASONS)}.")
-    items = [each for some in ctx.to_do.items().values() for each in some]
-    item = next((each for each in items if (each.kind, each.key) == (kind, key)), None)
-    if item is None:
-        raise NotPossible("It is not on the list any more.")
-    ctx.to_do.set_aside(item, reason=reason, who=visitor.name or who.strip())
-    log.info("web.put_off", kind=kind, user=visitor.name)
+        drop = line_of(ctx, key)
+        _check_reason(reason, REASONS_OF_FILES if drop.state is DropState.REFUSED else REASONS)
+        if not drop.to_do:
+            raise NotPossible("Nothing of this file is left to do.")
+        note = (reason, who, stamp(ctx.site.clock.now()))
+        ctx.site.ledger.change_facts(drop.seq, partial(with_put_off, note=note))
+        log.info("web.file_set_aside", drop=key, user=visitor.name)
+    else:
+        _check_reason(reason, REASONS)
+        items = [each for some in ctx.to_do.items().values() for each in some]
+        item = next((each for each in items if (each.kind, each.key) == (kind, key)), None)
+        if item is None:
+            raise NotPossible("It is not on the list any more.")
+        ctx.to_do.set_aside(item, reason=reason, who=who)
+        log.info("web.put_off", kind=kind, user=visitor.name)
 
 
 def take_back_thing(ctx: WebContext, visitor: Visitor, kind: str, key: str) -> None:
     """Put one thing back on the list. Raises NotThere, StorageError."""
     if kind in OF_DROPS:
-        take_file_back(ctx, visitor, key)
-        return
-    ctx.to_do.take_back(kind, key)
-    log.info("web.put_back", kind=kind, user=visitor.name)
+        drop = line_of(ctx, key)
+        ctx.site.ledger.change_facts(drop.seq, partial(with_put_off, note=None))
+        log.info("web.file_taken_back", drop=key, user=visitor.name)
+    else:
+        ctx.to_do.take_back(kind, key)
+        log.info("web.put_back", kind=kind, user=visitor.name)
+
+
+def _check_reason(reason: str, reasons: Collection[str]) -> None:
+    if reason not in reasons:
+        raise NotPossible("Choose a reason first.", hint=f"One of: {', '.join(reasons)}.")
 
 
 def rows_with(table: Table, label: str) -> set[RowKey]:

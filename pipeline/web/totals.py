@@ -19,7 +19,7 @@ from msgspec import Struct
 from pipeline.core.errors import StorageError, UsageError
 from pipeline.core.ports import DropCounts
 from pipeline.service.wiring import Site
-from pipeline.web.day_sums import Counted, SavedTotals, Sums, add_to, by_number, read_saved
+from pipeline.web.day_sums import Counted, SavedTotals, Sums, by_number, read_saved
 from schemas.courier import DAYS, Profile
 
 _KEPT_SECONDS: Final = 2.0
@@ -130,7 +130,7 @@ class DropTotals:
             if each.day == day and courier in {"", each.courier}:
                 found["files"] += each.files
                 found["rows"] += each.rows.total()
-                add_to(found, each.rows)
+                found.update(each.rows)
         return found
 
     def rows(self) -> Counter[tuple[str, str]]:

@@ -11,7 +11,17 @@ from pydantic import Field
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
-from pipeline.web import drop_view, staging, uploads, words
+from pipeline.web import drop_view, staging, uploads
+from pipeline.web.api_base import (
+    LATER,
+    Answer,
+    DropId,
+    Order,
+    Problem,
+    Responses,
+    api_router,
+    plain,
+)
 from pipeline.web.context import (
     ByMachine,
     Ctx,
@@ -22,16 +32,6 @@ from pipeline.web.context import (
     WebContext,
 )
 from pipeline.web.correct_rows.load import line_of
-from pipeline.web.pages.api_base import (
-    LATER,
-    Answer,
-    DropId,
-    Order,
-    Problem,
-    Responses,
-    plain,
-)
-from pipeline.web.pages.api_base import router as api_router
 from pipeline.web.pages.checks import leave, read_as
 from pipeline.web.pages.upload import check, stage_form
 from schemas.vocabulary import Outcome
@@ -210,7 +210,8 @@ class CheckObject(Answer):
 
 def drop_object(ctx: WebContext, drop: DropLine) -> DropObject:
     """Return a drop as the API tells it."""
-    far = drop_view.progress_of(ctx.site, drop)
+    view = drop_view.view_of(ctx.site, drop)
+    far = view.progress
     return DropObject(
         drop_id=drop.drop_id,
         source_file=plain(drop.source_file),
@@ -225,8 +226,8 @@ def drop_object(ctx: WebContext, drop: DropLine) -> DropObject:
         same_as=drop.same_as,
         request=drop.request or None,
         read_again_as=drop.again_as,
-        verdict=plain(words.headline(drop, far[0] if far else None)),
-        progress=ProgressObject(answered=far[0].answered, total=far[0].total) if far else None,
+        verdict=plain(view.verdict()),
+        progress=ProgressObject.model_validate(far) if far else None,
         need=drop.need,
         corrected=drop.fixed,
         set_aside=drop.aside,

@@ -9,6 +9,17 @@ from fastapi import Query
 from pydantic import Field
 
 from pipeline.core.row_keys import number_of, row_key, sheet_of
+from pipeline.web.api_base import (
+    IN_SHEET,
+    LATER,
+    OF_SHEET,
+    Answer,
+    DropId,
+    Message,
+    Order,
+    RowNumber,
+    api_router,
+)
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible
 from pipeline.web.correct_rows.cells import Typed, choose, keep, paste, undo_paste
 from pipeline.web.correct_rows.draft import Rule
@@ -20,17 +31,6 @@ from pipeline.web.correct_rows.send import send
 from pipeline.web.correct_rows.table import Table
 from pipeline.web.faults import Rejects
 from pipeline.web.pages.api import DropObject, drop_object
-from pipeline.web.pages.api_base import (
-    IN_SHEET,
-    LATER,
-    OF_SHEET,
-    Answer,
-    DropId,
-    Message,
-    Order,
-    RowNumber,
-)
-from pipeline.web.pages.api_base import router as api_router
 from pipeline.web.set_aside import rows_of_sheet, rows_with, set_aside, take_back
 from schemas.display import counted
 

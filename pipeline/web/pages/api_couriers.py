@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from fastapi import Path, Query
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from pipeline.web.api_base import LATER, Answer, Order, Text, api_router
 from pipeline.web.context import ByMachine, Ctx, Looker
 from pipeline.web.courier_view import expect
-from pipeline.web.pages.api_base import LATER, Answer, Order, Text
-from pipeline.web.pages.api_base import router as api_router
 from pipeline.web.pages.reports import Courier, Days
 from pipeline.web.profile_files import Word, forget, learned, remember
 from pipeline.web.reports import hours_of, report_of

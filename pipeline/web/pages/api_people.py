@@ -7,6 +7,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field, SecretStr
 
 from pipeline.web.access import Right, User
+from pipeline.web.api_base import Answer, Message, Order, Problem, Responses, api_router
 from pipeline.web.context import (
     Ctx,
     Looker,
@@ -18,8 +19,6 @@ from pipeline.web.context import (
     session_of,
 )
 from pipeline.web.pages.account import choose_password, keep_logged_in
-from pipeline.web.pages.api_base import Answer, Message, Order, Problem, Responses
-from pipeline.web.pages.api_base import router as api_router
 
 router = api_router()
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from pipeline.core.draft import status_key
 from pipeline.core.errors import UsageError
 from pipeline.web import taught_profile
+from pipeline.web.api_base import LATER, PROBLEMS, Answer, Order, Text
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible, NotThere, WebContext
-from pipeline.web.pages.api_base import LATER, PROBLEMS, Answer, Order, Text
 from pipeline.web.pages.teach import finish
 from pipeline.web.profile_files import MEANS
 from pipeline.web.teaching import Teaching, name_of

@@ -7,10 +7,9 @@ from fastapi import Query
 from pydantic import Field
 
 from pipeline.core.errors import UsageError
+from pipeline.web.api_base import LATER, Answer, Message, Order, Text, api_router
 from pipeline.web.context import ByMachine, Ctx, Looker
 from pipeline.web.order_search import find
-from pipeline.web.pages.api_base import LATER, Answer, Message, Order, Text
-from pipeline.web.pages.api_base import router as api_router
 from pipeline.web.pages.reports import Day
 from pipeline.web.reports import couriers_on
 from pipeline.web.set_aside import leave_aside, take_back_thing

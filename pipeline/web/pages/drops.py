@@ -19,6 +19,7 @@ from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, order_search, words
 from pipeline.web.context import Ctx, Form, Looker, NotThere, Operator, WebContext, page
 from pipeline.web.correct_rows.load import line_of, table_of
+from pipeline.web.drop_view import DropView, view_of
 from pipeline.web.order_search import find
 from pipeline.web.set_aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
 from pipeline.web.teaching import TEACHABLE
@@ -76,6 +77,7 @@ def _filters(
     )
 
 
+DayGroup = tuple[date | None, Mapping[str, int] | None, list[DropView]]
 AsFiltered = Annotated[Filters, Depends(_filters)]
 
 
@@ -105,7 +107,7 @@ def listed(ctx: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
     if page_no > pages:
         page_no, search = pages, replace(search, offset=(pages - 1) * _PAGE)
     found = ctx.site.ledger.search(search)
-    shown = [_in_list(ctx, drop) for drop in found]
+    shown = [view_of(ctx.site, drop) for drop in found]
     corrections = ctx.site.ledger.corrections_of([each.drop_id for each in found])
     return {
         "groups": _by_day(ctx, filters, shown),
@@ -130,28 +132,19 @@ def _near(page_no: int, pages: int) -> list[int]:
     return sorted(each for each in near if 1 <= each <= pages)
 
 
-def _by_day(
-    ctx: WebContext, filters: Filters, shown: Sequence[Mapping[str, Any]]
-) -> list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]]:
+def _by_day(ctx: WebContext, filters: Filters, shown: Sequence[DropView]) -> list[DayGroup]:
     """Return day, its totals, its files; one group without a day where they are sorted otherwise.
 
     Totals are those of the whole day: shown where nothing but days and a courier are asked for.
     """
     if filters.sort.lstrip("-"):
         return [(None, None, list(shown))] if shown else []
-    groups: list[tuple[date | None, Mapping[str, int] | None, list[Mapping[str, Any]]]] = []
-    for day, some in groupby(shown, lambda each: ctx.totals.day_of(each["drop"].received_at)):
+    groups: list[DayGroup] = []
+    for day, some in groupby(shown, lambda each: ctx.totals.day_of(each.drop.received_at)):
         whole = not (filters.q or filters.state or filters.needs)
         totals = ctx.totals.totals_of(day, filters.courier) if whole else None
         groups.append((day, totals, list(some)))
     return groups
-
-
-def _in_list(ctx: WebContext, drop: DropLine) -> Mapping[str, Any]:
-    far = drop_view.progress_of(ctx.site, drop)
-    counts = drop_view.counts_of(drop, far[1] if far else {})
-    total = far[0].total if far else (drop.total or sum(counts.values()))
-    return {"drop": drop, "counts": counts, "total": total, "need": drop.need}
 
 
 def _version(shown: object) -> str:
@@ -193,7 +186,7 @@ def strip(request: Request, visitor: Looker) -> Response:
 
 def story_of(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
     """Return what the head of a drop's page shows, also while it is on its way."""
-    far = drop_view.progress_of(ctx.site, drop)
+    view = view_of(ctx.site, drop)
     health_file = ctx.health_bar.health().health_file
     shut = health_file.reason if health_file and health_file.api in {"paused", "held"} else ""
     zone = ZoneInfo(ctx.site.settings.manifest.timezone)
@@ -202,15 +195,13 @@ def story_of(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
     correct = "Correct them below."
     if drop.to_do and not drop.need and can_read_again:
         correct = "Read it again to correct its rows here."
-    counts = drop_view.counts_of(drop, far[1] if far else {})
     story = {
         "api": health_file.api if health_file else "",
         "drop": drop,
-        "progress": far[0] if far else None,
-        "counts": counts,
-        "need": drop.need,
-        "total": far[0].total if far else sum(counts.values()),
-        "verdict": words.on_page(words.headline(drop, far[0] if far else None, shut), correct),
+        "progress": view.progress,
+        "counts": view.counts,
+        "total": view.total,
+        "verdict": words.on_page(view.verdict(shut), correct),
         "can_retry": drop_view.can_retry(ctx.site, drop),
         "can_cancel": drop_view.can_cancel(drop),
         "can_read_again": can_read_again,

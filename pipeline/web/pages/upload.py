@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.errors import UsageError
 from pipeline.service.check import check_files
-from pipeline.web import drop_view, staging, uploads, words
+from pipeline.web import drop_view, staging, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.context import (
     Ctx,
@@ -164,30 +164,24 @@ def watched(ctx: WebContext, batch: str) -> dict[str, Any]:
     if not found:
         raise NotThere("Nothing is known of this upload.", hint="Look among the files.")
     files = [_watched(ctx, upload) for upload in found]
-    ended = all(each["drop"] and each["drop"].state.closed for each in files)
+    ended = all(view and view.drop.state.closed for _, view, _ in files)
     version = "-".join(
-        f"{each['drop'].state}.{each['progress'].answered if each['progress'] else 0}"
-        if each["drop"]
-        else f"waits.{zlib.crc32(each['why'].encode())}"
-        for each in files
+        f"{view.drop.state}.{view.progress.answered if view.progress else 0}"
+        if view
+        else f"waits.{zlib.crc32(why.encode())}"
+        for _, view, why in files
     )
     return {"batch": batch, "files": files, "live": not ended, "version": version}
 
 
-def _watched(ctx: WebContext, upload: uploads.Upload) -> dict[str, Any]:
+def _watched(
+    ctx: WebContext, upload: uploads.Upload
+) -> tuple[uploads.Upload, drop_view.DropView | None, str]:
+    """Return a file, the drop it became, and why there is none yet."""
     drop = uploads.drop_of(ctx.site, upload)
-    far = drop_view.progress_of(ctx.site, drop) if drop else None
-    counts = drop_view.counts_of(drop, far[1] if far else {}) if drop else {}
-    return {
-        "upload": upload,
-        "why": _why_not(ctx, upload) if drop is None else "",
-        "drop": drop,
-        "progress": far[0] if far else None,
-        "counts": counts,
-        "need": drop.need if drop else 0,
-        "total": far[0].total if far else sum(counts.values()),
-        "verdict": words.headline(drop, far[0] if far else None) if drop else "",
-    }
+    if drop is None:
+        return upload, None, _why_not(ctx, upload)
+    return upload, drop_view.view_of(ctx.site, drop), ""
 
 
 def _why_not(ctx: WebContext, upload: uploads.Upload) -> str:

@@ -59,6 +59,6 @@ DropId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,60}$", examples=["d20261123t1
 RowNumber = Annotated[int, Field(ge=0, le=2**31)]
 
 
-def router() -> APIRouter:
+def api_router() -> APIRouter:
     """Return a router for one part of the API."""
     return APIRouter(prefix="/api/v1", responses=PROBLEMS)
