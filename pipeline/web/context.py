@@ -310,6 +310,7 @@ def page(
     api = ctx.health_bar.health().api if visitor is not None else ""
     given = {
         "states": WAITING_STATES if api in {"paused", "held"} else STATES,
+        "stays": False,
         **values,
         "visitor": visitor,
         "csrf": ctx.access.form_token(request.scope["session"]),
