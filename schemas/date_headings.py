@@ -29,6 +29,8 @@ _EVENT = frozenset(
 _DELIVERED = frozenset(
     {
         *("delivered", "delivery", "pod", "completed", "completion", "del", "dlv", "dlvd"),
+        *("deld", "deliverd", "dely", "dlvry", "delivary", "dilivery", "deliverey", "dl", "dod"),
+        *("recieved", "received", "receipt", "reached", "drop", "recd"),
         *("arrival", "arrived", "fulfilled", "closed", "closure"),
     }
 )
@@ -51,6 +53,8 @@ _BARE = frozenset(
             "delivered",
             "actual delivery",
             "delivery actual",
+            *("delivery", "dod", "dlvd", "delivery completed", "order delivered", "ata"),
+            *("latest scan", "scan", "event", "received on", "pod received", "pod recd"),
         ),
     }
 )

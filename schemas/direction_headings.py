@@ -112,6 +112,10 @@ _OF_FATES = tuple(
             "genuine delivery",
             "delivery confirmed",
             "delivery verified",
+            *("not received", "non receipt", "misdelivered", "mis delivered", "in transit"),
+            *("customer denied", "delivery denied", "fake pod", "false pod", "refused"),
+            *("customer refused", "refused by customer", "customer received"),
+            "received by customer",
         ),
     )
 )
@@ -124,6 +128,8 @@ _TRUE_DELIVERIES = tuple(
             "genuine delivery",
             "delivery confirmed",
             "delivery verified",
+            "customer received",
+            "received by customer",
         ),
     )
 )  # of the same: a no says that it was none. Of an OTP it does not: few deliveries have one
@@ -152,12 +158,28 @@ _NOT_COUNTED = tuple(
             *("delete", "deleted", "to be deleted", "remove", "removed", "discard", "discarded"),
             *("ignore", "ignored", "to be ignored", "exclude", "excluded", "skip", "skipped"),
             *("do not process", "do not send", "do not sync", "do not consider"),
+            *("wrong status", "status wrong", "incorrect status", "status mismatch", "mismatch"),
+        ),
+    )
+)
+
+#: Whether a row is to be sent, and its status true: a no under these takes it back.
+_COUNTED_IF = tuple(
+    map(
+        several,
+        (
+            *("include", "upload", "to upload", "to be uploaded", "send", "to be sent", "sync"),
+            *("to be updated", "push to fynd", "upload to fynd", "send to fynd", "correct"),
+            *("status correct", "correct status", "status match", "status matched"),
         ),
     )
 )
 
 #: Of these a number says how many pieces the customer did not get whole.
-_LACKING = several("damage damaged damages lost missing rejected short shortage shortages")
+_LACKING = several(
+    "canceled cancelled damage damaged damages lost missing pending refused rejected short "
+    "shortage shortages undelivered"
+)
 _SHORT = several("short shortage shortages")
 _COUNTED = several(
     "box boxes count item items no nos number pc pcs piece pieces pkgs qty quantity unit units"
@@ -311,6 +333,8 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=Asks.YES, way=Direction.UNDELIVERED)
     if asked in _NOT_COUNTED:
         return Look(asks=Asks.YES, way=Direction.WITHDRAWN)
+    if asked in _COUNTED_IF:
+        return Look(asks=Asks.NO, way=Direction.WITHDRAWN)
     if asked in _CAME_BACK:
         return Look(asks=Asks.YES, way=Direction.BACK, bare=True)
     return None

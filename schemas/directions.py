@@ -219,10 +219,21 @@ def way_of_file(name: str) -> Direction | None:
 
     "Delivered & RTO" and "MIS with RTO" do, "RTO delivered" does not.
     """
-    plain = shortened(fold(name))
+    plain = shortened(fold(words_apart(name)))
     if _OF_BOTH.search(plain) or words_in(plain) & _NOT_OF_ROWS:
         return None
-    return way_named(name)
+    return way_named(plain)
+
+
+def words_apart(name: str) -> str:
+    """Return a file's name with its words apart: RTO28Nov, RTOreport, deliveryRTO, ReverseMIS."""
+    return _BORDER.sub(" ", _GLUED.sub(r"\1 ", name))
+
+
+_GLUED = re.compile(r"(?<![A-Za-z])(RTO|RVP|RVS|DTO|[Rr]ev)(?=[a-z])(?!ers|is|iew|olv|ert)")
+_BORDER = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])"
+)
 
 
 _BACK_WORD = rf"(?:{'|'.join(sorted(WAYS_BACK))})"

@@ -12,6 +12,7 @@ from schemas.headings import (
 )
 from schemas.normalise import fold
 from schemas.statuses import Doubt, StatusMeaning, StatusTable
+from schemas.suggestions import statuses_meant
 
 _RESULTS = tuple(map(several, ("result", "delivery result", "delivery outcome")))
 _FAILURE_HEADINGS = several(
@@ -79,6 +80,18 @@ def hides_status(cell: str, table: StatusTable) -> bool:
         or (DAMAGED in cell and gives_status(cell.replace(DAMAGED, ""), table, numbers=False))
         or bool(words_like([fold(cell)], table.shown))
     )
+
+
+def misspells_another(cell: str, milestone: int, table: StatusTable) -> bool:
+    """Tell whether a cell is probably a misspelt status of the table that means something else.
+
+    ``milestone``: what it is beside: a delivery, and *Undeliverd* or *In Trasit*.
+    """
+    meant = statuses_meant(cell, table.shown) if len(cell) <= _LONGEST else []
+    return any(table.rule(each).milestone != milestone for each in meant)
+
+
+_LONGEST = 40
 
 
 def speaks_of_failure(heading: str, cell: str) -> bool:

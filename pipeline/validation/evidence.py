@@ -34,8 +34,8 @@ from schemas.directions import (
     direction_of,
     fate_named,
     speaks_against,
-    way_named,
     way_of_file,
+    words_apart,
 )
 from schemas.display import quoted
 from schemas.headings import is_free_text
@@ -48,7 +48,13 @@ from schemas.parcels import (
     counts_delivered,
     parts_delivered,
 )
-from schemas.status_headings import AsksStatus, asks_status, gives_status, hides_status
+from schemas.status_headings import (
+    AsksStatus,
+    asks_status,
+    gives_status,
+    hides_status,
+    misspells_another,
+)
 from schemas.statuses import Direction, StatusMeaning, StatusTable
 from schemas.vocabulary import FINALS, Milestone, Role
 
@@ -84,18 +90,27 @@ def around(
     speaks = fate_named(tab) is not None or back_beside(tab, tabs)
     if speaks and fold_header(tab) not in profile.nothing:
         found[f"the tab {quoted(tab)}"] = tab
-    name = file_name.casefold()
-    meant = any(fnmatchcase(name, pattern) for pattern in profile.nothing | {*profile.file_names})
-    if not meant and way_of_file(_without_headings(file_name, headers)) is not None:
+    meant = any(fnmatchcase(file_name.casefold(), pattern) for pattern in profile.nothing)
+    own = _without_patterns(file_name, profile.file_names)
+    if not meant and way_of_file(_without_headings(own, headers)) is not None:
         found[_FILE_NAME] = file_name
     elif folder and _tells(folder, profile):
         found[_FOLDER_NAME] = folder
     return found
 
 
+def _without_patterns(file_name: str, patterns: Sequence[str]) -> str:
+    """Return a file's name without what the courier's patterns have in words: ``*acme_rto*``."""
+    for pattern in patterns:
+        if fnmatchcase(file_name.casefold(), pattern):
+            for word in filter(None, re.split(r"[*?]+|\[[^]]*\]", pattern)):
+                file_name = re.sub(re.escape(word), " ", file_name, flags=re.IGNORECASE)
+    return file_name
+
+
 def _without_headings(file_name: str, headers: Sequence[str]) -> str:
     """Return a file's name, folded, without headings of two words and more that stand in it."""
-    bare = fold(file_name)
+    bare = fold(words_apart(file_name))
     for heading in sorted(map(fold_header, headers), key=len, reverse=True):
         if " " in heading:
             bare = bare.replace(heading, " ")
@@ -198,7 +213,12 @@ class Evidence:
             if gives_status(cell, table, numbers=asks is AsksStatus.ANY)
             or hides_status(cell, table)
             or (
-                named and len(cell) < SEEN and any(speaks_against(cell, each) for each in Milestone)
+                named
+                and len(cell) < SEEN
+                and any(
+                    speaks_against(cell, each) or misspells_another(cell, each, table)
+                    for each in Milestone
+                )
             )
             else ""
             for cell in words
@@ -347,7 +367,13 @@ class Evidence:
         for done in self._parts:
             encoded = block.cells[done].dictionary_encode()
             words = encoded.dictionary.to_pylist()
-            told = [f"{Direction.UNDELIVERED}:{cell}" if _is_part(cell) else "" for cell in words]
+            counts = not all(map(_is_nought, filter(str.strip, words)))
+            told = [
+                f"{Direction.UNDELIVERED}:{cell}"
+                if _is_part(cell) or (counts and _is_nought(cell))
+                else ""
+                for cell in words
+            ]
             if any(told):
                 parts = pa.array(told, pa.string()).take(encoded.indices)
                 counted = found.get(self._column(done), "")
@@ -428,7 +454,7 @@ def direction_said(source: str, cell: str) -> Direction:
         return Direction.WITHDRAWN
     if not is_column(source):
         if source in NAMES:
-            return way_named(cell) or Direction.BLANK
+            return way_of_file(cell) or Direction.BLANK
         return told_of_rows(cell) or Direction.BACK  # a tab such as Inbound beside Outbound
     way, _, _ = cell.partition(":")
     return Direction(way)
@@ -444,6 +470,11 @@ def cell_said(source: str, cell: str) -> str:
 def is_column(source: str) -> bool:
     """Tell whether a direction is said by a column, not by a name or title."""
     return source.startswith(_COLUMN)
+
+
+def _is_nought(cell: str) -> bool:
+    """Tell whether a cell says that no piece was delivered: 0, 0.00."""
+    return bool(re.fullmatch(r"\s*0+(?:\.0+)?\s*", cell))
 
 
 def _is_part(cell: str) -> bool:

@@ -17,7 +17,7 @@ from schemas.directions import speaks_against
 from schemas.display import quoted
 from schemas.normalise import fold
 from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB
-from schemas.status_headings import hides_status
+from schemas.status_headings import hides_status, misspells_another
 from schemas.statuses import (
     Direction,
     Doubt,
@@ -310,7 +310,9 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
         return False
     if other.meaning is StatusMeaning.UNKNOWN:
         return ruling.meaning is StatusMeaning.MILESTONE and (
-            hides_status(words, table) or speaks_against(words, ruling.milestone)
+            hides_status(words, table)
+            or speaks_against(words, ruling.milestone)
+            or misspells_another(words, ruling.milestone, table)
         )
     if other.meaning is StatusMeaning.AMBIGUOUS:
         return ruling.meaning is StatusMeaning.MILESTONE

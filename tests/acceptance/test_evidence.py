@@ -156,6 +156,12 @@ def test_a_file_name_that_names_a_direction_holds_deliveries(part: Part) -> Iter
     names |= {"RTO delivered & lost": HELD, "Delivered_RTO": HELD, "RTO and RVP": HELD}
     of_both = ("Delivery & RTO MIS", "all_status_incl_rto", "MIS with RTO", "RTO_and_Delivered")
     names |= dict.fromkeys((*of_both, "Returns & Deliveries", "RTO Rate Nov"), SENT)
+    apart = ("RTO28Nov", "rto28", "28NovRTO", "ReverseMIS", "RTOreport", "deliveryRTO", "RVPlist")
+    names |= dict.fromkeys((*apart, "returnsNov", "ReturnedToSeller", "revpickup_2"), HELD)
+    names |= dict.fromkeys(("Retail28", "MTRTO9", "Artoo28Nov", "ReversoShop", "MISreport"), SENT)
+    # A courier's name in it is no profile's word for it.
+    names |= dict.fromkeys(("bluedart_rto_28Nov", "xpressbees reverse pickup"), HELD)
+    names |= dict.fromkeys(("bluedart_28Nov", "ekart MIS"), SENT)
     for at, name in enumerate(names):
         part.drop_rows(name, [(f"A{at}", "Delivered")])
     yield

@@ -324,6 +324,22 @@ for name in ("Deleted", "Is Deleted", "Delete Flag", "Ignore", "Ignore Row", "Sk
 for name in ("Short", "Short Qty", "Shortage", "Damaged Qty", "Missing Pieces", "Lost Boxes"):
     column(name, ("1", "0", "", "2.0", "0.00", "NA", "None"), "hsshsss")
 column("Short Qty", ("1", "0"), "ss", status="RTO Delivered")
+for name in ("Undelivered Qty", "Cancelled Pcs", "Pending Qty", "Refused Units"):
+    column(name, ("1", "0", ""), "hss")
+column("Delivered Qty", ("0", "1", "", "2"), "hsss")
+column("Delivered Qty", ("0", "0"), "ss")  # nobody fills it in
+for name in ("Not Received", "Customer Denied", "Mis-delivered", "Fake POD", "Customer Refused"):
+    column(name, ("Yes", "No", ""), "hss")
+column("Received by Customer", ("No", "Yes", ""), "hss")
+for name in ("Wrong Status", "Mismatch"):
+    column(name, ("Yes", "No", ""), "hss")
+for name in ("Upload", "To be updated", "Include?", "Push to Fynd", "Status Match", "Correct?"):
+    column(name, ("No", "Yes", "", "uploaded", "N"), "hsssh")
+for name in ("Current Status", "Sub Status"):
+    cells = ("Undeliverd", "un-delivered", "Not deliverd", "In Trasit", "RTO Intiated", "zz", "")
+    column(
+        name, (*cells, "Deliverd", "Completed", "Shipment Delivered", "Delivered"), "hhhhhssssss"
+    )
 for name in ("Short Name", "Shortage Amount", "Damaged", "Item Weight"):
     column(name, ("1", "0"), "ss")
 for name in ("Remark", "Remarks", "Reason", "Comments 2"):

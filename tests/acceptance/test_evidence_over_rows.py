@@ -588,6 +588,8 @@ AHEAD = ("rejected", "DATE_RANGE:event_time;TIME_FUTURE:event_time")
 TIMES = (
     *("delivery_date", "Actual_Delivery_Date", "delivered_ts", "LastUpdate", "timestamp"),
     *("Last Status Time", "Date", "POD Date", "Completed At", "Tracking Date"),
+    *("Delivery", "DOD", "Deld Dt", "Delivary Date", "Deliverd Date", "Received On"),
+    *("Date of Dlvry", "POD Recd", "Reached On", "Latest Scan", "Order Delivered"),
     *("order_delivered_customer_date", "shipping date (DateOrders)", "deliveredAt", "Updated"),
     *("दिनांक", "डिलीवरी की तारीख", "स्थिति समय", "Delivery दिनांक", "தேதி", "তারিখ"),
 )

@@ -104,6 +104,7 @@ def test_a_courier_s_own_words_for_the_way_back_hold_deliveries(root: Root) -> N
     [
         ("xpressbees", {"Status": "Undelivered"}, ""),
         ("dtdc", {"Status": "RTO Initiated"}, ""),
+        ("increff", {"Status": "PICKED"}, ""),
         ("ekart", {"Status": "Return Delivered"}, "return_bag_delivered"),
         ("clickpost", {"Status": "Delivered"}, "delivery_done"),
         ("clickpost", {"Status": "Delivered", "is_rvp": "1"}, "STATUS_AMBIGUOUS:status"),
