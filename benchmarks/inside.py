@@ -115,7 +115,7 @@ def watch_stages(clocks: Clocks) -> None:
     clocks.wrap(write, "write_report", "finish: report")
     clocks.wrap(Folders, "put_away_all", "finish: archive")
     clocks.wrap(Outbox, "write", "finish: outbox files")
-    clocks.wrap(loop, "service_of", "wiring")
+    clocks.wrap(loop.Service, "__init__", "wiring")
     _watch_delivery(clocks)
 
 
@@ -171,7 +171,7 @@ def main(mode: str, root: Path) -> None:
         from pipeline.service.wiring import Site
     {"ledger": watch_ledger, "stages": watch_stages}.get(mode, lambda _: None)(clocks)
     with clocks.time("run"):
-        service = loop.service_of(Site(root, load(root)))
+        service = loop.Service(Site(root, load(root)))
         service.run(once=True)
     clocks.add("process, to here", time.perf_counter() - _BEGAN, time.process_time())
     text = profiles.text() if profiles else json.dumps(clocks.times)

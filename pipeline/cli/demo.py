@@ -26,7 +26,7 @@ from pipeline.core.model import DropState
 from pipeline.core.shipment import Closed
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import running
-from pipeline.service.loop import service_of
+from pipeline.service.loop import Service
 from pipeline.service.run_outcome import RunOutcome
 from pipeline.service.settings import (
     ApiSettings,
@@ -173,7 +173,7 @@ def run_once(root: Path) -> tuple[RunOutcome, list[Closed]]:
             manifest=ManifestSettings(),
             ledger=LedgerSettings(),
         )
-        return service_of(Site(root, settings), closed.append).run(once=True), closed
+        return Service(Site(root, settings), closed.append).run(once=True), closed
 
 
 def compare(expected: Iterable[Expectation], closed: Iterable[Closed]) -> tuple[Comparison, ...]:

@@ -249,9 +249,9 @@ def _web_beside(options: CommandOptions, *, wanted: bool) -> Iterator[None]:
 
 
 def _service(options: CommandOptions, site: "Site") -> "Service":
-    from pipeline.service.loop import service_of
+    from pipeline.service.loop import Service
 
-    return service_of(site, on_closed=_teller(options))
+    return Service(site, on_closed=_teller(options))
 
 
 def _serve(

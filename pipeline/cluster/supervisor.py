@@ -103,7 +103,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Begin."""
-        self._delivery.on_limited = self._limited
+        self._delivery.limiter.on_limited = self._limited
         self._tasks.on_begin = self.wake
         self._thread.start()
 
@@ -166,7 +166,7 @@ class Supervisor:
     def _lower(self, calls: int, rate: float) -> int:
         self._share = (calls, rate)
         self._delivery.share(calls, rate)
-        return self._delivery.in_flight
+        return self._delivery.limiter.in_flight
 
     def _obey(self, orders: WorkerInstructions) -> None:
         if orders.draining:
@@ -182,9 +182,8 @@ class Supervisor:
 
     def _open_or_shut(self, orders: WorkerInstructions) -> None:
         """Share with all workers that nothing can be sent, and reopen after the pause."""
-        signals, shut = orders.signals, self._delivery.shut
-        outage = self._delivery.outage
-        if outage is not None and outage.shut is None:
+        signals, shut = orders.signals, self._delivery.limiter.shut
+        if self._delivery.limiter.outage.shut is None:
             self._logged_shut = ""
         refused, self._lease.refused = self._lease.refused, False
         action, self._outage_is_shared = next_action(
@@ -229,7 +228,7 @@ class Supervisor:
                 plannable(unfinished) or tasks.retries(requested) or tasks.freed(unfinished)
             ) and not self._ledger.posts(tasks.plan_post):
                 tasks.call_plan()
-            if self._delivery.shut is None:
+            if self._delivery.limiter.shut is None:
                 self._call_for_segments(unfinished)
         if tidy:
             self._engine.end_stale_jobs(3 * stale)

@@ -218,7 +218,7 @@ class Tasks(Locks):
         """Send one segment of a drop, if it is due and no other worker sends it."""
         if self.stopping or self._rests(drop_seq):
             return
-        shut = self._site.delivery.shut
+        shut = self._site.delivery.limiter.shut
         if shut is not None:
             drop = None if shut.ours else self._ledger.drop_numbered(drop_seq)
             if drop is not None and not drop.facts.last_report:  # planned since it was shut
@@ -346,7 +346,7 @@ class Tasks(Locks):
         Judged by its segments, not by who holds them: one may be taken up at this moment. A drop
         that was cancelled goes on until what is in doubt was asked about.
         """
-        shut = self._site.delivery.shut
+        shut = self._site.delivery.limiter.shut
         if shut is not None and shut.ours:
             shut = None  # others go on
         cancelled = drop.request is DropRequest.CANCEL

@@ -22,7 +22,6 @@ from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.chunk_rows import doubtful, untouched
 from pipeline.delivery.context import Tools
 from pipeline.delivery.drop_queue import DropQueue
-from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.mass_refusal import SuspectResults
 from pipeline.delivery.prefetch import PrefetchBuffer
 from pipeline.delivery.reconcile import proof_from
@@ -47,6 +46,7 @@ class Dispatcher:
 
     def __init__(self, tools: Tools, ledger: SqlLedger, committer: Executor) -> None:
         self._tools = tools
+        self.limiter = tools.limiter
         self._ledger = ledger
         self._committer = committer
         self._queues: deque[DropQueue] = deque()
@@ -62,11 +62,6 @@ class Dispatcher:
         self._stopping = False
         self._calling = 0
         self._unrecorded = False
-
-    @property
-    def limiter(self) -> Limiter:
-        """Return the limiter all calls pass."""
-        return self._tools.limiter
 
     @property
     def has_work(self) -> bool:

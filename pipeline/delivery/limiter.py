@@ -51,6 +51,8 @@ class Limiter:
     """Limits all calls of one event loop, whose clock is ``monotonic``.
 
     ``owner`` identifies the drop that a call waits for, so that a cancelled drop stops waiting.
+    ``on_limited`` is called, in that loop, with the seconds of quiet that the API asked for. Other
+    threads may read how sending is.
     """
 
     def __init__(self, policy: DeliveryPolicy, *, monotonic: Callable[[], float]) -> None:

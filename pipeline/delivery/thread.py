@@ -13,7 +13,7 @@ from pipeline.core.ports import Clock, StatusApi
 from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.context import Tools
 from pipeline.delivery.dispatcher import Dispatcher
-from pipeline.delivery.limiter import Limiter, Outage
+from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.storage.ledger import SqlLedger
@@ -32,8 +32,8 @@ class DeliveryThread:
 
     ``make_api`` is called once, inside the loop. Call ``start`` before use and ``stop`` at the end.
     Before the start, ``stop``, ``terminate``, ``close``, ``pause`` and ``share`` are deferred, and
-    submitted drops are refused. ``on_limited`` is called in the delivery thread with the seconds
-    of quiet that the API asked for, ``on_crash`` when the thread failed with ``crash``.
+    submitted drops are refused. ``limiter`` tells other threads whether and why calls wait.
+    ``on_crash`` is called when the thread failed with ``crash``.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class DeliveryThread:
         self._policy = policy
         self._clock = clock
         self._rng = rng
-        self.on_limited: Callable[[float], None] = lambda _seconds: None
+        self.limiter = Limiter(policy, monotonic=clock.monotonic)
         self.on_crash: Callable[[], None] = lambda: None
         self.crash: BaseException | None = None
         self._started = threading.Event()
@@ -84,26 +84,6 @@ class DeliveryThread:
         self._in_loop(lambda dispatcher: dispatcher.cancel(drop_seq))
 
     @property
-    def shut(self) -> SendingStop | None:
-        """Return why nothing is being sent, or None."""
-        return self._dispatcher.limiter.shut if self._dispatcher else None
-
-    @property
-    def slowed(self) -> str:
-        """Return why calls go slower than they might, or ""."""
-        return self._dispatcher.limiter.slowed if self._dispatcher else ""
-
-    @property
-    def outage(self) -> Outage | None:
-        """Return how long the API has accepted nothing, and why; None before the start."""
-        return self._dispatcher.limiter.outage if self._dispatcher else None
-
-    @property
-    def pause_left(self) -> float:
-        """Return the seconds left of a quiet time that the API asked for."""
-        return self._dispatcher.limiter.pause_left if self._dispatcher else 0.0
-
-    @property
     def has_work(self) -> bool:
         """Return True while drops are being sent."""
         return self._dispatcher is not None and self._dispatcher.has_work
@@ -116,11 +96,6 @@ class DeliveryThread:
         """Try again after a pause: one call at first."""
         self._in_loop(lambda dispatcher: dispatcher.reopen())
 
-    @property
-    def in_flight(self) -> int:
-        """Return the number of calls in flight."""
-        return self._dispatcher.limiter.in_flight if self._dispatcher else 0
-
     def share(self, calls: int, rate: float) -> None:
         """Set this process's share of the calls at once and per second.
 
@@ -128,8 +103,8 @@ class DeliveryThread:
         """
         done = threading.Event()
 
-        def act(dispatcher: Dispatcher) -> None:
-            dispatcher.limiter.share(calls, rate)
+        def act(_dispatcher: Dispatcher) -> None:
+            self.limiter.share(calls, rate)
             done.set()
 
         if self._tell(act):
@@ -137,7 +112,7 @@ class DeliveryThread:
 
     def pause(self, seconds: float) -> None:
         """Pause all calls: another worker got a 429."""
-        self._tell(lambda dispatcher: dispatcher.limiter.slow_down(seconds))
+        self._tell(lambda _: self.limiter.slow_down(seconds))
 
     def close(self, shut: SendingStop) -> None:
         """Stop sending until ``reopen``."""
@@ -198,21 +173,15 @@ class DeliveryThread:
             if self.crash is not None:
                 self.on_crash()
 
-    def _tell_limited(self, seconds: float) -> None:
-        self.on_limited(seconds)
-
     async def _work(self) -> None:
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
-        limiter = Limiter(self._policy, monotonic=self._clock.monotonic)
-        # Looked up at each call: a listener may be set after the start.
-        limiter.on_limited = self._tell_limited
         order_query = OrderQuery(
-            api=api, limiter=limiter, policy=self._policy, clock=self._clock, rng=self._rng
+            api=api, limiter=self.limiter, policy=self._policy, clock=self._clock, rng=self._rng
         )
         tools = Tools(
             api=api,
-            limiter=limiter,
+            limiter=self.limiter,
             policy=self._policy,
             clock=self._clock,
             rng=self._rng,

@@ -19,7 +19,6 @@ from pipeline.core.ports import Clock
 from pipeline.core.shipment import Cause, OpenReason
 from pipeline.inbox.late_files import Late, as_dicts
 from pipeline.service.health_file import (
-    CallCount,
     Calls,
     HealthFile,
     HealthFileWriter,
@@ -31,7 +30,6 @@ from pipeline.storage.listing import list_inbox
 
 if TYPE_CHECKING:
     from pipeline.core.shipment import SendingStop
-    from pipeline.delivery.thread import DeliveryThread
     from pipeline.service.wiring import Site
 
 
@@ -289,25 +287,15 @@ def _guarded(what: str, look: Callable[[], _T], otherwise: _T, problems: list[Pr
 class HealthMonitor:
     """Finds out how a service is. Called in its thread.
 
-    ``every``: how often it looks at its inbox; ``outage_seconds``: when nothing was taken for so
-    long while calls were due, it is an outage.
+    When nothing was taken for ``api.outage_seconds`` while calls were due, it is an outage.
     """
 
-    def __init__(
-        self,
-        *,
-        delivery: "DeliveryThread",
-        calls: CallCount,
-        clock: Clock,
-        every: float,
-        outage_seconds: float,
-        problems: Problems,
-    ) -> None:
-        self._delivery = delivery
-        self._calls = calls
-        self._clock = clock
-        self._every = every
-        self._outage_seconds = outage_seconds
+    def __init__(self, site: "Site", problems: Problems) -> None:
+        self._delivery = site.delivery
+        self._calls = site.calls
+        self._clock = clock = site.clock
+        self._every = site.settings.inbox.scan_seconds
+        self._outage_seconds = site.settings.api.outage_seconds
         self._problems = problems
         self._started_at = stamp(clock.now())
         self._due = False
@@ -320,8 +308,6 @@ class HealthMonitor:
         problems, calls = self._problems, self._calls
         api, reason, hint, status = self._api(self._clock.monotonic())
         again_at = self._moment(problems.again_at)
-        outage = self._delivery.outage
-        answered = outage.answered if outage is not None else None
         return HealthFile(
             pid=os.getpid(),
             host=socket.gethostname(),
@@ -334,7 +320,7 @@ class HealthMonitor:
             api_status=status,
             pause_until=self._moment(self._pause_until) or "",
             due=self._due,
-            answered_at=self._moment(answered) or "",
+            answered_at=self._moment(self._delivery.limiter.outage.answered) or "",
             calls=Calls(
                 by_status=dict(calls.by_status), by_time=list(calls.by_time), seconds=calls.seconds
             ),
@@ -360,16 +346,15 @@ class HealthMonitor:
 
         What is tried again after it was shut stays so until a call is taken.
         """
-        delivery, outage = self._delivery, self._delivery.outage
-        due, shut = self._is_due(), delivery.shut
-        if outage is not None:
-            if not due:
-                self._idle_at, self._not_due = now, outage.shut
-            elif shut is None and outage.shut is not self._not_due:
-                shut = outage.shut
+        limiter = self._delivery.limiter
+        due, shut, outage = self._is_due(), limiter.shut, limiter.outage
+        if not due:
+            self._idle_at, self._not_due = now, outage.shut
+        elif shut is None and outage.shut is not self._not_due:
+            shut = outage.shut
         self._due = due
         self._note_pause(now)
-        since = outage.since if outage is not None and due else None
+        since = outage.since if due else None
         since = None if since is None else max(since, self._idle_at)
         is_outage = since is not None and now - since >= self._outage_seconds
         if shut is not None and shut.held:
@@ -381,7 +366,7 @@ class HealthMonitor:
             self._tell("api.paused", reason, hint, since)
             return "paused", reason, hint, None
         if is_outage and (shut is None or not shut.ours):
-            words = f" ({outage.words})" if outage is not None and outage.words else ""
+            words = f" ({outage.words})" if outage.words else ""
             reason = f"The API has taken nothing since {self._moment(since)}{words}."
             hint = shut.hint if shut else "Nothing is lost; it is tried again and again."
             self._tell("api.outage", reason, hint, since)
@@ -389,7 +374,7 @@ class HealthMonitor:
         self._problems.clear("api")
         if shut is not None:
             return "paused", shut.reason, shut.hint, shut.status
-        slowed = delivery.slowed
+        slowed = limiter.slowed
         return ("slowed", slowed, "", None) if slowed else ("ok", "", "", None)
 
     def _is_due(self) -> bool:
@@ -397,7 +382,7 @@ class HealthMonitor:
         delivery = self._delivery
         return (
             delivery.has_work
-            or delivery.shut is not None
+            or delivery.limiter.shut is not None
             or any(
                 open_reason.cause is Cause.API for open_reason in self._problems.resting.values()
             )
@@ -406,7 +391,7 @@ class HealthMonitor:
 
     def _note_pause(self, now: float) -> None:
         """Keep in mind until when the API asked for quiet, where that is long."""
-        left = self._delivery.pause_left
+        left = self._delivery.limiter.pause_left
         if left <= 0:
             self._pause_until = None
         elif left > self._outage_seconds or self._pause_until is not None:
@@ -426,17 +411,9 @@ class HealthMonitor:
 
 def health_writer_of(site: "Site", problems: Problems) -> HealthFileWriter:
     """Return what tells others on this root how the service, or a worker that looks, is doing."""
-    every = site.settings.inbox.scan_seconds
     health_file = HealthFileWriter(
         site.root / "state",
-        HealthMonitor(
-            delivery=site.delivery,
-            calls=site.calls,
-            clock=site.clock,
-            every=every,
-            outage_seconds=site.settings.api.outage_seconds,
-            problems=problems,
-        ),
+        HealthMonitor(site, problems),
         now=site.clock.now,
         monotonic=site.clock.monotonic,
     )

@@ -6,31 +6,19 @@ Nothing here waits for a call to the API.
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Clock
 from pipeline.core.shipment import Cause, Closed, OpenReason
-from pipeline.inbox.claim import Claimer
-from pipeline.reading.drop_reader import ClaimedFiles
-from pipeline.reporting.close_drop import Closer
-from pipeline.service.drop_steps import DropSteps
 from pipeline.service.health import Problems, health_writer_of
-from pipeline.service.intake import Intake, intake_of
-from pipeline.service.planner import Planner
+from pipeline.service.intake import intake_of
 from pipeline.service.requests import Requests
-from pipeline.service.retention import Retention
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
-from pipeline.service.scan_timer import Bell, ScanIntervals, ScanTimer
+from pipeline.service.scan_timer import Bell, ScanTimer
 from pipeline.service.scheduler import Scheduler
 from pipeline.service.wiring import Site
-from pipeline.storage.ledger import SqlLedger
-
-if TYPE_CHECKING:
-    from pipeline.delivery.thread import DeliveryThread
 
 log = structlog.get_logger(__name__)
 
@@ -46,50 +34,41 @@ _TROUBLE_SECONDS = 5.0
 
 
 class Service:
-    """Watches one root. ``run`` returns when stopped, or with ``once`` when all is finished.
-
-    ``intake`` is handed what the watcher is to call.
-    """
+    """Watches one root. ``run`` returns when stopped, or with ``once`` when all is finished."""
 
     def __init__(
-        self,
-        *,
-        intake: Callable[[Callable[[], None]], Intake],
-        ledger: SqlLedger,
-        claimer: Claimer,
-        files: ClaimedFiles,
-        planner: Planner,
-        steps: DropSteps,
-        closer: Closer,
-        delivery: "DeliveryThread",
-        clock: Clock,
-        intervals: ScanIntervals,
-        problems: Problems,
-        retention: Retention,
-        on_closed: Callable[[Closed], None],
-        on_turn: Callable[[], None],
-        on_end: Callable[[], None],
+        self, site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None
     ) -> None:
+        """Take the root, and what is to be told of each drop that is closed.
+
+        Raises SettingsError when sending is not configured.
+        """
+        site.folders.prepare()
         self._bell = Bell()
-        self._intake = intake(self.wake)
-        self._problems = problems
-        self._retention = retention
-        self._ledger = ledger
-        self._claimer = claimer
-        self._closer = closer
-        self._delivery = delivery
-        delivery.on_crash = self._bell.ring
-        self._clock = clock
-        self._once_timeout = intervals.once_timeout
-        self._probe_seconds = intervals.probe
-        self._scan_timer = ScanTimer(intervals)
+        self._problems = Problems(clock=site.clock)
+        self._health_file = health_writer_of(site, self._problems)
+        self._intake = intake_of(site, self._problems, self.wake)
+        self._retention = site.retention
+        self._ledger = site.ledger
+        self._claimer = site.claimer
+        self._closer = site.closer
+        self._delivery = site.delivery
+        self._delivery.on_crash = self._bell.ring
+        self._clock = site.clock
+        inbox = site.settings.inbox
+        self._once_timeout = max(30.0, 10 * inbox.settle_seconds)
+        self._probe_seconds = site.settings.api.probe_seconds
+        self._scan_timer = ScanTimer(scan=inbox.scan_seconds, settle=inbox.settle_seconds)
         self._on_closed = on_closed
-        self._on_turn = on_turn
-        self._on_end = on_end
         self._events: deque[Callable[[], None]] = deque()
-        self._scheduler = Scheduler(files, planner, steps, delivery, self._post)
+        self._scheduler = Scheduler(
+            site.files, site.planner, site.drop_steps, self._delivery, self._post
+        )
         self._requests = Requests(
-            ledger=ledger, delivery=delivery, scheduler=self._scheduler, take=self._take
+            ledger=self._ledger,
+            delivery=self._delivery,
+            scheduler=self._scheduler,
+            take=self._take,
         )
         self._stop = False
         self._refused = self._for_a_person = 0
@@ -152,7 +131,7 @@ class Service:
             self._delivery.stop()
             self._scheduler.close()
             self._delivery.join()
-            self._on_end()
+            self._health_file.end()
 
     def _begin(self, now: float) -> None:
         """Take up unfinished drops; after a storage error a service tries again later."""
@@ -204,13 +183,12 @@ class Service:
         if failure is not None:
             # One drop's storage: that drop rests, the others go on.
             self._storage_problem(failure, now)
-        outage = self._delivery.outage
-        if outage is not None and outage.shut is None:
+        if self._delivery.limiter.outage.shut is None:
             self._logged_shut = ""
         self._problems.late, self._problems.lying = self._intake.late, self._intake.lying
         self._problems.busy = self._scheduler.busy
         self._problems.resting, self._problems.again_at = self._scheduler.open, self._resume_at
-        self._on_turn()
+        self._health_file.beat()
 
     def _storage_problem(self, error: StorageError, now: float) -> None:
         self._problems.report(
@@ -245,7 +223,7 @@ class Service:
         """Return, with ``once``, whether no step is due and no file of the first scan awaited."""
         if self._scheduler.busy or self._events:
             return False
-        shut = self._delivery.shut
+        shut = self._delivery.limiter.shut
         if shut is not None and shut.held and not shut.arguable:
             return True
         if self._intake.ready or not (late or not self._intake.awaited()):
@@ -271,7 +249,7 @@ class Service:
 
     @property
     def _resting_from_trouble(self) -> bool:
-        return self._troubled and self._delivery.shut is None
+        return self._troubled and self._delivery.limiter.shut is None
 
     def _resume_after(self, now: float, seconds: float) -> None:
         if self._resume_at is None:
@@ -279,7 +257,7 @@ class Service:
 
     def _retry_open_drops(self, now: float) -> None:
         """Try again after an outage, a pause or full storage."""
-        shut = self._delivery.shut
+        shut = self._delivery.limiter.shut
         # Behind a closed limiter all drops come to rest; otherwise single ones may.
         still = shut is None or not self._scheduler.busy
         if self._resume_at is None and still and (shut is not None or self._scheduler.open):
@@ -319,7 +297,7 @@ class Service:
         """Wait for calls in flight, report open drops, and return the run's result."""
         if self._stop:
             log.info("service.stopping", under_way=self._scheduler.under_way)
-        shut = self._delivery.shut
+        shut = self._delivery.limiter.shut
         self._scheduler.stop()
         while self._scheduler.busy:
             self._bell.wait(0.5)
@@ -343,31 +321,3 @@ class Service:
             shut=shut,
             died=repr(self._delivery.crash) if self._delivery.crash is not None else "",
         )
-
-
-def service_of(site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None) -> Service:
-    """Return the loop over this root. Raises SettingsError when sending is not configured."""
-    site.folders.prepare()
-    problems = Problems(clock=site.clock)
-    health_file = health_writer_of(site, problems)
-    return Service(
-        intake=lambda wake: intake_of(site, problems, wake),
-        ledger=site.ledger,
-        claimer=site.claimer,
-        files=site.files,
-        planner=site.planner,
-        steps=site.drop_steps,
-        closer=site.closer,
-        delivery=site.delivery,
-        clock=site.clock,
-        intervals=ScanIntervals(
-            scan=site.settings.inbox.scan_seconds,
-            settle=site.settings.inbox.settle_seconds,
-            probe=site.settings.api.probe_seconds,
-        ),
-        problems=problems,
-        retention=site.retention,
-        on_closed=on_closed,
-        on_turn=health_file.beat,
-        on_end=health_file.end,
-    )

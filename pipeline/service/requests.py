@@ -73,7 +73,7 @@ class Requests:
             return  # it rests until storage is back
         if any(not self._is_closed(each) for each in behind):
             return
-        if self._delivery.shut is not None:
+        if self._delivery.limiter.shut is not None:
             self._delivery.reopen()
         if drop.state.closed:
             self._scheduler.retry(drop)

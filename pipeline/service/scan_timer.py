@@ -3,28 +3,9 @@
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from msgspec import Struct
-
 _DEAF_SECONDS = 0.6
 """After a claim the loop looks by itself for this long: watchdog keeps half of our own rename back
 for half a second, and every event behind it."""
-
-
-class ScanIntervals(Struct, frozen=True, kw_only=True):
-    """The intervals of looks, and when ``--once`` stops waiting. Seconds.
-
-    ``probe``: until an API is tried again that is out of reach or refuses us, and until a drop that
-    stays open is taken up again.
-    """
-
-    scan: float = 2.0
-    settle: float = 2.0
-    probe: float = 15.0
-
-    @property
-    def once_timeout(self) -> float:
-        """Return how long ``--once`` waits for files that are not ready."""
-        return max(30.0, 10 * self.settle)
 
 
 class Bell:
@@ -53,11 +34,14 @@ class Bell:
 class ScanTimer:
     """Owned by the service's thread, but for ``wake``. Moments are monotonic seconds.
 
+    ``scan``: seconds from look to look; ``settle``: for which a file has to be as it is.
+
     ``more``: ready files are left, which the next turn may claim.
     """
 
-    def __init__(self, intervals: ScanIntervals) -> None:
-        self._intervals = intervals
+    def __init__(self, *, scan: float, settle: float) -> None:
+        self._scan = scan
+        self._settle = settle
         self._wanted = True
         self._due = 0.0
         self._not_before = 0.0
@@ -79,7 +63,7 @@ class ScanTimer:
     def begins(self, now: float) -> None:
         """Note that a look begins; events from now on want another."""
         self._wanted = False
-        self._due = now + self._intervals.scan
+        self._due = now + self._scan
 
     def ended(self, began: float, now: float) -> None:
         """Note how long the look took.
@@ -102,8 +86,8 @@ class ScanTimer:
         if self.more:
             return 0.0
         left = self._due - now
-        if settling and self._intervals.settle:
-            left = min(left, max(0.05, self._intervals.settle / 4))
+        if settling and self._settle:
+            left = min(left, max(0.05, self._settle / 4))
             self._wanted = True
         elif now < self._deaf_until and listens:
             left = min(left, 0.05)

@@ -161,7 +161,7 @@ def test_cancel_ends_a_drop_that_waits_out_a_pause_and_no_other(tmp_path: Path, 
         came = (drop, other) if first == "it came first" else (other, drop)
         with world.room(concurrency=2) as room:
             futures = {came[0].seq: room.submit(world.shipment(came[0]))}
-            while not room.slowed:
+            while not room.limiter.slowed:
                 _POLL.wait(0.005)
             futures[came[1].seq] = room.submit(world.shipment(came[1]))
             while ChunkState.SENDING not in world.states(came[1]):
@@ -169,7 +169,7 @@ def test_cancel_ends_a_drop_that_waits_out_a_pause_and_no_other(tmp_path: Path, 
             room.cancel(drop.seq)
             cancelled = futures[drop.seq].result(timeout=30)
             assert not futures[other.seq].done()
-            assert room.slowed.startswith("all calls pause")
+            assert room.limiter.slowed.startswith("all calls pause")
         stopped = futures[other.seq].result(timeout=30)
         assert (cancelled.cancelled, stopped.cancelled) == (True, False)
         assert cancelled.shut is None
@@ -219,7 +219,7 @@ def test_when_no_mark_can_be_written_no_call_leaves(tmp_path: Path) -> None:
             assert isinstance(back.broken, StorageError)
             assert "full" in str(back.broken)
             assert not back.complete
-            assert room.shut is not None
+            assert room.limiter.shut is not None
             assert sandbox.stats()["calls"] == 0
             _mend(world)
             room.reopen()

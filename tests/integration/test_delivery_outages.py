@@ -91,7 +91,7 @@ def test_who_asks_after_the_start_hears_of_a_429_as_well(tmp_path: Path) -> None
     with with_sandbox(tmp_path, limit_per_second=60, limit_burst=2) as (world, sandbox):
         drop = world.drop(picked(100))
         with world.room(longest_pause=0.5) as delivery:
-            delivery.on_limited = heard.append
+            delivery.limiter.on_limited = heard.append
             assert delivery.submit(world.shipment(drop)).result(timeout=30).complete
         assert sandbox.stats()["status_codes"]["429"] == len(heard) > 0
 

@@ -11,7 +11,7 @@ from pipeline.core.errors import StorageError
 from pipeline.core.ports import StatusApi, SystemClock
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.delivery.thread import DeliveryThread
-from pipeline.service.loop import service_of
+from pipeline.service.loop import Service
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from tests.fakes.policies import delivery_policy
@@ -78,19 +78,19 @@ def test_a_room_that_was_never_opened_can_be_ended(tmp_path: Path) -> None:
         room = slow_room(world, threading.Event(), threading.Event())
         room.stop()
         room.join()
-        assert room.shut is None
+        assert room.limiter.shut is None
         assert room.progress() == (0, 0)
 
 
 def test_a_service_with_nothing_to_do_loads_all_it_will_need(site: Site) -> None:
-    service = service_of(site)
+    service = Service(site)
     running = threading.Thread(target=service.run, kwargs={"once": False})
     running.start()
     try:
         waited = threading.Event()
         for _ in range(int(SOON / 0.05)):
             if (
-                site.delivery.shut is None
+                site.delivery.limiter.shut is None
                 and "planner" in site.__dict__
                 and site.delivery._dispatcher
             ):
