@@ -73,6 +73,9 @@ class Report(Struct, frozen=True, kw_only=True):
         """Yield the drop's rows with their outcomes, block by block; may be read again."""
         return iter(self.kept) if self.kept is not None else (make() for make in self.makers())
 
+    def __iter__(self) -> Iterator[ResultBlock]:
+        return self.blocks()
+
     def makers(self) -> Iterator[Callable[[], ResultBlock]]:
         """Yield a function per block that makes it, in any thread."""
         start = 0
@@ -99,16 +102,6 @@ class Report(Struct, frozen=True, kw_only=True):
     def role_columns(self) -> dict[tuple[str, ...], Mapping[str, int]]:
         """Return for each header of the file: role → index of its column."""
         return {sheet.headers: sheet.roles for sheet in self.drop.facts.sheets}
-
-
-class Again:
-    """Blocks that can be read more than once without being kept."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-
-    def __iter__(self) -> Iterator[ResultBlock]:
-        return self._report.blocks()
 
 
 def results_pieces(report: Report) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ from pipeline.core.model import Block, Drop, DropFacts, Notice, ResultBlock, gro
 from pipeline.core.row_keys import RowKey, row_key
 from pipeline.core.summary import json_text
 from pipeline.reporting.rejects_csv import rejects_csv
-from pipeline.reporting.rows import Again, Report, results_pieces
+from pipeline.reporting.rows import Report, results_pieces
 from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.storage.root_folders import Folders
 from pipeline.validation.rejects_file import is_rejects_header, references, sheets_named
@@ -141,7 +141,7 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     files = {"results": file_name(drop, RESULTS)}
     pieces: Iterable[bytes] = report.lines or results_pieces(report)
     folders.outbox.write(drop.folder, files["results"], pieces, more_follows=True)
-    files |= _write_rejects(report, Again(report), folders)
+    files |= _write_rejects(report, folders)
     return write_summary(summary_of(report, files), folders)
 
 
@@ -202,7 +202,7 @@ def write_refused_rows(
     replace it once they are corrected, and the summary. Returns the summary's object.
     """
     drop = report.drop
-    rejects = _write_rejects(report, Again(report), folders)
+    rejects = _write_rejects(report, folders)
     faults = [each for each in group_notices(drop.facts.notices) if each.code in ERRORS]
     table = rejects.get("rejects_xlsx") or rejects.get("rejects", "")
     refused = write_refusal(
@@ -225,13 +225,11 @@ def refused_rows_summary(
     return replace(summary, more={"columns": columns_of(facts)})
 
 
-def _write_rejects(
-    report: Report, blocks: Iterable[ResultBlock], folders: Folders
-) -> dict[str, str]:
+def _write_rejects(report: Report, folders: Folders) -> dict[str, str]:
     drop, columns = report.drop, report.role_columns
     names = {"rejects": file_name(drop, REJECTS), "rejects_xlsx": file_name(drop, REJECTS_XLSX)}
     pieces = rejects_csv(
-        blocks,
+        report,
         drop_id=drop.drop_id,
         parent=drop.parent,
         whole_file=report.whole_file,
@@ -247,7 +245,7 @@ def _write_rejects(
     from pipeline.reporting.rejects_xlsx import rejects_xlsx  # only here: it takes long
 
     workbook = rejects_xlsx(
-        blocks,
+        report,
         drop_id=drop.drop_id,
         parent=drop.parent,
         created=drop.received_at,

@@ -5,13 +5,13 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
+from msgspec import to_builtins
 
 from pipeline.core.chunks import ChunkEnds
 from pipeline.core.model import Drop
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
-from pipeline.storage.ledger.database import Database
+from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
+from pipeline.storage.ledger.database import Database, record_from
 from pipeline.storage.ledger.tables import chunks, drops, receipts, verdicts
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
@@ -24,11 +24,6 @@ _LINES = 5_000
 """Lines that are taken up at a time."""
 
 _Values = tuple[object, ...]
-
-_CHUNK_COLUMNS = tuple(chunks.c.keys())
-_VERDICT_COLUMNS = tuple(verdicts.c.keys())
-_STATES = {state.value: state for state in ChunkState}
-_OUTCOMES: dict[str | None, Outcome | None] = {None: None, **{o.value: o for o in Outcome}}
 
 
 _WANTED = sa.bindparam("wanted", expanding=True, type_=sa.Integer)
@@ -55,7 +50,10 @@ class Sends:
         """Return the drop's chunks by number."""
         with self._db.read() as connection:
             # Line by line: a large drop's lines need not lie beside its records.
-            return [chunk_from(row) for row in connection.execute(_CHUNKS_OF, {"wanted": drop_seq})]
+            return [
+                record_from(Chunk, row)
+                for row in connection.execute(_CHUNKS_OF, {"wanted": drop_seq})
+            ]
 
     def ends_of(self, drop_seqs: Sequence[int]) -> Mapping[int, ChunkEnds]:
         """Return how the chunks of each of these drops ended."""
@@ -79,7 +77,7 @@ class Sends:
         found: dict[int, list[Verdict]] = {seq: [] for seq in drop_seqs}
         with self._db.read() as connection:
             for row in connection.execute(_VERDICTS_OF, {"wanted": list(drop_seqs)}).all():
-                found[row[0]].append(verdict_from(row))
+                found[row[0]].append(record_from(Verdict, row))
         return found
 
     def exchange(self, done: Sequence[ChunkResult], marked: Sequence[Chunk], *, at: str) -> None:
@@ -123,9 +121,7 @@ class Sends:
             if verdicts_now:
                 _overrule(connection, drop.seq, verdicts_now)
             same = (drops.c.seq == drop.seq) & (drops.c.state == drop.state.value)
-            connection.execute(
-                drops.update().where(same).values(facts=msgspec.to_builtins(drop.facts))
-            )
+            connection.execute(drops.update().where(same).values(facts=to_builtins(drop.facts)))
 
     def overrule(self, drop_seq: int, verdicts_now: Sequence[Verdict]) -> None:
         """Let these verdicts stand in the place of what was said of those updates."""
@@ -184,30 +180,6 @@ def _ends_from(columns: Sequence[Sequence[Any]]) -> ChunkEnds:
     return ChunkEnds.of(sending=sending, **values)
 
 
-def chunk_from(row: sa.Row[Any]) -> Chunk:
-    """Build the record from a line of ``chunks``."""
-    # A large drop has ten thousands of these: by position, not by name.
-    values: dict[str, Any] = dict(zip(_CHUNK_COLUMNS, row, strict=True))
-    values["state"] = _STATES[values["state"]]
-    values["outcome"] = _OUTCOMES[values["outcome"]]
-    return Chunk(**values)
-
-
-def verdict_from(row: sa.Row[Any]) -> Verdict:
-    """Build the record from a line of ``verdicts``."""
-    values: dict[str, Any] = dict(zip(_VERDICT_COLUMNS, row, strict=True))
-    del values["drop_seq"]
-    values["outcome"] = _OUTCOMES[values["outcome"]]
-    return Verdict(**values)
-
-
-def receipt_from(row: sa.Row[Any]) -> Receipt:
-    """Build the record from a line of ``receipts``."""
-    values: dict[str, Any] = row._asdict()
-    del values["drop_seq"], values["id"]
-    return Receipt(**values)
-
-
 def _end(chunk: Chunk) -> _Values:
     return (
         chunk.state.value,
@@ -256,24 +228,14 @@ def _overrule(connection: sa.Connection, drop_seq: int, now: Sequence[Verdict]) 
         ),
         places,
     )
-    connection.execute(verdicts.insert(), [_verdict_values(drop_seq, each) for each in now])
-
-
-def _verdict_values(drop_seq: int, verdict: Verdict) -> dict[str, object]:
-    return {
-        "drop_seq": drop_seq,
-        "chunk_no": verdict.chunk_no,
-        "pos": verdict.pos,
-        "outcome": verdict.outcome.value,
-        "code": verdict.code,
-        "message": verdict.message,
-        "http_status": verdict.http_status,
-    }
+    connection.execute(
+        verdicts.insert(), [{"drop_seq": drop_seq, **to_builtins(each)} for each in now]
+    )
 
 
 def _replace_verdicts(connection: sa.Connection, done: Sequence[ChunkResult]) -> None:
     rows = [
-        _verdict_values(result.chunk.drop_seq, verdict)
+        {"drop_seq": result.chunk.drop_seq, **to_builtins(verdict)}
         for result in done
         for verdict in result.verdicts
     ]
@@ -292,15 +254,7 @@ def _replace_verdicts(connection: sa.Connection, done: Sequence[ChunkResult]) ->
 
 def _add_receipts(connection: sa.Connection, done: Sequence[ChunkResult]) -> None:
     rows = [
-        {
-            "drop_seq": result.chunk.drop_seq,
-            "chunk_no": receipt.chunk_no,
-            "at": receipt.at,
-            "kind": receipt.kind,
-            "http_status": receipt.http_status,
-            "note": receipt.note,
-            "positions": receipt.positions,
-        }
+        {"drop_seq": result.chunk.drop_seq, **to_builtins(receipt)}
         for result in done
         for receipt in result.receipts
     ]

@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -45,6 +47,8 @@ def wrong_address(why: str) -> SettingsError:
 
 LAST_CHARACTER = "\U0010ffff"
 """Sorts behind every other, byte by byte."""
+
+_Record = TypeVar("_Record", bound=msgspec.Struct)
 
 MARK = "\\"
 """Before a character that stands for itself in a LIKE."""
@@ -155,3 +159,9 @@ class Database:
             raise StorageError(
                 f"The ledger cannot be {what}: {said}.", hint=self.dialect.hint
             ) from error
+
+
+def record_from(kind: type[_Record], row: sa.Row[Any]) -> _Record:
+    """Build a record from a line that has its fields, and perhaps more."""
+    # Some names are SQLAlchemy's own kind of text.
+    return msgspec.convert({str(name): value for name, value in row._asdict().items()}, kind)

@@ -22,8 +22,7 @@ from pipeline.core.ports import (
     Verdict,
 )
 from pipeline.core.summary import codes_in, summary_left
-from pipeline.storage.ledger.chunk_store import chunk_from, receipt_from, verdict_from
-from pipeline.storage.ledger.database import LAST_CHARACTER, MARK, Database, escaped
+from pipeline.storage.ledger.database import LAST_CHARACTER, MARK, Database, escaped, record_from
 from pipeline.storage.ledger.drops import drop_from
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, receipts, verdicts
 from schemas.parcels import BY_AWB
@@ -488,7 +487,7 @@ def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> Or
         row = connection.execute(
             chunks.select().where(chunks.c.drop_seq == at[0], chunks.c.no == at[1])
         ).first()
-        chunk = chunk_from(row) if row else None
+        chunk = record_from(Chunk, row) if row else None
         own = connection.execute(
             verdicts.select().where(
                 verdicts.c.drop_seq == at[0],
@@ -496,9 +495,11 @@ def _sighting(connection: sa.Connection, line: sa.Row[tuple[object, ...]]) -> Or
                 verdicts.c.pos == found["pos"],
             )
         ).first()
-        verdict = verdict_from(own) if own else None
+        verdict = record_from(Verdict, own) if own else None
         asked = receipts.select().where(receipts.c.drop_seq == at[0], receipts.c.chunk_no == at[1])
-        calls = tuple(receipt_from(r) for r in connection.execute(asked.order_by(receipts.c.id)))
+        calls = tuple(
+            record_from(Receipt, r) for r in connection.execute(asked.order_by(receipts.c.id))
+        )
     return OrderRow(
         drop=drop_from(drop),
         row=found["row"],

@@ -9,11 +9,11 @@ from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk, ChunkState, Verdict
-from pipeline.storage.ledger.chunk_store import chunk_from, verdict_from
+from pipeline.storage.ledger.database import record_from
 from pipeline.storage.ledger.drops import Drops, drop_from
 from pipeline.storage.ledger.tables import chunks, drops, posts, segments, verdicts
 from pipeline.storage.ledger.workers import NOW, insert_post
@@ -81,7 +81,7 @@ class Segments(Drops):
             connection.execute(segments.delete().where(segments.c.drop_seq == drop_seq))
             cut = list(_cut(drop_seq, connection.execute(left).all()))
             if cut:
-                rows = [{**_columns(each), "ended": False, "since": 0.0} for each in cut]
+                rows = [{**to_builtins(each), "ended": False, "since": 0.0} for each in cut]
                 connection.execute(segments.insert(), rows)
             else:  # nothing is left: a mark, so that the drop counts as laid out and is reported
                 mark = {"drop_seq": drop_seq, "wave": 0, "no": 0, "first": 0, "last": -1}
@@ -105,7 +105,7 @@ class Segments(Drops):
             if found is None:  # another ended it between the look and the post
                 connection.execute(posts.delete().where(posts.c.key == key))
                 return None
-            return _load(connection, _segment(found))
+            return _load(connection, record_from(Segment, found))
 
     def end_segment(self, segment: Segment) -> list[Segment] | None:
         """End a segment and free its lock. Returns the next wave if this ended one,
@@ -127,7 +127,7 @@ class Segments(Drops):
             if wave == segment.wave:
                 return []
             next_wave = _open_of(segment.drop_seq).where(segments.c.wave == wave)
-            return [_segment(row) for row in connection.execute(next_wave).all()]
+            return [record_from(Segment, row) for row in connection.execute(next_wave).all()]
 
     def all_segments_done(self, drop_seq: int) -> bool:
         """Return True when the drop was laid out, and all its segments and chunks are done."""
@@ -172,7 +172,7 @@ class Segments(Drops):
             .order_by(segments.c.drop_seq, segments.c.no)
         )
         with self._db.read() as connection:
-            found = [_segment(row) for row in connection.execute(query).all()]
+            found = [record_from(Segment, row) for row in connection.execute(query).all()]
             taken = {row.key for row in connection.execute(sa.select(posts.c.key)).all()}
         return [each for each in found if each.post not in taken]
 
@@ -215,13 +215,13 @@ def _load(connection: sa.Connection, segment: Segment) -> Load:
     said = verdicts.select().where(verdicts.c.drop_seq == seq, verdicts.c.chunk_no.in_(numbers))
     drop = connection.execute(drops.select().where(drops.c.seq == seq)).one()
     rows = connection.execute(chunks.select().where(wanted).order_by(chunks.c.no)).all()
-    found = [chunk_from(row) for row in rows]
+    found = [record_from(Chunk, row) for row in rows]
     return Load(
         segment=segment,
         drop=drop_from(drop),
         chunks=tuple(chunk for chunk in found if chunk.wave == segment.wave),
         before=tuple(chunk for chunk in found if chunk.wave < segment.wave),
-        verdicts=tuple(verdict_from(row) for row in connection.execute(said).all()),
+        verdicts=tuple(record_from(Verdict, row) for row in connection.execute(said).all()),
     )
 
 
@@ -265,13 +265,3 @@ def _cut(drop_seq: int, left: Sequence[sa.Row[Any, Any]]) -> Iterator[Segment]:
         for no, at in enumerate(range(0, len(numbers), size)):
             some = numbers[at : at + size]
             yield Segment(drop_seq=drop_seq, wave=wave, no=no, first=some[0], last=some[-1])
-
-
-def _columns(each: Segment) -> dict[str, int]:
-    return {name: getattr(each, name) for name in ("drop_seq", "wave", "no", "first", "last")}
-
-
-def _segment(row: sa.Row[Any]) -> Segment:
-    values: dict[str, Any] = row._asdict()
-    del values["ended"], values["since"]
-    return Segment(**values)
