@@ -147,7 +147,7 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
         bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
     (last,) = bench.ledger.sightings("A139")
     assert last.sheet == 139
-    outcomes = outcomes_of(planned.table, chunks, [], waiting=unsent())
+    outcomes = outcomes_of(planned.table, chunks(), [], waiting=unsent())
     report = Report(drop=drop, outcomes=outcomes, spool=bench.spool, advice={})
     notice = next(e for e in summary_of(report, {}).notices if e.code is not Code.NO_EVENT_TIME)
     assert (notice.code, notice.count, notice.example_row) == ("NOT_SENT", 140, 2)
