@@ -1,5 +1,7 @@
 """``/healthz`` and ``/readyz`` while 45 pages are open and the inbox lies on a slow share.
 
+A bare uvicorn that has nothing else to do is asked in turn with them: what it takes is the machine.
+
 ``python -m benchmarks.alive ROOT SECONDS`` is the page of such a root: whoever asks where its inbox
 is waits so long, as whoever lists a slow share does.
 """
@@ -13,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, sleep
+from typing import Any
 from urllib.request import urlopen
 
 import httpx
@@ -27,7 +30,14 @@ from benchmarks.table import Line, at_most, plain
 
 PAGES, SLOW_SECONDS, TARGET = 45, 2.0, 50
 ROWS, CALLS_PER_SECOND, LOOKS = 100_000, 50, 100
-PROBES = ("/healthz", "/readyz")
+PROBES = ("bare", "/healthz", "/readyz")
+
+
+async def bare(scope: Any, _receive: Any, send: Any) -> None:
+    """Answer at once, whatever is asked."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
 
 
 def alive(bench: Bench) -> list[Line]:
@@ -37,11 +47,16 @@ def alive(bench: Bench) -> list[Line]:
         setup = bench.fresh(case, server.url, rate=CALLS_PER_SECOND)
         os.link(manifest(bench.base, ROWS), setup.inbox / "manifest.csv")
         command = setup.command(once=False)
-        with _running([*command, "--quiet"], setup.env), _page(setup) as (address, page):
-            alone = _probed(address, page, looks)
+        with (
+            _running([*command, "--quiet"], setup.env),
+            _page(setup) as (address, page),
+            _bare() as its_bare,
+        ):
+            asked = {path: (f"{address}{path}", page) for path in PROBES} | {"bare": its_bare}
+            alone = _probed(asked, looks)
             crowd = crowd_of(address, PAGES)
             sleep(10)  # until each page has been opened
-            beside = _probed(address, page, looks)
+            beside = _probed(asked, looks)
             seen = gone(crowd)
     if seen["failed"]:
         raise RunBrokeError(f"Pages failed: {seen}")
@@ -60,18 +75,21 @@ def alive(bench: Bench) -> list[Line]:
     ]
 
 
-def _probed(address: str, page: int, looks: int) -> Mapping[str, tuple[list[float], list[float]]]:
-    """Milliseconds of each answer: those that passed, and the page's processor time meanwhile.
+def _probed(
+    asked: Mapping[str, tuple[str, int]], looks: int
+) -> Mapping[str, tuple[list[float], list[float]]]:
+    """Milliseconds of each answer: those that passed, and its process' processor time meanwhile.
 
     One thread of the page runs at a time, so on a machine with nothing else to do no more passes.
     """
-    found: dict[str, tuple[list[float], list[float]]] = {path: ([], []) for path in PROBES}
+    found: dict[str, tuple[list[float], list[float]]] = {path: ([], []) for path in asked}
     for _ in range(looks):
         for path, (passed, processor) in found.items():
-            began, before = perf_counter(), _processor(page)
-            code = _status_of(f"{address}{path}")
+            address, pid = asked[path]
+            before, began = _processor(pid), perf_counter()
+            code = _status_of(address)
             passed.append(1000 * (perf_counter() - began))
-            processor.append(_processor(page) - before)
+            processor.append(_processor(pid) - before)
             if code != 200:
                 raise RunBrokeError(f"{path} answered {code}")
         sleep(0.1)
@@ -103,6 +121,17 @@ def _page(setup: Setup) -> Iterator[tuple[str, int]]:
             wait_for(client, "/healthz")
             wait_for(client, "/readyz")
         yield address, pid
+
+
+@contextmanager
+def _bare() -> Iterator[tuple[str, int]]:
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.alive:bare", "--port", str(port)]
+    quiet = ["--no-access-log", "--log-level", "error", "--loop", "asyncio", "--http", "h11"]
+    with _running([*command, *quiet], {}) as pid:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            wait_for(client, "/")
+        yield f"http://127.0.0.1:{port}/", pid
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def _unit(name: str) -> str:
 
 
 def _looks(site: Any, model: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mapping[str, float]:
-    """Processor milliseconds of what page and commands ask the ledger, the median of ten."""
+    """Processor milliseconds of what page and commands ask the ledger, the median of thirty."""
     from pipeline.core.ports import Search
 
     (newest,) = site.ledger.search(Search(limit=1))
@@ -139,7 +139,7 @@ def _looks(site: Any, model: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mappi
     found = {}
     for name, look in looks.items():
         took = []
-        for _ in range(10):
+        for _ in range(30):
             began = thread_time()
             answer = look()
             took.append(1000 * (thread_time() - began))

@@ -47,7 +47,8 @@ _MARKED = (
     .join(drops, drops.c.seq == compacted.c.drop_seq)
     .where(sa.not_(compacted.c.done), drops.c.root == sa.bindparam("root"))
 )
-_DOOMED = lines.c.drop_seq.in_(_MARKED)
+#: Asked of each line: a list of all marked drops would be made at every step of the walk.
+_DOOMED = _MARKED.where(compacted.c.drop_seq == lines.c.drop_seq).exists()
 _HERE = (lines.c.order_id > sa.bindparam("after")) & (lines.c.order_id <= sa.bindparam("upto"))
 
 _KEEP = accepted.insert().from_select(
