@@ -7,6 +7,7 @@ needs it, and never raises: without events the scans go on, and ``trouble`` says
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,8 @@ _WAKING: list[type[FileSystemEvent]] = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
+
+_END_SECONDS = 5.0
 
 _Place = tuple[int, int]
 _LOST = logging.getLogger("watchdog.observers.inotify_c")
@@ -152,10 +155,11 @@ class Watcher:
         observer, self._observer, self._armed = self._observer, None, {}
         if observer is None:
             return
-        with suppress(OSError, RuntimeError):
-            observer.stop()
-        with suppress(RuntimeError):  # it was never started
-            observer.join(timeout=5)
+        # Not in our own thread: a lock of one that ended by an error would be waited for for ever.
+        ending = threading.Thread(target=_end, args=(observer,), name="watcher-end", daemon=True)
+        with suppress(RuntimeError):  # no more threads
+            ending.start()
+            ending.join(timeout=_END_SECONDS)
         self._unclosed.forget()
 
     def _complain(self, error: Exception) -> None:
@@ -190,6 +194,13 @@ class Watcher:
                 self._armed[folder] = place
         if failed:
             raise failed
+
+
+def _end(observer: BaseObserver) -> None:
+    with suppress(OSError, RuntimeError):
+        observer.stop()
+    with suppress(RuntimeError):  # it was never started
+        observer.join(timeout=_END_SECONDS)
 
 
 class _Waker(FileSystemEventHandler):

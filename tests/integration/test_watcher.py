@@ -171,15 +171,22 @@ def test_a_dead_observer_is_replaced(inbox, bell, watcher):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(
-    ("kind", "step"), [(DelayedQueue, "get"), (InotifyFD, "handle_event")], ids=lambda each: each
+    ("kind", "step"),
+    [(DelayedQueue, "get"), (InotifyFD, "handle_event"), (DelayedQueue, "put")],
+    ids=lambda each: each,
 )
 def test_each_thread_that_ended_by_an_error_is_replaced(
     inbox, bell, watcher, monkeypatch, kind, step
 ):
-    """One waits for events of a folder, and another reads those of all folders."""
+    """One waits for events of a folder, and another reads those of all folders.
+
+    Whoever puts an event there may leave a lock behind that the end waits for.
+    """
     before = set(threading.enumerate())
 
-    def fail(*_: object) -> None:
+    def fail(its: object, *_: object, **__: object) -> None:
+        if step == "put":
+            its._lock.acquire()
         raise OSError("as after a jump of the clock")
 
     with monkeypatch.context() as broken:
