@@ -32,6 +32,7 @@ from schemas.directions import (
     speaks_against,
     way_named,
     way_of,
+    with_known_ways,
     without_ticks,
     words_in,
 )
@@ -275,7 +276,7 @@ class Look(Struct, frozen=True, kw_only=True):
 def look_of(heading: str) -> Look | None:
     """Return the evidence to look for under a column's heading, or None."""
     spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", heading))
-    words = words_of(shortened(in_english(fold(spelled))))
+    words = words_of(shortened(with_known_ways(in_english(fold(spelled)))))
     back = words & WAYS_BACK
     if words in _OF_RECEIVERS or words in _OF_DESTINATIONS:
         return Look(asks=Asks.WHOM, names=True)
@@ -367,8 +368,9 @@ def claim_of(cell: str, look: Look) -> Direction | None:
         return None
     if look.asks in {Asks.YES, Asks.NO} and (fold(cell) in _MARKS or is_lost(cell)):
         return Direction.UNREADABLE
-    claim = _claimed(cell, look)
-    return Direction.UNREADABLE if claim is None and hides_a_known(cell) else claim
+    if hides_a_known(cell) and direction_of(fold(cell)) is None:
+        return Direction.UNREADABLE
+    return _claimed(cell, look)
 
 
 def _claimed(cell: str, look: Look) -> Direction | None:

@@ -142,6 +142,15 @@ def hides_a_known(cell: str) -> bool:
     return _is_strange(cell) and bool(words_like(_IN_CELL.findall(in_english(fold(cell))), _KNOWN))
 
 
+def with_known_ways(folded: str) -> str:
+    """Return a text whose damaged words for a way back are those words: Is RTéO, Retu?rn Flag."""
+    if not _is_strange(folded):
+        return folded
+    return _IN_CELL.sub(
+        lambda found: min(words_like([found[0]], WAYS_BACK), default=found[0]), folded
+    )
+
+
 def words_like(damaged: Iterable[str], known: Collection[str]) -> frozenset[str]:
     """Return which known words damaged ones may have been, a letter being another or too many.
 

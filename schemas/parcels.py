@@ -122,9 +122,10 @@ _HEADINGS = (
         )
         for number in ("id", "no", "number", "code")
     ),
+    "packetno", "packetid", "packet", "carton", "box",
     "parcel", "package", "lineitem", "item",
     "suborder", "sellersku", "itemsku", "productsku", "skuid", "skucode", "sku", "asin", "fsn",
-    "ean", "barcode",
+    "ean", "barcode", "productname", "producttitle", "itemname", "product", "article",
 )  # fmt: skip
 
 #: Headings of the boxes that travel under one AWB.

@@ -45,7 +45,7 @@ from pipeline.validation import rejects_file
 from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
 from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.evidence import Evidence, around
-from pipeline.validation.odd_ids import OddIds, mark_awbs
+from pipeline.validation.odd_ids import OddIds, mark_awbs, mark_pushed
 from pipeline.validation.profile_by_name import Choice, decided
 from pipeline.validation.profile_choice import (
     ProfileHeaderFinder,
@@ -478,6 +478,7 @@ class CourierRules(Struct, frozen=True, kw_only=True):
         self.gathered.prove(self._key, proven, first=first)
         columns = self.mapping.columns
         block = self.gathered.odd_ids.see(block, columns[Role.ORDER_ID])
+        block = mark_pushed(block, columns[Role.ORDER_ID])
         if Role.AWB in columns:
             block = mark_awbs(block, columns[Role.ORDER_ID], columns[Role.AWB])
         return self.evidence.put_into(block)

@@ -136,6 +136,29 @@ def mark_awbs(block: Block, ids_at: int, awbs_at: int) -> Block:
     return replace(block, facts={**block.facts, **marked}) if marked else block
 
 
+def mark_pushed(block: Block, ids_at: int) -> Block:
+    """Return a block with the ids marked whose row has its own id one cell further right.
+
+    There stands what looks like the ids of other rows, and the id does not: 12, FYA1003.
+    """
+    if ids_at + 1 >= len(block.cells):
+        return block
+    ids, beside = (pc.utf8_trim(block.cells[at], _AROUND) for at in (ids_at, ids_at + 1))
+    like_one = pc.match_substring_regex(beside, _LIKE_AN_ID)
+    rows = pc.indices_nonzero(like_one).to_pylist()
+    if not 0 < len(rows) <= min(_MOST_COUNTS, len(ids) // _USUAL_PER_COUNT):
+        return block
+    others = pc.indices_nonzero(pc.invert(like_one)).slice(0, _ENOUGH)
+    usual = {*map(_shape, ids.take(others).to_pylist())}
+    marked = {
+        at: replace(block.facts.get(at, RowFacts()), odd_id=text)
+        for at in rows
+        if _shape(beside[at].as_py()) in usual and _shape(text := ids[at].as_py()) not in usual
+    }
+    return replace(block, facts={**block.facts, **marked}) if marked else block
+
+
+_LIKE_AN_ID = r"^[A-Za-z]{0,4}[-_]?[0-9]{8,}$"
 _ENOUGH = 5000
 
 

@@ -1,5 +1,6 @@
 """The shape of a row's cells before they are read: how they lie, and which hold no value."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
 from schemas.headings import reads_as_footer
 from schemas.manifest import Fact, Shape
+from schemas.normalise import is_absent
 from schemas.sentences import RowShape
 from schemas.vocabulary import CELL_ERRORS, EMPTY_SURPLUS, CellKind, Role
 
@@ -49,7 +51,46 @@ def shapes(block: Block, mapping: ColumnMap) -> dict[int, tuple[Shape, RowShape]
             continue
         text = next(cell for cell in cells if cell.strip())
         found[at] = (Shape.WIDE, RowShape(surplus=text, heading=mapping.headers[-1]))
+    for at, text, heading in _pushed_out(block, mapping):
+        found.setdefault(at, (Shape.WIDE, RowShape(surplus=text, heading=heading)))
     return found
+
+
+def _pushed_out(block: Block, mapping: ColumnMap) -> Iterator[tuple[int, str, str]]:
+    """Give the rows whose last cells stand one column further right than those of most rows.
+
+    As it is where a cell was put in between: the column behind the last heading has what others
+    have under it, and that one what they have under the heading before. A workbook has no width
+    that a row could exceed.
+    """
+    named = max(place for place, heading in enumerate(mapping.headers) if heading.strip()) + 1
+    if not 1 < named < len(block.cells):
+        return
+    before, last, beyond = (block.cells[at] for at in (named - 2, named - 1, named))
+    filled = _mask(pc.not_equal(pc.utf8_trim_whitespace(beyond), ""))
+    rows = np.flatnonzero(filled)
+    if not 0 < 2 * len(rows) <= len(block):
+        return
+    others = pa.array(np.flatnonzero(~filled)[:_ENOUGH])
+    own, its = ({*map(_kind, cells.take(others).to_pylist())} - {""} for cells in (last, before))
+    for at in rows.tolist():
+        text = beyond[at].as_py()
+        if _kind(text) in own and (not its or _kind(last[at].as_py()) in its):
+            yield at, text, mapping.headers[named - 1]
+
+
+_ENOUGH = 5_000
+_DATE = re.compile(r"\d{1,4}[-/. ]\w{1,9}[-/. ]\d{2,4}(?:\D.*)?")
+
+
+def _kind(cell: str) -> str:
+    """Return a date as one, a number by its digits, and other texts as they are; "" for nothing."""
+    text = cell.strip().casefold()
+    if is_absent(text):
+        return ""
+    if _DATE.fullmatch(text):
+        return "date"
+    return re.sub(r"\d", "0", text)
 
 
 def _shape_of(at: int, facts: RowFacts, block: Block, mapping: ColumnMap) -> tuple[Shape, RowShape]:

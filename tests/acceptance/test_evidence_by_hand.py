@@ -54,6 +54,10 @@ column("Shipment Type", ("R?O", "Forward", "RTÓ", "FWD"), "hshs")
 column("Is RTO", ("?", "", "No"), "hss")  # a tick that no encoding had
 column("Leg", ("Forward", "RTO", "?"), "shh")
 column("is_rvp", ("?", "no"), "hs")
+column("Forward/Reverse", ("FWD", "Féorward", "RVP", "Return"), "hhss", status="Return Delivered")
+column("Is RTéO", ("Y", "N", ""), "hss")
+column("Is RT\ufffdO", ("Yes", "No"), "hs")
+column("Réference", ("Y", "N"), "ss")
 column("Stage", ("Refusé par Müller: undelivered", "Déjà vu"), "ss", status="RTO Delivered")
 for damaged in ("RT\ufffd", "R\ufffdverse", "\ufffdTO", "\ufffd", "Ret\ufffdrn to seller"):
     column("Shipment Type", (damaged, "FWD", "Forward"), "hss")
@@ -485,6 +489,23 @@ for ids, ends in (
     of_awbs = [f"A{at},{each},Delivered,{WHEN}" for at, each in enumerate(ids.split())]
     FILES[f"AWBs {ids}"] = ([TITLES, *of_awbs], ends)
 FILES["an RTO AWB of an RTO"] = ([TITLES, f"A1,W1-RTO,RTO Delivered,{WHEN}"], "s")
+
+# A cell was put in, as a spreadsheet lets one: the rest of the row is one column further right.
+PUSHED = "Order ID,AWB No,Type,Status,Promise Date,EDD,"
+text = [PUSHED, *(f"A{at},W{at}00,Prepaid,Delivered,25-11-2026,2026-11-26," for at in range(3))]
+FILES["a status put in"] = (
+    [*text, "A9,W900,COD,RTO Delivered,Delivered,25-11-2026,2026-11-26"],
+    "sssh",
+)
+FILES["a note beside the rows"] = (
+    [*text, "A9,W900,COD,Delivered,25-11-2026,26-11-2026,ok", "A8,W8,COD,Delivered,,,25-11-2026"],
+    "sssss",
+)
+text = [
+    "Order ID,Previous Status,Status",
+    *(f"FY03070{at}11300,In Transit,Picked Up" for at in "12"),
+]
+FILES["a number put in before the id"] = ([*text, "12,FY03070311300,Picked Up"], "ssh")
 
 text = [TITLES, f"FYE1,99000001,Delivered,{WHEN}", f"10001,SF9900001,Delivered,{WHEN}"]
 FILES["order ids of two kinds"] = (text, "ss")

@@ -155,6 +155,7 @@ def test_a_return_with_its_own_awb_is_another_journey(part: Part) -> Iterator[No
 ITEMS = (
     *("Item ID", "Sub Order No", "SKU", "Sale Order Item Code"),
     *("Docket No", "Waybill #", "HAWB", "Item"),
+    *("Product Name", "Product", "Packet No", "Carton"),
 )
 
 

@@ -31,7 +31,11 @@ MORE_HELD = {
 LESS_HELD = {
     f"{count} rows of a second table, id and AWB the other way round": "s" * (6 + count)
     for count in (1, 5)
-} | {"Delivered, Delivered Qty = 0": "ssss"}
+} | {
+    "Delivered, Delivered Qty = 0": "ssss",
+    "a status put in": "ssss",
+    "a number put in before the id": "sss",
+}
 
 
 class _NoFamily:

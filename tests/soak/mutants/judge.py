@@ -100,8 +100,8 @@ def _rows(mutant: Mutant, data: bytes) -> Iterator[tuple[tuple[str, int], set[st
         return
     codec = "utf-8-sig" if mutant.encoding == "utf-8" else "utf-16"
     text = data.decode(codec, "replace")
-    # Behind a second mark it is a row like any other, for a spreadsheet too.
-    text = text.removeprefix(mutant.first).removeprefix("\ufeff")
+    # All marks come off before it, as many as there are.
+    text = text.lstrip("\ufeff").removeprefix(mutant.first)
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=mutant.delimiter, skipinitialspace=mutant.space
     )
