@@ -1,12 +1,13 @@
 """A block's statuses: each distinct combination resolved once with the courier's own table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
@@ -71,6 +72,11 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
     ]
     index, combinations = _distinct(columns, len(block))
     others, sources = tuple(block.others), tuple(block.said)
+    seldom = {
+        source
+        for source, said in block.said.items()
+        if 2 * pc.sum(pc.not_equal(said, "")).as_py() <= len(block)
+    }
     second = mapping.helpers.get("rto_awb")
     awb = (
         "" if second is None else f"the column {quoted(' '.join(mapping.headers[second].split()))}"
@@ -87,7 +93,7 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
             others=tuple(zip(others, more, strict=False)),
             said=tuple(zip(sources, more[len(others) :], strict=True)),
         )
-        cases.append(_resolve(cells, mapping.around, awb, profile))
+        cases.append(_resolve(cells, mapping, awb, seldom, profile))
     return Statuses(index=index, cases=tuple(cases))
 
 
@@ -227,8 +233,14 @@ class _Table(Struct, frozen=True, kw_only=True):
         return out[0].milestone == out[1].milestone > 0
 
 
-def _resolve(cells: _RowCells, around: Mapping[str, str], awb: str, profile: Profile) -> StatusCase:
-    """Return the ruling on a row's status, and the direction or status that it was decided by."""
+def _resolve(
+    cells: _RowCells, mapping: ColumnMap, awb: str, seldom: Collection[str], profile: Profile
+) -> StatusCase:
+    """Return the ruling on a row's status, and the direction or status that it was decided by.
+
+    ``seldom``: what says a direction of few rows only, so that it is no column of directions.
+    """
+    around = mapping.around
     claims, named = _claims(cells, around, awb)
     stated = _Claim(
         source="",
@@ -241,6 +253,10 @@ def _resolve(cells: _RowCells, around: Mapping[str, str], awb: str, profile: Pro
     )
     ruling = table.rule(cells.status)
     against = _claim_against(ruling, claims, named)
+    if against is None and taken.source in seldom:
+        # What stands in few rows may contradict a milestone, and makes no other one of it.
+        alone = replace(table, direction=Direction.BLANK).rule(cells.status)
+        against = taken if ruling.milestone != alone.milestone > 0 < ruling.milestone else None
     other = None if against else _other_status(cells, ruling, table)
     if against is not None:
         taken = against

@@ -78,6 +78,10 @@ WAYS = {
         ("Delivered,777", "Delivered,77", "Delivered,777 - RTO Lock", "999,777", "999,R777"),
         "hhhhh",
     ),
+    "bluedart": (
+        "Scan Group,Scan Code,S No",
+        *(("T,000,1", "T,000,RTO", "T,118,RTO", "T,000,4"), "shss"),
+    ),
     "ecomexpress ": (
         "Status,Reason Code",
         *(("Delivered,999", "Delivered,228", "Delivered,7", "RTO Delivered,777"), "ssss"),

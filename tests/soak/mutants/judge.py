@@ -54,10 +54,9 @@ class Judge:
             if awbs is None:
                 row = f"row {line['row']}, {line['source_status']!r}"
                 self.broken.append((mutant, f"{status} was sent for {order} of {row}"))
-            elif _ANY not in awbs and awb not in {
-                "",
-                *awbs,
-            }:  # without one where its heading is not known any more
+            # Without one where its heading is not known any more; where the file has none, that of
+            # the way back is shown, and never sent.
+            elif mutant.at("awb") is not None and _ANY not in awbs and awb not in {"", *awbs}:
                 self.broken.append((mutant, f"{order} has the AWB {awb!r}, not one of {awbs}"))
             cells = rows.get((line["sheet"], int(line["row"])), set())
             wanted = {order, awb, _bare(line["source_status"])} - {""}
