@@ -83,7 +83,6 @@ def make_templates(site: Site, strip: HealthBar) -> Jinja2Templates:
         bar=bar,
         address=address,
         asset=asset,
-        root_name=site.root.name,
     )
     return Jinja2Templates(env=environment)
 

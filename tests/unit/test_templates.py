@@ -241,6 +241,14 @@ def test_every_name_in_a_template_is_given_by_its_page(pages: Pages, people: Pag
         assert not any(missing.values()), (name, missing)
 
 
+def test_a_page_gives_nothing_that_its_template_does_not_use(pages: Pages, people: Pages) -> None:
+    """But what is given to every page; a part of a page is given what the whole is."""
+    every = set.intersection(*pages.values.values())
+    for name, given in (pages.values | people.values).items():
+        used = {each for part in whole(pages, name) for each in asked_for(pages, part)}
+        assert name.startswith("_") or given - every <= used, (name, given - every - used)
+
+
 def test_every_attribute_in_a_template_is_one_of_a_record(pages: Pages, people: Pages) -> None:
     """It was found when a page was shown, or a record of the product has it."""
     known = pages.found | people.found | of_records()

@@ -150,39 +150,73 @@ def columns_of(table: Table) -> tuple[list[int], list[int]]:
     return ([*first, *others], []) if len(rejects.headers) <= _FEW else (first, others)
 
 
-def row_of(table: Table, line: int, shown: tuple[list[int], list[int]]) -> dict[str, Any]:
+class Cell(Struct, frozen=True, kw_only=True):
+    """A cell of a row to correct. ``original``: its text in the file, or as it was sent last.
+
+    ``size``: the characters that it has room for, ``least`` when it is empty.
+    """
+
+    column: int
+    header: str
+    value: str
+    original: str
+    bad: bool
+    editable: bool
+    size: int
+    least: int
+
+    @property
+    def changed(self) -> bool:
+        """Return True when it is not as it was."""
+        return self.value != self.original
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A row to correct. ``others``: the cells that stand under "more"; ``going``: it is ticked."""
+
+    line: int
+    number: str
+    message: str
+    came_back: bool
+    cells: Sequence[Cell]
+    others: Sequence[Cell]
+    going: bool
+
+    @property
+    def open(self) -> bool:
+        """Return True when one of the other cells has to be seen."""
+        return any(cell.bad or cell.changed for cell in self.others)
+
+
+def row_of(table: Table, line: int, shown: tuple[list[int], list[int]]) -> Row:
     """Return a line with its cells as they are now. ``shown``: as ``columns_of`` has them."""
     rejects, draft = table.rejects, table.draft
-    tried = draft.tried.get(line)
+    originals = draft.tried.get(line) or [each[line].as_py() for each in rejects.table.columns]
     bad, message, judged = table.faults(line)
     wide = len(rejects.headers) > _WIDE
-    cells = {}
-    for column, header in enumerate(rejects.headers):
-        original = rejects.table.column(column)[line].as_py()
-        now = draft.value(line, column, original)
-        original = tried[column] if tried else original
-        cells[column] = {
-            "column": column,
-            "header": one_line(header) or f"Column {column + 1}",
-            "value": now,
-            "original": original,
-            "changed": now != original,
-            "bad": column in bad and (now == original or judged),
-            "editable": not wide or column in bad or now != original,
-            "size": width_of(table, column, now),
-            "least": width_of(table, column, ""),
-        }
-    others = [cells[column] for column in shown[1]]
-    return {
-        "line": line,
-        "number": rejects.called(line),
-        "message": message,
-        "came_back": line in draft.again,
-        "cells": [cells[column] for column in shown[0]],
-        "others": others,
-        "open": any(cell["bad"] or cell["changed"] for cell in others),
-        "going": line in table.ticked,
-    }
+    cells = []
+    for column, (now, original) in enumerate(zip(table.row(line), originals, strict=True)):
+        cells.append(
+            Cell(
+                column=column,
+                header=one_line(rejects.headers[column]) or f"Column {column + 1}",
+                value=now,
+                original=original,
+                bad=column in bad and (now == original or judged),
+                editable=not wide or column in bad or now != original,
+                size=width_of(table, column, now),
+                least=width_of(table, column, ""),
+            )
+        )
+    return Row(
+        line=line,
+        number=rejects.called(line),
+        message=message,
+        came_back=line in draft.again,
+        cells=[cells[column] for column in shown[0]],
+        others=[cells[column] for column in shown[1]],
+        going=line in table.ticked,
+    )
 
 
 def width_of(table: Table, column: int, text: str) -> int:
@@ -193,26 +227,29 @@ def width_of(table: Table, column: int, text: str) -> int:
     return min(_WIDEST, max(least, len(text) + 1))
 
 
-def lost_ids(table: Table) -> list[dict[str, Any]]:
-    """Return the rows whose order id is lost and not yet found again: row, AWB, what stands."""
+class LostId(Struct, frozen=True, kw_only=True):
+    """A row whose order id is lost. ``now``: what stands in its place."""
+
+    line: int
+    number: str
+    awb: str
+    now: str
+
+
+def lost_ids(table: Table) -> list[LostId]:
+    """Return the rows whose order id is lost and not yet found again."""
     rejects = table.rejects
-    ids, awbs = rejects.columns.get(Role.ORDER_ID), rejects.columns.get(Role.AWB)
+    ids = rejects.columns.get(Role.ORDER_ID)
     if ids is None:
         return []
-    lines = np.sort(np.concatenate([table.groups.wrong, table.groups.untouched]))
-    found = []
-    for line, codes in zip(lines.tolist(), table.codes(lines), strict=True):
-        if any(_is_lost(label) for label in codes.split(";")):
-            now = table.row(line)
-            found.append(
-                {
-                    "line": line,
-                    "number": rejects.called(line),
-                    "awb": now[awbs] if awbs is not None else "",
-                    "now": now[ids],
-                }
-            )
-    return found
+    wrong = np.sort(np.concatenate([table.groups.wrong, table.groups.untouched]))
+    has = [any(map(_is_lost, codes.split(";"))) for codes in table.codes(wrong)]
+    lost = wrong[np.array(has, dtype=bool)]
+    now, awbs = table.column(ids, lost).to_pylist(), awbs_of(table, lost.tolist())
+    return [
+        LostId(line=line, number=rejects.called(line), awb=awb, now=text)
+        for line, awb, text in zip(lost.tolist(), awbs, now, strict=True)
+    ]
 
 
 def awbs_of(table: Table, lines: Sequence[int]) -> list[str]:

@@ -59,7 +59,6 @@ def _values(ctx: WebContext, batch: str) -> dict[str, Any]:
             for name, profile in sorted(ctx.site.profiles.items())
             if name != GENERIC
         ],
-        "titles": {name: profile.title for name, profile in ctx.site.profiles.items()},
         "meanings": IN_WORDS,
         "roles": words.ROLES,
         "fields": words.FIELDS,

@@ -51,7 +51,6 @@ def courier_page(request: Request, ctx: Ctx, visitor: Looker, name: str) -> Resp
         "courier": courier,
         "facts": facts_of(profile, zone, ctx.site.clock.now()),
         "columns": columns_of(profile),
-        "folder": f"{ctx.site.inbox_path.name}/{name}/",
         "taught": [each for each in listed if each.at or not each.means],
         "words": [each for each in listed if not each.at and each.means],
         "used": used,

@@ -196,7 +196,6 @@ def story_of(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
     if drop.to_do and not drop.need and can_read_again:
         correct = "Read it again to correct its rows here."
     story = {
-        "api": health_file.api if health_file else "",
         "drop": drop,
         "progress": view.progress,
         "counts": view.counts,
@@ -206,7 +205,8 @@ def story_of(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
         "can_cancel": drop_view.can_cancel(drop),
         "can_read_again": can_read_again,
     }
-    return {**story, "version": _version(story)}
+    api = health_file.api if health_file else ""
+    return {**story, "version": _version((story, api))}
 
 
 @router.get("/drops/{drop_id}")

@@ -1,10 +1,11 @@
 """Correcting rows: a cell, a pasted column, or one value everywhere; then a new drop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
+from msgspec import Struct
 from msgspec.structs import replace
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, Response
@@ -39,14 +40,15 @@ from pipeline.web.correct_rows.cells import (
     take_over,
     undo_paste,
 )
+from pipeline.web.correct_rows.corrected_file import SharedId
 from pipeline.web.correct_rows.draft import DraftSheet, Rule
-from pipeline.web.correct_rows.editors import PAGE_SECONDS, WORD_SECONDS
+from pipeline.web.correct_rows.editors import PAGE_SECONDS, WORD_SECONDS, Neighbour
 from pipeline.web.correct_rows.grid import View
 from pipeline.web.correct_rows.load import line_of, overtaken_in_words, table_of
 from pipeline.web.correct_rows.recheck import get_ready, rechecked_table
 from pipeline.web.correct_rows.replace_value import couriers_to_teach, replace_value
 from pipeline.web.correct_rows.send import Doubtful, doubts_of, mark_of, send
-from pipeline.web.correct_rows.table import Table
+from pipeline.web.correct_rows.table import LineGroups, Table
 from pipeline.web.faults import FaultGroup, Rejects, ValueFault
 from pipeline.web.set_aside import REASONS, rows_in, rows_with, set_aside, take_back
 from schemas.display import counted, one_line
@@ -85,78 +87,133 @@ def fix_page(
     pasted = text_of(unsaved, "ids") if unsaved else ""
     conflicts = _keep_form(ctx, visitor, drop_id, unsaved) if unsaved and not pasted else []
     # Changes from here on are not on the page yet: it asks for them.
-    drop = line_of(ctx, drop_id)
-    seen = {"at": stamp(ctx.site.clock.now()), "version": _version(ctx, drop)}
+    at, version = stamp(ctx.site.clock.now()), _version(ctx, line_of(ctx, drop_id))
     table = rechecked_table(ctx, drop_id)
     get_ready(ctx, table)
     ctx.editors.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
     view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
-    values = _shown(ctx, table, view) | seen
-    values["offer"] = _offer(ctx, table, column, value) if column is not None else None
-    values["said"] = told_once(request)
-    values["others"] = ctx.editors.others(drop_id, session)
+    shown = replace(
+        _shown(ctx, table, view),
+        at=at,
+        version=version,
+        offer=_offer(ctx, table, column, value) if column is not None else None,
+        others=ctx.editors.others(drop_id, session),
+        said=told_once(request),
+    )
     if unsaved:
-        values["said"] = "You are logged in again. What you typed is kept here, and not sent yet."
-        values |= {"conflicts": conflicts, "note": text_of(unsaved, "note"), "ids": pasted}
-    return page(request, "fix.html", values, visitor=visitor)
+        shown = replace(
+            shown,
+            conflicts=conflicts,
+            note=text_of(unsaved, "note"),
+            ids=pasted,
+            said="You are logged in again. What you typed is kept here, and not sent yet.",
+        )
+    return page(request, "fix.html", shown, visitor=visitor)
 
 
-def _shown(ctx: WebContext, table: Table, view: View) -> dict[str, Any]:
-    groups = table.groups
+class Offer(Struct, frozen=True, kw_only=True):
+    """A value that many rows have, and what it probably should be. ``teach``: name and title."""
+
+    column: int
+    header: str
+    value: str
+    count: int
+    near: str
+    is_status: bool
+    teach: Sequence[tuple[str, str]]
+    courier: str
+
+
+class FixPage(Struct, frozen=True, kw_only=True):
+    """What the page of rows to correct shows, by the names that its template has.
+
+    ``columns``: those that are shown, and the others. ``fits``: rows that fit ``view``. ``lost``:
+    rows whose order id is pasted. ``at``, ``version``: what the page has seen. ``once``: the name
+    of the form. ``sure``: the name of ``doubts``. ``aside``: number, sheet, words, note of a row.
+
+    From ``conflicts`` on: what came of a form, or was left in it.
+    """
+
+    drop: DropLine
+    headers: Sequence[str]
+    columns: tuple[list[int], list[int]]
+    rows: Sequence[grid.Row]
+    left: int
+    done: int
+    counts: Mapping[str, Any]
+    standing: LineGroups
+    whole_file: bool
+    view: View
+    fits: int
+    pages: int
+    wrong_values: Sequence[tuple[FaultGroup, ValueFault]]
+    faults: Mapping[str, FaultGroup]
+    rules: Sequence[tuple[str, Rule]]
+    status_column: int | None
+    statuses: Sequence[tuple[str, str]]
+    lost: Sequence[grid.LostId]
+    pasted: str
+    at: str
+    version: str
+    overtaken: Sequence[str]
+    sent: Sequence[str]
+    doubts: Sequence[SharedId]
+    sure: str
+    aside: Sequence[tuple[int, str, str, tuple[str, str, str]]]
+    once: str
+    lost_shown: int = grid.LOST_SHOWN
+    reasons: Sequence[str] = REASONS
+    conflicts: Sequence[Conflict] = ()
+    others: Sequence[Neighbour] = ()
+    offer: Offer | None = None
+    said: str = ""
+    problem: str = ""
+    note: str = ""
+    ids: str = ""
+
+
+def _shown(ctx: WebContext, table: Table, view: View) -> FixPage:
+    rejects, groups = table.rejects, table.groups
     lines = grid.lines_of(table, view)
     pages = max(1, -(-len(lines) // grid.PAGE))
     view = replace(view, page=min(view.page, pages))
     some = lines[(view.page - 1) * grid.PAGE : view.page * grid.PAGE].tolist()
-    profile = ctx.site.profiles.get(table.drop.courier)
-    doubts = doubts_of(ctx, table)
-    columns = grid.columns_of(table)
-    fault_groups = {group.label: group for group in faults.grouped(table.left)}
-    lost = grid.lost_ids(table)
-    return {
-        "drop": table.drop,
-        "headers": [one_line(each) for each in table.rejects.headers],
-        "columns": columns,
-        "rows": [grid.row_of(table, line, columns) for line in some],
-        "left": groups.total,
-        "done": len(table.rejects) - groups.total,
-        "counts": grid.counts_of(table),
-        "standing": groups,
-        "whole_file": table.whole_file,
-        "view": view,
-        "fits": len(lines),
-        "pages": pages,
-        "wrong_values": _wrong_values(table),
-        "faults": fault_groups,
-        "rules": [
-            (table.rejects.headers[each.column] or f"Column {each.column + 1}", each)
+    doubts, columns, lost = doubts_of(ctx, table), grid.columns_of(table), grid.lost_ids(table)
+    return FixPage(
+        drop=table.drop,
+        headers=[one_line(each) for each in rejects.headers],
+        columns=columns,
+        rows=[grid.row_of(table, line, columns) for line in some],
+        left=groups.total,
+        done=len(rejects) - groups.total,
+        counts=grid.counts_of(table),
+        standing=groups,
+        whole_file=table.whole_file,
+        view=view,
+        fits=len(lines),
+        pages=pages,
+        wrong_values=_wrong_values(table),
+        faults={group.label: group for group in faults.grouped(table.left)},
+        rules=[
+            (rejects.headers[each.column] or f"Column {each.column + 1}", each)
             for each in table.draft.rules
         ],
-        "status_column": table.rejects.columns.get(Role.STATUS),
-        "statuses": grid.statuses_of(profile),
-        "lost": lost if len(lost) > 1 else [],
-        "lost_shown": grid.LOST_SHOWN,
-        "id_column": table.rejects.columns.get(Role.ORDER_ID),
-        "pasted": _pasted(table),
-        "at": stamp(ctx.site.clock.now()),
-        "version": _version(ctx, table.drop),
-        "overtaken": overtaken_in_words(ctx, table),
-        "sent": sorted(set(table.draft.sent.values())),
-        "doubts": doubts,
-        "sure": mark_of(doubts),
-        "conflicts": (),
-        "others": (),
-        "offer": None,
-        "said": "",
-        "problem": "",
-        "note": "",
-        "ids": "",
-        "reasons": REASONS,
-        "aside": [
+        status_column=rejects.columns.get(Role.STATUS),
+        statuses=grid.statuses_of(ctx.site.profiles.get(table.drop.courier)),
+        lost=lost if len(lost) > 1 else [],
+        pasted=_pasted(table),
+        at=stamp(ctx.site.clock.now()),
+        version=_version(ctx, table.drop),
+        overtaken=overtaken_in_words(ctx, table),
+        sent=sorted(set(table.draft.sent.values())),
+        doubts=doubts,
+        sure=mark_of(doubts),
+        aside=[
             (number_of(row), sheet_of(row), in_words(row), table.aside[row])
             for row in in_order(table.aside)
         ],
-        "once": uploads.new_batch(),
-    }
+        once=uploads.new_batch(),
+    )
 
 
 def _pasted(table: Table) -> str:
@@ -186,7 +243,7 @@ def _wrong_values(table: Table) -> list[tuple[FaultGroup, ValueFault]]:
     return list(found.values())
 
 
-def _offer(ctx: WebContext, table: Table, column: int, value: str) -> dict[str, Any] | None:
+def _offer(ctx: WebContext, table: Table, column: int, value: str) -> Offer | None:
     """Return a value that many rows have, how many, and what it probably should be."""
     if column >= len(table.rejects.headers) or table.rejects.identifies(column):
         return None
@@ -195,16 +252,16 @@ def _offer(ctx: WebContext, table: Table, column: int, value: str) -> dict[str, 
     profile = ctx.site.profiles.get(table.drop.courier)
     is_status = column == table.rejects.columns.get(Role.STATUS)
     near = _nearest(value, profile.statuses.offered()) if is_status and profile and value else ""
-    return {
-        "column": column,
-        "header": table.rejects.headers[column] or f"Column {column + 1}",
-        "value": value,
-        "count": count,
-        "near": near,
-        "is_status": is_status,
-        "teach": couriers_to_teach(ctx, table.drop) if is_status and value else (),
-        "courier": table.drop.courier,
-    }
+    return Offer(
+        column=column,
+        header=table.rejects.headers[column] or f"Column {column + 1}",
+        value=value,
+        count=count,
+        near=near,
+        is_status=is_status,
+        teach=couriers_to_teach(ctx, table.drop) if is_status and value else (),
+        courier=table.drop.courier,
+    )
 
 
 def _nearest(value: str, statuses: Sequence[str]) -> str:
@@ -259,8 +316,8 @@ def _show_again(
 ) -> Response:
     """Return the page once more, with what was not taken over."""
     view = View.of(text_of(form, "view"))
-    values = _shown(ctx, rechecked_table(ctx, drop_id), view) | more
-    return page(request, "fix.html", values, visitor=visitor, status=409)
+    shown = replace(_shown(ctx, rechecked_table(ctx, drop_id), view), **more)
+    return page(request, "fix.html", shown, visitor=visitor, status=409)
 
 
 def _saved(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> tuple[str, str]:

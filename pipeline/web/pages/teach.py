@@ -129,7 +129,6 @@ def _columns(ctx: WebContext, teaching: Teaching, wrong: Any) -> dict[str, Any]:
         "files_called": _called(ctx, teaching),
         "refused": _is_refused(ctx, teaching.drop),
         "no_manifest": NO_MANIFEST,
-        "parcels": (("", "as it is"), (ALL, "all parcels of an order"), (ANY, "one parcel")),
         "step": 1,
     }
 
