@@ -214,40 +214,22 @@ def check_machine(request: Request, ctx: WebContext, visitor: Visitor) -> None:
         _check(request.headers.get("x-csrf-token", ""), request, ctx, visitor)
 
 
-def changing_by_machine(request: Request, ctx: Ctx, visitor: Operator) -> Visitor:
-    """Return the visitor, who may change something, of a request whose body is no form.
+def by_machine(may: Callable[..., Visitor]) -> Any:  # noqa: ANN401 - as FastAPI's own
+    """Return what an address takes a visitor by whose request has no form.
 
-    Checked before the body is read. Raises LogInFirst or NotAllowed.
+    ``may``: as ``operating``. Checked before the body is read. Raises LogInFirst or NotAllowed.
     """
-    check_machine(request, ctx, visitor)
-    return visitor
+
+    def checked(request: Request, ctx: Ctx, visitor: Annotated[Visitor, Depends(may)]) -> Visitor:
+        check_machine(request, ctx, visitor)
+        return visitor
+
+    return Depends(checked)
 
 
-ByMachine = Annotated[Visitor, Depends(changing_by_machine)]
-
-
-def looking_by_machine(request: Request, ctx: Ctx, visitor: Looker) -> Visitor:
-    """Return the visitor of a request about the own account, whose body is no form.
-
-    Raises LogInFirst or NotAllowed.
-    """
-    check_machine(request, ctx, visitor)
-    return visitor
-
-
-LookerByMachine = Annotated[Visitor, Depends(looking_by_machine)]
-
-
-def managing_by_machine(request: Request, ctx: Ctx, visitor: Manager) -> Visitor:
-    """Return the visitor, who may manage users, of a request whose body is no form.
-
-    Raises LogInFirst or NotAllowed.
-    """
-    check_machine(request, ctx, visitor)
-    return visitor
-
-
-ManagerByMachine = Annotated[Visitor, Depends(managing_by_machine)]
+ByMachine = Annotated[Visitor, by_machine(operating)]
+LookerByMachine = Annotated[Visitor, by_machine(looking)]
+ManagerByMachine = Annotated[Visitor, by_machine(managing)]
 
 
 async def read_files(request: Request, ctx: Ctx, visitor: Operator) -> AsyncIterator[FormData]:

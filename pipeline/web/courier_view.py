@@ -12,12 +12,18 @@ from zoneinfo import ZoneInfo
 import tomlkit
 from msgspec import Struct
 
-from pipeline.core.errors import SettingsError
 from pipeline.core.ports import Search
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view, words
 from pipeline.web.context import NotPossible, NotThere
-from pipeline.web.profile_files import PROFILES, learned, source_of, word_of, write_profile
+from pipeline.web.profile_files import (
+    PROFILES,
+    learned,
+    source_of,
+    understood,
+    word_of,
+    write_profile,
+)
 from schemas.courier import DAYS, GENERIC, Profile
 from schemas.normalise import fold
 from schemas.parcels import ANY
@@ -201,7 +207,5 @@ def expect(site: Site, courier: str, *, by: str, days: tuple[str, ...], who: str
             if days and len(days) < len(DAYS):
                 section["days"] = list(days)
             document["expect"] = section
-        try:
+        with understood("It cannot be saved"):
             return write_profile(site, path, tomlkit.dumps(document), who=who)
-        except SettingsError as error:
-            raise NotPossible(f"It cannot be saved: {error.message}", hint=error.hint) from error

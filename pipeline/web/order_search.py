@@ -5,7 +5,6 @@ how far it looked, and where to go on.
 """
 
 import csv
-import io
 import mmap
 import re
 import threading
@@ -16,11 +15,12 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from pipeline.core.formula_guard import guard_cell, unguard_cell
+from pipeline.core.formula_guard import guard_cell
 from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view
+from pipeline.web.sheets import cells_of
 from pipeline.web.words import OUTCOMES, REPORTED
 
 _LOOKING: Final = threading.BoundedSemaphore(2)
@@ -213,9 +213,8 @@ def _orders_in(path: Path, awb: str) -> Iterator[str]:
         return
 
 
-def _cells(line: bytes) -> list[str]:
+def _cells(line: bytes) -> Sequence[str]:
     try:
-        row = next(csv.reader(io.StringIO(line.decode("utf-8", "replace"), newline="")), [])
+        return cells_of(line)
     except csv.Error:
-        return []
-    return [unguard_cell(cell) for cell in row]
+        return ()

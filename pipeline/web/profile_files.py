@@ -4,7 +4,8 @@ A profile is read as a whole before it takes the old one's place, and the one be
 """
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -97,6 +98,15 @@ def write_profile(site: Site, path: Path, text: str, *, who: str, note: str = ""
     return profile
 
 
+@contextmanager
+def understood(otherwise: str) -> Iterator[None]:
+    """Say of a profile that would not be understood that it is not possible, and why."""
+    try:
+        yield
+    except SettingsError as error:
+        raise NotPossible(f"{otherwise}: {error.message}", hint=error.hint) from error
+
+
 def last_saved(site: Site, courier: str) -> Saved | None:
     """Return who changed a courier's profile last on the page, and when; None: nobody."""
     paths = sorted(_history(site, courier).glob("*.json"), reverse=True)
@@ -169,10 +179,8 @@ def remember(site: Site, courier: str, *, said: str, means: str, who: str) -> Wo
             statuses[key] = tomlkit.array()
         statuses[key].append(said)
         made = tomlkit.dumps(document)
-        try:
+        with understood("It cannot be remembered"):
             taught = read_profile(made, origin=path.name)
-        except SettingsError as error:
-            raise NotPossible(f"It cannot be remembered: {error.message}") from error
         if taught.statuses.base.get(fold(said)) != MEANS[key]:
             raise NotPossible("It cannot be remembered: the profile would not read it so.")
         word = Word(said=said, means=key, who=who[:100], at=stamp(site.clock.now()))
@@ -198,11 +206,8 @@ def forget(site: Site, courier: str, said: str, *, who: str = "") -> Word:
                 f'"{said[:60]}" is not among the words that were taught for {courier[:60]}.',
                 hint="The courier's page lists them.",
             )
-        made = tomlkit.dumps(document)
-        try:
-            write_profile(site, path, made, who=who)
-        except SettingsError as error:
-            raise NotPossible(f"It cannot be forgotten: {error.message}") from error
+        with understood("It cannot be forgotten"):
+            write_profile(site, path, tomlkit.dumps(document), who=who)
         keep_words(site, courier, [each for each in words if each is not found])
     return found
 

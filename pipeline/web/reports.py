@@ -204,6 +204,7 @@ def _hour(at: datetime, parts: Sequence[Calls]) -> Hour:
 
 
 _MOST: Final = 100_000
+COUNTS: Final = ("files", "rows", *(outcome.value for outcome in Outcome))
 HEAD: Final = (
     *("courier", "files", "first_file", "expected_by", "late", "rows"),
     *(outcome.value for outcome in Outcome),
@@ -211,7 +212,7 @@ HEAD: Final = (
 )
 
 
-class CourierDay(Struct, frozen=True, kw_only=True):
+class CourierDay(Totals, frozen=True, kw_only=True):
     """A courier on a day. ``late``: no file had come by the time it was expected.
 
     ``left_to_do``: rows of that day's files that need a person now.
@@ -219,17 +220,10 @@ class CourierDay(Struct, frozen=True, kw_only=True):
 
     courier: str
     title: str
-    files: int
     first_file_at: datetime | None
     expected_by: datetime | None
     late: bool
-    rows: Mapping[str, int]
     left_to_do: int
-
-    @property
-    def total(self) -> int:
-        """Return all its rows."""
-        return sum(self.rows.values())
 
 
 def couriers_on(site: Site, tally: DropTotals, day: date) -> list[CourierDay]:
@@ -278,20 +272,28 @@ def _expected(site: Site, profile: Profile, day: date) -> datetime | None:
     return datetime.combine(day, expect.by, zone)
 
 
-def as_csv(site: Site, lines: Sequence[CourierDay]) -> bytes:
+def as_csv(lines: Iterable[Sequence[object]]) -> bytes:
+    """Return a table as a spreadsheet opens it."""
+    made = io.StringIO()
+    csv.writer(made).writerows(lines)
+    return made.getvalue().encode("utf-8-sig")
+
+
+def counts_of(totals: Totals) -> Sequence[int]:
+    """Return the cells of ``COUNTS``."""
+    return totals.files, totals.total, *(totals.rows.get(each.value, 0) for each in Outcome)
+
+
+def day_as_csv(site: Site, lines: Sequence[CourierDay]) -> bytes:
     """Return a day as a spreadsheet opens it; times are those of the page."""
     zone = ZoneInfo(site.settings.manifest.timezone)
-    made = io.StringIO()
-    writer = csv.writer(made)
-    writer.writerow(HEAD)
+    found: list[Sequence[object]] = [HEAD]
     for each in lines:
         times = (
             f"{when.astimezone(zone):%Y-%m-%d %H:%M}" if when else ""
             for when in (each.first_file_at, each.expected_by)
         )
-        counts = (each.rows.get(outcome.value, 0) for outcome in Outcome)
         late = "yes" if each.late else ("no" if each.expected_by else "")
-        writer.writerow(
-            [each.courier, each.files, *times, late, each.total, *counts, each.left_to_do]
-        )
-    return made.getvalue().encode("utf-8-sig")
+        files, *rows = counts_of(each)
+        found.append((each.courier, files, *times, late, *rows, each.left_to_do))
+    return as_csv(found)

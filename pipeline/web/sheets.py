@@ -171,7 +171,12 @@ def _cells(data: bytes, width: int) -> tuple[str, ...]:
     if len(data) > _LONGEST_LINE:
         return ("…",) * width
     csv.field_size_limit(_LONGEST_LINE)
-    cells = next(csv.reader(io.StringIO(data.decode("utf-8", "replace"), newline="")), [])
+    return cells_of(data)
+
+
+def cells_of(line: bytes) -> tuple[str, ...]:
+    """Return the cells of one record as they were before the guard. Raises csv.Error."""
+    cells = next(csv.reader(io.StringIO(line.decode("utf-8", "replace"), newline="")), [])
     return tuple(unguard_cell(cell) for cell in cells)
 
 

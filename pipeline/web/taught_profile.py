@@ -30,6 +30,7 @@ from pipeline.web.profile_files import (
     last_saved,
     mark_of,
     source_of,
+    understood,
     words_of,
     write_profile,
 )
@@ -98,10 +99,8 @@ def build_profile(site: Site, teachings: Teachings, teaching: Teaching) -> Built
                 hint="Choose it in the list of couriers, or give the new one another name.",
             )
         path, text = site.root / COURIERS / f"{teaching.name}.toml", draft.text
-    try:
+    with understood("This cannot be taught"):
         profile = read_profile(text, origin=path.name)
-    except SettingsError as error:
-        raise NotPossible(f"This cannot be taught: {error.message}", hint=error.hint) from error
     for each in draft.statuses:
         _is_read_so(profile, each, said)
     return BuiltProfile(path=path, text=text, profile=profile)

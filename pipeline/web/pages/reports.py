@@ -1,8 +1,5 @@
 """Reports of the last days and of one day: charts, the tables they are drawn from, and CSV."""
 
-import csv
-import io
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -11,9 +8,16 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.ports import Search
 from pipeline.web.context import Ctx, Looker, page
-from pipeline.web.reports import as_csv, couriers_on, hours_of, report_of
+from pipeline.web.reports import (
+    COUNTS,
+    as_csv,
+    counts_of,
+    couriers_on,
+    day_as_csv,
+    hours_of,
+    report_of,
+)
 from pipeline.web.totals import day_named
-from schemas.vocabulary import Outcome
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,42 +52,27 @@ def former_address(request: Request) -> Response:
 def days_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
     """Give files and rows per day as CSV, the newest first."""
     report = report_of(ctx.totals, days, courier.replace("\x00", ""))
-    head = ("day", "files", "rows", *(outcome.value for outcome in Outcome), "typical_seconds")
     lines = [
         (
-            each.day.isoformat(),
-            each.files,
-            each.total,
-            *(each.rows.get(outcome.value, 0) for outcome in Outcome),
+            *(each.day.isoformat(), *counts_of(each)),
             "" if each.typical_seconds is None else f"{each.typical_seconds:.1f}",
         )
         for each in report.days
     ]
-    return _csv("days", head, lines)
+    return _csv("days", as_csv([("day", *COUNTS, "typical_seconds"), *lines]))
 
 
 @router.get("/reports/couriers.csv")
 def couriers_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
     """Give rows per courier as CSV."""
     report = report_of(ctx.totals, days, courier.replace("\x00", ""))
-    head = ("courier", "files", "rows", *(outcome.value for outcome in Outcome))
-    lines = [
-        (
-            each.courier,
-            each.files,
-            each.total,
-            *(each.rows.get(outcome.value, 0) for outcome in Outcome),
-        )
-        for each in report.couriers
-    ]
-    return _csv("couriers", head, lines)
+    lines = [(each.courier, *counts_of(each)) for each in report.couriers]
+    return _csv("couriers", as_csv([("courier", *COUNTS), *lines]))
 
 
-def _csv(name: str, head: Sequence[str], lines: Sequence[Sequence[object]]) -> Response:
-    made = io.StringIO()
-    csv.writer(made).writerows([head, *lines])
+def _csv(name: str, text: bytes) -> Response:
     headers = {"content-disposition": f'attachment; filename="shipdrop-{name}.csv"'}
-    return Response(made.getvalue().encode("utf-8-sig"), media_type="text/csv", headers=headers)
+    return Response(text, media_type="text/csv", headers=headers)
 
 
 _MOST = 500
@@ -114,6 +103,4 @@ def day_page(request: Request, ctx: Ctx, visitor: Looker, day: Day) -> Response:
 @router.get("/days/{day}/couriers.csv")
 def day_csv(ctx: Ctx, _visitor: Looker, day: Day) -> Response:
     """Give a day's couriers as CSV."""
-    lines = couriers_on(ctx.site, ctx.totals, day_named(day))
-    headers = {"content-disposition": f'attachment; filename="shipdrop-{day}.csv"'}
-    return Response(as_csv(ctx.site, lines), media_type="text/csv", headers=headers)
+    return _csv(day, day_as_csv(ctx.site, couriers_on(ctx.site, ctx.totals, day_named(day))))
