@@ -115,19 +115,19 @@ def create_app(site: Site) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    strip, tally = HealthBar(site), DropTotals(site, saves=True)
+    health_bar, totals = HealthBar(site), DropTotals(site, saves=True)
     app.state.ctx = WebContext(
         site=site,
         access=access,
         people=everybody,
-        templates=make_templates(site, strip),
-        health_bar=strip,
-        totals=tally,
-        to_do=ToDo(site, strip, tally),
+        templates=make_templates(site, health_bar),
+        health_bar=health_bar,
+        totals=totals,
+        to_do=ToDo(site, health_bar, totals),
         files=SheetFiles(),
         rejects_cache=LruCache(_REJECTS_KEPT),
         drafts=Drafts(site),
-        measures=Measures(site, strip, tally),
+        measures=Measures(site, health_bar, totals),
         shared=AnswerCache(site.clock.monotonic, seconds=_SHARED_SECONDS),
         form_replays=FormReplays(),
         editors=Editors(site.clock.monotonic),

@@ -15,10 +15,11 @@ from msgspec import Struct
 from pipeline.core.ports import Search
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view, words
-from pipeline.web.context import NotPossible, NotThere
+from pipeline.web.context import NotPossible
 from pipeline.web.profile_files import (
     PROFILES,
     learned,
+    profile_of,
     source_of,
     understood,
     word_of,
@@ -193,8 +194,7 @@ def expect(site: Site, courier: str, *, by: str, days: tuple[str, ...], who: str
 
     Raises NotThere, NotPossible.
     """
-    if courier not in site.profiles:
-        raise NotThere("There is no courier of that name.")
+    profile_of(site, courier)
     if courier == GENERIC:
         raise NotPossible("Which courier? The general rules are those of every one.")
     with PROFILES:

@@ -167,7 +167,7 @@ def again(
 
     def put(file: Path, place: str) -> Path:
         name = drop.source_file
-        return uploads.put(site, file, name, folder=place, who=who, note=note, batch=batch)[1]
+        return uploads.put(site, file, name, folder=place, who=who, note=note, batch=batch)
 
     read_again(site, drop.drop_id, who=who, folder=folder, put=put)
 

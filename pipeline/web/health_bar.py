@@ -1,4 +1,4 @@
-"""The health strip: is the service alive, does the API take us, what waits in the inbox and why."""
+"""The health bar: is the service alive, does the API take us, what waits in the inbox and why."""
 
 import threading
 from collections.abc import Mapping

@@ -31,10 +31,10 @@ _API: Final = ("ok", "slowed", "paused", "held")
 class Measures(Collector):
     """All measures of one root, taken when they are asked for."""
 
-    def __init__(self, site: Site, strip: HealthBar, tally: DropTotals) -> None:
+    def __init__(self, site: Site, health_bar: HealthBar, totals: DropTotals) -> None:
         self._site = site
-        self._strip = strip
-        self._tally = tally
+        self._health_bar = health_bar
+        self._totals = totals
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -49,7 +49,7 @@ class Measures(Collector):
     def collect(self) -> Iterator[Metric]:
         """See ``Collector``."""
         yield _release()
-        health = self._strip.health()
+        health = self._health_bar.health()
         yield from _health(health)
         if health.health_file is not None:
             yield from _service(health.health_file, health.alive)
@@ -58,8 +58,8 @@ class Measures(Collector):
         yield from self._drops()
 
     def _drops(self) -> Iterator[Metric]:
-        tally, left, late = self._tally, self._tally.to_do(), couriers(self._site, self._tally)
-        rows, files = tally.rows(), tally.files()
+        totals, left, late = self._totals, self._totals.to_do(), couriers(self._site, self._totals)
+        rows, files = totals.rows(), totals.files()
         yield _gauge(
             "rows", "Rows of all drops by what became of them", ("courier", "outcome"), rows
         )

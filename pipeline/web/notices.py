@@ -87,7 +87,7 @@ class Notices:
         self._site = site
         self._send = send
         self._digest = site.settings.notify.digest_seconds
-        self._tally = DropTotals(site)
+        self._totals = DropTotals(site)
         self._path = site.root / "state" / "notices.json"
         self._memory = self._read()
         self._kept = self._memory.closing
@@ -148,7 +148,7 @@ class Notices:
         titles = {each.name: each.title for each in self._site.profiles.values()}
         late = {
             each.profile.name: each.due
-            for each in couriers(self._site, self._tally)
+            for each in couriers(self._site, self._totals)
             if each.late and each.due is not None
         }
         missing = {name: due.isoformat() for name, due in late.items()}

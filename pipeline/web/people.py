@@ -147,19 +147,19 @@ class People:
                 "A name begins with a letter or a digit, and has up to 60 letters, digits, spaces "
                 "or any of . - + @ _ in it."
             )
-        self._check_password(password, name)
+        _check_password(password, name)
         stored = hash_password(password)
         made = User(name=name, right=role, password=stored, must_choose=bool(by))
 
         def make(book: _Book) -> tuple[_Book, list[str]]:
-            others = {each.casefold(): each for each in self._names(book)}
+            others = {each.casefold(): each for each in self._with(book)}
             there = others.get(name.casefold())
             if there is not None:
                 found = [each for each in book.people if (each.name, each.right) == (name, role)]
                 if any(password_fits(password, each.password) for each in found):
                     return book, []  # the second click on a button
                 raise NotChanged(f"There is somebody called {there} already.")
-            first = not self._names(book)
+            first = not self._with(book)
             if first and role is not Right.MANAGE:
                 raise NotChanged(
                     "The first person has to be a manager, or nobody could add others."
@@ -185,7 +185,7 @@ class People:
         """
         stored = ""
         if password is not None:
-            self._check_password(password, name)
+            _check_password(password, name)
             stored = hash_password(password)
 
         def make(person: User) -> tuple[User, list[str]]:
@@ -213,7 +213,7 @@ class People:
             raise WrongPassword("The current password is wrong.")
         if self.is_kept(name):
             raise NotChanged(KEPT)
-        self._check_password(new, name)
+        _check_password(new, name)
         if new == old:
             raise NotChanged("This is the password you have. Choose another one.")
         made, before = hash_password(new), user.password
@@ -272,7 +272,7 @@ class People:
             made, did = make(before)
             if not did:
                 return
-            if not by and self._names(before):
+            if not by and self._with(before):
                 raise NotChanged(
                     "Somebody was added meanwhile, so nothing was changed.",
                     hint="From now on a manager logs in to say who may do what.",
@@ -296,9 +296,6 @@ class People:
         users = self._with(book).values()
         return [each.name for each in users if each.password and self._may_manage(book, each.name)]
 
-    def _names(self, book: _Book) -> list[str]:
-        return list(self._with(book))
-
     def _person(self, book: _Book, name: str) -> User:
         if self.is_kept(name):
             raise NotChanged(KEPT)
@@ -308,11 +305,6 @@ class People:
         raise NobodyThere(
             "There is nobody of that name.", hint="Somebody else may have removed them."
         )
-
-    def _check_password(self, password: str, name: str) -> None:
-        problem = password_problem(password, name)
-        if problem:
-            raise NotChanged(problem)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -401,3 +393,8 @@ def _current(person: User, version: int | None) -> None:
             f"{person.name} was changed meanwhile, so nothing was done.",
             hint="See what stands now, then decide.",
         )
+
+
+def _check_password(password: str, name: str) -> None:
+    if problem := password_problem(password, name):
+        raise NotChanged(problem)

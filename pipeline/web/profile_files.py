@@ -163,7 +163,7 @@ def remember(site: Site, courier: str, *, said: str, means: str, who: str) -> Wo
             "words, since each would change how all of their files are read.",
         )
     said = said.strip()
-    _known(site, courier)
+    profile_of(site, courier)
     with PROFILES:
         path, text = source_of(site, courier)
         document = tomlkit.parse(text)
@@ -195,7 +195,7 @@ def forget(site: Site, courier: str, said: str, *, who: str = "") -> Word:
 
     Raises NotThere when nobody taught it, or it is gone, NotPossible, StorageError.
     """
-    _known(site, courier)
+    profile_of(site, courier)
     with PROFILES:
         words = words_of(site, courier)
         found = next((each for each in words if fold(each.said) == fold(said)), None)
@@ -214,12 +214,13 @@ def forget(site: Site, courier: str, said: str, *, who: str = "") -> Word:
 
 def learned(site: Site, courier: str) -> list[Word]:
     """List the words that were taught for a courier and still hold, the newest first."""
-    base = _known(site, courier).statuses.base
+    base = profile_of(site, courier).statuses.base
     hold = [each for each in words_of(site, courier) if base.get(fold(each.said)) is not None]
     return sorted(hold, key=lambda each: each.at, reverse=True)
 
 
-def _known(site: Site, courier: str) -> Profile:
+def profile_of(site: Site, courier: str) -> Profile:
+    """Return the profile of a courier. Raises NotThere."""
     profile = site.profiles.get(courier)
     if profile is None:
         raise NotThere("There is no courier of that name.")

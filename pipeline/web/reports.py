@@ -99,11 +99,11 @@ class Hour(Struct, frozen=True, kw_only=True):
     errors: int
 
 
-def report_of(tally: DropTotals, days: int, courier: str = "") -> Report:
+def report_of(totals: DropTotals, days: int, courier: str = "") -> Report:
     """Return the counts of the last days, of one courier or of all."""
-    today = tally.today()
+    today = totals.today()
     begin, earlier = today - timedelta(days=days - 1), today - timedelta(days=2 * days - 1)
-    everything = [each for each in tally.sums() if each.day >= earlier]
+    everything = [each for each in totals.sums() if each.day >= earlier]
     wanted = [each for each in everything if courier in {"", each.courier}]
     now = [each for each in wanted if each.day >= begin]
     before = [each for each in wanted if each.day < begin]
@@ -226,13 +226,13 @@ class CourierDay(Totals, frozen=True, kw_only=True):
     left_to_do: int
 
 
-def couriers_on(site: Site, tally: DropTotals, day: date) -> list[CourierDay]:
+def couriers_on(site: Site, totals: DropTotals, day: date) -> list[CourierDay]:
     """Return every courier that sent something on a day, or should have."""
     by_courier: dict[str, list[Sums]] = defaultdict(list)
-    for each in tally.sums():
+    for each in totals.sums():
         if each.day == day:
             by_courier[each.courier].append(each)
-    since, until = tally.span_of(day.isoformat())
+    since, until = totals.span_of(day.isoformat())
     search = Search(since=since, until=until, to_do=True, limit=_MOST)
     left: Counter[str] = Counter()
     for line in site.ledger.search(search):

@@ -139,13 +139,18 @@ class Teachings:
         """
         if courier and (courier == GENERIC or courier not in self._site.profiles):
             raise NotThere("There is no courier of that name that could be taught.")
-        file, folder = self._of_drop(drop) if drop else self._of_check(check, place)
+        if drop:
+            closed = self._drop(drop)
+            file, folder = closed.source_file, closed.folder
+        else:
+            file, folder = self._of_check(check, place)
         with self._lock:
             for begun in self._all():
                 same = (begun.drop, begun.check, begun.place) == (drop, check, place)
                 if same and not begun.done and (not courier or begun.courier == courier):
                     return begun
-            guessed = courier or self._courier_for(folder)
+            known = folder in self._site.profiles and folder != GENERIC
+            guessed = courier or (folder if known else "")
             title = "" if guessed else _title_of(folder or file)
             made = Teaching(
                 id=secrets.token_hex(8),
@@ -367,18 +372,11 @@ class Teachings:
             raise NotThere("There is no such file that could be taught from.")
         return found
 
-    def _of_drop(self, drop_id: str) -> tuple[str, str]:
-        drop = self._drop(drop_id)
-        return drop.source_file, drop.folder
-
     def _of_check(self, check: str, place: int) -> tuple[str, str]:
         kept = staging.staged(self._site, check)
         if not 0 <= place < len(kept.names):
             raise NotThere("There is no such file in this check.")
         return kept.names[place], kept.courier_of(place)
-
-    def _courier_for(self, folder: str) -> str:
-        return folder if folder in self._site.profiles and folder != GENERIC else ""
 
     def _base(self, courier: str) -> str:
         return mark_of(source_of(self._site, courier)[1]) if courier else ""

@@ -32,7 +32,7 @@ def compile_all(templates: Jinja2Templates) -> None:
         templates.env.get_template(name)
 
 
-def make_templates(site: Site, strip: HealthBar) -> Jinja2Templates:
+def make_templates(site: Site, health_bar: HealthBar) -> Jinja2Templates:
     """Return the templates of one web page, with what they may call."""
     zone = ZoneInfo(site.settings.manifest.timezone)
     environment = Environment(
@@ -78,7 +78,7 @@ def make_templates(site: Site, strip: HealthBar) -> Jinja2Templates:
         requests=words.REQUESTS,
         day_name=words.day_name,
         zone_name=site.settings.manifest.timezone,
-        health=strip.health,
+        health=health_bar.health,
         scanned=lambda health_file: datetime.fromisoformat(health_file.scanned_at),
         bar=bar,
         address=address,

@@ -57,10 +57,10 @@ class PutOff(Struct, frozen=True, kw_only=True):
 class ToDo:
     """Lists what there is to do now. Thread-safe."""
 
-    def __init__(self, site: Site, strip: HealthBar, tally: DropTotals) -> None:
+    def __init__(self, site: Site, health_bar: HealthBar, totals: DropTotals) -> None:
         self._site = site
-        self._strip = strip
-        self._tally = tally
+        self._health_bar = health_bar
+        self._totals = totals
         self._lock = threading.Lock()
         self._path = place_of(site.root) / "put_off.json"
 
@@ -113,14 +113,14 @@ class ToDo:
         return [each for each in items if (each.kind, each.key, each.mark) not in off]
 
     def waiting(self) -> Waiting:
-        """Return everything that lies in the inbox, as the strip saw it a moment ago."""
-        return self._strip.waiting()
+        """Return everything that lies in the inbox, as the health bar saw it a moment ago."""
+        return self._health_bar.waiting()
 
     def _waiting(self) -> Iterator[Item]:
         return (_waits(each) for each in self.waiting().files if each.late)
 
     def _late(self) -> Iterator[Item]:
-        for each in couriers(self._site, self._tally):
+        for each in couriers(self._site, self._totals):
             if each.late and each.due is not None:
                 yield Item(
                     kind="late",
@@ -132,7 +132,7 @@ class ToDo:
                 )
 
     def _api(self) -> Iterator[Item]:
-        health = self._strip.health()
+        health = self._health_bar.health()
         if health.api in {"paused", "held"} and health.unsent and health.health_file is not None:
             yield Item(
                 kind="api",

@@ -6,7 +6,7 @@ that a page or a scrape costs little however long the ledger is.
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -135,19 +135,11 @@ class DropTotals:
 
     def rows(self) -> Counter[tuple[str, str]]:
         """Return rows by courier and outcome, of all drops."""
-        found: Counter[tuple[str, str]] = Counter()
-        for each in self.sums():
-            for outcome, count in each.rows.items():
-                found[each.courier, outcome] += count
-        return found
+        return _by_courier((each.courier, each.rows) for each in self.sums())
 
     def files(self) -> Counter[tuple[str, str]]:
         """Return drops by courier and state."""
-        found: Counter[tuple[str, str]] = Counter()
-        for each in self.sums():
-            for state, count in each.states.items():
-                found[each.courier, state] += count
-        return found
+        return _by_courier((each.courier, each.states) for each in self.sums())
 
     def to_do(self) -> Counter[str]:
         """Return rows that need a person now, by courier."""
@@ -246,6 +238,13 @@ class DropTotals:
         return book
 
 
+def _by_courier(some: Iterable[tuple[str, Counter[str]]]) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for courier, counts in some:
+        found.update({(courier, name): count for name, count in counts.items()})
+    return found
+
+
 class Courier(Struct, frozen=True, kw_only=True):
     """A courier as the page shows it. ``due``: the deadline that was missed, when late."""
 
@@ -256,12 +255,12 @@ class Courier(Struct, frozen=True, kw_only=True):
     due: datetime | None
 
 
-def couriers(site: Site, tally: DropTotals) -> list[Courier]:
+def couriers(site: Site, totals: DropTotals) -> list[Courier]:
     """Return every courier that has a profile.
 
     Those that are late first, then those that sent last.
     """
-    last_of = tally.last_of()
+    last_of = totals.last_of()
     found = [_courier(site, profile, last_of.get(name)) for name, profile in site.profiles.items()]
     return sorted(
         found,

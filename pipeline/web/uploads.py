@@ -50,15 +50,13 @@ def put(
     note: str,
     batch: str,
     corrects: str = "",
-) -> tuple[Upload, Path]:
-    """Put a file into the inbox and keep what is known of it; return that, and its place.
+) -> Path:
+    """Put a file into the inbox and keep what is known of it; return its place there.
 
     Raises UsageError for a name or folder the inbox would leave alone, StorageError.
     """
     with file.open("rb") as opened:
         sha256 = file_digest(opened, "sha256").hexdigest()
-    size = file.stat().st_size
-    at = stamp(site.clock.now())
     name = clean_name(given_name)
     upload = Upload(
         batch=batch,
@@ -67,13 +65,13 @@ def put(
         name=name,
         who=who[:100],
         note=note.strip()[:_LONGEST_NOTE],
-        at=at,
-        size=size,
+        at=stamp(site.clock.now()),
+        size=file.stat().st_size,
         corrects=corrects,
     )
     # Before the file: the service may take it at once, and the note is to be there then.
     _keep(site, upload)
-    return upload, site.folders.put(file, folder, name=name)
+    return site.folders.put(file, folder, name=name)
 
 
 def new_batch() -> str:

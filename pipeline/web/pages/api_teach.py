@@ -10,9 +10,9 @@ from pipeline.core.draft import status_key
 from pipeline.core.errors import UsageError
 from pipeline.web import taught_profile
 from pipeline.web.api_base import LATER, PROBLEMS, Answer, Order, Text
-from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible, NotThere, WebContext
+from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible, WebContext
 from pipeline.web.pages.teach import finish
-from pipeline.web.profile_files import MEANS
+from pipeline.web.profile_files import MEANS, profile_of
 from pipeline.web.teaching import Teaching, name_of
 from schemas.courier import DAYS
 from schemas.vocabulary import DATE_ROLES, Role
@@ -191,8 +191,8 @@ def change(ctx: Ctx, visitor: ByMachine, teaching: Id, said: Change) -> Teaching
         for name in ("courier", "heading", "parcels")
         if (value := getattr(said, name)) is not None
     }
-    if values.get("courier") and values["courier"] not in ctx.site.profiles:
-        raise NotThere("There is no courier of that name.")
+    if courier := values.get("courier"):
+        profile_of(ctx.site, courier)
     if said.sheet is not None and said.sheet != now.sheet:
         values |= {"sheet": said.sheet, "heading": said.heading, "roles": None, "words": {}}
         ctx.teachings.surveyed(replace(now, **values))  # there is such a sheet

@@ -11,18 +11,16 @@ from pipeline.web.context import (
     Ctx,
     Form,
     Looker,
-    NotThere,
     Operator,
-    WebContext,
     lead,
     page,
     text_of,
     told_once,
 )
 from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in, words_used
-from pipeline.web.profile_files import forget, last_saved, remember
+from pipeline.web.profile_files import forget, last_saved, profile_of, remember
 from pipeline.web.totals import couriers
-from schemas.courier import DAYS, GENERIC, Profile
+from schemas.courier import DAYS, GENERIC
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +40,7 @@ def couriers_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
 @router.get("/couriers/{name}")
 def courier_page(request: Request, ctx: Ctx, visitor: Looker, name: str) -> Response:
     """Show one courier: columns, status words, folder, files."""
-    profile = _profile(ctx, name)
+    profile = profile_of(ctx.site, name)
     (courier,) = (c for c in couriers(ctx.site, ctx.totals) if c.profile.name == name)
     zone = ctx.site.settings.manifest.timezone
     used = words_used(ctx.site, name)
@@ -96,16 +94,9 @@ def change_expected(
 @router.get("/couriers/{name}/template.xlsx")
 def courier_template(ctx: Ctx, _visitor: Looker, name: str) -> Response:
     """Return an empty manifest to fill in."""
-    profile = _profile(ctx, name)
+    profile = profile_of(ctx.site, name)
     return Response(
         template(profile, created=ctx.site.clock.now()),
         media_type=_XLSX,
         headers={"content-disposition": f'attachment; filename="{profile.name}-manifest.xlsx"'},
     )
-
-
-def _profile(ctx: WebContext, name: str) -> Profile:
-    profile = ctx.site.profiles.get(name)
-    if profile is None:
-        raise NotThere("There is no courier of that name.")
-    return profile

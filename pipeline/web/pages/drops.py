@@ -180,7 +180,7 @@ def drops_list(
 
 @router.get("/strip")
 def strip(request: Request, visitor: Looker) -> Response:
-    """Return only the health strip."""
+    """Return only the health bar."""
     return page(request, "_strip.html", {}, visitor=visitor)
 
 
