@@ -115,7 +115,6 @@ class FaultGroup(Struct, frozen=True, kw_only=True):
     count: int
     what: str
     fix: str
-    example: str
     values: Sequence[ValueFault]
     more_values: int
 
@@ -179,14 +178,10 @@ def grouped(rejects: Rejects) -> list[FaultGroup]:
     return [_group(rejects, label, n, values.get(label)) for label, n in counts.most_common()]
 
 
-def bad_columns(rejects: Rejects, codes: str) -> dict[int, str]:
-    """Place among the original columns → code, for the cells of a line that are wrong."""
-    found: dict[int, str] = {}
-    for label in filter(None, codes.split(";")):
-        code, _, role = label.partition(":")
-        if role in rejects.columns:
-            found.setdefault(rejects.columns[role], code)
-    return found
+def bad_columns(rejects: Rejects, codes: str) -> list[int]:
+    """Return the places among the original columns of the cells that these codes are about."""
+    roles = (label.partition(":")[2] for label in codes.split(";"))
+    return list(dict.fromkeys(rejects.columns[each] for each in roles if each in rejects.columns))
 
 
 def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | None") -> FaultGroup:
@@ -202,7 +197,6 @@ def _group(rejects: Rejects, label: str, count: int, values: "Counter[str] | Non
         count=count,
         what=known.what if known else "",
         fix=known.fix if known else "See the message of each row.",
-        example=known.example if known else "",
         values=[ValueFault(value=value, count=n) for value, n in common],
         more_values=max(0, len(values) - len(common)) if values else 0,
     )

@@ -211,7 +211,7 @@ def was_sent(site: Site, batch: str) -> bool:
     return bool(uploads.batch_of(site, batch)) and not (_place(site, batch) / _CARD).is_file()
 
 
-def send(site: Site, kept: Staged, *, folder: str | None = None, corrects: str = "") -> None:
+def send(site: Site, kept: Staged, *, folder: str | None = None) -> None:
     """Put the files into the inbox, as ``submit`` does; then they are kept no more.
 
     ``folder``: the inbox sub-folder, else the courier's. Raises UsageError, StorageError.
@@ -226,7 +226,6 @@ def send(site: Site, kept: Staged, *, folder: str | None = None, corrects: str =
             who=kept.who,
             note=kept.note,
             batch=kept.batch,
-            corrects=corrects,
         )
     discard(site, kept)
 

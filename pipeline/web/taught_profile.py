@@ -64,8 +64,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 class Preview(Struct, frozen=True, kw_only=True):
     """A file as it would be read by the profile that is being taught.
 
-    ``folder``: the inbox sub-folder in which it is read so. ``others``: refused files that can be
-    read with it, each with the rows that would be sent.
+    ``others``: refused files that can be read with it, each with the rows that would be sent.
     """
 
     checked: Checked
@@ -73,7 +72,6 @@ class Preview(Struct, frozen=True, kw_only=True):
     shown: tuple[Shown, ...]
     back: tuple[Mapping[str, str], ...]
     others: tuple[tuple[DropLine, int], ...]
-    folder: str
 
 
 class BuiltProfile(Struct, frozen=True, kw_only=True):
@@ -239,7 +237,6 @@ def preview(site: Site, teachings: Teachings, teaching: Teaching) -> Preview:
         shown=_shown(draft, results),
         back=tuple([each for each in results if each["outcome"] == "rejected"][:_EXAMPLES]),
         others=others,
-        folder=folder,
     )
 
 

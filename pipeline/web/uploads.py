@@ -26,7 +26,7 @@ _LONGEST_NOTE: Final = 1000
 class Upload(Struct, frozen=True, kw_only=True):
     """One file that was put into the inbox. ``name``: as it lies there; ``at``: UTC, ISO 8601.
 
-    ``batch``: the same for files that came together. ``corrects``: the drop it corrects, or "".
+    ``batch``: the same for files that came together.
     """
 
     batch: str
@@ -37,7 +37,6 @@ class Upload(Struct, frozen=True, kw_only=True):
     note: str
     at: str
     size: int
-    corrects: str = ""
 
 
 def put(
@@ -49,7 +48,6 @@ def put(
     who: str,
     note: str,
     batch: str,
-    corrects: str = "",
 ) -> Path:
     """Put a file into the inbox and keep what is known of it; return its place there.
 
@@ -67,7 +65,6 @@ def put(
         note=note.strip()[:_LONGEST_NOTE],
         at=stamp(site.clock.now()),
         size=file.stat().st_size,
-        corrects=corrects,
     )
     # Before the file: the service may take it at once, and the note is to be there then.
     _keep(site, upload)

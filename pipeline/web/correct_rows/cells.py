@@ -39,7 +39,6 @@ class Conflict(Struct, frozen=True, kw_only=True):
     header: str
     now: str
     who: str
-    at: str
     sent: bool
     done: str = ""
 
@@ -90,7 +89,6 @@ def take_over(
 
 
 def _conflict(table: Table, draft: Draft, cell: Typed, now: str) -> Conflict:
-    who, at = draft.touched.get(cell.line, ("", ""))
     done = "another file corrected this row meanwhile" if cell.line in table.done_elsewhere else ""
     if note := table.aside_lines.get(cell.line):
         done = aside_in_words(note)
@@ -99,8 +97,7 @@ def _conflict(table: Table, draft: Draft, cell: Typed, now: str) -> Conflict:
         row=table.rejects.called(cell.line),
         header=table.rejects.headers[cell.column],
         now=now,
-        who=who,
-        at=at,
+        who=draft.changed_by(cell.line),
         sent=cell.line in draft.sent,
         done=done,
     )
@@ -223,7 +220,7 @@ def paste(
         now = {line: text for line, text in after.items() if text != before[line]}
         if now:
             had = {line: before[line] for line in now}
-            pasted = Paste(column=column, had=had, now=now, who=who, at=at)
+            pasted = Paste(column=column, had=had, now=now, who=who)
             sheet.draft = replace(sheet.draft, pasted=pasted)
     log.info("web.pasted", drop=drop_id, rows=len(now), user=visitor.name)
     return Kept(

@@ -39,7 +39,6 @@ class Paste(Struct, frozen=True, kw_only=True):
     had: Mapping[int, str]
     now: Mapping[int, str]
     who: str = ""
-    at: str = ""
 
 
 class Draft(Struct, frozen=True, kw_only=True):

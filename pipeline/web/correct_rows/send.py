@@ -109,7 +109,7 @@ def _send(ctx: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str)
     )
     (path,) = kept.paths(ctx.site)
     corrected_file.write_corrected(path, table, lines)
-    staging.send(ctx.site, kept, folder=table.drop.folder, corrects=drop_id)
+    staging.send(ctx.site, kept, folder=table.drop.folder)
     with ctx.drafts.changing(drop_id, table.rejects) as sheet:
         sent = {**sheet.draft.sent, **dict.fromkeys(lines.tolist(), kept.batch)}
         sheet.draft = replace(sheet.draft, sent=sent, pasted=None)
