@@ -143,11 +143,9 @@ def as_courier(site: Site, kept: Staged, place: int, courier: str) -> Staged:
     return made
 
 
-def keep_out(site: Site, kept: Staged, places: Collection[int]) -> Staged:
+def keep_out(site: Site, kept: Staged, places: Collection[int]) -> None:
     """Leave these files out of what is sent. Raises StorageError."""
-    made = replace(kept, left_out=tuple(sorted(places)))
-    keep(site, made)
-    return made
+    keep(site, replace(kept, left_out=tuple(sorted(places))))
 
 
 def split(site: Site, kept: Staged, wanted: Sequence[int]) -> str:

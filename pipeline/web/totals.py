@@ -123,7 +123,7 @@ class DropTotals:
     def _begin(self, day: date) -> datetime:
         return datetime.combine(day, datetime.min.time(), self._zone).astimezone(UTC)
 
-    def totals_of(self, day: date, courier: str = "") -> Mapping[str, int]:
+    def totals_of(self, day: date, courier: str) -> Mapping[str, int]:
         """Return a day's files and rows by outcome: files, rows, accepted, …"""
         found: Counter[str] = Counter()
         for each in self.sums():
