@@ -41,7 +41,8 @@ _WAKING: list[type[FileSystemEvent]] = [
     DirDeletedEvent,
 ]
 
-_END_SECONDS = 5.0
+_END_SECONDS = 1.0
+"""How long the end of a former observer is waited for. A long look puts off the next one."""
 
 _Place = tuple[int, int]
 _LOST = logging.getLogger("watchdog.observers.inotify_c")
