@@ -5,6 +5,7 @@ Each step may be repeated: after a crash, the next start runs the same code agai
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -29,16 +30,17 @@ from pipeline.planning.freeze import blocked_words, pending_in, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import Pending, doubts, let_go, recheck
 from pipeline.planning.results import Released, Reopened, RetryPostponed, reason_of
-from pipeline.reporting.close_drop import Closer, Ending
+from pipeline.reporting.close_drop import Ending
 from pipeline.reporting.row_outcomes import DropOutcomes, Remark, unsent
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.spool import Spools
 from pipeline.storage.spool_marks import Departures
 from schemas.codes import Code
-from schemas.courier import Profile
 from schemas.display import counted, shown
 from schemas.parcels import ANY, awb_key
 from schemas.vocabulary import Milestone, Outcome, Role
+
+if TYPE_CHECKING:
+    from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)
 
@@ -46,27 +48,15 @@ log = structlog.get_logger(__name__)
 class DropSteps:
     """Sends, reports, releases and reopens drops. Raises StorageError if disk or ledger fails."""
 
-    def __init__(
-        self,
-        *,
-        ledger: SqlLedger,
-        closer: Closer,
-        spools: Spools,
-        profiles: Mapping[str, Profile],
-        timezone: str,
-    ) -> None:
-        """Take what the steps need.
-
-        ``profiles``, ``timezone``: whether a courier's parcels speak for an order, and its zone.
-        """
-        self._ledger = ledger
-        self._profiles = profiles
-        self._timezone = timezone
-        self._closer = closer
+    def __init__(self, site: "Site") -> None:
+        self._ledger = site.ledger
+        self._profiles = site.profiles
+        self._timezone = site.settings.manifest.timezone
+        self._closer = site.closer
+        self._spools = site.spools
         self._logged: dict[int, str] = {}
         # Open drop → how many had come since it was planned, when that was last looked at.
         self._looked: dict[int, int] = {}
-        self._spools = spools
 
     # -- deliver and finish --------------------------------------------------------------------
 

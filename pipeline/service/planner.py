@@ -7,6 +7,7 @@ failure of one does not affect the others.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec import Struct
@@ -22,12 +23,10 @@ from pipeline.core.errors import (
 )
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Clock, FrozenPlan, OrderHistory, ParcelSeen
+from pipeline.core.ports import FrozenPlan, OrderHistory, ParcelSeen
 from pipeline.core.shipment import Closed
-from pipeline.inbox.claim import Claimer
 from pipeline.planning.freeze import (
     Planned,
-    PlanRules,
     facts_of,
     freezing_bodies,
     guard,
@@ -38,13 +37,13 @@ from pipeline.planning.order_index import frozen, of_refused
 from pipeline.planning.plan import ending_awbs, ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.planning.results import DropToPlan, Ready, Step, without_shared_orders
-from pipeline.reporting.close_drop import Closer
 from pipeline.reporting.row_outcomes import Remark, outcomes_of
-from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.memory import trim
-from pipeline.storage.spool import Spools, sync_spools
+from pipeline.storage.spool import sync_spools
 from schemas.codes import Code
-from schemas.courier import Profile
+
+if TYPE_CHECKING:
+    from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)
 
@@ -60,27 +59,18 @@ class _Unfrozen(Struct, frozen=True, kw_only=True):
 class Planner:
     """Takes claimed drops to where they can be delivered."""
 
-    def __init__(
-        self,
-        *,
-        ledger: SqlLedger,
-        claimer: Claimer,
-        closer: Closer,
-        spools: Spools,
-        profiles: Mapping[str, Profile],
-        rules: PlanRules,
-        clock: Clock,
-        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> None:
-        """``turn``: held while drops are planned, where several processes plan."""
-        self._ledger = ledger
-        self._closer = closer
-        self._spools = spools
-        self._claimer = claimer
-        self._profiles = profiles
-        self._rules = rules
-        self._clock = clock
-        self._turn = turn
+    def __init__(self, site: "Site") -> None:
+        self._ledger = site.ledger
+        self._closer = site.closer
+        self._spools = site.spools
+        self._claimer = site.claimer
+        self._profiles = site.profiles
+        self._rules = site.plan_rules
+        self._clock = site.clock
+        # Held while drops are planned, where several processes plan.
+        self._turn: Callable[[], AbstractContextManager[object]] = (
+            site.ledger.planning_turn if site.presence else nullcontext
+        )
 
     # -- plan ----------------------------------------------------------------------------------
 

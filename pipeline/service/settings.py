@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -230,20 +231,6 @@ class Settings(BaseSettings):
     notify: NotifySettings = NotifySettings()
 
 
-class _TomlLayer(PydanticBaseSettingsSource):
-    """The parsed configuration file as the lowest source."""
-
-    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, Any]) -> None:
-        super().__init__(settings_cls)
-        self._values = values
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - signature of pydantic-settings
-        return self._values.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return dict(self._values)
-
-
 def _layered(values: Mapping[str, Any]) -> type[Settings]:
     """Return settings from flags over environment over secret files over ``values``."""
 
@@ -267,7 +254,7 @@ def _layered(values: Mapping[str, Any]) -> type[Settings]:
                         secrets_prefix="",
                     )
                 )
-            return (*sources, _TomlLayer(settings_cls, values))
+            return (*sources, InitSettingsSource(settings_cls, init_kwargs=dict(values)))
 
     return Layered
 

@@ -5,7 +5,6 @@ A part is loaded by the property that builds it: commands load only their own.
 
 import random
 from collections.abc import Mapping
-from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -265,29 +264,14 @@ class Site(Struct, frozen=True, dict=True):
         """Return the planner of drops that were read."""
         from pipeline.service.planner import Planner
 
-        return Planner(
-            ledger=self.ledger,
-            claimer=self.claimer,
-            closer=self.closer,
-            spools=self.spools,
-            profiles=self.profiles,
-            rules=self.plan_rules,
-            clock=self.clock,
-            turn=self.ledger.planning_turn if self.presence else nullcontext,
-        )
+        return Planner(self)
 
     @cached_property
     def drop_steps(self) -> "DropSteps":
         """Return the steps that take planned drops to their end, and closed ones up again."""
         from pipeline.service.drop_steps import DropSteps
 
-        return DropSteps(
-            ledger=self.ledger,
-            closer=self.closer,
-            spools=self.spools,
-            profiles=self.profiles,
-            timezone=self.settings.manifest.timezone,
-        )
+        return DropSteps(self)
 
     @cached_property
     def _advice(self) -> "Mapping[str, Advice]":
