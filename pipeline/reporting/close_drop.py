@@ -30,7 +30,6 @@ from pipeline.core.row_keys import (
 from pipeline.core.shipment import Closed, OpenReason
 from pipeline.reporting import write
 from pipeline.reporting.came_since import CameSince
-from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.rejects_csv import rows_given_back
 from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
 from pipeline.reporting.rows import Report, gathered
@@ -83,7 +82,6 @@ class Closer:
         spools: Spools,
         clock: Clock,
         profiles: Mapping[str, Profile],
-        advice: Callable[[], Mapping[str, Advice]],
         again_seconds: float,
         zone: tzinfo,
     ) -> None:
@@ -93,7 +91,6 @@ class Closer:
         self._spools = spools
         self._clock = clock
         self._profiles = profiles
-        self._advice = advice
         self._zone = zone
         self._came_since = CameSince(ledger=ledger, spools=spools, clock=clock)
         self.again_seconds = again_seconds
@@ -219,7 +216,7 @@ class Closer:
 
     def _report(self, drop: Drop, outcomes: DropOutcomes) -> Report:
         profile, spool = self._profiles.get(drop.courier), self._spools.of(drop)
-        return Report.of(drop, outcomes, spool, profile=profile, advice=self._advice())
+        return Report.of(drop, outcomes, spool, profile=profile)
 
     def _closed_one(self, noted: _Written) -> Closed:
         (closed,) = self._closed([noted])

@@ -47,14 +47,6 @@ _STRONG = frozenset({0, 1, 2})
 _LINE, _MOST_LINES = 15.0, 12
 
 
-class Advice(Struct, frozen=True, kw_only=True):
-    """The meaning of a code, how to fix it, and an example of a right cell ("": no cell)."""
-
-    meaning: str
-    fix: str
-    right: str = ""
-
-
 class Value(Struct, kw_only=True):
     """One value that has a fault: how many rows, and where the first of them stands.
 
@@ -136,7 +128,6 @@ def write_fix_sheet(
     workbook: Any,
     tally: FaultTally,
     *,
-    advice: Mapping[str, Advice],
     statuses: Mapping[str, str],
     note: str,
 ) -> None:
@@ -158,7 +149,7 @@ def write_fix_sheet(
     if any(statuses.values()):
         sheet.set_column(STATUS_COLUMN + 1, STATUS_COLUMN + 1, 34)
         sheet.write_string(0, STATUS_COLUMN + 1, "What it means", formats["header"])
-    lines = [*_lines(tally, advice, list(statuses)), (), ()]
+    lines = [*_lines(tally, list(statuses)), (), ()]
     # A workbook in constant memory wants its rows from the top, each of them once.
     for at, (line, status) in enumerate(zip_longest(lines, statuses, fillvalue=""), start=1):
         if at == len(lines):
@@ -181,14 +172,15 @@ class _Head(Struct, frozen=True, kw_only=True):
 
 
 def _lines(
-    tally: FaultTally, advice: Mapping[str, Advice], statuses: Sequence[str]
+    tally: FaultTally, statuses: Sequence[str]
 ) -> Iterator[tuple[_Head | Value | str | int, ...]]:
     """Yield the sheet's lines: a group, then its values."""
     for (code, header), group in sorted(
         tally.groups.items(), key=lambda each: each[1].count, reverse=True
     ):
-        known = advice.get(code, Advice(meaning="", fix="See the message."))
-        head = (code, header, group.count, "", "", "", known.meaning, known.fix, "")
+        known = Code.__members__.get(code)
+        meaning, fix = (known.what, known.fix) if known else ("", "See the message.")
+        head = (code, header, group.count, "", "", "", meaning, fix, "")
         yield tuple(_Head(text=text) for text in head)
         ranked = sorted(group.values.values(), key=lambda value: value.count, reverse=True)
         for value in ranked[:_SHOWN_VALUES]:
@@ -199,10 +191,10 @@ def _lines(
             yield ("", "", group.count - shown, "(other values)")
 
 
-def _right(code: str, text: str, known: Advice, statuses: Sequence[str]) -> str:
+def _right(code: str, text: str, known: Code | None, statuses: Sequence[str]) -> str:
     """Return what a cell with this value should look like."""
     if code != Code.STATUS_UNKNOWN or not statuses:
-        return known.right
+        return known.right if known else ""
     folded = {fold(status): status for status in statuses}
     meant = statuses_meant(text[:_LONGEST_VALUE], folded)
     return " or ".join(meant) or "one of the known statuses, in column J"

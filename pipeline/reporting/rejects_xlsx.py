@@ -17,7 +17,6 @@ from msgspec import Struct
 from pipeline.core.model import ResultBlock
 from pipeline.reporting.fix_sheet import (
     FIX_SHEET,
-    Advice,
     FaultTally,
     cell_of,
     row_height,
@@ -80,7 +79,6 @@ def rejects_xlsx(
     parent: str | None = None,
     created: datetime,
     columns: Columns,
-    advice: Mapping[str, Advice],
     statuses: Sequence[str] = (),
     meanings: Sequence[str] = (),
     whole_file: bool = False,
@@ -92,10 +90,9 @@ def rejects_xlsx(
     """Give the workbook, or None if no row belongs in it; rows and columns as in ``rejects_csv``.
 
     ``columns``: for each header tuple, role → index of its column: where a fault's cell is.
-    ``advice``: code → what it means and how to fix it. ``statuses``: what the courier's status
-    column may hold, and ``meanings``: what each means. ``created``: the time in the file's
-    properties. ``scratch``: folder for XlsxWriter's temporary files, used from about 200,000 cells
-    on (None: the system's).
+    ``statuses``: what the courier's status column may hold, and ``meanings``: what each means.
+    ``created``: the time in the file's properties. ``scratch``: folder for XlsxWriter's temporary
+    files, used from about 200,000 cells on (None: the system's).
 
     Beyond ``max_cells`` (rows times columns) the workbook has only the sheet that says what to
     fix, and refers to the CSV file: half of the rows would look like all of them.
@@ -128,7 +125,7 @@ def rejects_xlsx(
             "beside it."
         )
     known = dict(zip_longest(statuses, meanings, fillvalue=""))
-    write_fix_sheet(workbook, tally, advice=advice, statuses=known, note=note)
+    write_fix_sheet(workbook, tally, statuses=known, note=note)
     workbook.close()
     return buffer.getvalue()
 

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import attempt
 from pipeline.core.model import Drop, ResultBlock
-from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.results_csv import Part, results_header, results_lines
 from pipeline.reporting.row_outcomes import DropOutcomes, result_block
 from pipeline.storage.spool import Spool
@@ -31,7 +30,7 @@ _PIECE = 10_000
 class Report(Struct, frozen=True, kw_only=True):
     """Everything a drop's files are made of.
 
-    ``advice``: how to fix what each code says; ``statuses``: what the courier's status column may
+    ``statuses``: what the courier's status column may
     hold, ``meanings``: what each means; ``whole_file``: the file is refused for too many rejects,
     and the rejects file replaces it; ``open``: why it is not finished, None when it is. ``kept``,
     ``lines``: what ``gathered`` made of it beforehand.
@@ -40,7 +39,6 @@ class Report(Struct, frozen=True, kw_only=True):
     drop: Drop
     outcomes: DropOutcomes
     spool: Spool
-    advice: Mapping[str, Advice]
     statuses: tuple[str, ...] = ()
     meanings: tuple[str, ...] = ()
     whole_file: bool = False
@@ -56,7 +54,6 @@ class Report(Struct, frozen=True, kw_only=True):
         spool: Spool,
         *,
         profile: Profile | None,
-        advice: Mapping[str, Advice],
     ) -> "Report":
         """Return the report of a drop as it is; ``profile``: its courier's, None for none."""
         statuses = profile.statuses.offered() if profile else ()
@@ -64,7 +61,6 @@ class Report(Struct, frozen=True, kw_only=True):
             drop=drop,
             outcomes=outcomes,
             spool=spool,
-            advice=advice,
             statuses=statuses,
             meanings=tuple(map(profile.statuses.in_words, statuses)) if profile else (),
         )

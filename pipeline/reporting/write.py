@@ -250,7 +250,6 @@ def _write_rejects(report: Report, folders: Folders) -> dict[str, str]:
         parent=drop.parent,
         created=drop.received_at,
         columns=columns,
-        advice=report.advice,
         statuses=report.statuses,
         meanings=report.meanings,
         whole_file=report.whole_file,

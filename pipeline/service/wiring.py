@@ -4,7 +4,6 @@ A part is loaded by the property that builds it: commands load only their own.
 """
 
 import random
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +37,6 @@ from schemas.display import shown
 if TYPE_CHECKING:
     from pipeline.planning.freeze import PlanRules
     from pipeline.reporting.close_drop import Closer
-    from pipeline.reporting.fix_sheet import Advice
     from pipeline.service.drop_steps import DropSteps
     from pipeline.service.planner import Planner
 
@@ -274,19 +272,6 @@ class Site(Struct, frozen=True, dict=True):
         return DropSteps(self)
 
     @cached_property
-    def _advice(self) -> "Mapping[str, Advice]":
-        from pipeline.reporting.fix_sheet import Advice
-        from schemas.codes import Code
-
-        return {
-            code.value: Advice(meaning=code.what, fix=code.fix, right=code.right) for code in Code
-        }
-
-    def advice(self) -> "Mapping[str, Advice]":
-        """Return how to fix what each code says."""
-        return self._advice
-
-    @cached_property
     def delivery(self) -> DeliveryThread:
         """Return the delivery thread. Raises SettingsError when sending is not configured."""
         return DeliveryThread(
@@ -323,7 +308,6 @@ class Site(Struct, frozen=True, dict=True):
             spools=self.spools,
             clock=self.clock,
             profiles=self.profiles,
-            advice=self.advice,
             again_seconds=self.settings.api.probe_seconds,
             zone=self.zone,
         )

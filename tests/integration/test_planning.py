@@ -148,7 +148,7 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
     (last,) = bench.ledger.sightings("A139")
     assert last.sheet == 139
     outcomes = outcomes_of(planned.table, chunks(), [], waiting=unsent())
-    report = Report(drop=drop, outcomes=outcomes, spool=bench.spool, advice={})
+    report = Report(drop=drop, outcomes=outcomes, spool=bench.spool)
     notice = next(e for e in summary_of(report, {}).notices if e.code is not Code.NO_EVENT_TIME)
     assert (notice.code, notice.count, notice.example_row) == ("NOT_SENT", 140, 2)
 
@@ -164,7 +164,7 @@ def test_a_remark_of_delivery_names_its_first_row_by_its_record_number(bench):
         for no, pos, words in [(2, 1, "third"), (1, 7, "first"), (1, 9, "second")]
     ]
     outcomes = outcomes_of(planned.table, chunks, verdicts, waiting=unsent())
-    report = Report(drop=drop, outcomes=outcomes, spool=bench.spool, advice={})
+    report = Report(drop=drop, outcomes=outcomes, spool=bench.spool)
     refused = Notice(code=Code.API_REFUSED, message="first", count=3, example_row=29)
     assert refused in summary_of(report, {}).notices
 

@@ -174,7 +174,6 @@ def test_any_rejects_workbook_reads_back_as_the_original_rows(table: list[list[s
         drop_id="d1",
         created=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
         columns={},
-        advice={},
     )
     assert written is not None
     assert dropped_back(written, headers, "xlsx") == [tuple(row) for row in table]

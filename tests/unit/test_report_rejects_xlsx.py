@@ -13,15 +13,11 @@ from python_calamine import CalamineWorkbook
 
 from pipeline.core.model import ResultBlock
 from pipeline.core.row_columns import RESULT
-from pipeline.reporting.fix_sheet import Advice
 from pipeline.reporting.rejects_xlsx import rejects_xlsx
+from schemas.codes import Code
 
 HEADERS: tuple[str, ...] = ("Order Id", "Current Status", "Remark")
 COLUMNS = {HEADERS: {"order_id": 0, "status": 1, "remark": 2}}
-ADVICE = {
-    "STATUS_UNKNOWN": Advice(meaning="Not known.", fix="Take one of the list.", right="a status"),
-    "ID_MISSING": Advice(meaning="None.", fix="Enter it.", right="an id"),
-}
 CREATED = datetime(2026, 1, 2, tzinfo=UTC)
 RED, YELLOW = "FFFFC7CE", "FFFFEB9C"
 
@@ -51,9 +47,7 @@ def block(*lines: tuple[str, tuple[str, str, str]], outcome: str = "rejected") -
 
 
 def made(*blocks: ResultBlock, **options: Any) -> bytes:
-    data = rejects_xlsx(
-        blocks, drop_id="d1", created=CREATED, columns=COLUMNS, advice=ADVICE, **options
-    )
+    data = rejects_xlsx(blocks, drop_id="d1", created=CREATED, columns=COLUMNS, **options)
     assert data is not None
     return data
 
@@ -188,15 +182,24 @@ def test_what_to_fix_is_grouped_and_shows_the_files_own_values() -> None:
         ],
         [
             *("STATUS_UNKNOWN", "Current Status", 3, None, None, None),
-            *("Not known.", "Take one of the list.", None),
+            *(Code.STATUS_UNKNOWN.what, Code.STATUS_UNKNOWN.fix, None),
         ],
         [None, None, 2, "Deliverd", 3, "Delivered", None, None, "Row 3 is wrong."],
         [
             *(None, None, 1, "Wat", 2, "one of the known statuses, in column J"),
             *(None, None, "Row 2 is wrong."),
         ],
-        ["ID_MISSING", "Order Id", 1, None, None, None, "None.", "Enter it.", None],
-        [None, None, 1, "(empty)", 2, "an id", None, None, "Row 2 is wrong."],
+        [
+            "ID_MISSING",
+            "Order Id",
+            1,
+            None,
+            None,
+            None,
+            *(Code.ID_MISSING.what, Code.ID_MISSING.fix),
+            None,
+        ],
+        [None, None, 1, "(empty)", 2, Code.ID_MISSING.right, None, None, "Row 2 is wrong."],
     ]
     assert "upload this file" in fixes["A8"].value
 
@@ -220,21 +223,21 @@ def test_of_many_values_the_most_frequent_are_shown_and_the_others_counted() -> 
 def test_rows_are_as_high_as_their_wrapped_words() -> None:
     rows, _ = opened(block(("STATUS_UNKNOWN:status", ("1", "x", ""))))
     assert rows["C2"].alignment.wrap_text
-    long = {"STATUS_UNKNOWN": Advice(meaning="word " * 40, fix="", right="")}
     data = rejects_xlsx(
         [block(("STATUS_UNKNOWN:status", ("1", "x", "")))],
         drop_id="d1",
         created=CREATED,
         columns=COLUMNS,
-        advice=long,
     )
     fixes = openpyxl.load_workbook(io.BytesIO(data or b"")).worksheets[1]
-    assert fixes.row_dimensions[2].height == 75
+    lines = -(-len(Code.STATUS_UNKNOWN.fix) // 48)
+    assert lines > 2
+    assert fixes.row_dimensions[2].height == 15 * lines
 
 
 def test_no_row_no_workbook() -> None:
     sound = block(("", ("1", "x", "")), outcome="accepted")
-    options: dict[str, Any] = {"drop_id": "d1", "created": CREATED, "advice": {}}
+    options: dict[str, Any] = {"drop_id": "d1", "created": CREATED}
     assert rejects_xlsx([sound], columns=COLUMNS, **options) is None
 
 
