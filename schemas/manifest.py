@@ -36,7 +36,7 @@ from schemas.limits import (
     RANGE_DAYS,
     TEXT_LENGTH,
 )
-from schemas.parcels import HoldReason
+from schemas.parcels import BlockReason
 from schemas.statuses import StatusMeaning
 from schemas.vocabulary import CellKind, Role
 
@@ -66,7 +66,7 @@ class Fact(StrEnum):
     EVENT_TIME_ERROR = "event_time_error"
     RTO_AWB_ERROR = "rto_awb_error"  # only where a filled second AWB means a way back
     ID = "order_id"  # text without wrapper and ends, "" for none; and the CellKind it was
-    HELD = "held"  # flag: HoldReason, a rejects file that came back
+    BLOCKED = "blocked"  # flag: BlockReason, a rejects file that came back
     STATUS = "status"  # StatusVerdict on status, type, direction and scan together
     EVENT_TIME = "event_time"  # milliseconds from now, null without an instant; so are the next two
     PROMISED = "promised_delivery_date"
@@ -285,17 +285,23 @@ RULES: tuple[Rule, ...] = (
     Rule(
         Code.STATUS_AMBIGUOUS,
         Role.STATUS,
-        Fact.HELD,
-        never(HoldReason.UNCLEAR),
+        Fact.BLOCKED,
+        never(BlockReason.UNCLEAR),
         sentences.still_unclear,
     ),
-    Rule(Code.PARCELS_OPEN, Role.AWB, Fact.HELD, never(HoldReason.PARCELS), sentences.still_held),
+    Rule(
+        Code.PARCELS_OPEN,
+        Role.AWB,
+        Fact.BLOCKED,
+        never(BlockReason.PARCELS),
+        sentences.still_blocked,
+    ),
     Rule(
         Code.STATUS_CONFLICT,
         Role.EVENT_TIME,
-        Fact.HELD,
-        never(HoldReason.TAKEN_BACK),
-        sentences.still_held,
+        Fact.BLOCKED,
+        never(BlockReason.TAKEN_BACK),
+        sentences.still_blocked,
     ),
     Rule(
         Code.DATE_INVALID,

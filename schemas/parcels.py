@@ -21,7 +21,7 @@ ANY, ALL = "any", "all"
 has it, or (the default) when all have."""
 
 
-class HoldReason(IntEnum):
+class BlockReason(IntEnum):
     """Why a row of a rejects file that came back had been held, by rows that are not in it."""
 
     FREE = 0
@@ -30,9 +30,9 @@ class HoldReason(IntEnum):
     UNCLEAR = 3  # by a tab, a title or other rows, which are not there any more
 
 
-HELD_AS = {
-    HoldReason.PARCELS: f"{Code.PARCELS_OPEN}:{Role.AWB}",
-    HoldReason.TAKEN_BACK: f"{Code.STATUS_CONFLICT}:{Role.EVENT_TIME}",
+BLOCKED_AS = {
+    BlockReason.PARCELS: f"{Code.PARCELS_OPEN}:{Role.AWB}",
+    BlockReason.TAKEN_BACK: f"{Code.STATUS_CONFLICT}:{Role.EVENT_TIME}",
 }
 """How a rejects file says so: while that stands there, a final status is not sent."""
 

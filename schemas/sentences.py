@@ -112,7 +112,7 @@ def restored_id(damaged: str, _: Place) -> str:
     )
 
 
-def still_held(_: str, __: Place) -> str:
+def still_blocked(_: str, __: Place) -> str:
     """Tell that a row which came back says nothing new of why it was held."""
     return (
         ": it came back as it was held. Where its status is true of the whole order, tick it "

@@ -26,7 +26,7 @@ from schemas.date_headings import failure_meant, zone_named
 from schemas.limits import DAY_MS, TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent
-from schemas.parcels import HELD_AS, HoldReason, is_confirmed
+from schemas.parcels import BLOCKED_AS, BlockReason, is_confirmed
 from schemas.status_headings import gives_status, speaks_of_failure
 from schemas.statuses import Direction, StatusMeaning, agrees
 from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
@@ -288,14 +288,14 @@ def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
             None,
         )
         if each.still_unclear or against is not None:
-            held[at] = (int(HoldReason.UNCLEAR), None if each.still_unclear else against)
+            held[at] = (int(BlockReason.UNCLEAR), None if each.still_unclear else against)
     held |= {
         at: (int(why), "")
         for at, each in final.items()
-        for why, label in HELD_AS.items()
+        for why, label in BLOCKED_AS.items()
         if label in each.codes.split(";")
     }
-    facts.mark(Fact.HELD, held)
+    facts.mark(Fact.BLOCKED, held)
 
 
 class _Dates(Struct, frozen=True, kw_only=True):

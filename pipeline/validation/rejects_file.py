@@ -26,7 +26,7 @@ from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
 from schemas.normalise import fold
-from schemas.parcels import AROUND_AN_ID, HELD_AS, is_confirmed
+from schemas.parcels import AROUND_AN_ID, BLOCKED_AS, is_confirmed
 from schemas.statuses import Direction
 from schemas.vocabulary import CellKind, Role
 
@@ -309,7 +309,7 @@ def _held(block: Block, headers: Sequence[str]) -> dict[int, str]:
     codes = _column(block, headers, REJECT_CODES)
     if codes is None:
         return {}
-    hit = pc.match_substring_regex(codes, "|".join(HELD_AS.values()))
+    hit = pc.match_substring_regex(codes, "|".join(BLOCKED_AS.values()))
     return {pos: codes[pos].as_py() for pos in np.flatnonzero(hit).tolist()}
 
 

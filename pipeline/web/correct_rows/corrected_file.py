@@ -12,7 +12,7 @@ from pipeline.reporting.rejects_csv import LEADING, LEADING_WITH_SHEET
 from pipeline.reporting.results_csv import csv_cells, csv_header, csv_lines
 from pipeline.storage.durable_files import storing
 from pipeline.web.correct_rows.table import Lines, Table
-from schemas.parcels import CONFIRMED, HELD_AS, TO_CONFIRM
+from schemas.parcels import BLOCKED_AS, CONFIRMED, TO_CONFIRM
 from schemas.vocabulary import Role
 
 _NAME_BYTES: Final = 200
@@ -90,9 +90,9 @@ def _codes(table: Table, lines: Lines) -> pa.Array:
     joined = []
     for line, newest in zip(lines.tolist(), table.codes(lines), strict=True):
         labels = newest.split(";")
-        free = [label for label in labels if label and label not in HELD_AS.values()]
+        free = [label for label in labels if label and label not in BLOCKED_AS.values()]
         told = table.draft.looked_at.get(line)
-        held = not {*HELD_AS.values()}.isdisjoint(labels)
+        held = not {*BLOCKED_AS.values()}.isdisjoint(labels)
         confirmed = told is not None and (TO_CONFIRM in told or held)
         joined.append(";".join([*free, CONFIRMED]) if confirmed else newest)
     return pa.array(joined, pa.string())
