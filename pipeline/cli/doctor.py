@@ -320,18 +320,17 @@ def _api(site: Site) -> Iterator[Diagnosis]:
     api = site.settings.api
     yield Diagnosis(subject="api", found=f"sending to {api.base_url}")
 
-    async def ask() -> tuple[int, str]:
+    async def ask() -> int:
         konnect = KonnectApi(
             base_url=api.base_url, credentials=credentials, timeout=min(10.0, api.timeout_seconds)
         )
         try:
-            reply = await konnect.order_info("shipdrop-doctor")
+            return (await konnect.order_info("shipdrop-doctor")).status
         finally:
             await konnect.close()
-        return reply.status, ""
 
     try:
-        status, _ = asyncio.run(ask())
+        status = asyncio.run(ask())
     except (Transient, Held, socket.gaierror) as error:
         yield Diagnosis(
             subject="api",

@@ -104,16 +104,9 @@ class Latecomers:
             reason=late.reason,
             seconds=round((now - late.since).total_seconds()),
         )
-        text = waiting_text(
-            source_file=as_text(late.name),
-            reason=late.reason,
-            since=late.since,
-            written_at=now,
-            zone=self._zone,
-            picked_up="It is taken by itself once nothing is in the way. This note goes away then.",
-        )
         try:
-            self._outbox.write(late.folder, note_name(late.name), [text])
+            note = _note_of(late, now, self._zone)
+            self._outbox.write(late.folder, note_name(late.name), [note])
         except StorageError as error:
             # The log has it; a full outbox is reported elsewhere and must not stop the inbox.
             log.warning("inbox.note_failed", file=shown(late.name), reason=error.message)
@@ -160,30 +153,21 @@ def as_dicts(late: Iterable[Late]) -> list[Mapping[str, str]]:
     ]
 
 
-def waiting_text(
-    *,
-    source_file: str,
-    reason: str,
-    since: datetime,
-    written_at: datetime,
-    zone: tzinfo,
-    picked_up: str,
-) -> bytes:
-    """Give the text as UTF-8 with CRLF: that it waits and why, then the details.
+def _note_of(late: Late, now: datetime, zone: tzinfo) -> bytes:
+    """Return the note as UTF-8 with CRLF: that the file waits and why, then the details.
 
-    ``reason`` says what the file waits for and what to do; ``picked_up`` what happens once it is
-    ready. Times are aware, and shown in ``zone``. Control and direction characters are escaped.
+    Control and direction characters are escaped; times are shown in ``zone``.
     """
     lines = (
         "This file has not been picked up yet. Nothing of it was read or sent.",
         "",
-        f"Why, and what to do: {one_line(reason)}.",
+        f"Why, and what to do: {one_line(late.reason)}.",
         "",
-        one_line(picked_up),
+        "It is taken by itself once nothing is in the way. This note goes away then.",
         "",
-        f"File:     {one_line(source_file)}",
-        f"Waiting:  since {clock_time(since, zone)} at the latest",
-        f"Written:  {clock_time(written_at, zone)}",
+        f"File:     {one_line(as_text(late.name))}",
+        f"Waiting:  since {clock_time(late.since, zone)} at the latest",
+        f"Written:  {clock_time(now, zone)}",
         "",
     )
     return "\r\n".join(lines).encode()

@@ -18,7 +18,7 @@ class Outbox:
     def __init__(self, folder: Path, *, presence: Presence | None = None) -> None:
         """Take the folder; ``presence`` is this worker's right to act beside others."""
         self.folder = folder
-        self._sure: Callable[[], None] = presence.require_valid if presence else _alone
+        self._sure: Callable[[], None] = presence.require_valid if presence else alone
         self._writer = f".{presence.name}" if presence else ""
         self._mount = Mount(folder)
         self._elsewhere = False
@@ -102,5 +102,5 @@ class Outbox:
             make_directory(self.folder)
 
 
-def _alone() -> None:
-    """Do nothing: nobody else writes here."""
+def alone() -> None:
+    """Do nothing: no other process works on these folders."""

@@ -33,7 +33,7 @@ from pipeline.storage.durable_files import (
 )
 from pipeline.storage.file_systems import Mount, Writer, writer_of
 from pipeline.storage.listing import identity_of, is_courier_folder, open_regular
-from pipeline.storage.outbox import Outbox
+from pipeline.storage.outbox import Outbox, alone
 from schemas.display import shown
 
 
@@ -61,10 +61,6 @@ class FileChange(Struct, frozen=True, kw_only=True):
     def is_final(self) -> bool:
         """Return True when it is as it was read, and nobody can change that any more."""
         return not self.changed and self.writer is Writer.NOBODY
-
-
-def _alone() -> None:
-    """Do nothing: nobody else works on these folders."""
 
 
 def _still(target: Path, ready: ReadyFile) -> bool:
@@ -113,7 +109,7 @@ class Folders:
 
         ``presence``: this worker's right to act, where others work on the same folders.
         """
-        self._sure: Callable[[], None] = presence.require_valid if presence else _alone
+        self._sure: Callable[[], None] = presence.require_valid if presence else alone
         self._root = root
         self._inbox = inbox
         self._inbox_mount = Mount(inbox)

@@ -145,7 +145,8 @@ class _Opened(Struct, kw_only=True):
                 later=self.header.later(found.cells),
                 where=where,
             ),
-            budget=_Budget(max_rows=self.limits.max_rows, used=self.used),
+            max_rows=self.limits.max_rows,
+            used=self.used,
             index=len(self.tables),
             notes=notes,
             shown=partial(self.notes.shown, index),
@@ -187,26 +188,19 @@ def contained(call: Callable[[], _Result], name: str) -> _Result:
         ) from error
 
 
-class _Budget(Struct, frozen=True, kw_only=True):
-    """The row limit, which counts over all sheets, and the rows of each."""
-
-    max_rows: int
-    used: dict[int, int] = field(default_factory=dict)
-
-    def before(self, index: int) -> int:
-        return sum(rows for at, rows in self.used.items() if at < index)
-
-
 class _SheetBlocks(Struct, frozen=True, kw_only=True):
-    """Read a sheet's rows. ``merged``: its merged cells below the header.
+    """Read a sheet's rows.
 
-    ``tops``: what stands in those of them that began so far, and its kind.
+    ``max_rows``: of all sheets together, of which each has ``used`` so many, by its place.
+    ``merged``: its merged cells below the header. ``tops``: what stands in those of them that began
+    so far, and its kind.
     """
 
     sheet: CalamineSheet
     file: str
     heading: Heading
-    budget: _Budget
+    max_rows: int
+    used: dict[int, int]
     index: int
     notes: SheetNotes
     shown: Callable[[int], ShownNumbers]
@@ -255,8 +249,8 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         shaper = Shaper(
             self.heading,
             tally,
-            limit=self.budget.max_rows,
-            before=self.budget.before(self.index),
+            limit=self.max_rows,
+            before=sum(rows for at, rows in self.used.items() if at < self.index),
         )
         # The native reader ends with the last cell that it has a value for.
         more = max(0, self.notes.last_row - self.sheet.total_height)
@@ -268,7 +262,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
         while parsed := self._parsed(rows, first):
             yield from shaper.shape(parsed)
             first += len(parsed)
-        self.budget.used[self.index] = shaper.rows
+        self.used[self.index] = shaper.rows
 
     def _parsed(self, rows: Iterator[list[Any]], first: int) -> Parsed | None:
         """Read the next block; None at the end."""
