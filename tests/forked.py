@@ -493,6 +493,7 @@ def _import_most() -> None:
     make_ready()
     _make_commands()
     _quicken()
+    import_module("tests.warm").warmed()
     _keep_still()
 
 

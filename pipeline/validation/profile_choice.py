@@ -1,6 +1,7 @@
 """Which courier's profile a file is read with, and where its header is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
 from itertools import zip_longest
 
 from msgspec.structs import replace
@@ -52,7 +53,7 @@ class ProfileHeaderFinder:
 
     def later(self, headers: Sequence[str]) -> "LaterHeaders":
         """Return a test for heading rows below this header."""
-        return LaterHeaders(headers, self._profiles)
+        return _later(tuple(headers), self._profiles)
 
     def refusal(
         self,
@@ -108,12 +109,7 @@ class LaterHeaders:
             for at, heading in enumerate(headers)
             if at not in told and (look_of(heading) or may_name_ways(heading))
         ]
-        self._statuses = {status for profile in profiles for status in profile.statuses.shown}
-        self._known: dict[str, set[Role]] = {}
-        for profile in profiles:
-            for role, aliases in profile.headers.items():
-                for alias in aliases:
-                    self._known.setdefault(alias, set()).add(role)
+        self._statuses, self._known = _words_of(tuple(profiles))
 
     def _columns(self, role: Role) -> Sequence[int]:
         return sorted({roles[role] for roles in self._roles if role in roles})
@@ -211,6 +207,23 @@ class LaterHeaders:
         )
 
 
+@lru_cache(maxsize=64)  # a courier's files have the headings of yesterday
+def _later(headers: tuple[str, ...], profiles: tuple[Profile, ...]) -> LaterHeaders:
+    return LaterHeaders(headers, profiles)
+
+
+@lru_cache(maxsize=16)
+def _words_of(profiles: tuple[Profile, ...]) -> tuple[Set[str], Mapping[str, Set[Role]]]:
+    """Return the statuses that the profiles know, and their headings with the roles of each."""
+    statuses = {status for profile in profiles for status in profile.statuses.shown}
+    known: dict[str, set[Role]] = {}
+    for profile in profiles:
+        for role, aliases in profile.headers.items():
+            for alias in aliases:
+                known.setdefault(alias, set()).add(role)
+    return statuses, known
+
+
 def _evidence_of(heading: str) -> tuple[Look | None, AsksStatus | None]:
     """Return the evidence that a column with this heading is looked through for."""
     return look_of(heading), asks_status(heading) if heading else AsksStatus.MOSTLY
@@ -220,7 +233,7 @@ def _folded(cells: Sequence[str]) -> list[str]:
     return [data_header(cell) for cell in trimmed(cells)]
 
 
-def _are_of_two(known: Sequence[set[Role]]) -> bool:
+def _are_of_two(known: Sequence[Set[Role]]) -> bool:
     """Tell whether headings are of different roles, one of which says whose or which status."""
     roles = set().union(*known)
     return len(known) > 1 and len(roles) > 1 and not roles.isdisjoint(_TELLING)
