@@ -20,8 +20,9 @@ from pipeline.reading.process.protocol import Job
 from pipeline.reading.read_file import prepare_together
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
-from pipeline.storage.ledger.dialects import sqlite
+from pipeline.storage.ledger import sqlite
 from schemas.profile import builtin_profiles
+from tests.compiled import share_compiled
 from tests.fakes.killed_between import accept_all
 from tests.scratch import scratch
 
@@ -32,16 +33,6 @@ _FILES = {
     "c.csv": "Order ID,AWB No,Status,Event Time\n"
     f"A1,X11,Delivered,{_WHEN}\nA2,X12,In Transit,{_WHEN}\nA3,X13,Gone,{_WHEN}\n",
 }
-
-
-class _Compiled(dict[Any, Any]):
-    """Compiled statements of all engines for one kind of database, whichever compiled them."""
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        return super().get(key[1:], default)
-
-    def __setitem__(self, key: Any, compiled: Any) -> None:
-        super().__setitem__(key[1:], compiled)
 
 
 class _ReadsHere:
@@ -76,7 +67,7 @@ class _NoEarlierDrops:
 
 def warmed() -> None:
     """Take files through all steps but the calls."""
-    _share_compiled()
+    share_compiled(sqlite.SqliteDialect)
     with TemporaryDirectory(dir=scratch()) as folder:
         root = Path(folder)
         (root / "shipdrop.toml").write_text("[inbox]\nsettle_seconds = 0\n", encoding="utf-8")
@@ -115,14 +106,3 @@ def _through(site: Site) -> None:
     ]
     site.drop_steps.finish(ended)
     assert not site.ledger.unfinished()
-
-
-def _share_compiled() -> None:
-    compiled, make = _Compiled(), sqlite.SqliteDialect.engine
-
-    def engine(self: sqlite.SqliteDialect) -> Any:
-        made = make(self)
-        made._compiled_cache = compiled
-        return made
-
-    sqlite.SqliteDialect.engine = engine  # type: ignore[method-assign]  # only where it is forked

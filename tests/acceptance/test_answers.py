@@ -90,7 +90,12 @@ HELD = {
 
 @pytest.mark.parametrize(
     ("shape", "reconcile"),
-    [*zip(HELD, ("true", "false", "true", "false"), strict=True)],
+    [
+        ("a log-in page", "true"),
+        ("an error object", "false"),
+        pytest.param("nothing at all", "true", marks=pytest.mark.soak),
+        pytest.param("ok false", "false", marks=pytest.mark.soak),
+    ],
 )
 def test_the_same_strange_answer_to_every_call_holds_sending_and_burns_nothing(
     root: Root, api: AnsweringApi, shape: str, reconcile: str
@@ -147,7 +152,15 @@ def test_clearly_not_there_when_the_call_is_over_is_sent_again(
     assert root.of("a").counts == {"accepted": 2}
 
 
-@pytest.mark.parametrize("info", [Says(status=500), Says(LOGIN), Says({}), Says(status=404)])
+@pytest.mark.parametrize(
+    "info",
+    [
+        Says(status=500),
+        Says({}),
+        pytest.param(Says(LOGIN), marks=pytest.mark.soak),
+        pytest.param(Says(status=404), marks=pytest.mark.soak),
+    ],
+)
 def test_what_could_not_be_asked_is_asked_at_the_next_run(
     root: Root, api: AnsweringApi, info: Says
 ) -> None:
@@ -201,7 +214,15 @@ FIRST_DAY = {
 }
 
 
-@pytest.mark.parametrize("case", FIRST_DAY)
+@pytest.mark.parametrize(
+    "case",
+    [
+        "an unclear answer",
+        "a lost answer, held, taken",
+        pytest.param("an unclear answer, taken", marks=pytest.mark.soak),
+        pytest.param("a lost answer, held", marks=pytest.mark.soak),
+    ],
+)
 def test_the_next_days_file_waits_while_the_earlier_step_is_in_doubt(
     root: Root, api: AnsweringApi, case: str
 ) -> None:
@@ -221,8 +242,15 @@ def test_the_next_days_file_waits_while_the_earlier_step_is_in_doubt(
     assert set(api.taken.values()) == {1}
 
 
-@pytest.mark.parametrize("policy", ["resend", "hold"])
-@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize(
+    ("taken", "policy"),
+    [
+        (True, "resend"),
+        (False, "hold"),
+        pytest.param(True, "hold", marks=pytest.mark.soak),
+        pytest.param(False, "resend", marks=pytest.mark.soak),
+    ],
+)
 def test_a_later_step_waits_for_one_that_a_closed_file_left_unknown(
     root: Root, api: AnsweringApi, *, taken: bool, policy: str
 ) -> None:

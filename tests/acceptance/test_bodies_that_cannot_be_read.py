@@ -76,7 +76,7 @@ def bodies_of(root: Root, stem: str) -> Path:
     [
         (cut_off, "cut off"),
         (input_output_error, "Input/output error"),
-        (gone, "No such file"),
+        pytest.param(gone, "No such file", marks=pytest.mark.soak),
     ],
 )
 def test_a_drop_that_is_taken_up_without_its_bodies_rests_and_says_so(

@@ -47,8 +47,15 @@ def run_with_a_bug(root: Root, bug: tuple[str, ...], *arguments: str) -> Ran:
     return Running(process, out, err).wait(SOON)
 
 
-@pytest.mark.parametrize("command", [("run",), ("run", "--once")])
-@pytest.mark.parametrize("bug", [LEASE, HAND_BACK], ids=["marking", "handing back"])
+@pytest.mark.parametrize(
+    ("command", "bug"),
+    [
+        pytest.param(("run",), LEASE, id="marking"),
+        pytest.param(("run", "--once"), HAND_BACK, id="handing back"),
+        pytest.param(("run", "--once"), LEASE, marks=pytest.mark.soak),
+        pytest.param(("run",), HAND_BACK, marks=pytest.mark.soak),
+    ],
+)
 def test_a_bug_in_booking_ends_the_process_with_1_and_the_next_one_goes_on(
     root: Root, api: SandboxHandle, command: tuple[str, ...], bug: tuple[str, ...]
 ) -> None:
@@ -65,7 +72,9 @@ def test_a_bug_in_booking_ends_the_process_with_1_and_the_next_one_goes_on(
     assert api.stats()["repeats"] == 0
 
 
-@pytest.mark.parametrize("command", [("run",), ("run", "--once")])
+@pytest.mark.parametrize(
+    "command", [("run",), pytest.param(("run", "--once"), marks=pytest.mark.soak)]
+)
 def test_a_client_that_cannot_be_made_ends_the_process_with_1(
     root: Root, api: SandboxHandle, command: tuple[str, ...]
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, orders, until
 
-ROWS = 400_000
+ROWS = 250_000
 
 
 def giant(root: Root, rows: int = ROWS) -> None:
@@ -44,25 +44,25 @@ def test_a_courier_s_file_is_not_stuck_behind_hundreds_of_another_s(
     root: Root, api: SandboxHandle
 ) -> None:
     """The older ones are claimed first, as the contract says, and do not have to be through."""
-    for number in range(200):
+    for number in range(120):
         path = root.drop(f"a{number:03}.csv", orders(2, prefix=f"A{number}-"), folder="a")
         os.utime(path, (number + 1, number + 1))
     root.drop("b.csv", orders(2, prefix="B"), folder="b")
     service = root.start("run")
     until(lambda: any(root.outbox.glob("b/b__*.summary.json")), what="the youngest file")
-    assert len(closed(root)) < 100
-    until(lambda: len(list(root.outbox.glob("a/*.summary.json"))) == 200, what="all of them")
-    until(lambda: len(closed(root)) == 201, what="their ends")
+    assert len(closed(root)) < 60
+    until(lambda: len(list(root.outbox.glob("a/*.summary.json"))) == 120, what="all of them")
+    until(lambda: len(closed(root)) == 121, what="their ends")
     assert service.end().code == 0
     claims = [d.summary["source_file"] for d in sorted(root.delivered(), key=lambda d: d.id)]
-    assert claims == [*(f"a{number:03}.csv" for number in range(200)), "b.csv"]
-    assert api.stats()["accepted"] == 402
+    assert claims == [*(f"a{number:03}.csv" for number in range(120)), "b.csv"]
+    assert api.stats()["accepted"] == 242
 
 
 def test_a_service_killed_again_and_again_while_it_reads_a_giant_does_not_refuse_it(
     root: Root, api: SandboxHandle
 ) -> None:
-    giant(root, 150_000)
+    giant(root, 100_000)
     for _ in range(4):
         service = root.start("run")
         until(lambda: list(root.path.glob("state/drops/*/rows-00.arrow")), what="its rows")
@@ -72,12 +72,12 @@ def test_a_service_killed_again_and_again_while_it_reads_a_giant_does_not_refuse
     (tries,) = root.path.glob("state/drops/*/tries")
     assert len(tries.read_bytes()) == 4
     assert root.once().code == 0
-    assert root.of("giant").counts == {"accepted": 1, "ignored": 150_000}
+    assert root.of("giant").counts == {"accepted": 1, "ignored": 100_000}
     assert Path(root.files("archive")[0]).name == "giant.csv"
 
 
 def test_a_service_that_dies_with_every_try_gives_the_file_up_in_the_end(root: Root) -> None:
-    giant(root, 150_000)
+    giant(root, 100_000)
     service = root.start("run")
     (tries,) = until(lambda: list(root.path.glob("state/drops/*/tries")), what="its first try")
     service.kill()

@@ -203,7 +203,7 @@ def test_what_is_written_while_the_first_half_is_sent_comes_back_and_both_say_so
     assert told["file"] == "day.csv"
 
 
-@pytest.mark.parametrize("cut", ["between rows", "in a row"])
+@pytest.mark.parametrize("cut", ["in a row", pytest.param("between rows", marks=pytest.mark.soak)])
 def test_what_an_unseen_writer_adds_after_the_drop_was_closed_comes_back(
     root: Root, api: SandboxHandle, cut: str
 ) -> None:

@@ -43,7 +43,7 @@ def assert_all_accepted_once(root: Root, api: SandboxHandle, rows: int) -> None:
     assert not [p for p in root.outbox.rglob("*") if p.name.startswith(".")]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_killed_while_sending(root: Root, api: SandboxHandle, seed: int) -> None:
     api.set_faults(latency_ms=500)  # until it is killed, long before the file's end
     root.drop("big.csv", orders(ROWS))

@@ -156,8 +156,15 @@ def test_a_worker_waits_for_postgresql(
     assert api.stats()["accepted"] == 3
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("command", ["run", "worker"])
+@pytest.mark.parametrize(
+    ("number", "code", "command"),
+    [
+        (signal.SIGINT, 130, "run"),
+        (signal.SIGTERM, 0, "worker"),
+        pytest.param(signal.SIGTERM, 0, "run", marks=pytest.mark.soak),
+        pytest.param(signal.SIGINT, 130, "worker", marks=pytest.mark.soak),
+    ],
+)
 def test_who_waits_is_stopped_at_once(root: Root, number: int, code: int, command: str) -> None:
     root.configure(ledger__url="postgresql://u:hush@127.0.0.1:1/none")
     service = root.start(command)

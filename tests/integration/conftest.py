@@ -3,7 +3,13 @@
 import pytest
 
 from pipeline.reading.process import child_process
+from pipeline.storage.ledger.postgres import PostgresDialect
+from pipeline.storage.ledger.sqlite import SqliteDialect
+from tests.compiled import share_compiled
 from tests.forked import POSSIBLE, reader_forked
+
+share_compiled(SqliteDialect)
+share_compiled(PostgresDialect)
 
 
 @pytest.fixture

@@ -107,6 +107,10 @@ def quick_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_HASHER", little)
 
 
+def test_to_check_a_password_of_nobody_takes_as_long_as_of_somebody() -> None:
+    assert not passwords._HASHER.check_needs_rehash(passwords._NOBODY)
+
+
 @pytest.mark.usefixtures("quick_hashing")
 def test_a_session_lasts_so_many_hours_and_no_longer() -> None:
     now = 1_000.0

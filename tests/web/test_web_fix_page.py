@@ -429,7 +429,13 @@ def test_a_message_names_the_row_of_the_file_that_it_names(live: Live) -> None:
     assert fault["message"].startswith("Row 12: ")
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(True, id="with JavaScript"),
+        pytest.param(False, id="without", marks=pytest.mark.soak),
+    ],
+)
 def test_lost_ids_are_pasted_in_order(live: Live, browser: Browser, *, script: bool) -> None:
     prefix = "LID" if script else "LIN"
     drop = damaged(live, f"{prefix}.csv", prefix, count=18)

@@ -481,7 +481,9 @@ def test_a_session_that_ends_leads_to_the_log_in_and_back(open_live: Open, page:
         page.wait_for_url("**/login?next=/couriers")
 
 
-@pytest.mark.parametrize("name", ["people", "account", "login"])
+@pytest.mark.parametrize(
+    "name", ["people", "login", pytest.param("account", marks=pytest.mark.soak)]
+)
 def test_people_and_account_are_sound_in_every_light_and_width(
     office: Live, page: Page, picture, name: str
 ) -> None:
