@@ -498,16 +498,20 @@ def check_rows(frame: pd.DataFrame, profile: Profile) -> RuleResults:
 def _broken(frame: pd.DataFrame, profile: Profile) -> list[tuple[Rule, Mask]]:
     """Run the schema; give each rule that some rows break, with where.
 
-    Its checks are asked one by one: where some fail inside of ``validate``, pandera makes a report
-    of the failures that takes several times as long as the checks, and that nobody reads.
+    Its checks are asked one by one, and not for a list of what fails: inside of ``validate``, or of
+    a check that is called, pandera makes reports of the failures that take several times as long as
+    the checks, and that nobody reads.
     """
     _FORM.validate(frame, lazy=True, inplace=True)
     found: dict[str, Mask] = {}
     for name, column in manifest_schema(profile).columns.items():
-        for check in column.checks if name in frame else ():
-            result = check(frame[name])
-            if not result.check_passed:
-                found[check.name] = ~result.check_output.to_numpy(dtype=np.bool_)
+        if name not in frame:
+            continue
+        facts = frame[name]
+        for check in column.checks:
+            passed = check.get_backend(facts)(check).apply(facts).to_numpy(dtype=np.bool_)
+            if not passed.all():
+                found[check.name] = ~passed
     return [(rule, found[rule.name]) for rule in RULES if rule.name in found]
 
 
@@ -523,8 +527,7 @@ def _check(rule: Rule, profile: Profile) -> pan.Check:
         passed = pc.fill_null(rule.test(facts, profile), True)
         return pd.Series(passed.to_numpy(zero_copy_only=False), index=column.index)
 
-    # What fails is read from the check's output; pandera's own list of it is not needed.
-    return pan.Check(passes, name=rule.name, error=rule.name, ignore_na=False, n_failure_cases=1)
+    return pan.Check(passes, name=rule.name, error=rule.name, ignore_na=False)
 
 
 # What one row alone does not tell.
