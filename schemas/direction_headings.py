@@ -400,7 +400,8 @@ def may_speak(look: Look) -> str:
     if look.asks is Asks.NOTES:
         return r"\pL"
     if look.asks is Asks.REMARKS:
-        return r"(?i)^\W*(?:back|delivered|handed|return)"
+        sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
+        return rf"(?i)^\W*(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})\W*$"
     if look.asks is Asks.PLAIN:
         return r"(?i)\br\W?[tv]\W?[op]|\brvs|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
     said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"not"}))

@@ -111,7 +111,10 @@ class DirectionColumn:
     def _claims(self, cells: pa.Array, look: Look) -> pa.Array | None:
         pattern = "" if self._words else may_speak(look)
         if pattern:  # every row may have another number, or name
-            cells = pc.if_else(pc.match_substring_regex(cells, pattern), cells, "")
+            may = pc.match_substring_regex(cells, pattern)
+            if look.asks is Asks.REMARKS and not pc.any(may).as_py():
+                return None
+            cells = pc.if_else(may, cells, "")
         if look.bare or look.asks is Asks.FILLED:
             cells = _summed_up(cells, look)
         encoded = cells.dictionary_encode()

@@ -145,9 +145,9 @@ def mark_pushed(block: Block, ids_at: int) -> Block:
         return block
     ids, beside = (pc.utf8_trim(block.cells[at], _AROUND) for at in (ids_at, ids_at + 1))
     like_one = pc.match_substring_regex(beside, _LIKE_AN_ID)
+    if not 0 < (pc.sum(like_one).as_py() or 0) <= min(_MOST_COUNTS, len(ids) // _USUAL_PER_COUNT):
+        return block  # an AWB, nearly always
     rows = pc.indices_nonzero(like_one).to_pylist()
-    if not 0 < len(rows) <= min(_MOST_COUNTS, len(ids) // _USUAL_PER_COUNT):
-        return block
     others = pc.indices_nonzero(pc.invert(like_one)).slice(0, _ENOUGH)
     usual = {*map(_shape, ids.take(others).to_pylist())}
     marked = {
