@@ -274,7 +274,19 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 def look_of(heading: str) -> Look | None:
-    """Return the evidence to look for under a column's heading, or None."""
+    """Return the evidence to look for under a column's heading, or None.
+
+    A stray byte that reads as a letter inside a word (Is RTéO) hides none.
+    """
+    look = _look_of(heading)
+    bare = heading if heading.isascii() else _STRAY.sub("", heading)
+    return look if look is not None or bare == heading else _look_of(bare)
+
+
+_STRAY = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f](?=[A-Za-z])")
+
+
+def _look_of(heading: str) -> Look | None:
     spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", heading))
     words = words_of(shortened(with_known_ways(in_english(fold(spelled)))))
     back = words & WAYS_BACK
@@ -302,6 +314,8 @@ def look_of(heading: str) -> Look | None:
             return Look(asks=Asks.FILLED, way=way)
         sure = bool(back and words & FORWARD_WORDS)
         bare = bool(back) and "to" not in words and subjects <= _ASKING
+        if sure and bare:  # Forward/Reverse: only a word for one of them says which
+            return Look(asks=Asks.WORDS, sure=True, letters=True, both=True, pairs=True)
         return Look(asks=Asks.YES, way=way, sure=sure, bare=bare)
     if {"to"} < words <= _TO_WHOM:
         return Look(asks=Asks.WHOM)
@@ -444,8 +458,14 @@ def _handed_over(folded: str, look: Look) -> Direction | None:
 
 
 def _plainly_said(folded: str, _: Look) -> Direction | None:
-    """Return the way back that a cell names which says nothing else."""
-    return direction_of(folded) if words_in(in_plain_words(folded)) & _PLAINLY_BACK else None
+    """Return BACK for a cell that names a way back and says nothing else.
+
+    Under a heading that speaks of something else it may be a cell of another column, so it holds a
+    *Delivered* and makes it nothing else.
+    """
+    if not words_in(in_plain_words(folded)) & _PLAINLY_BACK or direction_of(folded) is None:
+        return None
+    return Direction.BACK
 
 
 def _comes_back(folded: str) -> bool:

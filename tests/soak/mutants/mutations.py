@@ -389,6 +389,8 @@ def _filled_where_it_came_back(mutant: Mutant) -> bool | None:
     for line in mutant.all_lines:
         if id(line) in back:
             line.may -= {DONE}
+            if heading == "RTO AWB":  # the last of the headings for an AWB
+                line.awb = line.awb or filled
     return None
 
 
