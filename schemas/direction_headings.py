@@ -307,8 +307,12 @@ def _look_of(heading: str) -> Look | None:
         return None
     if "rev" in words and words <= {"rev"} | _COUNTS:  # a revision
         return None
+    if back and "delivered" in words and _BOTH_ENDS.search(heading):  # Delivered/RTO asks nothing
+        return Look(asks=Asks.PLAIN)
     if back or words & FORWARD_WORDS:
         way = way_of(words - FORWARD_WORDS) or Direction.FORWARD
+        if back and back <= _SAID_OF_BOTH and not words & _CUSTOMERS:
+            way = Direction.BACK
         subjects = words - back - FORWARD_WORDS - {"is", "flag", "identifier", "indicator", "to"}
         if back and subjects & _FILLED and "flag" not in words:
             return Look(asks=Asks.FILLED, way=way)
@@ -328,6 +332,10 @@ def _look_of(heading: str) -> Look | None:
     return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs)
 
 
+_BOTH_ENDS = re.compile(r"(?i)[/&+|,]|\bor\b|\band\b")
+
+#: In headings couriers call what goes back to the seller a return, too.
+_SAID_OF_BOTH = several("return returned returns ret")
 _BOTH_WAYS = re.compile(
     r"(?i)[(\[]\s*((?:f|fwd|forward)\s*[/|,&-]\s*(?:r|rev|reverse|return|rto|rvp))\s*[)\]]"
 )
@@ -428,7 +436,10 @@ def filled_way(look: Look) -> Direction:
         return look.way
     if look.asks is not Asks.FILLED:
         return Direction.BACK
-    return Direction.MAYBE_RTO if look.way is Direction.RTO else Direction.MAYBE_RETURN
+    return _MAY_BE.get(look.way, Direction.BACK)
+
+
+_MAY_BE = {Direction.RTO: Direction.MAYBE_RTO, Direction.RETURN: Direction.MAYBE_RETURN}
 
 
 def _is_no(folded: str, look: Look) -> bool:

@@ -203,7 +203,10 @@ def speaks_against(cell: str, milestone: int) -> bool:
     return way is not None and not agrees(milestone, way)
 
 
-_IN_THE_END = re.compile(r"(?:successfully )?delivered\b( (?:after|in|on)\b.* attempts?\b)?")
+_IN_THE_END = re.compile(
+    r"(?:(?:order|package|parcel|shipment) (?:is |was |has been )?)?(?:successfully )?delivered\b"
+    r"(?: to (?:the )?(?:consignee|customer)\b)?( (?:after|in|on)\b.* attempts?\b)?"
+)
 _EXCUSED = several("damaged failed undelivered unsuccessful")
 NOT_DELIVERED = re.compile(r"\bnot (?:been |yet |be )?delivered\b")
 
@@ -246,7 +249,7 @@ _BORDER = re.compile(
 
 
 _BACK_WORD = rf"(?:{'|'.join(sorted(WAYS_BACK))})"
-_DELIVERY_WORD = "(?:delivered|delivery|deliveries)"
+_DELIVERY_WORD = "(?:del|deld|delivered|delivery|deliveries|dlvd)"
 _OF_BOTH = re.compile(
     rf"{_DELIVERY_WORD}[\W_]*(?:and\b|[&+])[\W_]*{_BACK_WORD}\b"
     rf"|{_BACK_WORD}[\W_]*(?:and\b|[&+])[\W_]*{_DELIVERY_WORD}\b"
@@ -258,6 +261,8 @@ _NOT_OF_ROWS = several("percent percentage rate rates sorted team")
 def fate_named(name: str) -> Direction | None:
     """Return the way that a tab or title names, or that its shipments were not delivered."""
     words = words_in(fold(name))
+    if _OF_BOTH.search(shortened(fold(visible(name)))):
+        return None
     way = way_named(name)
     if way is not None or words & _DELIVERED_TOO:
         return way

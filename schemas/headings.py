@@ -24,11 +24,12 @@ def several(words: str) -> frozenset[str]:
 
 #: Subjects that are not the shipment: such a column is neither its status nor its order.
 _OTHERS = several(
-    "account address amount approval bank bill billing buyer call charge claim cod complaint "
-    "contact customer dispute email escalation gst inventory invoice item items kyc label "
-    "manifest mobile ndr notification notifications payment payout phone pickup price product qc "
-    "quantity refund refunds remittance return returns reverse seller settlement sku sms stock "
-    "supplier sync tax ticket upload user vendor verification whatsapp"
+    "account address amount approval bank bill billing buyer call charge claim cod comm "
+    "communication complaint contact customer dispute email escalation financial gst inventory "
+    "invoice item items kyc label manifest message mobile ndr notification notifications payment "
+    "payout phone pickup price product push qc quantity refund refunds remittance return returns "
+    "reverse seller settlement sku sms stock supplier sync tax ticket upload user vendor "
+    "verification webhook whats whatsapp"
 )
 
 _EARLIER = several("1st before earlier first former initial old prev previous prior yesterday")

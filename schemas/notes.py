@@ -15,7 +15,13 @@ _MANY_WORDS = 12
 def told_of_rows(line: str) -> Direction | None:
     """Return the way or fate that a title or note names, or that rows are not to be sent."""
     plain = visible(line)
-    return fate_named(plain) or _taken_back(plain)
+    return None if _ASIDE.search(fold(plain)) else fate_named(plain) or _taken_back(plain)
+
+
+#: Greetings, advice and shares: Regards, RTO Desk; in case of lost shipments write to us; RTO % 12.
+_ASIDE = re.compile(
+    r"^(?:(?:best|kind|warm) )?regards\b|^thanks?\b|^team\b|\bin case\b|\bwrite to\b|[a-z] ?%"
+)
 
 
 def _taken_back(line: str) -> Direction | None:

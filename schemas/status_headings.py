@@ -33,7 +33,10 @@ OF_STATUSES = several("event events scan stage status statuses")
 _SAYING = several("call customer seller verification")
 
 #: What is measured of a shipment or an order, not where it is: SLA Status = Delayed.
-MEASURES = several("fraud risk sla tat weight")
+MEASURES = several("delay fraud risk sla tat weight")
+
+#: Steps and systems of the seller's side, whose words are behind the courier's: WMS Status.
+_BEHIND = several("attempt dispatch erp fynd oms packing shopify wms")
 
 
 class AsksStatus(Enum):
@@ -49,7 +52,7 @@ def asks_status(heading: str) -> AsksStatus | None:
     """Return how a column is read for statuses, None if its heading speaks of other things."""
     words = words_of(heading)
     others = other_subjects(heading)
-    only_ends = others == {"ndr"} or words & {"attempt", "dispatch"}
+    only_ends = others == {"ndr"} or words & _BEHIND
     if words & OF_STATUSES and only_ends and not is_earlier(heading):
         return AsksStatus.ENDS
     if others and others <= _SAYING and not (is_earlier(heading) or is_free_text(heading)):

@@ -216,7 +216,8 @@ def _objection(
     if final is Milestone.DELIVERY_DONE:
         turned = next((e for e in _same(parcel, history) if e.said in _TURNED), None)
         if turned is not None:
-            return Code.STATUS_CONFLICT, _TURNED_BACK, turned
+            words = _SAID_BESIDE if turned.said is Said.MAYBE_BACK else _TURNED_BACK
+            return Code.STATUS_CONFLICT, words, turned
         same = _same(parcel, history)
         begun = next((e for e in same if e.said is Said.RETURNING and _is_before(e, until)), None)
         if begun is not None:
@@ -373,6 +374,11 @@ _TURNED_BACK = (
     "another file says of the same shipment that it goes back to the seller, or was cancelled: "
     "{where}. If the seller has it, correct the status. If the customer has it, tick the row "
     f"{TO_CONFIRM}."
+)
+_SAID_BESIDE = (
+    "a row or file that was not accepted names a way back for the same shipment, in a column, a "
+    "title, a tab or its name: {where}. If the seller has it, correct the status. If that was "
+    f"wrong and the customer has it, tick the row {TO_CONFIRM}."
 )
 _CAME_BACK = (
     "another file says of the same shipment that it was on a way back before: {where}. If it has "

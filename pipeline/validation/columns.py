@@ -228,17 +228,21 @@ def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> boo
 def check_twins(block: Block, mapping: ColumnMap) -> None:
     """Refuse the file (``HEADER_DUPLICATE``) when two columns of one header differ in a row."""
     for role, others in mapping.duplicates.items():
-        first = block.cells[mapping.columns[role]]
+        column = mapping.columns[role]
+        first = block.cells[column]
         for other in others:
             differs = pc.not_equal(first, block.cells[other])
             if not pc.any(differs).as_py():
                 continue
             at = pc.index(differs, True).as_py()
+            one, two = (" ".join(mapping.headers[each].split()) for each in (column, other))
+            called = f"called {quoted(two)}"
+            if one != two:  # Status and Status (28-Nov)
+                called = f"read as one, {quoted(one)} and {quoted(two)}"
             raise DropRefused(
                 Code.HEADER_DUPLICATE,
-                f"Two columns are called {quoted(mapping.headers[other])} and differ: in row "
-                f"{block.rows[at]} one says {quoted(first[at].as_py())}, the other "
-                f"{quoted(block.cells[other][at].as_py())}.",
+                f"Two columns are {called}, and differ: in row {block.rows[at]} the one says "
+                f"{quoted(first[at].as_py())}, the other {quoted(block.cells[other][at].as_py())}.",
                 hint="Delete or rename the column that is wrong, and upload the file again.",
             )
 

@@ -14,7 +14,7 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import WORDS, ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, direction_said
 from schemas.courier import Profile
-from schemas.directions import speaks_against
+from schemas.directions import speaks_against, way_named
 from schemas.display import quoted
 from schemas.normalise import fold
 from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB
@@ -214,11 +214,13 @@ class _Table(Struct, frozen=True, kw_only=True):
             text, status_type=self.kind, direction=self.direction, scan=self.scan
         )
 
-    def rule_elsewhere(self, text: str) -> Ruling:
-        """Return the ruling on a status of another column.
+    def rule_elsewhere(self, text: str, way: Direction | None) -> Ruling:
+        """Return the ruling on a status of another column. ``way``: which its heading names, if any.
 
         It may say in words what the row's own says in a code of its type.
         """
+        if way is Direction.RTO and way_named(text) is None:
+            return self.statuses.rule(f"RTO {text}")
         first = self.rule(text)
         plain = first.meaning is StatusMeaning.UNKNOWN
         plain |= self.statuses.joined and first.doubt is Doubt.TYPE
@@ -307,9 +309,11 @@ def _claim_against(
 def _other_status(cells: _RowCells, ruling: Ruling, table: _Table) -> tuple[str, str] | None:
     """Return the first further status of a row that comes to another milestone, with its source."""
     for source, cell in cells.others:
-        if not cell or fold(cell) == fold(cells.status):
+        # RTO Status: Delivered, but not Delivered/RTO: Delivered
+        way = None if "delivered" in fold(source) else way_named(source)
+        if not cell or (way is None and fold(cell) == fold(cells.status)):
             continue
-        found = table.rule_elsewhere(cell)
+        found = table.rule_elsewhere(cell, way)
         of_return = found.doubt is Doubt.DIRECTION and table.mean_the_same(cells.status, cell)
         if _differ(ruling, found, cell, table.statuses) and not of_return:
             return source, cell
@@ -319,8 +323,9 @@ def _other_status(cells: _RowCells, ruling: Ruling, table: _Table) -> tuple[str,
 def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bool:
     """Tell whether two statuses of a row come to different milestones.
 
-    One that is understood and one that may mean two things differ too. A status that is missing
-    says nothing against another, an unknown one only if its ``words`` do.
+    One that is understood and one that may mean two things differ too, unless the other only says
+    less (RTO beside RTO Delivered, In Transit beside Picked Up). A status that is missing says
+    nothing against another, an unknown one only if its ``words`` do.
     """
     if ruling.meaning not in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}:
         return False
@@ -331,11 +336,23 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
             or misspells_another(words, ruling.milestone, table)
         )
     if other.meaning is StatusMeaning.AMBIGUOUS:
-        return ruling.meaning is StatusMeaning.MILESTONE
+        return ruling.meaning is StatusMeaning.MILESTONE and not _says_less(words, ruling.milestone)
+    if ruling.milestone == Milestone.BAG_PICKED and fold(words) in _ON_ITS_WAY:
+        return False
     return (
         other.meaning in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}
         and ruling.milestone != other.milestone
     )
+
+
+_ON_ITS_WAY = frozenset({"dispatched", "in transit", "intransit", "out for delivery", "shipped"})
+
+
+def _says_less(words: str, milestone: int) -> bool:
+    """Tell whether a status only names the way back to which a milestone belongs."""
+    way = way_named(words)
+    back = way in {Direction.RTO, Direction.RETURN, Direction.BACK}
+    return back and agrees(milestone, Direction.RTO if way is Direction.RTO else Direction.BACK)
 
 
 def _claims(

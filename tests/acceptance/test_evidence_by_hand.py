@@ -362,6 +362,60 @@ for name in ("Reference", "Ref #", "Customer Ref", "Cust Ref", "Shipper Referenc
 for name in ("Reference Number", "Ref Number", "Ord No", "Order Number", "Sub Order No"):
     FILES[f"the order id: {name}"] = ([f"{name},AWB,Status", "FY1,W100,Delivered"], "s")
 
+# Harmless, as couriers and brands write it.
+RETURNED = (
+    "Return Date",
+    "Return Initiated On",
+    "Returned At",
+    "Return AWB",
+    "Return Docket No",
+    "Return Received",
+    "Return Inward Date",
+    "Returned",
+    "Return Flag",
+    "Return",
+)
+for name in RETURNED:
+    filled = (
+        "46000099881"
+        if "No" in name or "AWB" in name
+        else "28-11-2026"
+        if "Date" in name
+        else "Yes"
+    )
+    column(name, (filled, "", filled), "sss", status="RTO Delivered")
+    column(name, (filled, "", filled), "hsh")
+column("Return Status", ("Received", "RTO Delivered", ""), "sss", status="RTO Delivered")
+for name in ("Is Reverse", "RVP", "Customer Return"):
+    column(name, ("Yes", ""), "hs", status="RTO Delivered")
+column("RTO Status", ("Delivered", "RTO Delivered", ""), "sss", status="RTO Delivered")
+column("RTO Status", ("Delivered", "", ""), "hss")
+for name in ("WMS Status", "Packing Status", "Fynd Status", "OMS Status"):
+    column(name, ("Packed", "Dispatched", "bag_picked", "In Transit", "Manifested"), "sssss")
+    column(name, ("RTO Delivered", "Delivered", "Delivered"), "hss")
+for name in (
+    "WhatsApp Status",
+    "Message Status",
+    "Webhook Status",
+    "Push Status",
+    "Financial Status",
+):
+    column(name, ("Delivered", "Undelivered", "Failed", "Lost"), "ssss")
+column("Delay Status", ("Delayed", "On Time"), "ss")
+for name in ("Delivered/RTO", "RTO / Delivered", "Delivered or RTO"):
+    column(name, ("Delivered", "Delivered", "RTO"), "ssh")
+column("Delivered/RTO Date", ("27-11-2026", "26-11-2026"), "ss")
+column("Bucket", ("RTO", ""), "ss", status="RTO Delivered")
+column("Bucket", ("RTO", "Delivered"), "hs")
+for name in ("Bucket", "Final Status"):
+    column(name, ("In Transit", "Intransit", "Picked Up"), "sss", status="Picked Up")
+column("Remark 3", ("Shipment delivered to consignee after failed attempt",), "s")
+column(
+    "Status Description",
+    ("Shipment delivered to consignee after failed attempt", "Delivered"),
+    "ss",
+)
+
 
 def lines(name: str, text: str, ends: str) -> None:
     """Add a file; A0, A1 … stand for rows that say Delivered, B0 and C0 for others."""
@@ -383,6 +437,19 @@ lines("a title of cancelled ones", f"Cancelled shipments\nACME,Pune\n\n{TITLES}\
 lines("a title of what is not there", f"RTO excluded\n\n{TITLES}\nA0", "s")
 lines("a request above", f"Please return this sheet by 5 pm\n{TITLES}\nA0", "s")
 lines("a note above", f"Please tell us of any RTO by the 5th of the month\nx,y\n{TITLES}\nA0", "s")
+for title in (
+    "RTO & Delivered report",
+    "Delivered + RTO",
+    "RTO & DEL",
+    "Thanks & Regards, RTO Desk",
+    "Team: RTO & Returns, Mumbai",
+    "RTO % - 12",
+    "In case of lost shipments claim is raised",
+    "For disputed deliveries write to ops@acme.example",
+):
+    lines(f"above: {title}", f"{title}\n{TITLES}\nA0\nB1", "ss")
+for title in ("RTO", "Note: RTO in red", "100% RTO", "RTO delivered & lost", "RTO report, delivered"):
+    lines(f"above: {title}", f"{title}\n{TITLES}\nA0\nB1", "hs")
 lines("a section in two cells", f"{TITLES}\nA0\nSection,RTO,,\nA1\nB2", "shhs")
 lines("a section in Hindi", f"{TITLES}\nA0\nरिवर्स पिकअप,,,\nA1\nफॉरवर्ड,,,\nA2", "shhhs")
 lines("a section in Tamil", f"{TITLES}\nA0\nதிரும்பப் பெறுதல்,,,\nA1", "shh")
