@@ -448,7 +448,13 @@ for title in (
     "For disputed deliveries write to ops@acme.example",
 ):
     lines(f"above: {title}", f"{title}\n{TITLES}\nA0\nB1", "ss")
-for title in ("RTO", "Note: RTO in red", "100% RTO", "RTO delivered & lost", "RTO report, delivered"):
+for title in (
+    "RTO",
+    "Note: RTO in red",
+    "100% RTO",
+    "RTO delivered & lost",
+    "RTO report, delivered",
+):
     lines(f"above: {title}", f"{title}\n{TITLES}\nA0\nB1", "hs")
 lines("a section in two cells", f"{TITLES}\nA0\nSection,RTO,,\nA1\nB2", "shhs")
 lines("a section in Hindi", f"{TITLES}\nA0\nरिवर्स पिकअप,,,\nA1\nफॉरवर्ड,,,\nA2", "shhhs")
