@@ -310,17 +310,7 @@ def _look_of(heading: str) -> Look | None:
     if back and "delivered" in words and _BOTH_ENDS.search(heading):  # Delivered/RTO asks nothing
         return Look(asks=Asks.PLAIN)
     if back or words & FORWARD_WORDS:
-        way = way_of(words - FORWARD_WORDS) or Direction.FORWARD
-        if back and back <= _SAID_OF_BOTH and not words & _CUSTOMERS:
-            way = Direction.BACK
-        subjects = words - back - FORWARD_WORDS - {"is", "flag", "identifier", "indicator", "to"}
-        if back and subjects & _FILLED and "flag" not in words:
-            return Look(asks=Asks.FILLED, way=way)
-        sure = bool(back and words & FORWARD_WORDS)
-        bare = bool(back) and "to" not in words and subjects <= _ASKING
-        if sure and bare:  # Forward/Reverse: only a word for one of them says which
-            return Look(asks=Asks.WORDS, sure=True, letters=True, both=True, pairs=True)
-        return Look(asks=Asks.YES, way=way, sure=sure, bare=bare)
+        return _look_of_way(words, back)
     if {"to"} < words <= _TO_WHOM:
         return Look(asks=Asks.WHOM)
     both = {*LETTERS} <= words
@@ -332,7 +322,25 @@ def _look_of(heading: str) -> Look | None:
     return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs)
 
 
+def _look_of_way(words: frozenset[str], back: frozenset[str]) -> Look:
+    """Return the evidence to look for under a heading that names a way. ``back``: its ways back."""
+    way = way_of(words - FORWARD_WORDS) or Direction.FORWARD
+    if back and back <= _SAID_OF_BOTH and not words & _CUSTOMERS:
+        way = Direction.BACK
+    subjects = words - back - FORWARD_WORDS - {"is", "flag", "identifier", "indicator", "to"}
+    if back and subjects & _FILLED and "flag" not in words:
+        return Look(asks=Asks.FILLED, way=way)
+    sure = bool(back and words & FORWARD_WORDS)
+    bare = bool(back) and "to" not in words and subjects <= _ASKING
+    if sure and bare:  # Forward/Reverse: only a word for one of them says which
+        return Look(asks=Asks.WORDS, sure=True, letters=True, both=True, pairs=True)
+    return Look(asks=Asks.YES, way=way, sure=sure, bare=bare)
+
+
 _BOTH_ENDS = re.compile(r"(?i)[/&+|,]|\bor\b|\band\b")
+
+RETURNS = frozenset({Direction.RETURN, Direction.BACK})
+"""What a heading such as Is Returned asks for."""
 
 #: In headings couriers call what goes back to the seller a return, too.
 _SAID_OF_BOTH = several("return returned returns ret")
@@ -519,7 +527,7 @@ def is_of_returns(headings: Iterable[str]) -> bool:
     """Tell whether the headings of a table are those of returns: Return ID, return_action."""
     looks = (look_of(heading) for heading in headings)
     filled = [look for look in looks if look is not None and look.asks is Asks.FILLED]
-    return sum(look.way is Direction.RETURN for look in filled) > 1
+    return sum(look.way in RETURNS for look in filled) > 1
 
 
 def is_open(cell: str, look: Look) -> bool:

@@ -27,7 +27,7 @@ FILLERS = several(
 )
 _TO_SELLER = re.compile(
     r"\b(return|returned|returning|back) to (the )?"
-    r"(consignor|merchant|origin|seller|sender|shipper|vendor)\b"
+    r"(consignor|merchant|origin|seller|sender|shipper|vendor)\b|\bcourier return\b"
 )
 _CUSTOMER_TO_SELLER = re.compile(
     r"\b(?:(?:buyer|consignee|cust|customer|hub) to (?:the )?"
@@ -90,7 +90,8 @@ _FEW, _SHORT = 12, 24
 
 #: Subjects of a heading that make "RTO" or "return" in it a matter of place, price or rules.
 HARMLESS = several(
-    "acceptance accepted address allowed amount amt applicable attempts available cash center "
+    "acceptance accepted address allowed amount amt applicable assured attempts available breach "
+    "cash center enabled preference shield "
     "centre charge charges city closes contact cost costs count country days dc deadline "
     "district due eligibility eligible expected expires expiry facility fee fees freight gst "
     "gstin history hub included instructions insurance insured label likelihood location mobile "

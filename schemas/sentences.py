@@ -226,7 +226,10 @@ def future_time(cell: str, place: Place) -> str:
 
 def far_time(cell: str, _: Place) -> str:
     """Tell about an event too long ago, or too far ahead."""
-    return f"{quoted(cell)} is more than {RANGE_DAYS} days from today. Correct the date."
+    return (
+        f"{quoted(cell)} is more than {RANGE_DAYS} days from today, so it is not reported. "
+        "Correct the date, or leave the row out."
+    )
 
 
 def dropped_date(cell: str, place: Place) -> str:
@@ -406,9 +409,15 @@ def _elsewhere(case: StatusCase) -> str:
             "forward, return or RTO there. Where the column means nothing, whoever keeps the "
             "courier's profile says so there."
         )
+    against = f"does not fit {case.source}{cell}, which says that {_WAYS[case.direction]}."
+    if case.source.startswith("the column "):
+        return (
+            f'{against} Write what happened, such as "RTO Delivered" or "Return Delivered", or '
+            "remove what is wrong there."
+        )
     return (
-        f"does not fit {case.source}{cell}, which says that {_WAYS[case.direction]}. Write what "
-        'happened, such as "RTO Delivered" or "Return Delivered", or remove what is wrong there.'
+        f'{against} If that is so, write what happened, such as "RTO Delivered". If the customer '
+        f"has it, tick the row {TO_CONFIRM}."
     )
 
 

@@ -39,6 +39,18 @@ MEASURES = several("delay fraud risk sla tat weight")
 _BEHIND = several("attempt dispatch erp fynd oms packing shopify wms")
 
 
+#: Beside a word for a status these leave it that of the shipment; any other, such as UPI or
+#: Recon, may be of another thing.
+_OF_SHIPMENTS = several(
+    "actual as awb bag box by carrier check code consignment courier curent current delivery desc "
+    "description detail details docket event final hub in info last latest line live logistics "
+    "movement name new now of on or order orders package parcel partner portal present real rto "
+    "rts s scan seller shipment shipments shipping sub text the time to today track tracking "
+    "transit transport transporter type update updated waybill words "
+    "apr aug dec feb jan jul jun mar may nov oct sep am pm"
+)
+
+
 class AsksStatus(Enum):
     """The way in which cells of a further column are read for statuses."""
 
@@ -63,7 +75,9 @@ def asks_status(heading: str) -> AsksStatus | None:
         return None
     if words in OF_PIVOTS:
         return None
-    return AsksStatus.WORDS if words & OF_STATUSES or words in _RESULTS else AsksStatus.MOSTLY
+    of_shipment = {word for word in words if not word.isdigit()} <= OF_STATUSES | _OF_SHIPMENTS
+    named = words & OF_STATUSES and of_shipment
+    return AsksStatus.WORDS if named or words in _RESULTS else AsksStatus.MOSTLY
 
 
 def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:

@@ -215,7 +215,7 @@ class _Table(Struct, frozen=True, kw_only=True):
         )
 
     def rule_elsewhere(self, text: str, way: Direction | None) -> Ruling:
-        """Return the ruling on a status of another column. ``way``: which its heading names, if any.
+        """Return the ruling on a status of another column. ``way``: the one that its heading names.
 
         It may say in words what the row's own says in a code of its type.
         """

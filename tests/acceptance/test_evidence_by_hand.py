@@ -363,6 +363,14 @@ for name in ("Reference Number", "Ref Number", "Ord No", "Order Number", "Sub Or
     FILES[f"the order id: {name}"] = ([f"{name},AWB,Status", "FY1,W100,Delivered"], "s")
 
 # Harmless, as couriers and brands write it.
+for name in ("UPI Status", "Recon Status", "Ewaybill Status", "Calling Status", "Exchange Status"):
+    column(name, ("Failed", "Done", "Partial", "Cancelled", "Rejected"), "sssss")
+for name in ("Portal Status", "Status as on 28 Nov", "Panel Status"):
+    column(name, ("Undelivered", "Delivered", "Delivered"), "hss")
+for name in ("RTO Assured", "RTO Shield", "Reverse QC Enabled", "RTO TAT Breach", "RTO Preference"):
+    column(name, ("Yes", "No", "Yes"), "sss")
+column("Return Type", ("courier_return", ""), "ss", status="RTO Delivered")
+column("Return Type", ("Courier Return", ""), "hs")
 RETURNED = (
     "Return Date",
     "Return Initiated On",

@@ -15,7 +15,7 @@ from pipeline.validation.columns import data_header
 from pipeline.validation.draft.column_profile import ColumnFacts, Survey
 from schemas.courier import GENERIC, Profile
 from schemas.date_headings import event_meant
-from schemas.direction_headings import Asks, look_of
+from schemas.direction_headings import RETURNS, Asks, look_of
 from schemas.directions import LETTERS, PAIRS, direction_of
 from schemas.display import quoted
 from schemas.headings import is_place_or_thing, names_order, several, speaks_of_other, words_of
@@ -266,7 +266,7 @@ def _counted(words: Mapping[str, int] | None, known: Collection[str]) -> int:
 def _direction_words(facts: ColumnFacts, known: Collection[str]) -> set[str]:
     """Return the cells that are directions; yes and no, 1 and 0 only where the heading asks."""
     look = look_of(facts.header)
-    asked = look is not None and look.asks is Asks.YES and look.way is Direction.RETURN
+    asked = look is not None and look.asks is Asks.YES and look.way in RETURNS
     found = {word for word in known if asked or word not in TRUE_WORDS | FALSE_WORDS}
     ways = {word: way for word in facts.values or {} if (way := direction_of(word)) is not None}
     letters = LETTERS if look is not None and look.letters else {}
