@@ -62,9 +62,6 @@ root, to set the umask."""
 _FORKING = "the process that forks"
 """Stands in a command line for its process id."""
 
-_LARGER = ", all"
-"""Ends the address of the second process, which has imported all of the product."""
-
 _POWERS = {"dac_override": 1, "dac_read_search": 2, "lease": 28}
 
 _BESIDES = (
@@ -72,18 +69,10 @@ _BESIDES = (
     "encodings.utf_16_le", "html.parser", "numpy.ma", "orjson", "pandas", "pyarrow.compute",
     "pyarrow.csv", "pyarrow.parquet", "python_calamine", "rapidfuzz", "rich.console",
     "rich.progress", "rich.table", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
-    "uvloop", "xlsxwriter",
+    "uvloop", "xlsxwriter", "multipart", "procrastinate.worker", "uvicorn.lifespan.off",
+    "uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvicorn.protocols.http.h11_impl",
 )  # fmt: skip
 """Loaded by the product inside of functions."""
-
-_SELDOM = (
-    "pipeline.web",
-    "pipeline.cluster",
-    "pipeline.cli.demo",
-    "pipeline.cli.lookup",
-    "pipeline.validation.draft.profile_draft",
-)
-"""Loaded only by a second process, forked from the first, for the commands that may need them."""
 
 _PACE: Mapping[str, Mapping[str, float]] = {
     "pipeline.cli.run": {"_AGAIN_SECONDS": 0.5},
@@ -111,18 +100,8 @@ _FIRST_PAUSE = 0.1
 HASHING: Mapping[str, int] = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
 """For passwords of people; the product takes a tenth of a second and 64 MB for each on purpose."""
 
-_FOR_PAGES = (
-    *("uvicorn.lifespan.on", "uvicorn.lifespan.off", "uvicorn.loops.uvloop"),
-    *("uvicorn.protocols.http.h11_impl", "multipart"),
-)
-_FOR_WORKERS = ("procrastinate.worker",)
-
 
 # -- in the test ---------------------------------------------------------------------------------
-
-
-_shared = ""
-"""The address of a process that forks for all processes of a run; "" where this one is alone."""
 
 
 class Forked:
@@ -196,13 +175,13 @@ def reader_forked(env: Mapping[str, str]) -> Piped:
         _FORKING,
         "(shipdrop reads files)",
     )
-    return _piped([sys.executable, *boot], env, _stem, process_group=0)
+    return _piped([sys.executable, *boot], env, _stem(), process_group=0)
 
 
 def _piped(
     command: Sequence[str],
     env: Mapping[str, str],
-    stem: Callable[[], socket.socket],
+    stem: socket.socket,
     *,
     stdout: int | None = None,
     tied: bool = False,
@@ -250,8 +229,7 @@ def forked(
         "without": found and found["without"],
         "umask": found and found["umask"],
     }
-    seldom = bool({"serve", "worker", "cluster", "demo", "draft", "--web"} & {*arguments})
-    return _asked(request, out, err, stem=_larger_stem if seldom else _stem)
+    return _asked(request, out, err, stem=_stem())
 
 
 def run_code(code: str, *arguments: object) -> int:
@@ -277,18 +255,17 @@ def code_forked(
     if not may_be_forked((), env):
         return _Popen(words, env=env, cwd=cwd, stdout=out, stderr=err)
     request = {"command": words, "env": dict(env), "cwd": str(cwd)}
-    stem = _larger_stem if "worker" in arguments else _stem
-    return _asked(request, out, err, stem=stem)
+    return _asked(request, out, err, stem=_stem())
 
 
 def _asked(
-    request: Mapping[str, Any], *files: int, stem: Callable[[], socket.socket], tied: bool = False
+    request: Mapping[str, Any], *files: int, stem: socket.socket, tied: bool = False
 ) -> Forked:
     """Ask the process that forks. ``tied``: what it forks ends when nobody waits for it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         line = json.dumps({**request, "tied": tied}).encode()
-        socket.send_fds(stem(), [line], [theirs.fileno(), *files])
+        socket.send_fds(stem, [line], [theirs.fileno(), *files])
     said = ours.recv(64)
     assert said, "it could not be forked: stderr tells why"
     return Forked(int(said), ours)
@@ -297,13 +274,7 @@ def _asked(
 @cache
 def _stem() -> socket.socket:
     """The process that forks, as this one speaks to it. What it forked for us ends with us."""
-    return _connected(_shared or begun())
-
-
-@cache
-def _larger_stem() -> socket.socket:
-    """The second process."""
-    return _connected((_shared or begun()) + _LARGER)
+    return _connected(begun())
 
 
 @cache
@@ -314,8 +285,11 @@ def begun() -> str:
     """
     address = f"\0shipdrop tests {os.getpid()}"
     life, theirs = socket.socketpair()
-    with theirs, _listening(address) as smaller, _listening(address + _LARGER) as larger:
-        passed = [each.fileno() for each in (theirs, smaller, larger)]
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, listening:
+        listening.bind(address)
+        listening.listen(64)
+        passed = [theirs.fileno(), listening.fileno()]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.forked", *map(str, passed)],
             cwd=REPOSITORY,
@@ -327,23 +301,10 @@ def begun() -> str:
 
     def end() -> None:
         life.close()
-        process.wait(10)
+        process.wait(60)  # it may still import
 
     atexit.register(end)
     return address
-
-
-def share(address: str) -> None:
-    """Have the process at this address fork, which another one has started."""
-    global _shared
-    _shared = address
-
-
-def _listening(address: str) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    made.bind(address)
-    made.listen(64)
-    return made
 
 
 def _connected(address: str) -> socket.socket:
@@ -366,6 +327,10 @@ sys.dont_write_bytecode = False
 ENVIRONMENT = dict(os.environ)
 """As it was before tests imported anything: libraries set variables of their own as they load."""
 
+WITHOUT_THREADS = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""Have libraries start no thread as they are loaded, so that the process can be forked."""
+os.environ.update(WITHOUT_THREADS)
+
 _AT_START = _read_at_start(ENVIRONMENT)
 
 
@@ -375,17 +340,10 @@ _AT_START = _read_at_start(ENVIRONMENT)
 def main() -> None:
     """Import the product, then fork a command for each request, and tell when it has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: pytest ends, and then so do we
-    life, smaller, larger = (socket.socket(fileno=int(each)) for each in sys.argv[1:])
+    life, listening = (socket.socket(fileno=int(each)) for each in sys.argv[1:])
     subprocess.Popen = _Asking  # type: ignore[misc]  # replaced on purpose: readers are forked too
-    _import_most()
-    if _served(life, smaller, larger):
-        _import_the_rest()
-        _served(life, larger)
-
-
-def _served(life: socket.socket, listening: socket.socket, *larger: socket.socket) -> bool:
-    """Serve until there is no life any more; or be the second process, once it is asked for."""
     _Asking.address = listening.getsockname().decode()
+    _import_all()
     running: dict[int, subprocess.Popen[bytes]] = {}
     with selectors.DefaultSelector() as selector:
 
@@ -396,17 +354,12 @@ def _served(life: socket.socket, listening: socket.socket, *larger: socket.socke
 
         selector.register(life, selectors.EVENT_READ)
         selector.register(listening, selectors.EVENT_READ, accept)
-        for each in larger:
-            selector.register(each, selectors.EVENT_READ, partial(_leave, each, selector))
         while True:
             for key, _ in selector.select():
                 if key.fileobj is life:
                     for process in running.values():
                         process.kill()
-                    return False
-                if key.fileobj in larger and os.fork() == 0:
-                    listening.close()
-                    return True
+                    return
                 key.data()
 
 
@@ -423,12 +376,8 @@ def _hear(
         return
     for process in begun_for_it:
         process.kill()
-    _leave(asks, selector)
-
-
-def _leave(heard: socket.socket, selector: selectors.BaseSelector) -> None:
-    selector.unregister(heard)
-    heard.close()
+    selector.unregister(asks)
+    asks.close()
 
 
 def _begin(
@@ -470,21 +419,20 @@ def _begin(
     return []
 
 
-def _import_most() -> None:
-    """Import what most commands need, and start no thread by it."""
+def _import_all() -> None:
+    """Import the product, and start no thread by it."""
     # As the command does it: see pipeline/__main__.py and cli/options.py.
+    import pipeline
     from pipeline import __main__
     from pipeline.storage.memory import POOL
 
-    quiet = {POOL: "system", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
-    for name, value in {**__main__._NOT_NEEDED, **quiet}.items():
+    for name, value in {**__main__._NOT_NEEDED, **WITHOUT_THREADS, POOL: "system"}.items():
         os.environ.setdefault(name, value)
     del sys.modules["pipeline.__main__"]  # it is run, not imported
     sys.modules["hypothesis"] = None  # as in pipeline/reading/process/child_main.py
-    for name in _BESIDES:
-        import_module(name)
-    for name in _modules():
-        if not name.startswith(_SELDOM):
+    found = [each.name for each in pkgutil.walk_packages(pipeline.__path__, "pipeline.")]
+    for name in (*_BESIDES, *found):
+        if not name.endswith("__main__"):
             import_module(name)
     from schemas.manifest import make_ready
     from schemas.profile import builtin_profiles
@@ -494,16 +442,8 @@ def _import_most() -> None:
     _make_commands()
     _quicken()
     import_module("tests.warm").warmed()
-    _keep_still()
-
-
-def _import_the_rest() -> None:
-    for name in (*_modules(), *_FOR_PAGES, *_FOR_WORKERS):
-        import_module(name)
-    _quicken()
     _compile_templates()
-    assert sys.modules.keys() >= _PACE.keys(), "a module of the pace has another name now"
-    _keep_still()
+    keep_still()
 
 
 def _make_commands() -> None:
@@ -548,32 +488,25 @@ def _compile_templates() -> None:
 
 
 def _quicken() -> None:
-    """Set the pace of what is loaded."""
+    """Set the pace."""
+    from argon2 import PasswordHasher
+
     from pipeline.delivery.policy import DeliveryPolicy
     from pipeline.service import api_access
+    from pipeline.web import passwords
 
-    for module in filter(None, map(sys.modules.get, _PACE)):
-        for name, seconds in _PACE[module.__name__].items():
-            assert hasattr(module, name), f"{module.__name__} has no {name} any more"
-            setattr(module, name, seconds)
+    for module, paces in _PACE.items():
+        for name, seconds in paces.items():
+            assert hasattr(sys.modules[module], name), f"{module} has no {name} any more"
+            setattr(sys.modules[module], name, seconds)
     vars(api_access)["DeliveryPolicy"] = partial(DeliveryPolicy, first_pause=_FIRST_PAUSE)
-    if passwords := sys.modules.get("pipeline.web.passwords"):
-        from argon2 import PasswordHasher
-
-        hasher = PasswordHasher(**HASHING)
-        vars(passwords).update(_HASHER=hasher, _NOBODY=hasher.hash("nobody"))
+    hasher = PasswordHasher(**HASHING)
+    vars(passwords).update(_HASHER=hasher, _NOBODY=hasher.hash("nobody"))
 
 
-def _modules() -> list[str]:
-    import pipeline
-
-    found = pkgutil.walk_packages(pipeline.__path__, "pipeline.")
-    return [module.name for module in found if not module.name.endswith("__main__")]
-
-
-def _keep_still() -> None:
+def keep_still() -> None:
     """Let the collector leave what is there alone: what it touches, each fork would copy."""
-    assert _single_threaded(), "a process with threads cannot be forked"
+    assert single_threaded(), "a process with threads cannot be forked"
     gc.collect()
     gc.freeze()
 
@@ -606,7 +539,7 @@ class _Forking(_Popen):  # type: ignore[type-arg]  # bytes or text, as asked
     def __init__(self, args: Any, *, first: Callable[[], None] | None = None, **more: Any) -> None:
         words = [] if isinstance(args, str | bytes | os.PathLike) else [*map(str, args)]
         become = _meant(words)
-        if become is not None and _single_threaded() and not _has_open_database():
+        if become is not None and single_threaded() and not _has_open_database():
             env = more.get("env")
             env = dict(os.environ if env is None else env)
             more["preexec_fn"] = partial(_become, become, env, first)
@@ -623,7 +556,7 @@ class _Asking(_Forking):
 
     def __new__(cls, args: Any, **more: Any) -> Any:
         words = [] if isinstance(args, str | bytes | os.PathLike) else [*map(str, args)]
-        alone = not cls.address or (_single_threaded() and not _has_open_database())
+        alone = not cls.address or (single_threaded() and not _has_open_database())
         if _meant(words) is None or alone:
             return super().__new__(cls)
         me, out = str(os.getpid()), more["stdout"]
@@ -633,7 +566,7 @@ class _Asking(_Forking):
             return _piped(
                 [_FORKING if word == me else word for word in words],
                 more["env"],
-                lambda: stem,
+                stem,
                 stdout=None if out == subprocess.PIPE else out.fileno(),
                 tied=True,
                 **{
@@ -747,7 +680,7 @@ def _has_open_database() -> bool:
     return False
 
 
-def _single_threaded() -> bool:
+def single_threaded() -> bool:
     return threading.active_count() == 1 and sum(1 for _ in _TASKS.iterdir()) == 1
 
 

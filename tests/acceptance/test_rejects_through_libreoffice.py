@@ -6,17 +6,16 @@ ways in which people do it; LibreOffice opens and saves them all; all are droppe
 
 import csv
 import io
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
-from filelock import FileLock
 
 from pipeline.sandbox.config import SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
@@ -106,30 +105,14 @@ def saved_by_libreoffice(
 
 
 @pytest.fixture(scope="module")
-def story(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    testrun_uid: str,
-    worker_id: str,
-) -> Story:
-    """Told once: the other workers of pytest-xdist wait for it and read what it left."""
+def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Story:
     mine = [each for each in request.session.items if each.module is request.module]
     asked = {each.callspec.params["way"] for each in mine if hasattr(each, "callspec")}
     ways = [way for way in WAYS if way in asked | {"twin-xlsx"}]
-    if worker_id == "master":
-        place = tmp_path_factory.mktemp("libreoffice")
-    else:
-        place = tmp_path_factory.getbasetemp().parent / f"libreoffice-{testrun_uid}"
-        place.mkdir(exist_ok=True)
-    with FileLock(place / "lock"):
-        if not (place / "api.json").exists():
-            (place / "root").mkdir()
-            with (
-                running(SandboxConfig()) as api,
-                rooted(place / "root", api.url, api.token) as root,
-            ):
-                tell(root, api, place, ways)
-    root, api_has = Root(place / "root"), json.loads((place / "api.json").read_text())
+    place = tmp_path_factory.mktemp("libreoffice")
+    (place / "root").mkdir()
+    with running(SandboxConfig()) as api, rooted(place / "root", api.url, api.token) as root:
+        api_has = tell(root, api, place, ways)
     return Story(
         first={way: root.of(way) for way in ways},
         saved={way: saved_as(place, way) for way in ways},
@@ -143,7 +126,7 @@ def saved_as(place: Path, way: str) -> Path:
     return folder / f"{way} corrected.{WAYS[way][1]}"
 
 
-def tell(root: Root, api: SandboxHandle, place: Path, ways: list[str]) -> None:
+def tell(root: Root, api: SandboxHandle, place: Path, ways: list[str]) -> dict[str, Any]:
     for way in ways:
         root.drop(f"{way}.csv", sheet(rows(way), header=HEADER), folder="xpressbees")
     assert root.once().code == 3
@@ -169,14 +152,13 @@ def tell(root: Root, api: SandboxHandle, place: Path, ways: list[str]) -> None:
         root.drop(path.name, path.read_bytes())
     assert root.once().code == 3
     history = {way: api.orders(order_id(way, GOOD))[order_id(way, GOOD)]["history"] for way in ways}
-    api_has = {
+    return {
         "sent": [order for call in api.calls() for order, _ in call["updates"]],
         "remarks": {
             way: [str((each["meta"] or {}).get("remark")) for each in told]
             for way, told in history.items()
         },
     }
-    (place / "api.json").write_text(json.dumps(api_has))
 
 
 @pytest.mark.parametrize("way", CHOSEN)

@@ -13,14 +13,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from itertools import count
+from itertools import count, islice
+from math import inf
 from multiprocessing import get_context
 from pathlib import Path
 from traceback import format_exception
 
-from tests.soak.explorations import KINDS, LONG, ONCE, explore
+from tests.soak.explorations import KINDS, ONCE, SECONDS, USUAL, explore
 
-_LONG_SECONDS = 180.0
 _COUNTED = ("rows", "files", "tests", "kills", "faults")
 _OF_WORKERS = ("freezes", "ends", "restarts", "cuts", "connections", "late calls")
 """Counts that "workers in chaos" has besides. Of the database: restarts, cuts, connections;
@@ -55,10 +55,11 @@ def main() -> int:
 
 
 def _all(kinds: list[str], seeds: Iterator[int]) -> Iterator[tuple[str, int]]:
-    for number, seed in enumerate(seeds):
-        for kind in kinds:
-            if number == 0 or kind not in ONCE:
-                yield kind, seed
+    for seed in seeds:
+        yield from ((kind, seed) for kind in kinds)
+        kinds = [kind for kind in kinds if kind not in ONCE]
+        if not kinds:
+            return
 
 
 class _Soak:
@@ -88,10 +89,10 @@ class _Soak:
                 self._progress([kind for kind, _, _ in under_way.values()])
 
     def _next(self, todo: Iterator[tuple[str, int]]) -> tuple[str, int] | None:
-        left = self._until - time.monotonic() if self._until is not None else _LONG_SECONDS
-        if left <= 0:
-            return None
-        return next((job for job in todo if left >= _LONG_SECONDS or job[0] not in LONG), None)
+        """Return the next that can end in time; None where none of a round can."""
+        left = inf if self._until is None else self._until - time.monotonic()
+        a_round = islice(todo, len(KINDS))
+        return next((job for job in a_round if SECONDS.get(job[0], USUAL) <= left), None)
 
     def _ended(
         self, ended: Future[tuple[Counter[str], float]], kind: str, seed: int, place: Path

@@ -319,8 +319,16 @@ KINDS: Mapping[str, Exploration] = {
 }
 ONCE = {name for name in KINDS if name.startswith(("killed between", "long tests"))}
 """Come to the same whatever the seed."""
-LONG = {"other examples", "started in full"}
-"""Take minutes, and are begun only while there are some."""
+SECONDS: Mapping[str, float] = {
+    "other examples": 240,
+    "started in full": 180,
+    "long tests: docs_word_for_word": 240,
+    "long tests: web_machines": 90,
+    "long tests: web_pages": 90,
+    "workers in chaos": 60,
+}
+"""How long one may take beside others; those not named: ``USUAL``."""
+USUAL = 30.0
 
 
 def explore(kind: str, seed: int, place: Path) -> tuple[Counter[str], float]:
