@@ -72,7 +72,7 @@ def test_stopping_does_not_wait_for_stalled_calls(start: Start) -> None:
             time.sleep(0.01)
         began = time.monotonic()
         api.handle.stop()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert isinstance(stalled.exception(), httpx.TransportError)
 
 
