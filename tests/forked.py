@@ -492,6 +492,7 @@ def _quicken() -> None:
     from argon2 import PasswordHasher
 
     from pipeline.delivery.policy import DeliveryPolicy
+    from pipeline.reading.process import reader_process
     from pipeline.service import api_access
     from pipeline.web import passwords
 
@@ -500,6 +501,7 @@ def _quicken() -> None:
             assert hasattr(sys.modules[module], name), f"{module} has no {name} any more"
             setattr(sys.modules[module], name, seconds)
     vars(api_access)["DeliveryPolicy"] = partial(DeliveryPolicy, first_pause=_FIRST_PAUSE)
+    reader_process._GROWN += 64 << 20  # one that is forked has what other processes import, too
     hasher = PasswordHasher(**HASHING)
     vars(passwords).update(_HASHER=hasher, _NOBODY=hasher.hash("nobody"))
 
