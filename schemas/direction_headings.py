@@ -57,7 +57,7 @@ _BESIDE_SELLERS = several(
 )
 
 #: Words for the shipment itself: beside goods and services, return and reverse mean other things.
-_SURELY_BACK = RTO_WORDS | several("dto returned reversed rvp rvs")
+_SURELY_BACK = RTO_WORDS | several("dto lautaya returned reversed rvp rvs vapas wapas wapsi")
 
 #: In place of a receiver's name: Refused, Not delivered, NA - returned.
 _NOBODY = several("canceled cancelled failed lost refused rejected returned undelivered")
@@ -72,9 +72,10 @@ _BESIDE_RETURN = (
     FAILED_WORDS
     | FILLERS
     | several(
-        "accepted approved at back closed complete completed created delivered done exchange for "
-        "hub in ofd ofp out pending picked processed processing qc raised reached received refund "
-        "refunded replacement request requested scheduled to transit under warehouse"
+        "aaya accepted approved at aya back closed complete completed created delivered done "
+        "exchange for hua hub in ofd ofp out pending picked processed processing qc raised "
+        "reached received refund refunded replacement request requested scheduled to transit "
+        "under warehouse"
     )
 )
 _LOOKS = several(
@@ -84,8 +85,8 @@ _LOOKS = several(
 
 #: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
 _ASKING = several(
-    "been flag has indicator is it mark marked n order orders record row shipment shipments was y "
-    "yn"
+    "aaya aya been flag gaya h hai has ho hua indicator is it kya mark marked n order orders "
+    "record row shipment shipments was y yn"
 )
 _OF_FATES = tuple(
     map(
@@ -140,9 +141,7 @@ _ENDS = several("cancel canceled cancellation cancelled lost")
 _WHENS = several("at date datetime dt of on time timestamp")
 
 #: Questions whether it came back, in other words than those for the ways.
-_CAME_BACK = tuple(
-    map(several, ("came back", "received back", "sent back", "wapas", "wapsi", "ret"))
-)
+_CAME_BACK = tuple(map(several, ("came back", "received back", "sent back", "ret")))
 
 #: Only a plain yes counts under these: Partial may be of a payment, Test of goods.
 _IN_PART = tuple(
@@ -213,7 +212,7 @@ _FILLED = several(
 )
 
 #: First words of a cell that says yes or no, whatever comes behind.
-_YES = several("true y yes")
+_YES = several("haan han true y yes")
 _NO = several("false n na nahi nahin never nil no non none nope not null without")
 _NATIVE_NO = several(fold("नहीं नही नाही இல்லை లేదు ಇಲ್ಲ না ના ഇല്ല ਨਹੀਂ ନାହିଁ نہیں 否 不"))
 _NOT_DONE = re.compile(

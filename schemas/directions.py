@@ -8,14 +8,19 @@ from collections.abc import Collection, Iterable, Mapping
 
 from schemas.headings import is_old_version, several
 from schemas.normalise import fold, is_absent, visible
+from schemas.similarity import nearest
 from schemas.statuses import Direction, agrees
 from schemas.vocabulary import Milestone
 
 WORD = re.compile(r"[a-z0-9]+")
-RTO_WORDS = frozenset({"rto", "rtos", "rts"})
-_RETURN = several("return returns returned reverse reversed rev rvp rvs dto crn rtn")
-FORWARD_WORDS = frozenset({"forward", "fwd"})
-_BACKWARD = frozenset({"backward", "backwards"})
+RTO_WORDS = frozenset({"rt0", "rto", "rtos", "rts"})
+_RETURN = several("return returns returned reverse reversed rev rvp rvs rvrs dto crn rtn rtrn")
+FORWARD_WORDS = frozenset({"forward", "frwd", "fwd"})
+
+#: The last ones are Hindi in Latin letters.
+_BACKWARD = several(
+    "backward backwards lautaya vaapas vaapsi vapas vapis vapsi waapas waapsi wapas wapis wapsi"
+)
 WAYS_BACK = RTO_WORDS | _RETURN | _BACKWARD
 NEGATIONS = several("no non not without excl excluding excluded except never please kindly")
 
@@ -43,7 +48,7 @@ _DELIVERED_BACK = re.compile(
     r"(?:(?:client|merchant|seller|vendor) warehouse|warehouse|consignor|merchant|origin|seller"
     r"|sender|shipper|vendor)\b(?! (?!warehouse)\w)"
 )
-_SPELLED = re.compile(r"\b(r t o|r v p|r t s)\b")
+_SPELLED = re.compile(r"\b(r[ /]t[ /]o|r[ /]v[ /]p|r[ /]t[ /]s)\b")
 
 #: The same words as people write them in their own scripts, and what follows a stem in these.
 _NATIVE = tuple(
@@ -52,7 +57,7 @@ _NATIVE = tuple(
         ("rto", "आरटीओ आर\\s?टी\\s?ओ ஆர்டிஓ ஆர்\\s?டி\\s?ஓ ఆర్టీఓ ಆರ್ಟಿಒ আরটিও આરટીઓ ആർടിഒ"),
         ("rto", "ਆਰਟੀਓ ଆରଟିଓ آر\\s?ٹی\\s?او"),
         ("return", "रिटर्न वापसी वापस ரிட்டர்ன் திரும்ப రిటర్న్ ರಿಟರ್ನ್ রিটার্ন ফেরত રિટર્ન પરત റിട്ടേൺ"),
-        ("return", "परत ਵਾਪਸ ਰਿਟਰਨ ଫେରସ୍ତ ଫେରତ ରିଟର୍ଣ୍ଣ ରିଟର୍ନ واپس ریٹرن"),
+        ("return", "परत वापिस लौटाया ਵਾਪਸ ਰਿਟਰਨ ଫେରସ୍ତ ଫେରତ ରିଟର୍ଣ୍ଣ ରିଟର୍ନ واپس ریٹرن"),
         ("reverse", "रिवर्स ரிவர்ஸ் రివర్స్ ರಿವರ್ಸ್ রিভার্স રિવર્સ റിവേഴ്സ് ਰਿਵਰਸ ରିଭର୍ସ ریورس"),
         ("forward", "फॉरवर्ड फ़ॉरवर्ड फारवर्ड ஃபார்வர்ட் பார்வர்ட் ఫార్వర్డ్ ಫಾರ್ವರ್ಡ್ ফরোয়ার্ড ફોરવર્ડ"),
         ("forward", "ਫਾਰਵਰਡ ଫରୱାର୍ଡ فارورڈ"),
@@ -81,8 +86,8 @@ SHORT: Mapping[str, Direction] = {"ret": Direction.RETURN}
 
 #: The same in plain English; Inbound alone may be a hub's word.
 PAIRS: Mapping[str, Direction] = {
-    **dict.fromkeys(("onward", "outbound", "outgoing", "outward"), Direction.FORWARD),
-    **dict.fromkeys(("inbound", "incoming", "inward"), Direction.BACK),
+    **dict.fromkeys(("fw", "onward", "outbound", "outgoing", "outward"), Direction.FORWARD),
+    **dict.fromkeys(("inbound", "incoming", "inward", "rt"), Direction.BACK),
 }
 DAMAGED = "\ufffd"
 """Stands for a byte that was no text."""
@@ -214,11 +219,23 @@ NOT_DELIVERED = re.compile(r"\bnot (?:been |yet |be )?delivered\b")
 
 def direction_of(folded: str) -> Direction | None:
     """Return the direction that a cell's words mean anywhere, None if they mean none or other."""
-    words = words_in(in_plain_words(folded))
+    words = frozenset(map(_spelled, words_in(in_plain_words(folded))))
     others = words - WAYS_BACK - FORWARD_WORDS - FILLERS
     if words & NEGATIONS or any(len(word) > 1 for word in others):
         return None
     return way_of(words)
+
+
+def _spelled(word: str) -> str:
+    """Return the word for a way that a misspelt one is: Forword, Revers, Retrun; else the word."""
+    if not _NEAR_A_WAY.fullmatch(word):
+        return word
+    return nearest(word, _MISSPELT, at_least=_NEAR) or word
+
+
+_NEAR_A_WAY = re.compile(r"[fr][a-z]{4,8}")
+_MISSPELT = ("forward", "return", "returned", "reverse")
+_NEAR = 83  # two letters of return that changed places
 
 
 def way_named(name: str) -> Direction | None:
@@ -303,7 +320,7 @@ def back_beside(name: str, others: Collection[str]) -> bool:
 
 
 _LONE = {**LETTERS, **PAIRS, "dl": Direction.FORWARD, "ud": Direction.BACK}
-_BACK_TABS = frozenset({"c2b", "came back", "crp", "crr", "ret", "to seller", "wapas", "wapsi"})
+_BACK_TABS = frozenset({"c2b", "came back", "crp", "crr", "ret", "to seller"})
 _WHOLESALE = frozenset({"b2b", "bulk", "retail", "whs", "wholesale"})  # RET beside it is retail
 _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
@@ -313,7 +330,7 @@ def in_plain_words(folded: str) -> str:
     """Return a text in which every way back to the seller is called so in one word."""
     told = _CUSTOMER_TO_SELLER.sub("backward", _TO_SELLER.sub("rto", folded))
     told = _SELLER_TO_CUSTOMER.sub("forward", told)
-    return _SPELLED.sub(lambda found: found[0].replace(" ", ""), told)
+    return _SPELLED.sub(lambda found: found[0].replace(" ", "").replace("/", ""), told)
 
 
 def shortened(folded: str) -> str:

@@ -425,6 +425,21 @@ column(
 )
 
 
+# Misspelt, shortened, and Hindi in Latin letters.
+column("Shipment Type", ("Forword", "Revers", "Retrun", "Frwd", "Forward"), "shhss")
+column("Shipment Type", ("Forward", "Revrese", "RT0", "R/T/O"), "shhh")
+column("Shipment Type", ("FW", "RT", "FW"), "shs")
+column("Type", ("Frwd", "Rvrs", "Rtrn"), "shh")
+column("Type", ("Wapsi", "Forward", "Vapas", "waapas", "Lautaya", "return aaya"), "hshhhh")
+column("Type", ("वापिस", "लौटाया", "Forward"), "hhs")
+for name in ("Wapas aaya", "RTO hua kya", "Return hua?", "RTO h?", "Vapas"):
+    column(name, ("haan", "nahi", "", "Yes"), "hssh")
+column("Mode", ("RT", "Air", "Surface"), "sss")  # by road
+column("Season", ("FW", "SS"), "ss")
+for name in ("Type", "Category", "Class"):
+    column(name, ("Reserve", "Regular", "Forwarded", "Refill", "Retail", "Reversible"), "ssssss")
+
+
 def lines(name: str, text: str, ends: str) -> None:
     """Add a file; A0, A1 … stand for rows that say Delivered, B0 and C0 for others."""
     made = []
@@ -467,6 +482,8 @@ for title in (
 lines("a section in two cells", f"{TITLES}\nA0\nSection,RTO,,\nA1\nB2", "shhs")
 lines("a section in Hindi", f"{TITLES}\nA0\nरिवर्स पिकअप,,,\nA1\nफॉरवर्ड,,,\nA2", "shhhs")
 lines("a section in Tamil", f"{TITLES}\nA0\nதிரும்பப் பெறுதல்,,,\nA1", "shh")
+for word in ("Wapsi", "Vapas", "Wapas aaya maal"):
+    lines(f"a section {word}", f"{TITLES}\nA0\n{word},,,\nA1", "shh")
 lines("a section of lost ones", f"{TITLES}\nA0\nLost shipments,,,\nA1\nB2", "shhs")
 for note, ends in (
     ("Note: the above shipments are RTO", "hh"),
