@@ -147,6 +147,26 @@ def test_the_last_text_of_a_cell_is_kept_however_slow_the_answers_are(
     assert page.get_by_text("changed meanwhile").count() == 0
 
 
+def test_what_is_typed_before_the_script_is_loaded_ticks_its_row_and_is_kept(
+    live: Live, page: Page
+) -> None:
+    drop = dropped(live, "early.csv", sheet([["EARLY1", STATUS], ["EARLY2", STATUS]]))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/fix*.js*", hold)
+    page.goto(f"{live.url}/drops/{drop}/fix", wait_until="commit")
+    page.get_by_label("Row 2, Status").fill("Delivered")
+    page.get_by_label("Row 3, Status").fill("Delivered")
+    assert len(held) == 1
+    expect(page.get_by_label("Send row 3")).not_to_be_checked()
+    held[0].continue_()
+    expect(page.get_by_label("Send row 3")).to_be_checked()
+    expect(page.locator("#standing")).to_contain_text("1 of 2 ready")
+
+
 @pytest.mark.console("409")
 def test_a_row_that_another_file_corrects_meanwhile_says_so_and_keeps_both_values(
     live: Live, page: Page

@@ -112,11 +112,14 @@ function showRow(row) {
   why.textContent = row.message;
   const tick = fix.elements[`send-${row.line}`];
   const was = fix.elements[`was-${row.line}`];
-  if (tick.checked === (was.value === "1") && tick.checked !== row.going) {
+  const cells = [...fix.querySelectorAll(`[name^="cell-${row.line}-"]`)];
+  // The answer is older than what is being typed, which has ticked the row.
+  const settled = tick.checked === (was.value === "1") && !cells.some(isChanged);
+  if (settled && tick.checked !== row.going) {
     tick.checked = row.going;
     was.value = row.going ? "1" : "0";
   }
-  for (const cell of fix.querySelectorAll(`[name^="cell-${row.line}-"]`)) {
+  for (const cell of cells) {
     const { column } = placeOf(cell);
     const had = shownIn(cell);
     const text = row.cells[Number(column)];
@@ -398,6 +401,12 @@ if (fix) {
   document.addEventListener("focusout", (event) => {
     if (event.target === box) closeList();
   });
+  // Whoever types before this script is loaded is caught up with.
+  for (const cell of fix.querySelectorAll('[name^="cell-"]')) {
+    if (cell.value === cell.defaultValue) continue;
+    tickOf(cell);
+    if (cell !== document.activeElement) follow(() => keepCell(cell));
+  }
   let soon = 0;
   document.addEventListener("focusin", () => {
     clearTimeout(soon);
