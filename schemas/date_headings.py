@@ -166,10 +166,14 @@ _FAILED = frozenset({"undelivered", "undelivery", "failed", "failure", "ndr", "u
 
 
 def failure_meant(heading: str) -> bool:
-    """Tell whether a heading is that of the time of a failed delivery (Undelivered Date)."""
+    """Tell whether a heading is that of the time of a failed delivery (Undelivered Date).
+
+    Undelivered alone may be one, too: a tracker has a date for each step.
+    """
     said = frozenset(_WORD.findall(_spaced(heading).casefold()))
     known = _FAILED | _TIME | {"delivery", "last", "latest", "attempt", "recent"}
-    return bool(said & _FAILED) and bool(said & _TIME) and said <= known
+    dated = bool(said & _TIME) or said == {"undelivered"}
+    return bool(said & _FAILED) and dated and said <= known
 
 
 def concerned(nearness: TimeNearness) -> frozenset[Milestone]:

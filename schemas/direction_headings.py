@@ -118,6 +118,11 @@ _OF_FATES = tuple(
             *("customer denied", "delivery denied", "fake pod", "false pod", "refused"),
             *("customer refused", "refused by customer", "customer received"),
             "received by customer",
+            *("undel", "undeliverd", "undelvd", "undlvd", "cancled", "canceld", "cancelld"),
+            *("cancelled by customer", "deliver", "deliverd", "delivred", "dlvd"),
+            *("delivery done", "delivery complete", "delivery completed", "delivery success"),
+            *("delivery successful", "recd by customer", "recd by cust", "success", "mila"),
+            *("successful", "mila ya nahi", "customer ko mila"),
         ),
     )
 )
@@ -132,6 +137,10 @@ _TRUE_DELIVERIES = tuple(
             "delivery verified",
             "customer received",
             "received by customer",
+            *("deliver", "deliverd", "delivred", "dlvd", "delivery done", "delivery complete"),
+            *("delivery completed", "delivery success", "delivery successful", "success"),
+            *("successful", "recd by customer", "recd by cust", "mila", "mila ya nahi"),
+            "customer ko mila",
         ),
     )
 )  # of the same: a no says that it was none. Of an OTP it does not: few deliveries have one
@@ -224,6 +233,7 @@ _USUAL = several("normal original outbound outward regular sale sales standard")
 #: Whether and when one may return it: 7 days return.
 _MAY_RETURN = several("allowed day days eligible policy returnable window")
 _POLICY = _MAY_RETURN | several("easy exchange free only replacement return returns within")
+_DATE = re.compile(r"\d{1,4}[ /](?:\d{1,2}|[a-z]{3,9})[ /]\d{2,4}\b")
 _EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")
 
 #: Words that mean a way back under any heading: RTS may be ready to ship, and return a rule.
@@ -259,7 +269,8 @@ class Look(Struct, frozen=True, kw_only=True):
     ``sure``: it is a direction, so that words in it which nobody knows leave the direction open.
     ``letters``: F and R alone are directions in it; ``both``: its heading names these two;
     ``pairs``: Inbound is one beside Outbound. ``bare``: its heading names a way back, or that
-    nobody has it, and nothing else. ``names``: it is of people's names.
+    nobody has it, and nothing else. ``names``: it is of people's names. ``dated``: dates in it are
+    compared with the event's. ``fates``: a plain word for a fate in it is that of its row.
     """
 
     asks: Asks
@@ -270,6 +281,8 @@ class Look(Struct, frozen=True, kw_only=True):
     pairs: bool = False
     bare: bool = False
     names: bool = False
+    dated: bool = False
+    fates: bool = False
 
 
 def look_of(heading: str) -> Look | None:
@@ -318,7 +331,18 @@ def _look_of(heading: str) -> Look | None:
     sure = both or bool(words & _SURE)
     letters = both or bool(words & _OF_WAYS)
     pairs = letters or words <= _OF_SHIPMENTS
-    return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs)
+    fates = words <= _OF_ROWS
+    return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs, fates=fates)
+
+
+#: Under these a fate is that of the row; under others (NDR Category) of something else or before.
+_OF_ROWS = several("bucket category class flag order orders row shipment shipments")
+_PLAIN_FATES = frozenset(
+    {
+        *("canceled", "cancelled", "fake", "fake delivery", "lost", "lost in transit"),
+        *("non delivered", "not delivered", "not received", "undelivered"),
+    }
+)
 
 
 def _look_of_way(words: frozenset[str], back: frozenset[str]) -> Look:
@@ -353,7 +377,8 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
     asked = words - _ASKING
     if asked in _OF_FATES:
         asks = Asks.NO if asked in _TRUE_DELIVERIES else Asks.YES
-        return Look(asks=asks, way=Direction.UNDELIVERED, bare=asks is Asks.YES)
+        dated = asked == {"undelivered"}
+        return Look(asks=asks, way=Direction.UNDELIVERED, bare=asks is Asks.YES, dated=dated)
     if asked & _ENDS and asked & _WHENS and asked <= _ENDS | _WHENS:
         return Look(asks=Asks.FILLED, way=Direction.UNDELIVERED)
     lacking = asked & _LACKING
@@ -412,11 +437,17 @@ def _claimed(cell: str, look: Look) -> Direction | None:
     if folded in FALSE_WORDS and look.way is Direction.FORWARD:
         return Direction.BACK
     if look.asks is Asks.NO:
-        return look.way if folded in FALSE_WORDS or first in {"false", "n", "no", "not"} else None
+        return (
+            look.way
+            if folded in FALSE_WORDS or first in {"false", "n", "nahi", "nahin", "no", "not"}
+            else None
+        )
     if said is not None:
         return said
     if look.asks is Asks.YES and (folded in TRUE_WORDS or (look.bare and first in _YES)):
         return look.way
+    if look.fates and folded in _PLAIN_FATES:
+        return Direction.UNDELIVERED
     if look.asks is Asks.WORDS or look.way is Direction.FORWARD:
         return Direction.BACK if _comes_back(folded) else None
     if _is_no(folded, look) and not (look.bare and NOT_DELIVERED.search(folded)):
@@ -457,6 +488,7 @@ def _is_no(folded: str, look: Look) -> bool:
         folded in FALSE_WORDS
         or folded in _NATIVE_NO
         or bool(_EMPTY_DATES.fullmatch(folded.replace(" ", "-")))
+        or (look.dated and bool(_DATE.match(folded)))
         or (not words and "0" in folded)
         or (bool(words) and words[0] in _NO)
         or bool(_NOT_DONE.search(folded))

@@ -26,6 +26,8 @@ _BETWEEN = re.compile(r"[\s,;:/|()\[\]\"'!._*#~=+-]+")
 _DOUBTFUL = frozenset("?✗✘❌✖✕")
 _LOOKED_AT = 12
 _NEARLY = 80
+_PART = 2
+"""A word of fewer letters than half of a known one, or with another first one, is another word."""
 _JOINED = 2
 """A word that has more letters beyond those of a known one is more than that word."""
 
@@ -68,7 +70,9 @@ def _is_like(word: str, known: str) -> bool:
         both = {word, known} <= _TELLING
         return both and (word.startswith(known) or known.startswith(word))
     turned = _turns(word, known) or _turns(known, word)
-    return not turned and len(word) <= len(known) + _JOINED
+    alone = word[0] == known[0] and len(known) <= len(word) * _PART
+    near = alone or bool(alike(word, (known,), at_least=_NEARLY))
+    return near and not turned and len(word) <= len(known) + _JOINED
 
 
 def _turns(word: str, other: str) -> bool:

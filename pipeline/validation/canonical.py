@@ -400,7 +400,8 @@ def _later_failures(dates: _Dates) -> dict[str, pa.Array]:
         later = event.times.read & failed.times.read & ~failed.two_way & (failed.times.ms > end)
         if later.any():
             claims = pc.binary_join_element_wise(Direction.UNDELIVERED, block.cells[at], ":")
-            found[column_named(mapping.headers, at)] = pc.if_else(pa.array(later), claims, "")
+            column = column_named(mapping.headers, at)
+            found[column] = pc.if_else(pa.array(later), claims, block.said.get(column, ""))
     return found
 
 

@@ -434,6 +434,22 @@ column("Type", ("Wapsi", "Forward", "Vapas", "waapas", "Lautaya", "return aaya")
 column("Type", ("वापिस", "लौटाया", "Forward"), "hhs")
 for name in ("Wapas aaya", "RTO hua kya", "Return hua?", "RTO h?", "Vapas"):
     column(name, ("haan", "nahi", "", "Yes"), "hssh")
+for name in ("Delivery Done?", "Success", "Delivery Complete", "Recd by cust", "Is Deliverd"):
+    column(name, ("No", "Yes", "", "N"), "hssh")
+    column(name, ("No", "No"), "ss", status="RTO Delivered")
+for name in ("Deliver hua?", "Mila ya nahi", "Customer ko mila"):
+    column(name, ("nahi", "haan", "No", ""), "hshs")
+for name in ("Undeliverd", "Cancled", "Undel", "Cancelled by customer"):
+    column(name, ("Yes", "No", ""), "hss")
+for name in ("Payment Success", "Completed", "Delivery", "Call Success", "OTP Success"):
+    column(name, ("No", "Yes", ""), "sss")
+for name in ("Bucket", "Flag", "Shipment Category", "Class"):
+    column(name, ("Undelivered", "Lost", "Not delivered", "Fake", "", "Normal"), "hhhhss")
+    column(name, ("Lost", "Normal"), "ss", status="RTO Delivered")
+for name in ("NDR Bucket", "Call Category", "QC Flag", "Payment Category", "Previous Bucket"):
+    column(name, ("Undelivered", "Not received", "Normal"), "sss")
+column("Undelivered", DATES, "hhssshs")
+column("Undelivered", ("28-Nov-2026", "Yes", "No"), "hhs")
 column("Mode", ("RT", "Air", "Surface"), "sss")  # by road
 column("Season", ("FW", "SS"), "ss")
 for name in ("Type", "Category", "Class"):

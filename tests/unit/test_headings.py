@@ -109,6 +109,7 @@ def test_two_statuses_that_are_equally_near_are_both_offered() -> None:
         *("Pickup Not Done", "Pickup Undone", "Unpicked", "RVP Picked", "Return Undelivered"),
         *("RTO delivered pending", "To be delivered", "Deliveredall", "Deliveredno"),
         *("Delivered/Undelivered", "Customer delivered", "Undeliverd to customer"),
+        *("Delivered (OTP)", "Del", "Closed", "Created"),
     ],
 )
 def test_no_status_is_suggested_that_says_something_else(status: str) -> None:
