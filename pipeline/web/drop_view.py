@@ -27,16 +27,20 @@ log = structlog.get_logger(__name__)
 PAGE: Final = 50
 """Rows on one page."""
 
-#: What may be fetched of a drop: name in the address → (file, as a person calls it).
-FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "results": (file_names.RESULTS, "Results (CSV)"),
-    "rejects": (file_names.REJECTS, "Rows to correct (CSV)"),
-    "rejects_xlsx": (file_names.REJECTS_XLSX, "Rows to correct (Excel)"),
-    "refused": (file_names.REFUSED, "Why it was refused"),
-    "summary": (file_names.SUMMARY, "Summary, for programs"),
-    "received": (file_names.RECEIVED, "Receipt, for programs"),
+#: How a person calls a report.
+_TITLES: Final = {
+    "results": "Results (CSV)",
+    "rejects": "Rows to correct (CSV)",
+    "rejects_xlsx": "Rows to correct (Excel)",
+    "refused": "Why it was refused",
+    "summary": "Summary, for programs",
+    "received": "Receipt, for programs",
 }
-_DOWNLOADS: Final = ("results", "rejects", "rejects_xlsx", "refused", "summary")
+FILES: Final[Mapping[str, tuple[str, str]]] = {
+    kind: (name, _TITLES.get(kind, name))
+    for kind, name in (*file_names.REPORTS.items(), ("received", file_names.RECEIVED))
+}
+"""What may be fetched of a drop: name in the address → (file, as a person calls it)."""
 RESULT_COLUMNS: Final = ("outcome", "codes")
 
 
@@ -82,7 +86,9 @@ def original_file(site: Site, drop: DropLine) -> Path | None:
 def downloads(site: Site, drop: DropLine) -> list[tuple[str, str]]:
     """Return what can be fetched now: (name in the address, words)."""
     found = [
-        (kind, FILES[kind][1]) for kind in _DOWNLOADS if outbox_file(site, drop, kind).is_file()
+        (kind, FILES[kind][1])
+        for kind in file_names.REPORTS
+        if outbox_file(site, drop, kind).is_file()
     ]
     if original_file(site, drop) is not None:
         found.append(("original", "Original file"))
