@@ -26,7 +26,10 @@ def column(heading: str, cells: Sequence[str], ends: str, *, status: str = "Deli
     """Add a file with a further column."""
     lines = [f"Order ID,AWB No,Status,Event Time,{heading}"]
     lines += [f"A{at},W{at}00,{status},{WHEN},{cell}" for at, cell in enumerate(cells)]
-    FILES[f"{status}, {heading or 'nothing'} = {cells[0]}"] = (lines, ends)
+    name = f"{status}, {heading or 'nothing'} = {cells[0]}"
+    while name in FILES:
+        name += ", again"
+    FILES[name] = (lines, ends)
 
 
 for name in ("Type", "Type of Shipment"):

@@ -23,6 +23,7 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 #: Of these one row alone looks like a column of directions or statuses: more is held.
 MORE_HELD = {
     "Delivered, Type = WHS": "shh",
+    "Delivered, Bucket = RTO": "hh",
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
     **{f"Delivered, {name} = Regular": "shh" for name in OF_OTHERS},
@@ -34,7 +35,6 @@ LESS_HELD = {
 } | {
     "Delivered, Delivered Qty = 0": "ssss",
     "a status put in": "ssss",
-    "a number put in before the id": "sss",
 }
 
 
