@@ -161,9 +161,15 @@ def divides_a_heading(cell: str) -> bool:
 _FEW = 4
 
 
+_DIGITS = "0123456789"
+
+
 def names_order(heading: str) -> bool:
-    """Tell whether a heading is a name of the order id (Sale Order No, order_code, Order #)."""
-    words = words_of(heading)
+    """Tell whether a heading is a name of the order id (Sale Order No, order_code, Order #).
+
+    Also with the digit that a program adds to a second one: Order ID.1, Order ID2.
+    """
+    words = words_of(heading.rstrip(_DIGITS))
     numbered = bool(words & _NUMBERS) or "#" in heading
     counted = _COUNTS_ORDERS.search(fold_header(heading)) is not None
     return bool(words & _ORDER) and numbered and not words & _NOT_ORDERS and not counted
@@ -186,7 +192,8 @@ def is_plain_order(heading: str) -> bool:
 
     Or that it is the one of those who receive the updates (Fynd Order No).
     """
-    return names_order(heading) and words_of(heading) <= _ORDER | _NUMBERS | {"fynd"}
+    words = words_of(heading.rstrip(_DIGITS))
+    return names_order(heading) and words <= _ORDER | _NUMBERS | {"fynd"}
 
 
 def is_instead(heading: str) -> bool:

@@ -18,6 +18,11 @@ _TELLING = frozenset(
     }
 )
 
+#: So does a plan beside a status: Status (Expected). EDD (Expected Delivery Date) is a remark.
+_PLANNED = frozenset(
+    {"expected", "planned", "plan", "tentative", "target", "forecast", "proposed", "provisional"}
+)
+
 #: Characters nobody sees: zero-width, joiners, byte order mark, soft hyphen. Only ever taken off
 #: the ends of a text, or out of a header.
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
@@ -89,8 +94,10 @@ def _fold_any(text: str) -> str:
 
 def _remark(bracket: re.Match[str]) -> str:
     """Return nothing for a remark such as ``(dd-mm-yyyy)``, and words that tell without it."""
-    words = bracket[0][1:-1]
-    return f" {words} " if _TELLING & {*_WORD.findall(words.casefold())} else " "
+    text = bracket[0][1:-1]
+    words = {*_WORD.findall(text.casefold())}
+    planned = words and words <= _PLANNED and "status" in bracket.string.casefold()
+    return f" {text} " if planned or words & _TELLING else " "
 
 
 def _unwrapped(text: str) -> str:

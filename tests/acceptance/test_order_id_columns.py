@@ -60,6 +60,9 @@ RIVALS = (
     ("Order ID", "New Order No"),
     ("Order No", "Fynd Shipment ID"),
     ("Order ID", "Fynd ID"),
+    ("Order ID", "Order ID.1"),  # as programs name a second one
+    ("Order ID", "Order ID2"),
+    ("Order ID", "orders.Order ID"),
 )
 
 

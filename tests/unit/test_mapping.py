@@ -127,6 +127,15 @@ def test_an_awb_is_never_the_order_id(header: str) -> None:
     assert "AWB cannot stand in" in refused.value.hint
 
 
+@pytest.mark.parametrize("words", ["Expected", "planned", "tentative"])
+def test_a_plan_is_no_status(words: str) -> None:
+    with pytest.raises(DropRefused) as refused:
+        map_columns(["Order ID", f"Status ({words})"], GENERIC)
+    assert refused.value.code is Code.HEADER_NOT_FOUND
+    mapping = map_columns(["Order ID", "Status (Actual)", f"EDD ({words})"], GENERIC)
+    assert (mapping.columns[Role.STATUS], mapping.columns[Role.ESTIMATED]) == (1, 2)
+
+
 def test_a_return_promise_date_is_another_thing() -> None:
     mapping = map_columns(["Order ID", "Status", "Return Promise Date"], GENERIC)
     assert Role.PROMISED not in mapping.columns
