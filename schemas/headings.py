@@ -161,7 +161,8 @@ def divides_a_heading(cell: str) -> bool:
 _FEW = 4
 
 
-_DIGITS = "0123456789"
+#: A folded *Order ID.1* is "order id 1"; Order Number 1 is a column that people have.
+_SECOND = re.compile(r"(?<=[a-z])\d$|(?<=id)[ .]\d$", re.IGNORECASE)
 
 
 def names_order(heading: str) -> bool:
@@ -169,7 +170,7 @@ def names_order(heading: str) -> bool:
 
     Also with the digit that a program adds to a second one: Order ID.1, Order ID2.
     """
-    words = words_of(heading.rstrip(_DIGITS))
+    words = words_of(_SECOND.sub("", heading))
     numbered = bool(words & _NUMBERS) or "#" in heading
     counted = _COUNTS_ORDERS.search(fold_header(heading)) is not None
     return bool(words & _ORDER) and numbered and not words & _NOT_ORDERS and not counted
@@ -192,7 +193,7 @@ def is_plain_order(heading: str) -> bool:
 
     Or that it is the one of those who receive the updates (Fynd Order No).
     """
-    words = words_of(heading.rstrip(_DIGITS))
+    words = words_of(_SECOND.sub("", heading))
     return names_order(heading) and words <= _ORDER | _NUMBERS | {"fynd"}
 
 
