@@ -102,8 +102,9 @@ class Code(StrEnum):
         Kind.REJECT,
         "This status word is not known.",
         (
-            "Correct the spelling, or choose one from the list in the cell. If the courier really "
-            "uses it, teach it: on the page, while correcting, or in the courier's profile."
+            "Correct the spelling, or write a known status; rejects.xlsx lists them in the cell. "
+            "If the courier really uses it, teach it: on the page, while correcting, or in the "
+            "courier's profile."
         ),
         "DELIVERD",
         "one of the known statuses",
@@ -116,8 +117,10 @@ class Code(StrEnum):
             "or another status of its row."
         ),
         (
-            'Write what really happened, for example "RTO Delivered" instead of "RTO", and correct '
-            "the type or direction if it is wrong."
+            "Do what the row's message says. Where the word is unclear, write what really "
+            'happened, for example "RTO Delivered" instead of "RTO". Where something else speaks '
+            "against a status that is true, correct that or confirm the row; do not change the "
+            "status."
         ),
         "RTO",
         "what happened, such as RTO Delivered",

@@ -155,7 +155,10 @@ def error_cell(cell: str, _: Place) -> str:
 def missing_id(cell: str, _: Place) -> str:
     """Tell that there is no order id."""
     if not cell.strip():
-        return "the order id is missing. Enter it as text."
+        return (
+            "the order id is missing. Enter it as text; if the line is a title or a summary, "
+            "delete it."
+        )
     return f"{quoted(cell)} is not an order id. Enter the order id as text."
 
 
@@ -323,8 +326,16 @@ def _unconfirmed(case: StatusCase, place: Place) -> str:
 def _unknown(case: StatusCase, place: Place) -> str:
     near = _suggestion(case.status, place)
     return f"{quoted(case.status)} is not a known status. " + (
-        f"Did you mean {near}?" if near else "Choose one from the list in the cell."
+        f"Did you mean {near}?" if near else f"Write a known one{_such_as(place)}."
     )
+
+
+def _such_as(place: Place) -> str:
+    """Name statuses of several meanings, as the profile writes them in words."""
+    plain = ("picked up", "out for delivery", "delivered", "rto delivered")
+    known = place.profile.statuses.shown
+    named = [quoted(known[word]) for word in plain if word in known]
+    return f", such as {' or '.join(named)}" if named else ""
 
 
 def _ambiguous(case: StatusCase, place: Place) -> str:

@@ -14,6 +14,7 @@ from pipeline.reporting.rejects_csv import LEADING, Picked
 from pipeline.validation.rejects_file import REJECT_CODES, ROWS_SHEET
 from schemas.codes import ERRORS, Code, Kind
 from schemas.normalise import fold
+from schemas.parcels import CONFIRMED, TO_CONFIRM
 from schemas.suggestions import statuses_meant
 from schemas.vocabulary import Role
 
@@ -184,19 +185,23 @@ def _lines(
         yield tuple(_Head(text=text) for text in head)
         ranked = sorted(group.values.values(), key=lambda value: value.count, reverse=True)
         for value in ranked[:_SHOWN_VALUES]:
-            right = _right(code, value.text, known, statuses)
+            right = _right(code, value, known, statuses)
             yield ("", "", value.count, value, value.row, right, "", "", value.message)
         shown = sum(value.count for value in ranked[:_SHOWN_VALUES])
         if shown < group.count:
             yield ("", "", group.count - shown, "(other values)")
 
 
-def _right(code: str, text: str, known: Code | None, statuses: Sequence[str]) -> str:
+def _right(code: str, value: Value, known: Code | None, statuses: Sequence[str]) -> str:
     """Return what a cell with this value should look like."""
+    if code == Code.STATUS_AMBIGUOUS and TO_CONFIRM in value.message:
+        return (
+            f"as it is where it is true, with {CONFIRMED} under _reject_codes; else what happened"
+        )
     if code != Code.STATUS_UNKNOWN or not statuses:
         return known.right if known else ""
     folded = {fold(status): status for status in statuses}
-    meant = statuses_meant(text[:_LONGEST_VALUE], folded)
+    meant = statuses_meant(value.text[:_LONGEST_VALUE], folded)
     return " or ".join(meant) or "one of the known statuses, in column J"
 
 

@@ -18,8 +18,13 @@ def test_unknown_text_is_rejected_with_the_nearest_known_one() -> None:
     )
 
 
-def test_unknown_text_far_from_everything_points_to_the_profile() -> None:
-    assert "the list in the cell" in one_status("xyzzy")["message"]
+def test_unknown_text_far_from_everything_names_known_statuses() -> None:
+    assert '"Delivered" or "RTO Delivered".' in one_status("xyzzy")["message"]
+
+
+def test_a_line_without_an_order_id_may_be_a_title_or_a_summary() -> None:
+    row = sheet(["Current Status", "Order ID"], ["Blue Dart", ""]).one
+    assert "if the line is a title or a summary, delete it" in row["message"]
 
 
 @pytest.mark.parametrize(
