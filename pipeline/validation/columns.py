@@ -440,6 +440,10 @@ def _is_another_word(heading: str, alias: str) -> bool:
     )
 
 
+def _lacks_a_letter(word: str, whole: str) -> bool:
+    return any(whole[:at] + whole[at + 1 :] == word for at in range(len(whole)))
+
+
 def _goes_before(alias: str, own: str, role: Role, profile: Profile) -> bool:
     """Tell whether a column would be read for a role, or be a rival, were it called so."""
     listed = profile.headers.get(role, ())
@@ -467,11 +471,12 @@ def _near(folded: Sequence[str], profile: Profile, *, taken: Collection[int]) ->
         role = owner[alias]
         rival = max((each[1] for each in near if owner[each[0]] is not role), default=0.0)
         other = other_subjects(name) - words_of(alias)
-        # "Delivered To" is no misspelt "Delivered On".
+        # "Delivered To" is no misspelt "Delivered On", "Event Tie" is a misspelt "Event Time".
         other |= {
             word
             for word in words_of(name) - words_of(alias)
             if role in DATE_ROLES and len(word) < _SHORT
+            if not any(_lacks_a_letter(word, of) for of in words_of(alias))
         }
         if (
             score - rival >= MARGIN

@@ -1,6 +1,7 @@
 """All that is explored for as long as there is time: each by seed, each with its counts."""
 
 import atexit
+import fcntl
 import os
 import random
 import re
@@ -9,8 +10,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
 from threading import Thread
@@ -25,6 +26,7 @@ from tests.campaign.field import sandbox_field
 from tests.campaign.kinds import KINDS as CAMPAIGNS
 from tests.campaign.manifests import a_bad_week
 from tests.postgres import PrivatePostgres, missing, private_postgres
+from tests.scratch import scratch
 from tests.soak.mutants.through_a_service import through_a_service
 
 REPOSITORY = Path(__file__).parents[2]
@@ -84,12 +86,30 @@ def _started_in_full(seed: int, _place: Path) -> Counter[str]:
     """A module of acceptance tests whose commands are started, not forked."""
     modules = sorted((REPOSITORY / "tests" / "acceptance").glob("test_*.py"))
     chosen = random.Random(f"modules {seed // len(modules)}").sample(modules, len(modules))
-    return _tests(chosen[seed % len(modules)], SHIPDROP_TEST_STARTS="full")
+    module = chosen[seed % len(modules)]
+    with _alone(module):
+        return _tests(module, SHIPDROP_TEST_STARTS="full")
 
 
 def _long_tests(module: Path, _seed: int, _place: Path) -> Counter[str]:
     """The tests of a module that take too long for ``make test``, or only explore."""
-    return _tests("-m", "soak", module)
+    with _alone(module):
+        return _tests("-m", "soak", module)
+
+
+@contextmanager
+def _alone(module: Path) -> Iterator[None]:
+    """Let one module at a time have couriers with accounts.
+
+    ``remove-courier`` ends all processes of an account, and these have the same numbers in each
+    module's own ``/etc/passwd``.
+    """
+    if module.stem not in {"test_docs_word_for_word", "test_sftp"}:
+        yield
+        return
+    with (scratch() / "shipdrop-couriers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 LONG_TESTS = sorted(
