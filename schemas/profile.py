@@ -143,22 +143,24 @@ def _folded(aliases: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _spelled(shown: "Headers") -> dict[Role, tuple[str, ...]]:
-    """Return the headings of each role, folded; one with No is known with Number, too."""
+    """Return the headings of each role, folded; No is known as Number, too, and Date as Dt."""
     found = {role: _folded(aliases) for role, aliases in shown.items()}
     owned = {alias for aliases in found.values() for alias in aliases}
     for role, aliases in found.items():
-        others = dict.fromkeys(
-            _NO.sub(_no_or_number, alias) for alias in aliases if _NO.search(alias)
-        )
-        found[role] = (*aliases, *(each for each in others if each not in owned))
+        spelled = dict[str, None]()
+        for alias in aliases:
+            other = _SHORT.sub(_otherwise, alias)
+            spelled |= dict.fromkeys((alias, *([] if other in owned else [other])))
+        found[role] = tuple(spelled)
     return found
 
 
-_NO = re.compile(r"\b(?:no|number)\b")
+_SHORT = re.compile(r"\b(?:no|number|date|dt)\b")
+_OTHERWISE = {"no": "number", "number": "no", "date": "dt", "dt": "date"}
 
 
-def _no_or_number(found: re.Match[str]) -> str:
-    return "number" if found[0] == "no" else "no"
+def _otherwise(found: re.Match[str]) -> str:
+    return _OTHERWISE[found[0]]
 
 
 def _zone(root: Section) -> str:

@@ -435,6 +435,8 @@ def _says_more(heading: str, alias: str) -> bool:
 def _is_another_word(heading: str, alias: str) -> bool:
     """Tell whether a heading has another word than a known one, or more of them: Border No."""
     own, its = words_of(heading), words_of(alias)
+    if len(own) < len(its):  # words run together: clientorder_id
+        return False
     return len(own) > len(its) > 1 or any(
         each != other and each not in its and other in each for each in own for other in its
     )

@@ -103,7 +103,10 @@ def test_a_close_match_is_taken_with_a_warning() -> None:
     assert '"Order Numbr" was read as "Order Number"' in notice.message
 
 
-@pytest.mark.parametrize(("heading", "read"), [("Event\xa0Tie", True), ("Delivered To", False)])
+@pytest.mark.parametrize(
+    ("heading", "read"),
+    [("Event\xa0Tie", True), ("Status Update Dt", True), ("Delivered To", False)],
+)
 def test_a_date_heading_may_lack_a_letter_of_a_short_word(heading: str, read: bool) -> None:
     mapping = map_columns(["Order ID", "Status", heading], GENERIC)
     assert (mapping.columns.get(Role.EVENT_TIME) == 2) is read
