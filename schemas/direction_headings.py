@@ -237,7 +237,7 @@ _DATE = re.compile(r"\d{1,4}[ /](?:\d{1,2}|[a-z]{3,9})[ /]\d{2,4}\b")
 _EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")
 
 #: Words that mean a way back under any heading: RTS may be ready to ship, and return a rule.
-_PLAINLY_BACK = several("dto reverse reversed rto rvp rvs")
+_PLAINLY_BACK = several("dto reverse reversed rto rts rvp rvs")
 
 #: Arrows, folded, in a column of ways.
 _LEFTWARD = several("← ⇐ ⟵ ⬅ ◀ ◄ < << <=")
@@ -463,7 +463,7 @@ def may_speak(look: Look) -> str:
         sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
         return rf"(?i)^\W*(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})\W*$"
     if look.asks is Asks.PLAIN:
-        return r"(?i)\br\W?[tv]\W?[op]|\brvs|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
+        return r"(?i)\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
     said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"not"}))
     return rf"(?i){said}|[^\x00-\x7f]" if look.names else ""
 

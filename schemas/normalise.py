@@ -83,7 +83,7 @@ def fold_header(text: str) -> str:
 
 
 def _fold_any(text: str) -> str:
-    bare = _BRACKETS.sub(_remark, text).replace("*", " ")
+    bare = _BRACKETS.sub(_remark, visible(text)).replace("*", " ")
     if not bare.isascii():
         bare = "".join(character for character in bare if character not in INVISIBLE)
     if text[:1] in INVISIBLE:

@@ -478,6 +478,7 @@ def _near(folded: Sequence[str], profile: Profile, *, taken: Collection[int]) ->
             word
             for word in words_of(name) - words_of(alias)
             if role in DATE_ROLES and len(word) < _SHORT
+            if name.replace(" ", "") != alias.replace(" ", "")  # Eve nt Time
             if not any(_lacks_a_letter(word, of) for of in words_of(alias))
         }
         if (

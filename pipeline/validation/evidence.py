@@ -56,7 +56,7 @@ from schemas.status_headings import (
     misspells_another,
 )
 from schemas.statuses import Direction, StatusMeaning, StatusTable
-from schemas.vocabulary import FINALS, Milestone, Role
+from schemas.vocabulary import FINALS, UNCALCULATED, Milestone, Role
 
 _FILE_NAME = "the name of the file"
 _FOLDER_NAME = "the name of its folder"
@@ -520,7 +520,11 @@ def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | Non
 
 
 def _says_something(cells: pa.Array) -> bool:
-    return not all(map(is_absent, first_texts(cells)))
+    """Tell whether a column has a cell that is neither nothing nor the error of a formula."""
+    return not all(is_absent(each) or each == _UNCALCULATED for each in first_texts(cells))
+
+
+_UNCALCULATED = fold(UNCALCULATED)
 
 
 def _mostly_statuses(some: Sequence[str], table: StatusTable) -> bool:

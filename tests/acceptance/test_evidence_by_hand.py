@@ -240,6 +240,7 @@ column("Delivery Valid Till", ("No", "30-11-2026"), "ss")
 # A plain word of the way back under any heading.
 for name in ("LOB", "Payment", "Dirn", "Shpt Typ", "Tag", "Disposition", "Source Sheet"):
     column(name, ("Regular", "RTO", "RVP", "Reverse", "Regular", "Sale"), "shhhss")
+column("Ship Leg", ("a", "rts", "b", "FWD", "c"), "shsss")
 column("Segment", ("B2C", "Reverse Pickup", "R.T.O.", "रिवर्स", *["B2C"] * 3), "shhhsss")
 column("LOB", ("B2C", "Return to Origin", "Ship to Origin", "B2C"), "shss")
 column("LOB", ("B2C", "RTO"), "ss", status="RTO Delivered")

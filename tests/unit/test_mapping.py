@@ -105,7 +105,13 @@ def test_a_close_match_is_taken_with_a_warning() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "read"),
-    [("Event\xa0Tie", True), ("Status Update Dt", True), ("Delivered To", False)],
+    [
+        ("Event\xa0Tie", True),
+        ("Status Update Dt", True),
+        ("Eve nt Time", True),
+        ("Eve\0nt Time", True),
+        ("Delivered To", False),
+    ],
 )
 def test_a_date_heading_may_lack_a_letter_of_a_short_word(heading: str, read: bool) -> None:
     mapping = map_columns(["Order ID", "Status", heading], GENERIC)
