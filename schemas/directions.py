@@ -293,7 +293,8 @@ def fate_named(name: str) -> Direction | None:
         return None
     if lacks or (words & _FATES and not words & NEGATIONS):
         return Direction.UNDELIVERED
-    strange = words_like(_IN_CELL.findall(in_english(fold(name))), WAYS_BACK | _FATES)
+    known = WAYS_BACK | FORWARD_WORDS | _FATES
+    strange = words_like(_IN_CELL.findall(in_english(fold(name))), known)
     return Direction.UNREADABLE if strange else None
 
 

@@ -575,7 +575,14 @@ for note in (
     lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "ssh")
 lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "ss")
 lines("a note on what ends", f"{TITLES}\nA0\nThese are RTO,,,\nA1\nForward,,,\nA2", "hhhhs")
-for word in ("RT\ufffd shipments", "R?O", "RTÓ", "Cancélled", "Und\ufffdelivered orders"):
+for word in (
+    "RT\ufffd shipments",
+    "FOR\u00e9WARD",
+    "R?O",
+    "RTÓ",
+    "Cancélled",
+    "Und\ufffdelivered orders",
+):
     lines(f"a damaged section: {word}", f"{TITLES}\nA0\n{word},,,\nA1", "shh")
 lines("a question", f"{TITLES}\nA0\nDid José ask for Café orders?,,,\nA1", "shs")
 for rest, ends in (
