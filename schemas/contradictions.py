@@ -1,4 +1,4 @@
-"""What a profile says against the plain words that every courier means alike.
+"""Find what a profile says against the plain words that every courier means alike.
 
 Such a profile loads: a courier may mean it so. But it is more often a slip, of which no row would
 tell.

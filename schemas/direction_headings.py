@@ -286,19 +286,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 def look_of(heading: str) -> Look | None:
-    """Return the evidence to look for under a column's heading, or None.
-
-    A stray byte that reads as a letter inside a word (Is RTéO) hides none.
-    """
-    look = _look_of(heading)
-    bare = heading if heading.isascii() else _STRAY.sub("", heading)
-    return look if look is not None or bare == heading else _look_of(bare)
-
-
-_STRAY = re.compile(r"(?<=[A-Za-z])[^\x00-\x7f](?=[A-Za-z])")
-
-
-def _look_of(heading: str) -> Look | None:
+    """Return the evidence to look for under a column's heading, or None."""
     spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", heading))
     words = words_of(shortened(with_known_ways(in_english(fold(spelled)))))
     back = words & WAYS_BACK

@@ -155,10 +155,7 @@ def error_cell(cell: str, _: Place) -> str:
 def missing_id(cell: str, _: Place) -> str:
     """Tell that there is no order id."""
     if not cell.strip():
-        return (
-            "the order id is missing. Enter it as text; if the line is a title or a summary, "
-            "delete it."
-        )
+        return "the order id is missing. Enter it as text."
     return f"{quoted(cell)} is not an order id. Enter the order id as text."
 
 
@@ -326,7 +323,9 @@ def _unconfirmed(case: StatusCase, place: Place) -> str:
 def _unknown(case: StatusCase, place: Place) -> str:
     near = _suggestion(case.status, place)
     return f"{quoted(case.status)} is not a known status. " + (
-        f"Did you mean {near}?" if near else f"Write a known one{_such_as(place)}."
+        f"Did you mean {near}?"
+        if near
+        else f"Write what happened in a known word{_such_as(place)}."
     )
 
 

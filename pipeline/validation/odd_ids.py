@@ -139,7 +139,8 @@ def mark_awbs(block: Block, ids_at: int, awbs_at: int) -> Block:
 def mark_pushed(block: Block, ids_at: int) -> Block:
     """Return a block with the ids marked whose row has its own id one cell further right.
 
-    There stands what looks like the ids of other rows, and the id does not: 12, FYA1003.
+    There stands what looks like the ids of other rows, or one of 20 digits as the API has them
+    (docs/konnect-api.md), and the id does not: 12, FYA1003.
     """
     if ids_at + 1 >= len(block.cells):
         return block
@@ -153,12 +154,14 @@ def mark_pushed(block: Block, ids_at: int) -> Block:
     marked = {
         at: replace(block.facts.get(at, RowFacts()), odd_id=text)
         for at in rows
-        if _shape(beside[at].as_py()) in usual and _shape(text := ids[at].as_py()) not in usual
+        if _shape(text := ids[at].as_py()) not in usual
+        and (_shape(own := beside[at].as_py()) in usual or _OF_API.fullmatch(own))
     }
     return replace(block, facts={**block.facts, **marked}) if marked else block
 
 
 _LIKE_AN_ID = r"^[A-Za-z]{0,4}[-_]?[0-9]{8,}$"
+_OF_API = re.compile(r"[0-9]{20}")
 _ENOUGH = 5000
 
 

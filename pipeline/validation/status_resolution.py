@@ -256,7 +256,7 @@ def _resolve(
     ruling = table.rule(cells.status)
     against = _claim_against(ruling, claims, named)
     if against is None and taken.source in seldom:
-        # What stands in few rows may contradict a milestone, and makes no other one of it.
+        # Claims of few rows may contradict a milestone, and make no other one of it.
         alone = replace(table, direction=Direction.BLANK).rule(cells.status)
         against = taken if ruling.milestone != alone.milestone > 0 < ruling.milestone else None
     other = None if against else _other_status(cells, ruling, table)

@@ -1,4 +1,7 @@
-"""What all parts of the JSON API share; OpenAPI describes them at ``/api/v1/openapi.json``."""
+"""Give the parts of the JSON API their common fields and types.
+
+OpenAPI describes them at ``/api/v1/openapi.json``.
+"""
 
 from typing import Annotated, Any, Final
 

@@ -1,4 +1,4 @@
-"""What the server keeps in memory: the newest entries, each for as long as it is of use."""
+"""Keep the newest entries in memory, each for as long as it is of use."""
 
 import threading
 from collections import OrderedDict

@@ -40,7 +40,7 @@ FILES: Final[Mapping[str, tuple[str, str]]] = {
     kind: (name, _TITLES.get(kind, name))
     for kind, name in (*file_names.REPORTS.items(), ("received", file_names.RECEIVED))
 }
-"""What may be fetched of a drop: name in the address → (file, as a person calls it)."""
+"""Files of a drop that may be fetched: name in the address → (file, as a person calls it)."""
 RESULT_COLUMNS: Final = ("outcome", "codes")
 
 

@@ -199,7 +199,8 @@ def serve(site: Site, *, tied: bool = False) -> int:
     host, port = listener.getsockname()[:2]
     app = create_app(site)
     compile_all(app.state.ctx.templates)
-    # What is here now stays: a look through all of it for garbage holds up every answer for 0.1 s.
+    # Spare the collector of garbage all that stays: a look through it holds up every answer for
+    # 0.1 s.
     gc.freeze()
     config = uvicorn.Config(
         app,

@@ -1,4 +1,4 @@
-"""What the page keeps as JSON beside the ledger: each file is written as a whole or not at all."""
+"""Keep the page's own JSON beside the ledger: each file is written as a whole or not at all."""
 
 from pathlib import Path
 from typing import TypeVar

@@ -137,6 +137,11 @@ def test_a_title_above_a_table_holds_deliveries_below_it(part: Part) -> Iterator
         "accepted",
         "accepted",
     ]
+    # Who is only told to write RTO Delivered does so for parcels that were delivered.
+    advice = openpyxl.load_workbook(part.of("day").path("rejects.xlsx"))["What to fix"]
+    (held,) = [row for row in advice.iter_rows(values_only=True) if row[3] == "Delivered"]
+    assert "CONFIRMED" in held[5]
+    assert "If the customer has it, tick the row" in held[8]
 
 
 @together

@@ -22,11 +22,6 @@ def test_unknown_text_far_from_everything_names_known_statuses() -> None:
     assert '"Delivered" or "RTO Delivered".' in one_status("xyzzy")["message"]
 
 
-def test_a_line_without_an_order_id_may_be_a_title_or_a_summary() -> None:
-    row = sheet(["Current Status", "Order ID"], ["Blue Dart", ""]).one
-    assert "if the line is a title or a summary, delete it" in row["message"]
-
-
 @pytest.mark.parametrize(
     "status",
     [

@@ -125,7 +125,7 @@ class Offer(Struct, frozen=True, kw_only=True):
 
 
 class FixPage(Struct, frozen=True, kw_only=True):
-    """What the page of rows to correct shows, by the names that its template has.
+    """Hold the values of the page of rows to correct, by the names that its template has.
 
     ``columns``: those that are shown, and the others. ``fits``: rows that fit ``view``. ``lost``:
     rows whose order id is pasted. ``at``, ``version``: what the page has seen. ``once``: the name
