@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from pipeline.core.model import DropState
 from pipeline.core.ports import DropCounts
-from pipeline.storage.durable_files import replace_with, storing
+from pipeline.web.state_files import write
 
 _EXAMPLES: Final = 5
 _FORM: Final = 1
@@ -144,9 +144,7 @@ class SavedTotals(Struct, frozen=True, kw_only=True):
             },
             enc_hook=bytes,
         )
-        with storing("write", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_with(path, path.with_suffix(".tmp"), [text])
+        write(path, text)
 
 
 def read_saved(path: Path, zone: str) -> SavedTotals | None:

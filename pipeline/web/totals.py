@@ -20,6 +20,7 @@ from pipeline.core.errors import StorageError, UsageError
 from pipeline.core.ports import DropCounts
 from pipeline.service.wiring import Site
 from pipeline.web.day_sums import Counted, SavedTotals, Sums, by_number, read_saved
+from pipeline.web.state_files import place_of
 from schemas.courier import DAYS, Profile
 
 _KEPT_SECONDS: Final = 2.0
@@ -53,7 +54,7 @@ class _Book(dict[tuple[date, str], Sums]):
 
 def saved_in(root: Path) -> Path:
     """Return the file in which a page keeps its sums over a restart."""
-    return root / "state" / "web" / "totals.bin"
+    return place_of(root) / "totals.bin"
 
 
 class DropTotals:
