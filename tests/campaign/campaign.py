@@ -56,7 +56,10 @@ class Campaign:
             before, more = self.field.calls(), rng.randrange(0, 40)
             until(
                 lambda before=before, more=more, process=process: (
-                    self.field.calls() >= before + more + 1 or process.process.poll() is not None
+                    self.field.calls() >= before + more + 1
+                    or process.process.poll() is not None
+                    # A service with nothing left makes no call more.
+                    or len(self.root.delivered()) == len(self.week.manifests)
                 ),
                 what=f"{more} calls more than {before}",
             )
