@@ -29,7 +29,7 @@ def profiles(
 ) -> int:
     """List the courier profiles, or show one."""
     from pipeline.core.errors import UsageError
-    from pipeline.validation.profile_by_name import did_you_mean, find_profile
+    from pipeline.core.profile_by_name import did_you_mean, find_profile
     from schemas.description import describe_profile
 
     known = options.site(anywhere=True).profiles
@@ -69,8 +69,8 @@ def template(
 ) -> int:
     """Write an empty manifest: text cells, drop-down statuses."""
     from pipeline.core.errors import UsageError
+    from pipeline.core.profile_by_name import did_you_mean, find_profile
     from pipeline.reporting.template_xlsx import template as make
-    from pipeline.validation.profile_by_name import did_you_mean, find_profile
 
     site = options.site(anywhere=True)
     found = find_profile(courier, site.profiles)

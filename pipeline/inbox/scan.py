@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from pipeline.core.file_names import may_be_renamed
 from pipeline.core.model import ReadyFile
+from pipeline.core.profile_by_name import profile_of_name
 from pipeline.storage.file_systems import Mount, Writer
 from pipeline.storage.listing import (
     Entry,
@@ -33,7 +34,6 @@ from pipeline.storage.listing import (
     open_regular,
     open_writers,
 )
-from pipeline.validation.profile_by_name import profile_of_name
 from schemas.courier import Profile, pattern_of
 from schemas.display import shown
 

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from pipeline.core.date_columns import clock_alone
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition, SheetFacts
 from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders
 from pipeline.storage.spool import Spool
-from pipeline.validation.date_columns import clock_alone
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted

@@ -13,6 +13,7 @@ from msgspec.structs import astuple
 from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Disposition, DropState
+from pipeline.core.profile_by_name import Choice
 from pipeline.core.row_columns import PREPARED
 from pipeline.core.row_keys import RowKey, number_of, row_key
 from pipeline.planning.earlier_files import Mended, ParcelColumns
@@ -20,7 +21,6 @@ from pipeline.planning.parcels_of_orders import siblings
 from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
-from pipeline.validation.profile_by_name import Choice
 from pipeline.validation.rejects_file import (
     ROW_NUMBER,
     WordColumns,

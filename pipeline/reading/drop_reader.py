@@ -15,12 +15,12 @@ from pipeline.core.errors import (
 )
 from pipeline.core.file_facts import Facts, Source
 from pipeline.core.model import Drop
+from pipeline.core.profile_by_name import profile_of_drop
 from pipeline.reading.process.protocol import Job
 from pipeline.reading.process.reader_process import ReaderPool
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool, Spools
-from pipeline.validation.profile_by_name import profile_of_drop
 from schemas.codes import Code
 
 log = structlog.get_logger(__name__)

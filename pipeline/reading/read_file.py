@@ -33,6 +33,7 @@ from pipeline.core.model import (
     SheetFacts,
     group_notices,
 )
+from pipeline.core.profile_by_name import Choice, decided
 from pipeline.reading.csv.reader import read_csv
 from pipeline.reading.excel.reader import read_excel
 from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
@@ -46,7 +47,6 @@ from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
 from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.evidence import Evidence, around
 from pipeline.validation.odd_ids import OddIds, mark_awbs, mark_pushed
-from pipeline.validation.profile_by_name import Choice, decided
 from pipeline.validation.profile_choice import (
     ProfileHeaderFinder,
     careful,

@@ -23,6 +23,7 @@ from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.file_facts import Source
 from pipeline.core.model import Disposition, Drop, DropState, ResultBlock
 from pipeline.core.ports import OrderHistory, ParcelSeen
+from pipeline.core.profile_by_name import find_profile, profile_of_drop
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
 from pipeline.planning.plan import ending_awbs, ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
@@ -34,7 +35,6 @@ from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool
-from pipeline.validation.profile_by_name import find_profile, profile_of_drop
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.display import encodable, shown
 from schemas.normalise import fold

@@ -15,6 +15,7 @@ from pipeline.core.errors import LedgerLost, SettingsError, UsageError
 from pipeline.core.file_names import DropIds
 from pipeline.core.model import Drop, Limits
 from pipeline.core.ports import Presence, SystemClock
+from pipeline.core.profile_by_name import did_you_mean, find_profile
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.inbox.claim import Claimer
 from pipeline.inbox.scan import Inbox
@@ -31,7 +32,6 @@ from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spools
-from pipeline.validation.profile_by_name import did_you_mean, find_profile
 from schemas.display import shown
 
 if TYPE_CHECKING:

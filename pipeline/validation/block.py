@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core.date_columns import local_dates
 from pipeline.core.errors import Tried, attempt
 from pipeline.core.findings import Finding, labels, messages, notices
 from pipeline.core.free_text import joined, json_member
@@ -17,7 +18,6 @@ from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.core.row_columns import PREPARED
 from pipeline.validation.canonical import Canonical, Evidence, normalise
 from pipeline.validation.columns import ColumnMap, check_ids, check_rivals, check_twins
-from pipeline.validation.date_columns import local_dates
 from pipeline.validation.kept_evidence import kept_evidence
 from pipeline.validation.row_layout import footers
 from pipeline.validation.sheet_dates import Proof

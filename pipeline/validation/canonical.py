@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.core.date_columns import ABSENT, UNREADABLE, Times, read_times
 from pipeline.core.free_text import folded, lengths, read_reasons, with_reasons, without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.date_columns import ABSENT, UNREADABLE, Times, read_times
 from pipeline.validation.evidence import column_named
 from pipeline.validation.order_ids import canonical_ids, crossed, unnumbered
 from pipeline.validation.row_layout import error_cells, nul_cells, shapes, wider, without_status

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from pipeline.core.model import Block
+from pipeline.core.profile_by_name import is_named
 from pipeline.validation.columns import ColumnMap, data_header, is_ours
 from pipeline.validation.direction_columns import (
     NEARLY_ALL,
@@ -24,7 +25,6 @@ from pipeline.validation.direction_columns import (
     first_texts,
     sound,
 )
-from pipeline.validation.profile_by_name import is_named
 from pipeline.validation.sheet_dates import events
 from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile

@@ -7,9 +7,9 @@ from itertools import zip_longest
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
+from pipeline.core.profile_by_name import Choice, decided, read_as_notice, unknown
 from pipeline.validation.columns import columns_of, data_header, fits, order_id_columns
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
-from pipeline.validation.profile_by_name import Choice, decided, read_as_notice, unknown
 from schemas.courier import GENERIC, Profile
 from schemas.direction_headings import Look, look_of, may_name_ways
 from schemas.directions import direction_of

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.core.date_columns import read_times
 from pipeline.core.model import Block, Notice
 from pipeline.validation.columns import ColumnMap, data_header
-from pipeline.validation.date_columns import read_times
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import (

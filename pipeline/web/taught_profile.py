@@ -17,11 +17,11 @@ from pipeline.core.draft import DraftStatus, ProfileDraft, RoleChoices
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import stamp
 from pipeline.core.ports import DropLine, Search
+from pipeline.core.profile_by_name import profile_of_name
 from pipeline.service.check import Checked, check_files
 from pipeline.service.wiring import COURIERS, Site
 from pipeline.storage.courier_profiles import LiveProfiles, profile_files, read_profile
 from pipeline.storage.root_folders import place_of
-from pipeline.validation.profile_by_name import profile_of_name
 from pipeline.web.context import NotPossible
 from pipeline.web.profile_files import (
     PROFILES,

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.core.date_columns import UNREADABLE, read_date, read_times
 from pipeline.core.model import Block, Disposition
 from pipeline.validation.columns import map_columns
-from pipeline.validation.date_columns import UNREADABLE, read_date, read_times
 from pipeline.validation.sheet_dates import DateKinds
 from schemas.courier import DateRule
 from schemas.profile import builtin_profiles, load_profile

@@ -3,9 +3,9 @@
 import pytest
 
 from pipeline.core.errors import DropRefused
+from pipeline.core.profile_by_name import did_you_mean, find_profile
 from pipeline.planning.freeze import too_many_rejects
 from pipeline.validation.columns import Match, map_columns
-from pipeline.validation.profile_by_name import did_you_mean, find_profile
 from pipeline.validation.profile_choice import ProfileHeaderFinder
 from schemas.codes import Code
 from schemas.profile import builtin_profiles, load_profile

@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block
+from pipeline.core.profile_by_name import find_profile
 from pipeline.validation.columns import check_twins, map_columns
-from pipeline.validation.profile_by_name import find_profile
 from pipeline.validation.profile_choice import (
     ProfileHeaderFinder,
     choose_profile,

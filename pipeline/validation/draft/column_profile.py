@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct, field
 
+from pipeline.core.date_columns import read_times
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Manifest, ReadTally, Sheet
-from pipeline.validation.date_columns import read_times
 from pipeline.validation.missing_headers import heading_row
 from pipeline.validation.order_ids import canonical_ids
 from pipeline.validation.status_resolution import status_cells
