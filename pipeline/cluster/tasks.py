@@ -15,8 +15,7 @@ from msgspec.structs import replace
 from pipeline.cluster.lease import Lease, Locks
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropRequest, DropState
-from pipeline.core.shipment import Cause, Closed, DeliveryResult, Shipment
-from pipeline.planning.results import Ready, Reopened
+from pipeline.core.shipment import Cause, Closed, DeliveryResult, Ready, Reopened, Shipment
 from pipeline.service.drop_steps import doubts_of
 from pipeline.service.requests import to_honour
 from pipeline.service.wiring import Site

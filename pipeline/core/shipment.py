@@ -1,4 +1,4 @@
-"""A drop on its way to the API, and its end: what all steps after planning share."""
+"""A drop on its way to the API, and its end; the result of each step for a drop."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -7,8 +7,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop
 from pipeline.core.ports import Chunk, Verdict
+from schemas.display import shown
 from schemas.vocabulary import Milestone, Outcome
 
 
@@ -134,3 +136,58 @@ class StillOpen(Struct, frozen=True, kw_only=True):
     open_reason: OpenReason
     only_waiting_left: bool = False
     progressed: bool = True
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """A drop whose plan is frozen: to be delivered. ``chunks`` as the ledger has them now."""
+
+    drop: Drop
+    chunks: Sequence[Chunk]
+
+
+class Released(Struct, frozen=True, kw_only=True):
+    """An open drop whose rows were released, but for those that still wait for another drop.
+
+    ``progressed``: rows that waited may be sent now.
+    """
+
+    drop: Drop
+    progressed: bool
+
+
+class Reopened(Struct, frozen=True, kw_only=True):
+    """A closed drop whose rest is to be delivered after all."""
+
+    drop: Drop
+
+
+class RetryPostponed(Struct, frozen=True, kw_only=True):
+    """A drop whose retry waits for drops that are not finished and share its orders."""
+
+    drop: Drop
+    behind: tuple[str, ...]
+
+
+Step = Ready | Released | Closed | Reopened | RetryPostponed
+
+
+_BUG = "Shipdrop failed on it, a bug; the log says how. It is tried again."
+
+
+def reason_of(drop: Drop, back: DeliveryResult) -> OpenReason | None:
+    """Return why a drop came back early, as far as its delivery can tell."""
+    file = shown(drop.source_file)
+    if back.broken is not None:
+        return reason_after(drop, back.broken)
+    if back.shut is not None:
+        shut = back.shut
+        return OpenReason(reason=shut.reason, hint=shut.hint, waits_for=drop.waits_for, file=file)
+    return None
+
+
+def reason_after(drop: Drop, error: BaseException) -> OpenReason:
+    """Return why a drop rests after an error: its storage failed, or we did."""
+    file = shown(drop.source_file)
+    if isinstance(error, StorageError):
+        return OpenReason(reason=error.message, hint=error.hint, cause=Cause.STORAGE, file=file)
+    return OpenReason(reason=_BUG, cause=Cause.BUG, file=file)

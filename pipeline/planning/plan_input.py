@@ -14,6 +14,13 @@ from pipeline.core.errors import StorageError
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Disposition, DropState
 from pipeline.core.profile_by_name import Choice
+from pipeline.core.rejects_file import (
+    ROW_NUMBER,
+    WordColumns,
+    may_be_mended,
+    reference,
+    word_columns,
+)
 from pipeline.core.row_columns import PREPARED
 from pipeline.core.row_keys import RowKey, number_of, row_key
 from pipeline.planning.earlier_files import Mended, ParcelColumns
@@ -21,13 +28,6 @@ from pipeline.planning.parcels_of_orders import siblings
 from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
-from pipeline.validation.rejects_file import (
-    ROW_NUMBER,
-    WordColumns,
-    may_be_mended,
-    reference,
-    word_columns,
-)
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.parcels import ANY, AROUND_AN_ID, AWB_LENGTH, CONFIRMED_CELL, Said, awb_key

@@ -34,6 +34,7 @@ from pipeline.core.model import (
     group_notices,
 )
 from pipeline.core.profile_by_name import Choice, decided
+from pipeline.core.rejects_file import is_rejects_header
 from pipeline.reading.csv.reader import read_csv
 from pipeline.reading.excel.reader import read_excel
 from pipeline.reading.file_counts import Gathered, ending_of, take_back_footers
@@ -42,7 +43,7 @@ from pipeline.reading.header_row import HeaderFinder
 from pipeline.reading.process.protocol import Job
 from pipeline.storage.arrow_files import RowsWriter
 from pipeline.storage.spool import Spool
-from pipeline.validation import rejects_file
+from pipeline.validation import returned_rejects
 from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
 from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.evidence import Evidence, around
@@ -53,7 +54,13 @@ from pipeline.validation.profile_choice import (
     choose_profile,
     possible_profiles,
 )
-from pipeline.validation.rejects_file import EarlierDrops, couriers, parent_of, restored, unguarded
+from pipeline.validation.returned_rejects import (
+    EarlierDrops,
+    couriers,
+    parent_of,
+    restored,
+    unguarded,
+)
 from pipeline.validation.sheet_dates import (
     DateKinds,
     date_rules,
@@ -195,9 +202,9 @@ def _mixed_dates(manifest: Manifest, profile: Profile, data: Buffer) -> frozense
 
 
 def _headers_of(sheet: Sheet, manifest: Manifest) -> tuple[str, ...]:
-    if rejects_file.is_rejects_header(sheet.headers):
-        return rejects_file.restore_headers(
-            sheet.headers, rejects_file.origin(manifest.kind, sheet.name)
+    if is_rejects_header(sheet.headers):
+        return returned_rejects.restore_headers(
+            sheet.headers, returned_rejects.origin(manifest.kind, sheet.name)
         )
     return sheet.headers
 
@@ -268,7 +275,7 @@ class _File(Struct, frozen=True, kw_only=True):
     def only_block(self) -> "_OnlyBlock | None":
         """Read up to the file's only block; None where it has another number of them."""
         (sheet, *others), gathered = self.manifest.sheets, self._gathered()
-        if others or rejects_file.is_rejects_header(sheet.headers):
+        if others or is_rejects_header(sheet.headers):
             return None
         rules = self._rules_of(0, self.choice.profile, gathered)
         blocks = list(islice(sheet.blocks(gathered.tally), 2))
@@ -315,7 +322,7 @@ class _File(Struct, frozen=True, kw_only=True):
         sheet = self.manifest.sheets[number]
         main = self._rules_of(number, self.choice.profile, gathered)
         with self.taking(main) as taken:
-            if rejects_file.is_rejects_header(sheet.headers):
+            if is_rejects_header(sheet.headers):
                 self._check_returned(sheet, main, taken)
             else:
                 self._check(sheet.blocks(gathered.tally), main, taken)

@@ -21,27 +21,27 @@ from pipeline.core.corrections import counted_in, with_fixed
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.model import Drop, DropState, SetAside
 from pipeline.core.ports import Clock
+from pipeline.core.rejects_file import SAYING, UNCLEAR, with_dates, words_of
 from pipeline.core.row_keys import (
     RowKey,
     in_order,
     row_key,
     rows_named,
 )
-from pipeline.core.shipment import Closed, OpenReason
+from pipeline.core.shipment import Cause, Closed, DeliveryResult, OpenReason, StillOpen, reason_of
 from pipeline.reporting import write
 from pipeline.reporting.came_since import CameSince
 from pipeline.reporting.rejects_csv import rows_given_back
-from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
+from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of, unsent
 from pipeline.reporting.rows import Report, gathered
 from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.root_folders import FileChange, Folders, digest_of, place_of
 from pipeline.storage.spool import Spool, Spools
-from pipeline.validation.kept_evidence import with_dates
-from pipeline.validation.rejects_file import SAYING, UNCLEAR, words_of
+from schemas.codes import Code
 from schemas.courier import Profile
-from schemas.display import shown
-from schemas.vocabulary import CORRECTABLE, DATE_ROLES, FOR_A_PERSON
+from schemas.display import counted, shown
+from schemas.vocabulary import CORRECTABLE, DATE_ROLES, FOR_A_PERSON, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +94,74 @@ class Closer:
         self._zone = zone
         self._came_since = CameSince(ledger=ledger, spools=spools, clock=clock)
         self.again_seconds = again_seconds
+        self._logged: dict[int, str] = {}  # open drop → its report that the log has told of
+
+    def finish(
+        self, ended: Sequence[tuple[Drop, DeliveryResult]]
+    ) -> list[Tried[Closed | StillOpen]]:
+        """Report drops that came back from delivery, and close those that are finished.
+
+        Return the result of each, in their order.
+        """
+        waiting = [
+            (
+                drop,
+                _CANCELLED
+                if _is_cut_off(back)
+                else unsent(open_reason.reason if open_reason else ""),
+            )
+            for drop, back in ended
+            for open_reason in (reason_of(drop, back),)
+        ]
+        results: dict[int, Tried[Closed | StillOpen]] = {}
+        endings: dict[int, Ending] = {}
+        for at, outcomes in enumerate(self.outcomes_of_all(waiting)):
+            drop, back = ended[at]
+            if isinstance(outcomes, Exception):
+                results[at] = outcomes
+            elif _is_cut_off(back):
+                endings[at] = Ending(drop=drop, state=DropState.CANCELLED, outcomes=outcomes)
+            elif outcomes.counts()[Outcome.UNSENT] or not back.complete:
+                results[at] = self._left_open(drop, back, outcomes)
+            else:
+                endings[at] = Ending(drop=drop, state=DropState.COMPLETED, outcomes=outcomes)
+        closed = self.close_all(list(endings.values()))
+        for each in endings.values():
+            self._logged.pop(each.drop.seq, None)
+        results.update(zip(endings, closed, strict=True))
+        return [results[at] for at in range(len(ended))]
+
+    def _left_open(
+        self, drop: Drop, back: DeliveryResult, outcomes: DropOutcomes
+    ) -> Tried[StillOpen]:
+        open_reason = reason_of(drop, back) or _reason_by_rows(drop, outcomes)
+        try:
+            drop = self.report_open(drop, outcomes, open_reason)
+        except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
+            return error
+        if self._logged.get(drop.seq) != drop.facts.last_report:
+            self._logged[drop.seq] = drop.facts.last_report
+            self._tell_open(drop, open_reason)
+        return StillOpen(
+            drop=drop,
+            open_reason=open_reason,
+            only_waiting_left=back.complete,
+            progressed=back.progressed,
+        )
+
+    def _tell_open(self, drop: Drop, open_reason: OpenReason) -> None:
+        """Log that a drop stays open, and why."""
+        waits_alone = open_reason.cause is Cause.EARLIER and open_reason.waits_for
+        (log.info if waits_alone else log.warning)(
+            "drop.waits" if waits_alone else "drop.open",
+            drop=drop.drop_id,
+            file=open_reason.file,
+            folder=shown(drop.folder),
+            courier=drop.courier,
+            reason=open_reason.reason,
+            hint=open_reason.hint,
+            again_seconds=self.again_seconds,
+        )
 
     def outcomes_of_all(self, drops: Sequence[tuple[Drop, Remark]]) -> list[Tried[DropOutcomes]]:
         """Return the outcomes of each drop's rows as the ledger has them now, or why not.
@@ -438,6 +506,26 @@ class Closer:
                 start += batch.num_rows
         if kept:
             spool.write_ids(pa.concat_tables(kept))
+
+
+_CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: sending of the file was stopped.")
+
+
+def _reason_by_rows(drop: Drop, outcomes: DropOutcomes) -> OpenReason:
+    """Return why a drop is not finished: the most frequent reason of its unsent rows."""
+    count, most = outcomes.left()
+    words = most.message if most else "The log says why."
+    earlier = most is not None and most.code == Code.EARLIER_OPEN
+    return OpenReason(
+        reason=f"{counted(count, 'row')} left. {words}",
+        cause=Cause.EARLIER if earlier else Cause.API,
+        waits_for=drop.waits_for,
+        file=shown(drop.source_file),
+    )
+
+
+def _is_cut_off(back: DeliveryResult) -> bool:
+    return back.cancelled and not back.complete
 
 
 def _digest(outcomes: DropOutcomes, open_reason: OpenReason) -> str:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from pipeline.core.rejects_file import REJECT_CODES, ROWS_SHEET
 from pipeline.reporting.rejects_csv import LEADING, Picked
-from pipeline.validation.rejects_file import REJECT_CODES, ROWS_SHEET
 from schemas.codes import ERRORS, Code, Kind
 from schemas.normalise import fold
 from schemas.parcels import CONFIRMED, TO_CONFIRM

@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from pipeline.core.model import Block, ResultBlock
-from pipeline.reporting.results_csv import csv_cells, csv_header, csv_lines
-from pipeline.validation.rejects_file import (
+from pipeline.core.rejects_file import (
     REJECT_CODES,
     REJECT_DROP,
     REJECT_MESSAGE,
@@ -28,6 +27,7 @@ from pipeline.validation.rejects_file import (
     references,
     sheets_named,
 )
+from pipeline.reporting.results_csv import csv_cells, csv_header, csv_lines
 from schemas.codes import Code
 from schemas.vocabulary import CORRECTABLE, Outcome
 

@@ -15,6 +15,14 @@ import xlsxwriter
 from msgspec import Struct
 
 from pipeline.core.model import ResultBlock
+from pipeline.core.rejects_file import (
+    REJECT_CODES,
+    REJECT_DROP,
+    REJECT_MESSAGE,
+    REJECT_ROW,
+    REJECT_SHEET,
+    ROWS_SHEET,
+)
 from pipeline.reporting.fix_sheet import (
     FIX_SHEET,
     FaultTally,
@@ -31,14 +39,6 @@ from pipeline.reporting.rejects_csv import (
     orders_given_back,
     pick,
     replayable,
-)
-from pipeline.validation.rejects_file import (
-    REJECT_CODES,
-    REJECT_DROP,
-    REJECT_MESSAGE,
-    REJECT_ROW,
-    REJECT_SHEET,
-    ROWS_SHEET,
 )
 from schemas.codes import ERRORS
 from schemas.vocabulary import Role

@@ -19,13 +19,13 @@ from pipeline.core.file_names import (
     file_name,
 )
 from pipeline.core.model import Block, Drop, DropFacts, Notice, ResultBlock, group_notices
+from pipeline.core.rejects_file import is_rejects_header, references, sheets_named
 from pipeline.core.row_keys import RowKey, row_key
 from pipeline.core.summary import json_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Report, results_pieces
 from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.storage.root_folders import Folders
-from pipeline.validation.rejects_file import is_rejects_header, references, sheets_named
 from schemas.codes import ERRORS, Code
 from schemas.display import clock_time, counted, encodable, one_line
 from schemas.vocabulary import CORRECTABLE, Outcome

@@ -16,12 +16,13 @@ from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import Drop, DropRequest, DropState
 from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
 from pipeline.core.shipment import (
-    Cause,
     Closed,
     DeliveryResult,
     EarlierStep,
     EarlierSteps,
-    OpenReason,
+    Released,
+    Reopened,
+    RetryPostponed,
     Shipment,
     StillOpen,
 )
@@ -29,13 +30,9 @@ from pipeline.planning.earlier_files import OUTWARD_ENDS, blocked_since
 from pipeline.planning.freeze import blocked_words, pending_in, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import Pending, doubts, let_go, recheck
-from pipeline.planning.results import Released, Reopened, RetryPostponed, reason_of
-from pipeline.reporting.close_drop import Ending
-from pipeline.reporting.row_outcomes import DropOutcomes, Remark, unsent
 from pipeline.storage.ledger import SqlLedger
 from pipeline.storage.spool_marks import Departures
 from schemas.codes import Code
-from schemas.display import counted, shown
 from schemas.parcels import ANY, awb_key
 from schemas.vocabulary import Milestone, Outcome, Role
 
@@ -54,7 +51,6 @@ class DropSteps:
         self._timezone = site.settings.manifest.timezone
         self._closer = site.closer
         self._spools = site.spools
-        self._logged: dict[int, str] = {}
         # Open drop → how many had come since it was planned, when that was last looked at.
         self._looked: dict[int, int] = {}
 
@@ -105,70 +101,12 @@ class DropSteps:
     def finish(
         self, ended: Sequence[tuple[Drop, DeliveryResult]]
     ) -> list[Tried[Closed | StillOpen]]:
-        """Report drops that came back from delivery, and close those that are finished.
-
-        Return the result of each, in their order.
-        """
-        waiting = [
-            (
-                drop,
-                _CANCELLED
-                if _is_cut_off(back)
-                else unsent(open_reason.reason if open_reason else ""),
-            )
-            for drop, back in ended
-            for open_reason in (reason_of(drop, back),)
-        ]
-        results: dict[int, Tried[Closed | StillOpen]] = {}
-        endings: dict[int, Ending] = {}
-        for at, outcomes in enumerate(self._closer.outcomes_of_all(waiting)):
-            drop, back = ended[at]
-            if isinstance(outcomes, Exception):
-                results[at] = outcomes
-            elif _is_cut_off(back):
-                endings[at] = Ending(drop=drop, state=DropState.CANCELLED, outcomes=outcomes)
-            elif outcomes.counts()[Outcome.UNSENT] or not back.complete:
-                results[at] = self._left_open(drop, back, outcomes)
-            else:
-                endings[at] = Ending(drop=drop, state=DropState.COMPLETED, outcomes=outcomes)
-        closed = self._closer.close_all(list(endings.values()))
-        for each in endings.values():
-            self._logged.pop(each.drop.seq, None)
-            self._looked.pop(each.drop.seq, None)
-        results.update(zip(endings, closed, strict=True))
-        return [results[at] for at in range(len(ended))]
-
-    def _left_open(
-        self, drop: Drop, back: DeliveryResult, outcomes: DropOutcomes
-    ) -> Tried[StillOpen]:
-        open_reason = reason_of(drop, back) or _reason_by_rows(drop, outcomes)
-        try:
-            drop = self._closer.report_open(drop, outcomes, open_reason)
-        except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
-            return error
-        if self._logged.get(drop.seq) != drop.facts.last_report:
-            self._logged[drop.seq] = drop.facts.last_report
-            self._tell_open(drop, open_reason)
-        return StillOpen(
-            drop=drop,
-            open_reason=open_reason,
-            only_waiting_left=back.complete,
-            progressed=back.progressed,
-        )
-
-    def _tell_open(self, drop: Drop, open_reason: OpenReason) -> None:
-        """Log that a drop stays open, and why."""
-        waits_alone = open_reason.cause is Cause.EARLIER and open_reason.waits_for
-        (log.info if waits_alone else log.warning)(
-            "drop.waits" if waits_alone else "drop.open",
-            drop=drop.drop_id,
-            file=open_reason.file,
-            folder=shown(drop.folder),
-            courier=drop.courier,
-            reason=open_reason.reason,
-            hint=open_reason.hint,
-            again_seconds=self._closer.again_seconds,
-        )
+        """Report drops that came back from delivery, and close those that are finished."""
+        results = self._closer.finish(ended)
+        for (drop, _), result in zip(ended, results, strict=True):
+            if not isinstance(result, StillOpen):
+                self._looked.pop(drop.seq, None)
+        return results
 
     def is_ours(self, drop_id: str) -> bool:
         """Return True for a drop of this root."""
@@ -306,28 +244,11 @@ def _to_come_first(
     )
 
 
-def _reason_by_rows(drop: Drop, outcomes: DropOutcomes) -> OpenReason:
-    """Return why a drop is not finished: the most frequent reason of its unsent rows."""
-    count, most = outcomes.left()
-    words = most.message if most else "The log says why."
-    earlier = most is not None and most.code == Code.EARLIER_OPEN
-    return OpenReason(
-        reason=f"{counted(count, 'row')} left. {words}",
-        cause=Cause.EARLIER if earlier else Cause.API,
-        waits_for=drop.waits_for,
-        file=shown(drop.source_file),
-    )
-
-
 def _as_it_left(chunk: Chunk, departures: Departures) -> Chunk:
     """Return a chunk as it is: one that was marked and whose call never left is planned."""
     if chunk.state is not ChunkState.SENDING or departures.has_left(chunk.no):
         return chunk
     return replace(chunk, state=ChunkState.PLANNED)
-
-
-def _is_cut_off(back: DeliveryResult) -> bool:
-    return back.cancelled and not back.complete
 
 
 _IN_DOUBT = (
@@ -337,8 +258,6 @@ _IN_DOUBT = (
 
 _ENDS = (Outcome.DUPLICATE, Outcome.REJECTED)
 """Outcomes of rows that are not sent, with the column that is to blame, as a plan names it."""
-
-_CANCELLED = Remark(code=str(Code.CANCELLED), message="Not sent: sending of the file was stopped.")
 
 
 def doubts_of(

@@ -4,11 +4,12 @@ Drops that are planned together share commits. Each gets the result that it woul
 failure of one does not affect the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from pipeline.core.errors import (
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import FrozenPlan, OrderHistory, ParcelSeen
-from pipeline.core.shipment import Closed
+from pipeline.core.shipment import Closed, Ready, Step
 from pipeline.planning.freeze import (
     Planned,
     facts_of,
@@ -36,7 +37,6 @@ from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen, of_refused
 from pipeline.planning.plan import ending_awbs, ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
-from pipeline.planning.results import DropToPlan, Ready, Step, without_shared_orders
 from pipeline.reporting.row_outcomes import Remark, outcomes_of
 from pipeline.storage.memory import trim
 from pipeline.storage.spool import sync_spools
@@ -46,6 +46,14 @@ if TYPE_CHECKING:
     from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)
+
+
+class DropToPlan(Struct, frozen=True, kw_only=True):
+    """A drop that was read and is to be planned; ``orders``: those it would send something for."""
+
+    drop: Drop
+    prepared: Prepared
+    orders: pa.Array
 
 
 class _Unfrozen(Struct, frozen=True, kw_only=True):
@@ -261,3 +269,24 @@ class Planner:
         drop = drop.planned_with(self._spools.placed(facts_of(prepared, planned)))
         outcomes = outcomes_of(planned.table, [], [], waiting=Remark(code="", message=""))
         return self._closer.refuse_rows(drop, refusal, outcomes)
+
+
+def without_shared_orders(candidates: Sequence[DropToPlan]) -> Iterator[list[DropToPlan]]:
+    """Yield the candidates in their order, in groups in which no two name the same order.
+
+    A drop that names an order of an earlier one is planned after it, so it begins the next group.
+    What is not sent counts as well: a row may tell of an order's auto-dispatch.
+    """
+    group: list[DropToPlan] = []
+    taken: set[str] = set()
+    for candidate in candidates:
+        # A drop that comes alone may be large, and has nobody to share with.
+        names = candidate.prepared.keys.orders.names if len(candidates) > 1 else ()
+        named = {str(each) for each in names} - {""}
+        if not taken.isdisjoint(named):
+            yield group
+            group, taken = [], set()
+        group.append(candidate)
+        taken |= named
+    if group:
+        yield group

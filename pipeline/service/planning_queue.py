@@ -15,7 +15,7 @@ from typing import TypeVar
 from pipeline.core.errors import Tried, as_exception
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop
-from pipeline.planning.results import Step
+from pipeline.core.shipment import Step
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.service.drop_states import BEFORE_SENDING, DropEntry, DropStates, SchedulerState
 from pipeline.service.planner import Planner

@@ -15,12 +15,15 @@ import structlog
 from pipeline.core.errors import StorageError, Tried, as_exception
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import Chunk
-from pipeline.core.shipment import Closed, DeliveryResult, OpenReason, StillOpen
-from pipeline.planning.results import (
+from pipeline.core.shipment import (
+    Closed,
+    DeliveryResult,
+    OpenReason,
     Ready,
     Released,
     Reopened,
     RetryPostponed,
+    StillOpen,
     reason_after,
     reason_of,
 )

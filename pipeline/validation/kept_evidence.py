@@ -6,16 +6,14 @@ unchanged, the row is as it was, and where the column was deleted, the cell stay
 the cell of a date that was not taken.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
 
 from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
+from pipeline.core.rejects_file import AROUND, CELL, FILLED, NEXT, PART, Around, KeptEvidence
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import (
     NAMES,
@@ -24,45 +22,9 @@ from pipeline.validation.evidence import (
     direction_said,
     is_column,
 )
-from schemas.codes import Code
 from schemas.normalise import fold, fold_header
 from schemas.statuses import Direction
 from schemas.vocabulary import Role
-
-_NEXT, _PART = "\x1e", "\x1f"
-_AROUND, _CELL, _FILLED, _DATE = "around", "cell", "filled", "date"
-_OF_DATES = re.compile(rf"(?:{Code.DATE_DROPPED}|{Code.DATE_INVALID}):")
-
-
-class Around(Struct, frozen=True, kw_only=True):
-    """Evidence that does not come back: its source in messages, its words, and their way."""
-
-    source: str
-    words: str
-    way: Direction
-
-
-class KeptCell(Struct, frozen=True, kw_only=True):
-    """A cell that spoke about its row, and the way that it said.
-
-    ``tells``: a row in which it is another has changed.
-    """
-
-    heading: str
-    text: str
-    way: Direction
-    tells: bool = True
-
-
-class KeptEvidence(Struct, frozen=True, kw_only=True):
-    """The evidence about a row.
-
-    ``dates``: roles of dates that were not taken, each with its cell.
-    """
-
-    around: tuple[Around, ...] = ()
-    cells: tuple[KeptCell, ...] = ()
-    dates: tuple[tuple[str, str], ...] = ()
 
 
 def kept_evidence(block: Block, mapping: ColumnMap, ways: pa.Array) -> pa.Array:
@@ -73,39 +35,7 @@ def kept_evidence(block: Block, mapping: ColumnMap, ways: pa.Array) -> pa.Array:
     parts = [*_parts(block, mapping, ways)]
     if not parts:
         return pa.repeat("", len(block))
-    return pc.utf8_trim(pc.binary_join_element_wise(*parts, _NEXT), _NEXT)
-
-
-def evidence_in(text: str) -> KeptEvidence:
-    """Return the evidence of a text that ``kept_evidence`` made."""
-    around: list[Around] = []
-    cells: list[KeptCell] = []
-    dates: list[tuple[str, str]] = []
-    for part in filter(None, text.split(_NEXT)):
-        kind, first, way, words = part.split(_PART, 3)
-        if kind == _DATE:
-            dates.append((first, words))
-        elif kind == _AROUND:
-            around.append(Around(source=first, words=words, way=Direction(way)))
-        else:
-            tells = kind == _CELL
-            cells.append(KeptCell(heading=first, text=words, way=Direction(way), tells=tells))
-    return KeptEvidence(around=tuple(around), cells=tuple(cells), dates=tuple(dates))
-
-
-def with_dates(around: pa.Array, codes: pa.Array, dates: Mapping[str, pa.Array]) -> pa.Array:
-    """Add to the evidence about rows the cells of dates that were not taken, by their codes.
-
-    Other rows of the file may have shown which number is the month. ``dates``: cells by role.
-    """
-    rows = pc.match_substring_regex(codes, _OF_DATES.pattern).to_numpy(zero_copy_only=False)
-    texts: list[str] = around.to_pylist()
-    for at in np.flatnonzero(rows).tolist():
-        for role, cells in dates.items():
-            if re.search(rf"{_OF_DATES.pattern}{role}\b", codes[at].as_py()):
-                cell = cells[at].as_py().replace(_NEXT, " ")
-                texts[at] += _NEXT + _PART.join((_DATE, role, "", cell))
-    return pa.array(texts, pa.string()) if rows.any() else around
+    return pc.utf8_trim(pc.binary_join_element_wise(*parts, NEXT), NEXT)
 
 
 def is_unchanged(kept: KeptEvidence, block: Block, headers: Sequence[str], pos: int) -> bool:
@@ -163,19 +93,19 @@ def _parts(block: Block, mapping: ColumnMap, ways: pa.Array) -> Iterator[pa.Arra
         for at in (mapping.columns.get(Role.DIRECTION), mapping.helpers.get("rto_awb")):
             if at is not None:
                 filled = pc.not_equal(without_absent(block.cells[at]), "")
-                yield _cells(pc.if_else(filled, ways, ""), block, mapping, at, kind=_FILLED)
+                yield _cells(pc.if_else(filled, ways, ""), block, mapping, at, kind=FILLED)
 
 
 def _around(source: str, claim: str) -> str:
     way, words = direction_said(source, claim), cell_said(source, claim)
-    return _PART.join((_AROUND, source, way.value, words.replace(_NEXT, " ")))
+    return PART.join((AROUND, source, way.value, words.replace(NEXT, " ")))
 
 
 def _cells(
-    ways: pa.Array, block: Block, mapping: ColumnMap, at: int, *, kind: str = _CELL
+    ways: pa.Array, block: Block, mapping: ColumnMap, at: int, *, kind: str = CELL
 ) -> pa.Array:
     """Return the cells of a column in the rows about which it named a way, "" elsewhere."""
     heading = " ".join(mapping.headers[at].split())
-    bare = pc.replace_substring(block.cells[at], _NEXT, " ")
-    cells = pc.binary_join_element_wise(kind, heading, ways, bare, _PART)
+    bare = pc.replace_substring(block.cells[at], NEXT, " ")
+    cells = pc.binary_join_element_wise(kind, heading, ways, bare, PART)
     return pc.if_else(pc.equal(ways, ""), "", cells)

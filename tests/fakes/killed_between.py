@@ -22,9 +22,8 @@ from msgspec.structs import replace
 from pipeline.core.errors import LedgerLost
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import ChunkResult, ChunkState
-from pipeline.core.shipment import Closed, DeliveryResult
+from pipeline.core.shipment import Closed, DeliveryResult, Ready
 from pipeline.inbox.scan import Inbox
-from pipeline.planning.results import Ready
 from pipeline.reporting import close_drop  # noqa: F401 - the same
 from pipeline.service import drop_steps as _steps  # noqa: F401 - as above
 from pipeline.service import planner  # noqa: F401 - else each fork would load them

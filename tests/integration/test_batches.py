@@ -12,8 +12,7 @@ import pytest
 from pipeline.core.errors import DropRefused, StorageError
 from pipeline.core.file_facts import Facts, ReadingSettings, Source
 from pipeline.core.model import Drop, DropState, Limits
-from pipeline.core.shipment import Closed, DeliveryResult
-from pipeline.planning.results import Ready
+from pipeline.core.shipment import Closed, DeliveryResult, Ready
 from pipeline.reading.process.protocol import Job
 from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.service.settings import load

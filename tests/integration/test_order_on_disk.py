@@ -12,8 +12,7 @@ import pytest
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import DropState
-from pipeline.core.shipment import Closed
-from pipeline.planning.results import Ready
+from pipeline.core.shipment import Closed, Ready
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from tests.acceptance.harness import orders, sheet

@@ -16,7 +16,7 @@ from pipeline.core.row_columns import RESULT
 from pipeline.reading.read_file import read_manifest
 from pipeline.reporting.rejects_csv import LEADING, rejects_csv
 from pipeline.reporting.rejects_xlsx import rejects_xlsx
-from pipeline.validation.rejects_file import origin, restore_headers, unguarded
+from pipeline.validation.returned_rejects import origin, restore_headers, unguarded
 from schemas.vocabulary import CellKind
 from tests.examples import examples
 from tests.fakes.header_finders import ExactHeader

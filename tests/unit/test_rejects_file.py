@@ -12,19 +12,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.core.model import Block, ResultBlock, RowFacts
-from pipeline.core.row_columns import RESULT
-from pipeline.reporting.rejects_csv import rejects_csv
-from pipeline.validation.rejects_file import (
+from pipeline.core.rejects_file import (
     ROWS_SHEET,
     is_reject_column,
     is_rejects_header,
-    origin,
     references,
     rendering_matches,
-    restore,
-    restore_headers,
-    restore_ids,
 )
+from pipeline.core.row_columns import RESULT
+from pipeline.reporting.rejects_csv import rejects_csv
+from pipeline.validation.returned_rejects import origin, restore, restore_headers, restore_ids
 from schemas.vocabulary import CellKind
 
 HEADERS = ("_reject_row", "_reject_codes", "_reject_message", "_reject_drop", "Order Id", "Remark")

@@ -22,9 +22,21 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.ports import OrderHistory
-from pipeline.core.shipment import Cause, Closed, DeliveryResult, OpenReason, SendingStop, StillOpen
+from pipeline.core.shipment import (
+    Cause,
+    Closed,
+    DeliveryResult,
+    OpenReason,
+    Ready,
+    Released,
+    Reopened,
+    RetryPostponed,
+    SendingStop,
+    Step,
+    StillOpen,
+    reason_of,
+)
 from pipeline.planning.order_history_rules import to_wait_for
-from pipeline.planning.results import Ready, Released, Reopened, RetryPostponed, Step, reason_of
 from pipeline.service.drop_states import SchedulerState
 from pipeline.service.scheduler import Scheduler
 from tests.examples import examples

@@ -74,7 +74,7 @@ class _Parent(Struct, frozen=True):
 
 
 class _Earlier(Struct, frozen=True):
-    """Earlier drops, as far as the parent knows them; see ``rejects_file.EarlierDrops``."""
+    """Earlier drops, as far as the parent knows them; see ``returned_rejects.EarlierDrops``."""
 
     parent: _Parent
     spools: Path

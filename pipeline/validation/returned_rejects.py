@@ -6,7 +6,6 @@ name begins with ``_reject`` are not data; two of them say where each row came f
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from itertools import chain
 from typing import Protocol
 
@@ -14,58 +13,41 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core.formula_guard import unguard_array, unguard_cell
 from pipeline.core.model import Block, Manifest, ReadTally, RowFacts, Sheet
+from pipeline.core.rejects_file import (
+    REJECT_CODES,
+    ROWS_SHEET,
+    SAYING,
+    UNCLEAR,
+    column_of,
+    evidence_in,
+    is_rejects_header,
+    may_be_mended,
+    plain_heading,
+    references,
+    rendering_matches,
+    sheets_named,
+    words_of,
+)
 from pipeline.core.row_keys import RejectedRow, row_key
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.kept_evidence import around_now, evidence_in, is_unchanged
+from pipeline.validation.kept_evidence import around_now, is_unchanged
 from schemas.codes import Code
 from schemas.display import quoted
-from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
-from schemas.normalise import fold
+from schemas.limits import ID_SHAPE
 from schemas.parcels import AROUND_AN_ID, BLOCKED_AS, is_confirmed
 from schemas.statuses import Direction
 from schemas.vocabulary import CellKind, Role
 
-REJECT_ROW = "_reject_row"
-REJECT_CODES = "_reject_codes"
-REJECT_MESSAGE = "_reject_message"
-REJECT_DROP = "_reject_drop"
-REJECT_SHEET = "_reject_sheet"
-#: The sheet of the workbook we write. There a cell is as it was: nothing has been guarded.
-ROWS_SHEET = "Rows to correct"
-
-_ROUNDINGS = (ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN)
-#: Ids that a spreadsheet takes for a number; a damaged one (``1.7E+19``) is none of them.
-_NUMERIC_ID = re.compile(rf"[0-9]{{1,{ID_LENGTH}}}|[0-9]{{1,{EXACT_DIGITS}}}[eE][0-9]{{1,2}}")
-_DIGITS = re.compile(r"(0|[1-9][0-9]{0,110})(?:[.,]0{1,30})?")
-_SCIENTIFIC = re.compile(r"([1-9])(?:[.,]([0-9]{1,16}))?[eE]\+?([0-9]{1,3})")
 #: An id that a spreadsheet took for a date or a truth value: 12-Mar, Dec-34, 28-11-2026, TRUE.
 _AS_A_DATE = re.compile(
     r"[0-9]{1,4}[-/. ](?:[0-9]{1,2}|[A-Za-z]{3,9})(?:[-/. ][0-9]{1,4})?"
     r"|[A-Za-z]{3,9}[-/. ][0-9]{2,4}"
 )
 _TRUTH = re.compile(r"(?i)true|false")
-#: A record number, as a spreadsheet may have written it.
-ROW_NUMBER = r"([0-9]{1,9})(?:[.,]0{1,2})?"
-_ROW_NUMBER = re.compile(ROW_NUMBER)
-
-
-def is_reject_column(header: str) -> bool:
-    """Say whether a column is one of ours: not data, whatever stands in it."""
-    return _plain(header).startswith("_reject")
-
-
-def is_rejects_header(headers: Sequence[str]) -> bool:
-    """Say whether this is the header of a rejects file of ours that came back.
-
-    One of its columns may have been removed.
-    """
-    ours = {REJECT_ROW, REJECT_DROP, REJECT_CODES} & {_plain(header) for header in headers}
-    return len(ours) > 1
 
 
 def origin(kind: str, sheet: str) -> str:
@@ -79,34 +61,8 @@ def origin(kind: str, sheet: str) -> str:
 
 
 _NO_WAY = frozenset({Direction.UNREADABLE, Direction.WITHDRAWN})
-
-SAYING = (Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION)
-"""The columns that say what happened to a shipment."""
-
-UNCLEAR = f"{Code.STATUS_AMBIGUOUS}:{Role.STATUS}"
-"""How a rejects file says that a status was unclear."""
-
 Original = tuple[str, str]
 """A sheet, "" where it was not kept, and the order id of a row there as the file had it."""
-
-
-class WordColumns(Struct, frozen=True, kw_only=True):
-    """The columns of a rejects file that came back which tell a person's word about a row."""
-
-    row: int
-    codes: int
-    drop: int
-    sheet: int | None
-
-
-def word_columns(headers: Sequence[str]) -> WordColumns | None:
-    """Return those columns, None where one of them is not there."""
-    places = {_plain(header): place for place, header in reversed(list(enumerate(headers)))}
-    names = (REJECT_ROW, REJECT_CODES, REJECT_DROP)
-    if not places.keys() >= {*names}:
-        return None
-    row, codes, drop = (places[name] for name in names)
-    return WordColumns(row=row, codes=codes, drop=drop, sheet=places.get(REJECT_SHEET))
 
 
 def restore_headers(headers: Sequence[str], origin: str) -> tuple[str, ...]:
@@ -140,32 +96,6 @@ def restore(block: Block, headers: Sequence[str], origin: str) -> Block:
     for pos, text in _held(replace(block, cells=cells), headers).items():
         facts[pos] = replace(facts.get(pos, RowFacts()), codes=text)
     return replace(block, cells=cells, extra=extra, facts=facts)
-
-
-def references(block: Block, headers: Sequence[str]) -> list[tuple[str, int] | None]:
-    """Return for each row the drop and record number it was rejected from; None: unknown."""
-    drops = _column(block, headers, REJECT_DROP)
-    rows = _column(block, headers, REJECT_ROW)
-    if drops is None or rows is None:
-        return [None] * len(block)
-    return list(map(reference, drops.to_pylist(), rows.to_pylist()))
-
-
-def reference(drop: str, row: str) -> tuple[str, int] | None:
-    """Return what the two cells of a row refer to; None: nothing."""
-    number, drop_id = _ROW_NUMBER.fullmatch(row.strip()), drop.strip()
-    return (drop_id, int(number[1])) if number and drop_id else None
-
-
-def sheets_named(block: Block, headers: Sequence[str]) -> list[str]:
-    """Return for each row the sheet it was rejected from; "" where the file does not say."""
-    names = _column(block, headers, REJECT_SHEET)
-    return [""] * len(block) if names is None else names.to_pylist()
-
-
-def has_sheets(headers: Sequence[str]) -> bool:
-    """Say whether a rejects file that came back names the sheets of its rows."""
-    return REJECT_SHEET in {_plain(header) for header in headers}
 
 
 def restore_ids(
@@ -203,74 +133,6 @@ def restore_ids(
     return replace(_with_ids(block, id_column, restored), facts=facts)
 
 
-def rendering_matches(original_id: str, seen: str, kind: CellKind) -> bool:
-    """Return whether ``seen`` is ``original_id`` as a spreadsheet damages it.
-
-    ``kind`` is the cell's type; only TEXT (every cell of a CSV) and NUMBER can match. As text:
-    the 15 digits a spreadsheet keeps and zeros, with or without ``.0``; scientific notation with
-    2 to 16 decimals (fewer where the rest are zeros) or as a float prints; leading zeros lost;
-    a comma for the decimal point. As a number: the same values. An undamaged id is no match,
-    except a number of more than 15 digits, which validation would not trust.
-    """
-    seen = seen.strip()
-    if kind not in {CellKind.TEXT, CellKind.NUMBER} or not _NUMERIC_ID.fullmatch(original_id):
-        return False
-    if seen == original_id:
-        return kind is CellKind.NUMBER and len(original_id) > EXACT_DIGITS
-    value = Decimal(original_id)
-    kept = {_significant(value, EXACT_DIGITS, rounding) for rounding in _ROUNDINGS}
-    if kind is CellKind.NUMBER:
-        return _as_float(seen) in {float(each) for each in (value, *kept)}
-    if digits := _DIGITS.fullmatch(seen):
-        return Decimal(digits[1]) in kept
-    if parts := _SCIENTIFIC.fullmatch(seen):
-        return _scientific_matches(
-            value, kept, lead=parts[1], decimals=parts[2] or "", exp=parts[3]
-        )
-    return False
-
-
-def may_be_mended(original_id: str, order_id: str) -> bool:
-    """Return whether a person who corrects the row with this original may write ``order_id``.
-
-    As it was; any other only where it was no order id, or one that a spreadsheet damaged.
-    """
-    return (
-        original_id == order_id
-        or not re.match(ID_SHAPE, original_id)
-        or rendering_matches(order_id, original_id, CellKind.TEXT)
-    )
-
-
-def _scientific_matches(
-    value: Decimal, kept: set[Decimal], *, lead: str, decimals: str, exp: str
-) -> bool:
-    shown = Decimal(f"{lead}.{decimals or '0'}E{exp}")
-    if shown == Decimal(repr(float(value))):
-        return True
-    places = max(len(decimals), 2)  # a general format leaves out the zeros at the end
-    return any(
-        _significant(each, places + 1, rounding) == shown
-        for each in (value, *kept)
-        for rounding in (ROUND_HALF_UP, ROUND_HALF_EVEN)
-    )
-
-
-def _significant(value: Decimal, digits: int, rounding: str) -> Decimal:
-    """Return the value with at most so many significant digits."""
-    if len(value.as_tuple().digits) <= digits:
-        return value
-    step = Decimal((0, (1,), value.adjusted() - digits + 1))
-    return value.quantize(step, rounding=rounding)
-
-
-def _as_float(text: str) -> float | None:
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return None
-
-
 def _with_ids(block: Block, id_column: int, restored: Mapping[int, str]) -> Block:
     ids = block.cells[id_column]
     mask = np.zeros(len(block), dtype=bool)
@@ -292,8 +154,8 @@ def _as_text(kinds: npt.NDArray[np.int8], mask: npt.NDArray[np.bool_]) -> npt.ND
 
 def _still_beyond(block: Block, headers: Sequence[str]) -> dict[int, str]:
     """Find rows whose text right of the last named column was, or may be, a shifted column."""
-    named = max((i for i, header in enumerate(headers) if _plain(header)), default=-1)
-    codes = _column(block, headers, REJECT_CODES)
+    named = max((i for i, header in enumerate(headers) if plain_heading(header)), default=-1)
+    codes = column_of(block, headers, REJECT_CODES)
     found: dict[int, str] = {}
     for column in block.cells[named + 1 :]:
         filled = pc.not_equal(column, "")
@@ -306,21 +168,11 @@ def _still_beyond(block: Block, headers: Sequence[str]) -> dict[int, str]:
 
 def _held(block: Block, headers: Sequence[str]) -> dict[int, str]:
     """Find rows that were held because of others."""
-    codes = _column(block, headers, REJECT_CODES)
+    codes = column_of(block, headers, REJECT_CODES)
     if codes is None:
         return {}
     hit = pc.match_substring_regex(codes, "|".join(BLOCKED_AS.values()))
     return {pos: codes[pos].as_py() for pos in np.flatnonzero(hit).tolist()}
-
-
-def _column(block: Block, headers: Sequence[str], name: str) -> pa.Array | None:
-    place = next((i for i, header in enumerate(headers) if _plain(header) == name), None)
-    return None if place is None else block.cells[place]
-
-
-def _plain(header: str) -> str:
-    # A program that takes our CSV for Windows-1252 puts its byte order mark into the first header.
-    return header.removeprefix("\u00ef\u00bb\u00bf").strip("\ufeff'\" \t\r\n\u00a0").casefold()
 
 
 class EarlierDrops(Protocol):
@@ -384,7 +236,7 @@ def _as_they_were(
     Nor has it the kind of a cell, by which an id was damaged. Where somebody emptied the codes of a
     row, that is a person's word for it.
     """
-    codes = _column(block, headers, REJECT_CODES)
+    codes = column_of(block, headers, REJECT_CODES)
     columns = {
         role.value: block.cells[at] for role, at in mapping.columns.items() if role in SAYING
     }
@@ -476,16 +328,6 @@ def _known(
     """Return the texts of the row that is referred to, of all sheets where its own is not known."""
     known = rows.get(reference, ())
     return {text for _, text in _of_sheet(known, tab) or known}
-
-
-def words_of(columns: Mapping[str, pa.Array], length: int) -> list[str]:
-    """Return for each of so many rows the cells that say what happened (``SAYING``), as one text.
-
-    ``columns``: by role; one that is not there is empty.
-    """
-    none = [""] * length
-    cells = [columns[role].to_pylist() if role in columns else none for role in SAYING]
-    return ["\x1f".join(map(fold, said)) for said in zip(*cells, strict=True)]
 
 
 def _of_sheet(known: Sequence[Original], tab: str) -> list[Original]:
