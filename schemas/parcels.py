@@ -13,7 +13,7 @@ from schemas.directions import speaks_against, way_named
 from schemas.headings import several, words_of
 from schemas.limits import EXACT_DIGITS
 from schemas.normalise import ABSENT, fold, fold_header
-from schemas.statuses import Direction, StatusCase, StatusMeaning
+from schemas.statuses import Direction, Doubt, StatusCase, StatusMeaning
 from schemas.vocabulary import STEPS, Journey, Milestone, Role
 
 ANY, ALL = "any", "all"
@@ -61,6 +61,12 @@ class Said(IntEnum):
     ENDED = 4  # its row has a final status
     RETURNING = 5  # from the customer, or on a way back of which kind is not told
     MAYBE_BACK = 6  # its row was not understood, or its file refused, and it names a way back
+    DENIED = 7  # its row says delivered, and was rejected: something says that no customer has it
+    UNDELIVERED = 8  # its row was rejected, and its own status says so: Undeliverd
+
+
+UNHEARD = frozenset({Said.MAYBE_BACK, Said.DENIED, Said.UNDELIVERED})
+"""Words of rows that were not accepted, the last of all; they hold until the row is corrected."""
 
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -240,8 +246,12 @@ def same_parcel_unknown(awbs: Sequence[str]) -> list[bool]:
 
 
 def is_not_delivered(status: str) -> bool:
-    """Tell whether a status says that a parcel did not come to its customer."""
-    return speaks_against(status, Milestone.DELIVERY_DONE)
+    """Tell whether a status says that a parcel did not come to its customer, misspelt or not."""
+    undelivered = _UNDELIVERED.search(fold(status)) is not None
+    return undelivered or speaks_against(status, Milestone.DELIVERY_DONE)
+
+
+_UNDELIVERED = re.compile(r"\b(?:un|non|not)\W?de?l")
 
 
 def is_cancelled(status: str) -> bool:
@@ -300,13 +310,21 @@ def said_of(case: StatusCase) -> Said:
 def said_unheard(case: StatusCase) -> Said:
     """Return the word of a row that was rejected, or whose file was refused.
 
-    Only a way back counts, to the seller or from the customer, and a shipment that was cancelled.
+    A way back counts, to the seller or from the customer, a shipment that was cancelled, and one
+    that was not delivered by its status or by what stands beside it.
     """
     if _words(case.status) & _CALLED_OFF and not is_cancelled(case.status):
         return Said.NOTHING
     names = case.way is not Direction.BLANK or way_named(case.status) in _WAYS_BACK
     back = names or goes_back(case.status) or _turns_back(case) or is_cancelled(case.status)
-    return Said.MAYBE_BACK if back else Said.NOTHING
+    if back:
+        return Said.MAYBE_BACK
+    beside, ruling = case.direction_cell, case.ruling
+    denied = ruling.doubt is Doubt.EVIDENCE and case.direction is Direction.UNDELIVERED
+    if denied or (ruling.doubt is Doubt.OTHER and is_not_delivered(beside)):
+        return Said.NOTHING if is_not_delivered(case.status) else Said.DENIED
+    unknown = ruling.meaning is StatusMeaning.UNKNOWN
+    return Said.UNDELIVERED if unknown and is_not_delivered(case.status) else Said.NOTHING
 
 
 def _turns_back(case: StatusCase) -> bool:

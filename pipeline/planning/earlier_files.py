@@ -21,13 +21,14 @@ from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders, Send
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
-from schemas.parcels import BY_AWB, TO_CONFIRM, Said, awb_key, parcel_of
+from schemas.parcels import BY_AWB, TO_CONFIRM, UNHEARD, Said, awb_key, parcel_of
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
 _UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
 _NOT_THERE = _UNDER_WAY | {Said.MAYBE_BACK}
 _TURNED = frozenset({Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.MAYBE_BACK})
+_AGAINST = _TURNED | UNHEARD | {Said.RETURNING}
 
 
 Mended = tuple[str, int, str]
@@ -222,7 +223,25 @@ def _objection(
         begun = next((e for e in same if e.said is Said.RETURNING and _is_before(e, until)), None)
         if begun is not None:
             return Code.STATUS_CONFLICT, _CAME_BACK, begun
+        denied = next((e for e in same if _is_denied(e, until, zone)), None)
+        if denied is not None:
+            return Code.STATUS_CONFLICT, _DENIED, denied
     return None
+
+
+def _is_denied(seen: ParcelSeen, until: int, zone: ZoneInfo) -> bool:
+    """Tell whether a row that was rejected says that a delivery was none, or not yet.
+
+    One that said delivered itself does so unless the delivery is later.
+    """
+    event = _event(seen)
+    if seen.said is Said.DENIED:
+        return NO_TIME in {until, event} or _until(event, zone) >= until
+    return seen.said is Said.UNDELIVERED and NO_TIME != until <= event
+
+
+def _event(seen: ParcelSeen) -> int:
+    return NO_TIME if seen.event is None else seen.event
 
 
 def _is_mended(
@@ -234,7 +253,7 @@ def _is_mended(
     """
     mended = (each.drop_id, each.row, each.order_id) in mends
     mended |= (each.parent, each.order_id) in again
-    return mended and each.said is Said.MAYBE_BACK
+    return mended and each.said in UNHEARD
 
 
 _End = tuple[int, Milestone, str]
@@ -260,7 +279,7 @@ def _suspects(
         for each in history[order]:
             late = not each.status and each.event is not None and each.event > event != NO_TIME
             odd = each.said in _UNDER_WAY and (late or each.awb != awb)
-            if odd or each.said in _TURNED or each.said is Said.RETURNING:
+            if odd or each.said in _AGAINST:
                 some[order] = True
                 break
     return mine.only(some[mine.order])
@@ -340,8 +359,7 @@ def _is_earlier(one: ParcelSeen, other: ParcelSeen, zone: ZoneInfo) -> bool:
 
 
 def _time(seen: ParcelSeen, zone: ZoneInfo) -> int:
-    event = NO_TIME if seen.event is None else seen.event
-    return _until(event, zone) if seen.said is Said.ENDED else event
+    return _until(_event(seen), zone) if seen.said is Said.ENDED else _event(seen)
 
 
 def _until(event: int, zone: ZoneInfo) -> int:
@@ -384,6 +402,11 @@ _CAME_BACK = (
     "another file says of the same shipment that it was on a way back before: {where}. If it has "
     "come back, correct the status. If the customer has it, tick the row "
     f"{TO_CONFIRM}."
+)
+_DENIED = (
+    "a row that was not accepted says of the same shipment that it was not delivered, in its "
+    "status, a column, a title or a tab: {where}. Find out which is true. If the customer has it, "
+    f"tick the row {TO_CONFIRM}."
 )
 _TAKEN_BACK = (
     "another file has a later scan of the same shipment that is not final: {where}. Find out "

@@ -278,6 +278,69 @@ def test_a_way_back_that_an_earlier_file_named_beside_its_rows_holds_a_delivery(
 
 
 @together
+def test_what_was_not_delivered_by_a_rejected_row_is_not_delivered_by_the_same_event_later(
+    part: Part,
+) -> Iterator[None]:
+    morning, noon, evening = (f"27-11-2026 {hour}:00" for hour in (10, 12, 18))
+    beside = (
+        ("Fake Delivery", "Yes"),
+        ("Is Delivered", "No"),
+        ("Cancelled", "Yes"),
+        ("Bucket", "Undelivered"),
+        ("Current Status", "Undelivered"),
+    )
+    for at, (heading, cell) in enumerate(beside):
+        rows = [(f"{day}{at}", "X1", "Delivered", noon, cell) for day in "ABC"]
+        part.drop_rows(f"monday {at}", rows, (*WITH_TIME, heading))
+    header = ",".join(WITH_TIME)
+    order = part.order
+    part.drop("Tab.csv", f"{header}\nUndelivered,,,\n{order('T1')},X1,Delivered,{noon}\n")
+    words = ("Undeliverd", "Partially Delivered", "Dlvx")
+    part.drop_rows("words", [(f"W{at}", "X1", each, noon) for at, each in enumerate(words)],
+                   WITH_TIME)  # fmt: skip
+    late = [(f"L{at}", "X1", each, noon) for at, each in enumerate(words)]
+    part.drop_rows("late", late, WITH_TIME)
+    part.drop_rows("no time", [("N1", "X1", "Delivered", "Yes")], (*WITH_AWB, "Fake Delivery"))
+    part.drop_rows("no time, a word", [("N2", "X1", "Undeliverd")], WITH_AWB)
+    part.drop_rows("not to be sent", [("U1", "X1", "Delivered", noon, "No")],
+                   (*WITH_TIME, "Upload"))  # fmt: skip
+    part.drop_rows("of a return", [("R1", "X1", "RTO Delivered", noon, "Yes")],
+                   (*WITH_TIME, "Void"))  # fmt: skip
+    yield
+    many = range(len(beside))
+    same = [(f"A{at}", "X1", "Delivered", noon) for at in many]
+    earlier = [(f"B{at}", "X1", "Delivered", morning) for at in many]
+    later = [(f"C{at}", "X1", "Delivered", evening) for at in many]
+    part.drop_rows("same", same, WITH_TIME)
+    part.drop_rows("earlier", earlier, WITH_TIME)
+    part.drop_rows("later", later, WITH_TIME)
+    held = [("T1", "X1", "Delivered", noon), ("N1", "X1", "Delivered", "")]
+    part.drop_rows("held", held, WITH_TIME)
+    part.drop_rows("words again", [(f"W{at}", "X1", "Delivered", noon) for at in range(3)],
+                   WITH_TIME)  # fmt: skip
+    part.drop_rows("words later", [(f"L{at}", "X1", "Delivered", evening) for at in range(3)],
+                   WITH_TIME)  # fmt: skip
+    sent = [("N2", "X1", "Delivered", ""), ("U1", "X1", "Delivered", noon)]
+    part.drop_rows("sent", [*sent, ("R1", "X1", "RTO Delivered", noon)], WITH_TIME)
+    yield
+    assert part.ends("same") == [TAKEN_BACK] * len(beside)
+    assert part.ends("earlier") == [TAKEN_BACK] * len(beside)
+    assert part.ends("later") == [SENT] * len(beside)
+    assert part.ends("held") == [TAKEN_BACK] * 2
+    assert part.ends("words again") == [TAKEN_BACK, TAKEN_BACK, SENT]
+    assert part.ends("words later") == [SENT] * 3
+    assert part.ends("sent") == [SENT] * 3
+    told = part.of("same").lines()[0]["message"]
+    assert "was not delivered, in its status, a column, a title or a tab: row 2 of" in told
+    part.drop("meant.csv", came_back(part, "same", _reject_codes="CONFIRMED"))
+    mended = came_back(part, "words").replace("Undeliverd", "Delivered")
+    part.drop("mended.csv", mended)
+    yield
+    assert part.ends("meant") == [SENT] * len(beside)
+    assert part.ends("mended")[0] == SENT
+
+
+@together
 def test_a_corrected_row_says_no_more_what_it_said_before(part: Part) -> Iterator[None]:
     words = ("RTO Initiatd", "RTO", "RTO Deliverd", "RTO")
     rows = [(f"A{at}", "X1", word, DAYS[0]) for at, word in enumerate(words)]

@@ -21,7 +21,7 @@ from pipeline.storage.ledger.database import LAST_CHARACTER, Database
 from pipeline.storage.ledger.drops import clear_unfrozen, write_drops
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, unfrozen, verdicts
 from schemas.codes import Code
-from schemas.parcels import BY_AWB, Said
+from schemas.parcels import BY_AWB, UNHEARD, Said
 from schemas.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -244,13 +244,14 @@ _STANDING = (
 )
 
 
+_UNHEARD = min(UNHEARD).value  # and the values behind it
 #: A rejected row says nothing any more once a row of a later drop corrects it.
 _MENDED = (
     lines.update()
     .values(said=Said.NOTHING.value)
     .where(
         lines.c.order_id == sa.bindparam("its_order"),
-        lines.c.said == Said.MAYBE_BACK.value,
+        lines.c.said >= _UNHEARD,
         (
             (lines.c.row == sa.bindparam("its_row"))
             & lines.c.drop_seq.in_(
@@ -290,7 +291,7 @@ _SEEN = (
         lines.c.drop_seq > sa.bindparam("since"),
         lines.c.said > Said.NOTHING.value,
         drops.c.state.not_in(_UNPLANNED),
-        (lines.c.said != Said.MAYBE_BACK.value) | ~_READ_AGAIN,
+        (lines.c.said < _UNHEARD) | ~_READ_AGAIN,
     )
     .order_by(lines.c.order_id, lines.c.drop_seq, lines.c.idx)
 )
