@@ -36,7 +36,15 @@ from schemas.directions import (
     without_ticks,
     words_in,
 )
-from schemas.headings import HUMPS, is_earlier, is_free_text, several, speaks_of_other, words_of
+from schemas.headings import (
+    HUMPS,
+    is_earlier,
+    is_free_text,
+    other_subjects,
+    several,
+    speaks_of_other,
+    words_of,
+)
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent, is_lost
 from schemas.status_headings import MEASURES, OF_PIVOTS, OF_STATUSES
 from schemas.statuses import Direction
@@ -270,7 +278,8 @@ class Look(Struct, frozen=True, kw_only=True):
     ``letters``: F and R alone are directions in it; ``both``: its heading names these two;
     ``pairs``: Inbound is one beside Outbound. ``bare``: its heading names a way back, or that
     nobody has it, and nothing else. ``names``: it is of people's names. ``dated``: dates in it are
-    compared with the event's. ``fates``: a plain word for a fate in it is that of its row.
+    compared with the event's. ``fates``: an expression for the plain words
+    in it that are the fate of its row.
     """
 
     asks: Asks
@@ -282,7 +291,7 @@ class Look(Struct, frozen=True, kw_only=True):
     bare: bool = False
     names: bool = False
     dated: bool = False
-    fates: bool = False
+    fates: str = ""
 
 
 def look_of(heading: str) -> Look | None:
@@ -319,18 +328,24 @@ def look_of(heading: str) -> Look | None:
     sure = both or bool(words & _SURE)
     letters = both or bool(words & _OF_WAYS)
     pairs = letters or words <= _OF_SHIPMENTS
-    fates = words <= _OF_ROWS
+    fates = _fates_under(words) if words <= _OF_ROWS else ""
     return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs, fates=fates)
 
 
 #: Under these a fate is that of the row; under others (NDR Category) of something else or before.
-_OF_ROWS = several("bucket category class flag order orders row shipment shipments")
-_PLAIN_FATES = frozenset(
-    {
-        *("canceled", "cancelled", "fake", "fake delivery", "lost", "lost in transit"),
-        *("non delivered", "not delivered", "not received", "undelivered"),
-    }
+_OF_ROWS = several(
+    "bucket category claim class exception flag issue label order orders row shipment shipments "
+    "tag type"
 )
+_SHIPMENT = r"(?:(?:order|parcel|shipment) )?(?:is |was )?"
+_NOT_THERE = (
+    rf"{_SHIPMENT}(?:fake(?: delivery)?|lost(?: in transit)?|non[ -]delivered"
+    r"|not (?:yet )?(?:delivered|received)(?: but .*)?|undelivered)"
+)
+_NOT_TAKEN = rf"{_NOT_THERE}|{_SHIPMENT}(?:cancell?ed|refused|rejected)"
+
+#: A claim may be refused or cancelled itself, and an exception be of an attempt before.
+_OF_CLAIMS = several("claim claims complaint complaints customer exception issue ticket tickets")
 
 
 def _look_of_way(words: frozenset[str], back: frozenset[str]) -> Look:
@@ -383,7 +398,20 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
     return None
 
 
-def may_name_ways(heading: str) -> bool:
+def plain_look(heading: str) -> Look | None:
+    """Return how to read a column for plain words for a way back or a fate, or None."""
+    if not _may_name_ways(heading):
+        return None
+    words, others = words_of(heading), other_subjects(heading)
+    fates = _fates_under(words) if others <= _OF_CLAIMS and not words & OF_STATUSES else ""
+    return Look(asks=Asks.PLAIN, fates=fates)
+
+
+def _fates_under(words: frozenset[str]) -> str:
+    return _NOT_THERE if words & _OF_CLAIMS else _NOT_TAKEN
+
+
+def _may_name_ways(heading: str) -> bool:
     """Tell whether a plain word for a way back says where a row went, under any such heading."""
     words = words_of(heading)
     passed = words & (HARMLESS | MEASURES | _SAID_BEFORE) or words in OF_PIVOTS
@@ -392,7 +420,7 @@ def may_name_ways(heading: str) -> bool:
 
 
 #: What is done about a parcel on its way, of which the end may be another.
-_SAID_BEFORE = several("action attempt call dispatch mile ndr request")
+_SAID_BEFORE = several("action attempt call dispatch failure mile ndr request")
 
 
 def is_of_customers(heading: str) -> bool:
@@ -434,7 +462,7 @@ def _claimed(cell: str, look: Look) -> Direction | None:
         return said
     if look.asks is Asks.YES and (folded in TRUE_WORDS or (look.bare and first in _YES)):
         return look.way
-    if look.fates and folded in _PLAIN_FATES:
+    if _is_fate(folded, look):
         return Direction.UNDELIVERED
     if look.asks is Asks.WORDS or look.way is Direction.FORWARD:
         return Direction.BACK if _comes_back(folded) else None
@@ -449,9 +477,11 @@ def may_speak(look: Look) -> str:
         return r"\pL"
     if look.asks is Asks.REMARKS:
         sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
-        return rf"(?i)^\W*(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})\W*$"
+        at_sellers = rf"(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})"
+        return rf"(?i)^\W*(?:{at_sellers}|{_NOT_SENT}|{_REMARKED})\W*$"
     if look.asks is Asks.PLAIN:
-        return r"(?i)\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
+        ways = r"\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
+        return rf"(?i){ways}|^\s*(?:{look.fates})\W*$" if look.fates else rf"(?i){ways}"
     said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"not"}))
     return rf"(?i){said}|[^\x00-\x7f]" if look.names else ""
 
@@ -495,15 +525,21 @@ def _handed_over(folded: str, look: Look) -> Direction | None:
     return Direction.RTO if is_seller else None
 
 
-def _plainly_said(folded: str, _: Look) -> Direction | None:
-    """Return BACK for a cell that names a way back and says nothing else.
+def _plainly_said(folded: str, look: Look) -> Direction | None:
+    """Return BACK for a cell that names a way back and says nothing else; likewise for a fate.
 
     Under a heading that speaks of something else it may be a cell of another column, so it holds a
     *Delivered* and makes it nothing else.
     """
+    if _is_fate(folded, look):
+        return Direction.UNDELIVERED
     if not words_in(in_plain_words(folded)) & _PLAINLY_BACK or direction_of(folded) is None:
         return None
     return Direction.BACK
+
+
+def _is_fate(folded: str, look: Look) -> bool:
+    return bool(look.fates) and re.fullmatch(rf"(?:{look.fates})\W*", folded) is not None
 
 
 def _comes_back(folded: str) -> bool:
@@ -528,8 +564,24 @@ def _noted(folded: str, _: Look) -> Direction | None:
 
 
 def _remarked(folded: str, _: Look) -> Direction | None:
-    """Return that the seller has it where a remark says that alone: Delivered to Warehouse."""
-    return Direction.BACK if shortened(folded).strip(" !*()") in _AT_SELLERS else None
+    """Return the direction where a remark says that alone: Delivered to Warehouse, Not delivered.
+
+    *Undelivered* and *Refused* may be the remark on an attempt before.
+    """
+    if shortened(folded).strip(" !*()") in _AT_SELLERS:
+        return Direction.BACK
+    if re.fullmatch(rf"\W*(?:{_NOT_SENT})\W*", folded):
+        return Direction.WITHDRAWN
+    return Direction.UNDELIVERED if re.fullmatch(rf"\W*(?:{_REMARKED})\W*", folded) else None
+
+
+_NOT_SENT = "(?:please |pls )?(?:do not|don'?t) (?:process|push|sync|update|upload)"
+_REMARKED = (
+    rf"{_SHIPMENT}(?:cancell?ed|lost(?: in transit)?|not delivered|not received(?: by customer)?)"
+    r"|(?:fake|false|wrong) (?:delivered|delivery|pod|status)|rto delivered(?: to seller)?"
+    r"|cust(?:omer)? (?:denies|denied) (?:the )?delivery|wrong entry(?: ignore)?"
+    r"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?"
+)
 
 
 _AT_SELLERS = frozenset({"rto", "rto warehouse"})

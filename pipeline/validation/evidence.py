@@ -28,7 +28,7 @@ from pipeline.validation.direction_columns import (
 from pipeline.validation.sheet_dates import events
 from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile
-from schemas.direction_headings import ALONE, Asks, Look, is_of_customers, look_of, may_name_ways
+from schemas.direction_headings import ALONE, Asks, Look, is_of_customers, look_of, plain_look
 from schemas.directions import (
     back_beside,
     direction_of,
@@ -275,8 +275,8 @@ class Evidence:
                 look = Look(asks=Asks.REMARKS)
             if look is None and self._mapping.is_like(at, Role.DIRECTION):
                 look = look_of(self._mapping.like[at][1])
-            if look is None and may_name_ways(header):
-                look = Look(asks=Asks.PLAIN)
+            if look is None:
+                look = plain_look(header)
             # A column with a role of its own is looked at only where its heading names a way.
             named = look is not None and look.asks not in {Asks.WORDS, Asks.NOTES, Asks.PLAIN}
             if at not in used or named or known_words:

@@ -11,7 +11,7 @@ from pipeline.core.profile_by_name import Choice, decided, read_as_notice, unkno
 from pipeline.validation.columns import columns_of, data_header, fits, order_id_columns
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from schemas.courier import GENERIC, Profile
-from schemas.direction_headings import Look, look_of, may_name_ways
+from schemas.direction_headings import Look, look_of, plain_look
 from schemas.directions import direction_of
 from schemas.headings import divides_a_heading, names_number, trimmed, words_of
 from schemas.normalise import fold, fold_header
@@ -107,7 +107,7 @@ class LaterHeaders:
         self.ways: Sequence[int] = [
             at
             for at, heading in enumerate(headers)
-            if at not in told and (look_of(heading) or may_name_ways(heading))
+            if at not in told and (look_of(heading) or plain_look(heading))
         ]
         self._statuses, self._known = _words_of(tuple(profiles))
 

@@ -301,7 +301,8 @@ for name in ("Receiver Name", "Received By", "Receiver", "Delivered To"):
 column("Receiver Name", ("Refused", "Not delivered"), "ss", status="RTO Delivered")
 for name in ("Verification", "Call Status", "Seller status", "Customer Says"):
     column(name, (*["Delivered"] * 5, "Undelivered"), "sssssh")
-    column(name, ("Done", "Connected", "Verified", "Undelivered"), "ssss")
+    ends = "sssh" if name == "Customer Says" else "ssss"
+    column(name, ("Done", "Connected", "Verified", "Undelivered"), ends)
 for name in ("Payment Status", "Previous Call Status", "Customer Remarks"):
     column(name, (*["Delivered"] * 5, "Undelivered"), "ssssss")
 column("Delivery Confirmed", ("No", "Yes", "", "N", "26-11-2026"), "hsshs")
@@ -452,6 +453,23 @@ for name in ("Bucket", "Flag", "Shipment Category", "Class"):
     column(name, ("Lost", "Normal"), "ss", status="RTO Delivered")
 for name in ("NDR Bucket", "Call Category", "QC Flag", "Payment Category", "Previous Bucket"):
     column(name, ("Undelivered", "Not received", "Normal"), "sss")
+for name in ("Tag", "Alert", "Marking", "Disposition", "Segment"):
+    cells = ("Undelivered", "Lost in transit", "Cancelled", "Fake", "Refused", "Order cancelled")
+    column(name, (*cells, "Not delivered but marked delivered", "", "Normal", "Lost & found shop"),
+           "h" * 7 + "sss")  # fmt: skip
+    column(name, ("Lost", "Refused", ""), "sss", status="RTO Delivered")
+for name in ("Claim", "Claim Type", "Issue", "Exception", "Customer Voice", "Ticket Subject"):
+    cells = ("Lost in transit", "Fake delivery", "Not received", "Not delivered", "Undelivered")
+    column(name, (*cells, "Cancelled", "Rejected", "Refused", "Normal"), "h" * 5 + "ssss")
+for name in ("Payment", "Refund", "Failure", "Return Request", "NDR", "Product Name", "Brand Name"):
+    column(name, ("Cancelled", "Refused", "Lost", "Normal"), "ssss")
+for name in ("Remarks", "Ops Remarks", "Comments 2"):
+    cells = ("Not delivered", "Fake delivery!", "Parcel lost in transit", "wrong entry ignore")
+    cells += ("RTO delivered to seller", "customer denies delivery", "DO NOT UPDATE", "cancelled")
+    column(name, (*cells, "status galat hai"), "h" * 9)
+    cells = ("Asked for a return", "Customer refused", "Undelivered", "Not delivered on first try")
+    cells += ("do not update the address", "Delivered; was lost in transit", "no fake delivery")
+    column(name, cells, "s" * 7)
 column("Undelivered", DATES, "hhssshs")
 column("Undelivered", ("28-Nov-2026", "Yes", "No"), "hhs")
 column("Mode", ("RT", "Air", "Surface"), "sss")  # by road
