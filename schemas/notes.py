@@ -35,8 +35,33 @@ def _taken_back(line: str) -> Direction | None:
         return Direction.WITHDRAWN
     if words & OF_MONEY:
         return None
-    said = _ALL_BACK.search(folded) or (of_one and (words & _AGAINST or _NOT_THERE.search(folded)))
+    marked = _LEGEND.search(folded) and _CAME_BACK.search(folded)
+    said = (
+        marked
+        or _ALL_BACK.search(folded)
+        or (of_one and (words & _AGAINST or _NOT_THERE.search(folded)))
+    )
     return Direction.UNDELIVERED if said else None
+
+
+def is_legend(line: str) -> bool:
+    """Tell whether a line says by colours or stars which rows came back: Red = RTO, * RTO.
+
+    Which ones they are, no cell tells.
+    """
+    words = len(fold(visible(line)).split())
+    return (
+        words <= _MANY_WORDS and _LEGEND.search(line) is not None and told_of_rows(line) is not None
+    )
+
+
+_COLOUR = r"(?:blue|bold|colou?red|gr[ae]y|green|highlighted|orange|pink|purple|red|shaded|yellow)"
+_LEGEND = re.compile(
+    rf"(?i)^\W*(?:\w+\W+){{0,3}}?{_COLOUR}(?: (?:cells?|colou?r|lines?|ones?|orders?|rows?))?"
+    r" *(?:[=:\u2013-]|(?:are|is|means?|indicates?)\b)"
+    rf"|(?:[=:\u2013-]|\b(?:are|in|is|marked|with)\b) *(?:the )?{_COLOUR}\b"
+    rf"|^\W*{_COLOUR} \w+\W*$|^ *\*"
+)
 
 
 def _names_an_id(line: str) -> bool:
@@ -71,9 +96,10 @@ _AGAINST = several(
 _NOT_THERE = re.compile(
     r"\b(?:not (?:been |yet )?(?:accepted|delivered|done|given|reached|received)|nahin?)\b"
 )
+_CAME_BACK = re.compile(r"\b(?:(?:came|come|coming) back|vapas|wapas|wapis)\b")
 _ALL_BACK = re.compile(
     r"\b(?:above|all|baa?ki|others|remaining|rest|saa?re|sab|sabhi|these|those)\b(?:"
-    r".{0,40}?\b(?:(?:came|come|coming) back|vapas|wapas|wapis)\b"
+    rf".{{0,40}}?{_CAME_BACK.pattern}"
     r"|(?: (?:above|are|hain?|is|of|orders|rows|shipments|still|them|these|yet))* "
     r"(?:cancelled|not delivered|pending|refused|rejected|wrong)(?: hain?)?$)"
     r"|\bonly (?:the )?(?:first|last|top)\b.*\bdelivered\b"
@@ -99,7 +125,7 @@ def sides_of(line: str) -> tuple[bool, bool]:
 
     A title speaks of those below, a note on all rows of both unless it says which.
     """
-    of_all = note_on_all(line) or _taken_back(line) is not None
+    of_all = is_legend(line) or note_on_all(line) or _taken_back(line) is not None
     words = words_in(fold(line)) if of_all or _names_an_id(line) else _BELOW
     above, below = "above" in words, bool(words & _BELOW)
     return above or not below, below or not above

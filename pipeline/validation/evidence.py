@@ -6,7 +6,7 @@ stand; statuses are resolved with them (``validation.status_resolution``).
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -40,7 +40,7 @@ from schemas.directions import (
 from schemas.display import quoted
 from schemas.headings import is_free_text
 from schemas.normalise import fold, fold_header, is_absent
-from schemas.notes import is_title, sides_of, told_of_rows
+from schemas.notes import is_legend, is_title, sides_of, told_of_rows
 from schemas.parcels import (
     BACK_IN_ID,
     SHORT_IN_ID,
@@ -293,6 +293,8 @@ class Evidence:
         of_rest[:] = 1
         alone = self._alone(block)
         last = self._last_row(block, [at for at, _, _ in alone])
+        for at, line in self._beside(block):
+            self._traits.note(_OF_ALL + at, line, first=self._first)
         for at, line, is_rest in alone:
             title = self._way_titled(line)
             if is_rest:
@@ -323,6 +325,22 @@ class Evidence:
             if any(lines):
                 found[source] = pa.array(lines, pa.string()).take(pa.array(index))
         return found
+
+    def _beside(self, block: Block) -> Iterator[tuple[int, str]]:
+        """Give the legends beside the table, in headings or below none: Red = RTO."""
+        headers = self._mapping.headers
+        for at, heading in enumerate(headers):
+            lines = {heading, " ".join(headers[at : at + 2])}
+            yield from ((at, line) for line in lines if is_legend(line))
+        bare = [at for at, heading in enumerate(headers) if not heading.strip()]
+        filled = np.zeros(len(block), dtype=np.bool_)
+        for at in bare:
+            filled |= ~_empty(block.cells[at])
+        if filled.sum() <= SEEN:
+            for row in np.flatnonzero(filled):
+                line = " ".join(block.cells[at][row].as_py() for at in bare).strip()
+                if is_legend(line):
+                    yield len(headers) + int(block.rows[row]), line
 
     def _last_row(self, block: Block, alone: Sequence[int]) -> int:
         """Return the last row of a block that is no line alone and has an id or status, or -1.
@@ -428,7 +446,8 @@ class Evidence:
             else:
                 alone = bool(title) and not has_status and is_title(filled)
             if alone:
-                found.append((int(at), line, any(map(self._is_data, filled))))
+                is_rest = not is_legend(line) and any(map(self._is_data, filled))
+                found.append((int(at), line, is_rest))
         return found
 
     def _is_data(self, cell: str) -> bool:
@@ -440,6 +459,10 @@ class Evidence:
     def _way_titled(self, title: str) -> str:
         known = fold_header(title) in self._profile.nothing
         return title if title and not known and told_of_rows(title) is not None else ""
+
+
+_OF_ALL = 1 << 40
+"""Added to the number of a legend beside the table, which is one on all rows of its sheet."""
 
 
 def column_named(headers: Sequence[str], at: int) -> str:

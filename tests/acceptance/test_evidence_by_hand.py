@@ -573,6 +573,32 @@ AGAINST = (
 )
 for note in AGAINST:
     lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "hhh")
+LEGENDS = (
+    "Red = RTO",
+    "RTO = highlighted",
+    "Legend: Red - Cancelled",
+    "Orders in yellow not delivered",
+    "* RTO",
+    "yellow: returned",
+    "Rows in red came back",
+    "Red = RTO / Green = Delivered",
+    "Red,RTO",
+    "Yellow,Cancelled",
+)
+for note in LEGENDS:
+    lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n\n{note}", "hhh")
+    lines(f"right: {note}", f"{TITLES},,{note}\nA1003\nA1004", "hh")
+lines("below: Note: RTO in red", f"{TITLES}\nA1003\nA1004\nNote: RTO in red", "hh")
+lines("between: Red = RTO", f"{TITLES}\nA1003\nRed = RTO\nA1004", "hhh")
+pad = "Delivered," + WHEN
+lines(
+    "beside a row: Red = RTO",
+    f"{TITLES},,\nA1003,W9,{pad},,\nA1004,W8,{pad},,Red = RTO\nA1005,W7,{pad},,",
+    "hhh",
+)
+lines("right: Green = Delivered", f"{TITLES},,Green = Delivered\nA1003\nA1004", "ss")
+for note in ("Green = Delivered", "Yellow = COD", "Red Tape Returns Desk", "Blue Dart RTO report"):
+    lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "ssh")
 for note in (AGAINST[4], AGAINST[5], "DO NOT UPLOAD"):
     lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "hh")
 for note in (AGAINST[0], AGAINST[5], "DO NOT UPLOAD"):
