@@ -278,8 +278,8 @@ class Look(Struct, frozen=True, kw_only=True):
     ``letters``: F and R alone are directions in it; ``both``: its heading names these two;
     ``pairs``: Inbound is one beside Outbound. ``bare``: its heading names a way back, or that
     nobody has it, and nothing else. ``names``: it is of people's names. ``dated``: dates in it are
-    compared with the event's. ``fates``: an expression for the plain words
-    in it that are the fate of its row.
+    compared with the event's. ``fates``: an expression for the plain words in it
+    that are the fate of its row. ``partly``: it says something only where some rows are empty.
     """
 
     asks: Asks
@@ -291,6 +291,7 @@ class Look(Struct, frozen=True, kw_only=True):
     bare: bool = False
     names: bool = False
     dated: bool = False
+    partly: bool = False
     fates: str = ""
 
 
@@ -375,6 +376,33 @@ _BOTH_WAYS = re.compile(
 )
 
 
+#: Beside a way back, what only a shipment has that went it, where others have none.
+_ONLY_OF_BACK = several("ageing aging attempts courier days edd grn inscan inscanned scan scanned")
+_NOT_PARTLY = _FILLED | several(
+    "allowed eligible label max maximum policy returnable window within"
+)
+_FIRST = several("forward fwd frwd orig original ref")
+_OF_AWBS = several("awb docket lrn tracking waybill")
+
+
+def _is_of_way_out(words: frozenset[str]) -> bool:
+    """Tell whether a column has the AWBs of the way out, of shipments that go back: Original AWB.
+
+    A date at which the seller received it is filled for these alone, too, and so is an RMA.
+    """
+    if words & _OF_AWBS and words & _FIRST:
+        return words <= _OF_AWBS | _FIRST | _COUNTED | {"id"}
+    return words in _SELLERS_DATES
+
+
+_SELLERS_DATES = tuple(
+    map(
+        several,
+        ("seller received date", "received by seller date", "rma", "rma no", "rma id", "cir id"),
+    )
+)
+
+
 def _fate_asked(words: frozenset[str]) -> Look | None:
     """Return how to read a column that asks whether a shipment did not arrive, or came back."""
     asked = words - _ASKING
@@ -395,6 +423,9 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=Asks.NO, way=Direction.WITHDRAWN)
     if asked in _CAME_BACK:
         return Look(asks=Asks.YES, way=Direction.BACK, bare=True)
+    only_back = words & WAYS_BACK and words & _ONLY_OF_BACK and not words & _NOT_PARTLY
+    if only_back or _is_of_way_out(words):
+        return Look(asks=Asks.FILLED, way=Direction.BACK, partly=True)
     return None
 
 

@@ -119,6 +119,9 @@ class DirectionColumn:
             cells = _summed_up(cells, look)
         encoded = cells.dictionary_encode()
         words = encoded.dictionary.to_pylist()
+        empty = look.partly and any(map(is_absent, map(fold, words)))
+        if look.partly and not self._holds(Trait.EMPTY, found=empty, matters=True):
+            return None
         letters = self._letters(look, words)
         claims = [_claim(cell, look, letters, self._words) for cell in words]
         return pa.array(claims, pa.string()).take(encoded.indices) if any(claims) else None

@@ -167,13 +167,14 @@ class Evidence:
             if claims is not None:
                 said[self._column(own)] = claims
         for at, look in self._looks.items():
-            claims = self._directions[at].claims(block.cells[at], block.kinds.get(at))
+            claims = self._claims(at, look, block)
             if look is not None and look.asks in ALONE:
                 directed |= self._directions[at].is_of_directions
             else:
                 directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
+        self._note_legends(block)
         said |= self._lines_around(block) | self._by_hand(block) | self._pieces_missing(block)
         for source, marked in self._ids_marked(block).items():
             said.setdefault(source, marked)
@@ -293,8 +294,6 @@ class Evidence:
         of_rest[:] = 1
         alone = self._alone(block)
         last = self._last_row(block, [at for at, _, _ in alone])
-        for at, line in self._beside(block):
-            self._traits.note(_OF_ALL + at, line, first=self._first)
         for at, line, is_rest in alone:
             title = self._way_titled(line)
             if is_rest:
@@ -326,7 +325,20 @@ class Evidence:
                 found[source] = pa.array(lines, pa.string()).take(pa.array(index))
         return found
 
-    def _beside(self, block: Block) -> Iterator[tuple[int, str]]:
+    def _claims(self, at: int, look: Look | None, block: Block) -> pa.Array | None:
+        """Return the claims of a column; the AWB of its row says nothing as that of the way out."""
+        claims = self._directions[at].claims(block.cells[at], block.kinds.get(at))
+        of_awbs = self._mapping.columns.get(Role.AWB)
+        if claims is None or look is None or not look.partly or of_awbs is None:
+            return claims
+        other, own = (pc.utf8_trim_whitespace(block.cells[each]) for each in (at, of_awbs))
+        return pc.if_else(pc.equal(other, own), "", claims)
+
+    def _note_legends(self, block: Block) -> None:
+        for at, line in self._legends(block):
+            self._traits.note(_OF_ALL + at, line, first=self._first)
+
+    def _legends(self, block: Block) -> Iterator[tuple[int, str]]:
         """Give the legends beside the table, in headings or below none: Red = RTO."""
         headers = self._mapping.headers
         for at, heading in enumerate(headers):

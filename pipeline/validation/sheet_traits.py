@@ -21,6 +21,7 @@ class Trait(Enum):
     IN = auto()  # one of its cells is Inbound
     LETTERS = auto()  # F and R are directions in it
     SHORT = auto()  # RET is a direction in it
+    EMPTY = auto()  # one of its cells is empty, or says that there is none
     PLAIN_IDS = auto()  # one of its ids has no RET as a part of its own
 
 

@@ -463,6 +463,28 @@ for name in ("Claim", "Claim Type", "Issue", "Exception", "Customer Voice", "Tic
     column(name, (*cells, "Cancelled", "Rejected", "Refused", "Normal"), "h" * 5 + "ssss")
 for name in ("Payment", "Refund", "Failure", "Return Request", "NDR", "Product Name", "Brand Name"):
     column(name, ("Cancelled", "Refused", "Lost", "Normal"), "ssss")
+AWBS_OUT = ("Original AWB", "Fwd AWB", "Ref AWB No", "Forward Tracking Number")
+for name in AWBS_OUT:
+    column(name, ("7712345678", "", "NA"), "hss")
+    column(name, ("7712345678", "7712345679"), "ss")
+    column(name, ("W000", ""), "ss")  # the row's own
+    column(name, ("7712345678", ""), "ss", status="RTO Delivered")
+ONLY_BACK = (
+    ("RTO In Scan", "27-11-2026"),
+    ("RTO Ageing", "3"),
+    ("RTO Days", "3"),
+    ("RTO EDD", "30-11-2026"),
+    ("Reverse Courier", "Delhivery"),
+    ("Return GRN", "G1"),
+    ("Seller Received Date", "27-11-2026"),
+    ("RMA", "R1"),
+)
+for name, filled in ONLY_BACK:
+    column(name, (filled, "", "0"), "hss")
+    column(name, (filled, filled), "ss")
+    column(name, (filled, ""), "ss", status="RTO Delivered")
+for name in ("Return Window Days", "Max RTO Attempts", "Return Days Allowed", "Parent AWB"):
+    column(name, ("7", ""), "ss")
 for name in ("Remarks", "Ops Remarks", "Comments 2"):
     cells = ("Not delivered", "Fake delivery!", "Parcel lost in transit", "wrong entry ignore")
     cells += ("RTO delivered to seller", "customer denies delivery", "DO NOT UPDATE", "cancelled")
