@@ -157,12 +157,35 @@ def event_meant(heading: str) -> TimeNearness | None:
     return TimeNearness.BEGIN if said & _PICKED else None
 
 
+#: Words of a delivery that may be one that was promised: its date may lie ahead.
+_PLANNED = frozenset({"delivery", "del", "dlv", "dely", "dlvry", "delivary", "dilivery", "dl"})
+_DONE = frozenset({"delivered", "pod", "dlvd", "deld", "deliverd", "dod"})
+_FAILED = frozenset({"undelivered", "undelivery", "failed", "failure", "ndr", "unsuccessful"})
+_PICKUP = frozenset({"picked", "pickup", "pick"})
+
+
+def told_by(heading: str) -> tuple[frozenset[Milestone], bool]:
+    """Return the milestones whose own time a heading names, and whether it may be a planned one.
+
+    Delivered Date: what else a row has a time of, the delivery was then.
+    """
+    said = frozenset(_WORD.findall(_spaced(heading).casefold()))
+    back = said & {"rto"}
+    other = said & _OTHER and "delivered" not in said
+    if said & ((_AHEAD - back) | _FAILED) or other or not said & _TIME:
+        return frozenset(), False
+    if said & (_PLANNED | _DONE):
+        end = Milestone.RTO_BAG_DELIVERED if back else Milestone.DELIVERY_DONE
+        return frozenset({end}), bool(said & _PLANNED)
+    if said & _PICKUP and not back:
+        return frozenset({Milestone.BAG_PICKED}), True
+    own = said & {"status", "event"} and not back
+    return (ALWAYS if own else frozenset()), False
+
+
 def names_a_time(heading: str) -> bool:
     """Tell whether a heading has a word for a time: Order Date, Created At."""
     return not _TIME.isdisjoint(_WORD.findall(_spaced(heading).casefold()))
-
-
-_FAILED = frozenset({"undelivered", "undelivery", "failed", "failure", "ndr", "unsuccessful"})
 
 
 def failure_meant(heading: str) -> bool:

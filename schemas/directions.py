@@ -205,6 +205,8 @@ def speaks_against(cell: str, milestone: int) -> bool:
         return True
     if milestone == Milestone.DELIVERY_DONE and NOT_DELIVERED.search(folded):
         return True
+    if milestone == Milestone.BAG_PICKED and _NOT_PICKED.search(folded):
+        return True
     way = way_named(cell)
     return way is not None and not agrees(milestone, way)
 
@@ -215,6 +217,7 @@ _IN_THE_END = re.compile(
 )
 _EXCUSED = several("damaged failed undelivered unsuccessful")
 NOT_DELIVERED = re.compile(r"\bnot (?:been |yet |be )?delivered\b")
+_NOT_PICKED = re.compile(r"\bnot (?:been |yet )?picked\b")
 
 
 def direction_of(folded: str) -> Direction | None:

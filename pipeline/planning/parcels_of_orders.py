@@ -43,6 +43,7 @@ from schemas.parcels import (
     same_parcel_unknown,
 )
 from schemas.statuses import Direction
+from schemas.tab_days import days_of
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Role
 
 _DATE_ALONE = re.compile(r"(?!.*:)(?:\D*\d){0,8}\D*")
@@ -61,7 +62,8 @@ class Siblings(Struct, frozen=True, kw_only=True):
     ``clock``: the time of day of an event that has no date, else ``NO_TIME``;
     ``clocked``: whether it has a time of day. ``damaged``: its AWB, where it is one that
     parcels may share, else "". ``sheet``: its tab, into ``sheets``.
-    ``age``: whether it stands on a tab that holds instead of others by its name (1) or not (-1).
+    ``age``: whether it stands on a tab that holds instead of others by its name (1) or not (-1);
+    ``day``: the place of its tab among those that are named as days, -1 for others.
     ``parcels``: how messages name each parcel. ``any_parcel``: one parcel speaks for its order.
     """
 
@@ -78,6 +80,7 @@ class Siblings(Struct, frozen=True, kw_only=True):
     sheet: npt.NDArray[np.int64]
     sheets: Sequence[str]
     age: npt.NDArray[np.int64]
+    day: npt.NDArray[np.int64]
     parcels: pa.Array
     statuses: Sequence[str]
     any_parcel: bool
@@ -131,6 +134,7 @@ def siblings(
         sheet=sheet,
         sheets=[each.name for each in sheets],
         age=np.array([age_of(each.name) for each in sheets])[sheet],
+        day=np.array(days_of([each.name for each in sheets]))[sheet],
         parcels=parcels,
         statuses=statuses,
         any_parcel=profile.parcels == ANY,
@@ -554,26 +558,35 @@ def superseded(rows: ParcelRows) -> list[Finding]:
     """Hold a final status where another tab, which holds instead by its name, says otherwise.
 
     An earlier step, or none, and not that status as well. What is done on paper and a return by the
-    customer say nothing of a delivery.
+    customer say nothing of a delivery. Of two tabs that are named as days the later one holds,
+    for rows without times.
     """
     given = rows.given
-    if len(np.unique(given.age)) < 2:
+    untimed = rows.event == NO_TIME
+    return [
+        *_superseded(rows, given.age, np.ones(len(given.rows), dtype=np.bool_)),
+        *_superseded(rows, given.day, untimed & (given.day >= 0)),
+    ]
+
+
+def _superseded(rows: ParcelRows, age: npt.NDArray[np.int64], some: Mask) -> list[Finding]:
+    given = rows.given
+    if len(np.unique(age[some])) < 2:
         return []
     of, size = _one_parcel(rows)
-    ends = np.isin(rows.status, FINALS)
-    others = ~ends & (of >= 0)
+    some = some & (of >= 0)
+    others = ~np.isin(rows.status, FINALS) & some
     others &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
     found = []
     for final in FINALS:
-        mine = rows.final(final) & (of >= 0)
+        mine = rows.final(final) & some
         against = others & ~given.back if final is Milestone.DELIVERY_DONE else others
-        newest = _newest(against, given.age, of, size)
-        hit = mine & (newest[of] > _newest(mine, given.age, of, size)[of])
+        newest = _newest(against, age, of, size)
+        hit = mine & (newest[of] > _newest(mine, age, of, size)[of])
         if not hit.any():
             continue
-        first = np.full(size, -1, dtype=np.int64)
-        at = np.flatnonzero(against & (given.age == newest[of]))[::-1]
-        first[of[at]] = at
+        at = np.flatnonzero(against & (age == newest[of]))
+        first = _first(at, of, size)
         details = [
             f": it is not sent, because {rows.row(by, at)}, which is the newer one by its name, "
             f"says {quoted(given.statuses[given.said[by]])} of the same shipment. Find out which "

@@ -19,11 +19,19 @@ from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import column_named
 from pipeline.validation.order_ids import canonical_ids, crossed, unnumbered
 from pipeline.validation.row_layout import error_cells, nul_cells, shapes, wider, without_status
-from pipeline.validation.sheet_dates import Proof, as_proven, concerns, events, newer, two_way
+from pipeline.validation.sheet_dates import (
+    Proof,
+    as_proven,
+    concerns,
+    events,
+    newer,
+    own_times,
+    two_way,
+)
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import failure_meant, zone_named
-from schemas.limits import DAY_MS, TEXT_LENGTH
+from schemas.date_headings import failure_meant, told_by, zone_named
+from schemas.limits import DAY_MS, FUTURE_HOURS, HOUR_MS, RANGE_DAYS, TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.parcels import BLOCKED_AS, BlockReason, is_confirmed
@@ -454,17 +462,25 @@ def _with_events(
     milestones: npt.NDArray[np.int8],
     now_ms: npt.NDArray[np.int64],
 ) -> _Read | None:
-    """Return event times, where a row has none of its own from a column that tells of its event.
+    """Return event times; a row without one has that of a column that tells of its event.
 
-    Such a column is not listed by name, so a cell of it that cannot be read says nothing.
+    Such a column is not listed by name, so a cell of it that cannot be read says nothing. One of
+    the row's own milestone, such as Delivered Date, goes first where it is too old or lies ahead:
+    exports write the hour at which they were made under Last Updated.
     """
     none = np.zeros(len(dates.facts.block), dtype=np.bool_)
-    for column, nearness in events(dates.facts.mapping):
+    nearest = dict(events(dates.facts.mapping))
+    for column in dict.fromkeys((*nearest, *own_times(dates.facts.mapping, dates.profile))):
         other = dates.guard(column, now_ms)
         if read is None:
             read = replace(other, times=Times(ms=np.full(len(none), ABSENT, dtype=np.int64)))
-        sound = other.times.read & concerns(milestones, nearness) & (read.times.ms == ABSENT)
-        read = other.over(read, sound)
+        age = other.times.ms - now_ms
+        own, may_be_planned = told_by(dates.facts.mapping.headers[column])
+        wrong = (age < -RANGE_DAYS * DAY_MS) | (age > FUTURE_HOURS * HOUR_MS) & (not may_be_planned)
+        sound = wrong & np.isin(milestones, [*own])
+        if column in nearest:
+            sound |= concerns(milestones, nearest[column]) & (read.times.ms == ABSENT)
+        read = other.over(read, sound & other.times.read)
     return read
 
 

@@ -6,7 +6,7 @@ stand; statuses are resolved with them (``validation.status_resolution``).
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Block
 from pipeline.core.profile_by_name import is_named
-from pipeline.validation.columns import ColumnMap, data_header, is_ours
+from pipeline.validation.columns import WORDS, ColumnMap, data_header, is_ours
 from pipeline.validation.direction_columns import (
     NEARLY_ALL,
     SEEN,
@@ -38,7 +38,7 @@ from schemas.directions import (
     words_apart,
 )
 from schemas.display import quoted
-from schemas.headings import is_free_text
+from schemas.headings import is_free_text, words_of
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import is_legend, is_title, sides_of, told_of_rows
 from schemas.parcels import (
@@ -184,7 +184,7 @@ class Evidence:
         for at, asks in self._statuses.items():
             statuses = self._other_statuses(at, block.cells[at], asks)
             if statuses is not None:
-                others[self._column(at)] = statuses
+                others[self._column(at)] = self._unordered(at, statuses, block)
         self.heard |= dict.fromkeys(others, "status") | dict.fromkeys(said, "direction")
         self._first = False
         return replace(block, said=said, others=others) if said or others else block
@@ -226,14 +226,37 @@ class Evidence:
         ]
         return pa.array(known, pa.string()).take(encoded.indices) if any(known) else None
 
+    def _unordered(self, at: int, statuses: pa.Array, block: Block) -> pa.Array:
+        """Return further statuses without those that say nothing where the profile orders them.
+
+        What is behind says nothing of an end, nor what is further on of a pickup: Unicommerce's
+        SHIPPED is the seller's word.
+        """
+        listed = data_header(self._mapping.headers[at]) in self._profile.headers[Role.STATUS]
+        if Role.STATUS not in self._profile.orders or not listed:
+            return statuses
+        rule, picked = self._profile.statuses.rule, Milestone.BAG_PICKED
+        own = block.cells[self._mapping.columns[Role.STATUS]]
+        of_pickup = _which(own, lambda cell: rule(cell).milestone == picked)
+        denied = _which(statuses, lambda cell: speaks_against(cell, picked))
+        behind = _which(
+            statuses,
+            lambda cell: (
+                rule(cell).milestone == picked
+                or (
+                    rule(cell).meaning is StatusMeaning.NO_MILESTONE
+                    and not speaks_against(cell, Milestone.DELIVERY_DONE)
+                )
+            ),
+        )
+        return pc.if_else(pc.and_not(pc.or_(behind, of_pickup), denied), "", statuses)
+
     def _column(self, at: int) -> str:
         return column_named(self._mapping.headers, at)
 
     def _status_columns(self) -> list[tuple[int, AsksStatus]]:
-        """Return the further columns that may hold statuses, but for those the profile orders."""
+        """Return the further columns that may hold statuses."""
         listed, passed = self._profile.headers[Role.STATUS], self._profile.nothing
-        if Role.STATUS in self._profile.orders:
-            passed = passed | {*listed}
         mapping = self._mapping
         times = {at for at, _ in events(mapping)}
         used = {*mapping.columns.values()}
@@ -243,7 +266,9 @@ class Evidence:
             for each in some.values()
             for other in each
         }
-        used |= {*mapping.helpers.values()} - times
+        codes = "code" in words_of(mapping.header(Role.STATUS))
+        words = set() if codes else {mapping.helpers.get(WORDS, -1)}
+        used |= {*mapping.helpers.values()} - times - words
         found = []
         for at, header in enumerate(mapping.headers):
             folded = data_header(header)
@@ -505,6 +530,13 @@ def cell_said(source: str, cell: str) -> str:
 def is_column(source: str) -> bool:
     """Tell whether a direction is said by a column, not by a name or title."""
     return source.startswith(_COLUMN)
+
+
+def _which(cells: pa.Array, tells: Callable[[str], bool]) -> pa.Array:
+    """Tell of which cells something is true."""
+    encoded = cells.dictionary_encode()
+    found = [tells(cell) for cell in encoded.dictionary.to_pylist()]
+    return pa.array(found, pa.bool_()).take(encoded.indices)
 
 
 def _is_nought(cell: str) -> bool:

@@ -29,6 +29,7 @@ from schemas.date_headings import (
     concerned,
     event_meant,
     names_a_time,
+    told_by,
 )
 from schemas.limits import DAY_MS
 from schemas.vocabulary import DATE_ROLES, DELIVERY_DATES, CellKind, Role
@@ -243,6 +244,18 @@ def events(mapping: ColumnMap) -> Iterator[tuple[int, TimeNearness]]:
         nearness = event_meant(mapping.headers[at]) if name.startswith(_EVENT) else None
         if nearness is not None:
             yield at, nearness
+
+
+def own_times(mapping: ColumnMap, profile: Profile) -> list[int]:
+    """Return the columns of no other role that have the time of one milestone: Delivered Date."""
+    others = {at for name, at in mapping.helpers.items() if not name.startswith(_EVENT)}
+    used = {*mapping.columns.values()} | others
+    named = [data_header(heading) for heading in mapping.headers]
+    return [
+        at
+        for at, name in enumerate(named)
+        if at not in used and name not in profile.nothing and told_by(mapping.headers[at])[0]
+    ]
 
 
 def date_rules(mapping: ColumnMap, profile: Profile) -> dict[int, DateRule]:

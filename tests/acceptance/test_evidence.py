@@ -340,23 +340,50 @@ def test_a_status_in_words_beside_codes_with_a_type_is_compared(part: Part) -> I
     assert back[1:] == [HELD, SENT]
 
 
+_PACKAGE, _TRACKED = "Shipping Package Status Code", "Shipping Tracking Status"
+
+#: A courier, two of its headings of statuses, what stands there, and how the row ends.
+ORDERED = (
+    ("unicommerce", _PACKAGE, _TRACKED, "DELIVERED", "Shipped", SENT),
+    ("unicommerce", _PACKAGE, _TRACKED, "SHIPPED", "Delivered", SENT),
+    ("unicommerce", _PACKAGE, _TRACKED, "SHIPPED", "In Transit", SENT),
+    ("unicommerce", _PACKAGE, _TRACKED, "DELIVERED", "", SENT),
+    ("unicommerce", _PACKAGE, _TRACKED, "DELIVERED", "RETURNED", HELD),
+    ("unicommerce", _PACKAGE, _TRACKED, "DELIVERED", "RTO Delivered", HELD),
+    ("unicommerce", _PACKAGE, _TRACKED, "DELIVERED", "In Transit", SENT),
+    ("unicommerce", _PACKAGE, _TRACKED, "DISPATCHED", "Not picked", HELD),
+    ("bluedart", "Status", "Current Status", "SHIPMENT DELIVERED", "Delivered", SENT),
+    ("bluedart", "Status", "Current Status", "SHIPMENT DELIVERED", "RTO Initiated", HELD),
+    ("bluedart", "Status", "Current Status", "SHIPMENT DELIVERED", "Undelivered", HELD),
+    ("ecomexpress", "Status", "Current Status", "999", "RTO Initiated", HELD),
+    ("ecomexpress", "Status", "Current Status", "999", "Delivered", SENT),
+)
+
+
 @together
-def test_a_courier_that_orders_its_status_columns_is_believed(part: Part) -> Iterator[None]:
-    header = ("Sale Order Code", "Shipping Package Status Code", "Shipping Tracking Status")
-    part.drop_rows("day", [("A1", "DELIVERED", "Shipped")], header=header, folder="unicommerce")
+def test_columns_that_a_courier_orders_come_to_one_end(part: Part) -> Iterator[None]:
+    for at, (folder, one, other, *cells, _) in enumerate(ORDERED):
+        header = ("Sale Order Code" if folder == "unicommerce" else "Order ID", one, other)
+        part.drop_rows(f"day{at}", [(f"O{at}", *cells)], header=header, folder=folder)
     yield
-    assert part.ends("day") == [SENT]
+    found = [(*each[:-1], *part.ends(f"day{at}")) for at, each in enumerate(ORDERED)]
+    assert found == [*ORDERED]
 
 
 @together
-def test_a_profile_of_ones_own_orders_its_status_columns(part: Part) -> Iterator[None]:
-    text = '[headers]\nstatus = ["Scan", "Current Status"]\n[statuses]\ndelivery_done = ["OK"]\n'
-    acme = part.courier("acme", text + 'rto_bag_delivered = ["BACK"]\n')
+def test_a_profile_of_ones_own_says_which_of_its_status_columns_says_nothing(
+    part: Part,
+) -> Iterator[None]:
+    text = 'nothing = ["Current Status"]\n[headers]\nstatus = ["Scan", "Current Status"]\n'
+    text += '[statuses]\ndelivery_done = ["OK"]\nrto_bag_delivered = ["BACK"]\n'
+    acme = part.courier("acme", text)
     header = ("Order ID", "Current Status", "Scan", "Last Leg")
     rows = [("A1", "BACK", "OK", ""), ("A2", "BACK", "OK", "BACK")]
     part.drop_rows("day", rows, header, folder=acme)
+    part.drop_rows("other", rows, ("Order ID", "Status", "Scan", "Last Leg"), folder=acme)
     yield
     assert part.ends("day") == [SENT, HELD]
+    assert part.ends("other") == [HELD, HELD]
 
 
 HEADED_TWICE = (

@@ -430,6 +430,18 @@ column(
 )
 
 
+# A time of the row's own milestone that is too old or lies ahead, beside a fresh one.
+for name in ("Delivered Date", "POD Date", "Delivered On"):
+    column(name, ("12-01-2025", "30-12-2026", "26-11-2026", "", "NA", "11/26/2026"), "hhssss")
+column("Delivery Date", ("12-01-2025", "05-12-2026", "26-11-2026"), "hss")  # promised
+column("Delivered Date", ("12-01-2025", ""), "ss", status="RTO Delivered")
+column("RTO Delivered Date", ("12-01-2025", "26-11-2026"), "hs", status="RTO Delivered")
+column("Pickup Date", ("12-01-2025", "05-12-2026"), "hs", status="Picked Up")
+column("Pickup Date", ("12-01-2025", ""), "ss")
+for name in ("Order Date", "Invoice Date", "Booking Date", "Failed Delivery Date", "Upload Date"):
+    column(name, ("12-01-2025", ""), "ss")
+
+
 # Misspelt, shortened, and Hindi in Latin letters.
 column("Shipment Type", ("Forword", "Revers", "Retrun", "Frwd", "Forward"), "shhss")
 column("Shipment Type", ("Forward", "Revrese", "RT0", "R/T/O"), "shhh")

@@ -490,6 +490,15 @@ TABS = (
     ("Previous Day", "Latest", True),
     ("Corrected", "Sheet1", False),
     ("Pune", "Mumbai", False),
+    ("27-Nov", "28-Nov", True),
+    ("28 Nov", "MIS 27 Nov", False),
+    ("Mon", "Tue", True),
+    ("Sun", "Mon", True),
+    ("Day 2", "Day 1", False),
+    ("27", "28", True),
+    ("31.12", "01.01", True),
+    ("Nov", "Oct", False),
+    ("Tue", "28-Nov", False),
 )
 """A tab, the one after it, and whether this one holds instead of that."""
 
@@ -505,14 +514,14 @@ def test_a_tab_that_holds_instead_of_another_holds_deliveries(
             ):
                 sheet = book.add_worksheet(name)
                 sheet.write_row(0, 0, ["Order ID", "AWB No", "Status"])
-                sheet.write_row(1, 0, [f"A{at}", "W1", said])
-                sheet.write_row(2, 0, [f"B{at}{number}", "W2", "Delivered"])
+                sheet.write_row(1, 0, [f"A{at:02}", "W1", said])
+                sheet.write_row(2, 0, [f"B{at:02}{number}", "W2", "Delivered"])
         root.drop(f"tabs{at}.xlsx", out.getvalue())
     assert root.once().code == 3
     all_sent = {order for order, _ in sent(api)}
     for at, (first, _, held) in enumerate(TABS):
-        wanted = {f"B{at}0", f"B{at}1"} | (set() if held else {f"A{at}"})
-        assert {order for order in all_sent if order[1] == str(at)} == wanted, first
+        wanted = {f"B{at:02}0", f"B{at:02}1"} | (set() if held else {f"A{at:02}"})
+        assert {order for order in all_sent if order[1:3] == f"{at:02}"} == wanted, first
         if held:
             line = root.of(f"tabs{at}").lines()[0]
             assert line["codes"] == "STATUS_CONFLICT:status"
