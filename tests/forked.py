@@ -10,7 +10,7 @@ are.
 
 Started in full are: whatever has a prefix that cannot be done by the forked process itself, or an
 environment that an interpreter reads as it starts; a ``Root`` that says so (``new_interpreter``);
-and with ``SHIPDROP_TEST_STARTS`` set, everything.
+and with ``TEST_STARTS`` set, everything.
 """
 
 import atexit
@@ -39,7 +39,7 @@ from weakref import WeakSet
 from pipeline.reading.process import child_process
 
 REPOSITORY = Path(__file__).parents[1]
-POSSIBLE = sys.platform == "linux" and not os.environ.get("SHIPDROP_TEST_STARTS")
+POSSIBLE = sys.platform == "linux" and not os.environ.get("TEST_STARTS")
 
 _Popen = subprocess.Popen
 _TASKS = Path("/proc/self/task")

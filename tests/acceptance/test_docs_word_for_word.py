@@ -5,7 +5,7 @@ and a PostgreSQL; systemd, which cannot run there, is played (``playing_systemct
 replaced in the pages' lines stands in ``REPLACED``, and is in them, or the test fails.
 
 That takes a minute or two, so it is the soak's: an environment is made and filled, and four
-services are started. With ``SHIPDROP_TEST_STARTS=full`` pip itself fills it, as the page says; that
+services are started. With ``TEST_STARTS=full`` pip itself fills it, as the page says; that
 takes minutes. ``make test`` shows that each line of the pages is one that bash, and the command,
 can read, and that the files are there that it names.
 """
@@ -124,7 +124,7 @@ class Machine:
 
     def run(self, line: str, *, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         """Run one line in a shell as root, with the environment of a log-in."""
-        if os.environ.get("SHIPDROP_TEST_STARTS") != "full" and line.startswith(PIP):
+        if os.environ.get("TEST_STARTS") != "full" and line.startswith(PIP):
             # As pip does it, in a tenth of the time.
             line = line.replace(PIP, f"{UV} pip install --quiet --python /opt/shipdrop/bin/python")
         # The registry that this machine is set up for, if it is for one.

@@ -85,8 +85,9 @@ def _imports(root: Root, *command: str) -> str:
         env={**os.environ, **root.env, "SHIPDROP_ROOT": str(root.path)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr[-2000:]
     return done.stderr
 
 

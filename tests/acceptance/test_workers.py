@@ -127,7 +127,7 @@ def test_a_worker_joins_one_is_drained_and_another_machine_cancels_and_retries(
 ) -> None:
     api.set_faults(latency_ms=2_500)
     (first,) = crew.start()
-    crew.root.drop("big.csv", orders(3000))
+    crew.root.drop("big.csv", orders(6000))
     until(lambda: api.stats()["calls"] > 8, what="calls")
     (second,) = crew.start()
     assert crew.root.run("cluster", "drain", name_of(first)).code == 0
@@ -143,7 +143,7 @@ def test_a_worker_joins_one_is_drained_and_another_machine_cancels_and_retries(
         crew.closed(1)
         counts = crew.root.of("big").counts
         assert crew.root.of("big").summary["state"] == "cancelled"
-        assert counts["accepted"] + counts["unsent"] == 3000
+        assert counts["accepted"] + counts["unsent"] == 6000
         assert counts["unsent"] > 0
         assert api.stats()["accepted"] == counts["accepted"]
         sent = next(x["order_id"] for x in crew.root.of("big").lines() if x["sent_at"])
@@ -153,7 +153,7 @@ def test_a_worker_joins_one_is_drained_and_another_machine_cancels_and_retries(
         api.set_faults(latency_ms=0)
         assert far.run("retry", drop_id).code == 0
         until(lambda: crew.root.of("big").summary["state"] == "completed", what="all sent")
-    assert crew.root.of("big").counts == {"accepted": 3000}
+    assert crew.root.of("big").counts == {"accepted": 6000}
     assert api.stats()["repeats"] == 0
     assert second.end(signal.SIGTERM).code == 0
     assert crew.status()["workers"] == []

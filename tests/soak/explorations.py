@@ -88,7 +88,7 @@ def _started_in_full(seed: int, _place: Path) -> Counter[str]:
     chosen = random.Random(f"modules {seed // len(modules)}").sample(modules, len(modules))
     module = chosen[seed % len(modules)]
     with _alone(module):
-        return _tests(module, SHIPDROP_TEST_STARTS="full")
+        return _tests(module, TEST_STARTS="full")
 
 
 def _long_tests(module: Path, _seed: int, _place: Path) -> Counter[str]:
