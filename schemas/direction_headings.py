@@ -429,6 +429,64 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
     return None
 
 
+class Denial(Struct, frozen=True, kw_only=True):
+    """A column that may deny a milestone: by a yes, a no (``of_no``) or these ``words``.
+
+    ``unless_all``: only where other rows of it say the contrary.
+    """
+
+    milestone: Milestone
+    of_no: bool = False
+    words: str = ""
+    unless_all: bool = False
+
+    def holds(self, cell: str) -> bool:
+        """Tell whether a cell denies it."""
+        folded = without_ticks(fold(cell)).strip()
+        if self.words:
+            return re.fullmatch(self.words, folded) is not None
+        return folded in (FALSE_WORDS if self.of_no else TRUE_WORDS)
+
+
+def denial_of(heading: str) -> Denial | None:
+    """Return whether a column, by its heading, may deny a pickup or a return to the seller."""
+    asked = words_of(heading) - _ASKING
+    return _DENIALS.get(frozenset(asked))
+
+
+_PICKED, _AT_SELLER = Milestone.BAG_PICKED, Milestone.RTO_BAG_DELIVERED
+_DENIALS = {
+    several(words): denial
+    for denial, headings in (
+        (
+            Denial(milestone=_PICKED, of_no=True),
+            ("picked", "picked up", "pickup done", "pickup completed", "pickup successful"),
+        ),
+        (
+            Denial(milestone=_PICKED),
+            ("not picked", "not picked up", "pickup failed", "pickup cancelled", "pickup canceled"),
+        ),
+        (
+            Denial(
+                milestone=_PICKED,
+                words="(?:pickup )?(?:cancell?ed|failed|not picked(?: up)?|pending)",
+            ),
+            ("pickup status",),
+        ),
+        (Denial(milestone=_AT_SELLER, of_no=True, unless_all=True), ("rto",)),
+        (
+            Denial(milestone=_AT_SELLER, of_no=True),
+            ("rto received", "rto received by seller", "received at wh", "received at warehouse"),
+        ),
+        (
+            Denial(milestone=_AT_SELLER),
+            ("rto cancelled", "rto lost", "rto dispute", "rto disputed", "rto not received"),
+        ),
+    )
+    for words in headings
+}
+
+
 def plain_look(heading: str) -> Look | None:
     """Return how to read a column for plain words for a way back or a fate, or None."""
     if not _may_name_ways(heading):

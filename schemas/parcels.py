@@ -93,6 +93,9 @@ BACK_IN_ID = r"(?i)(?:^|[-_/ ])(?:dto|return|reverse|rto|rvp)[0-9]?(?:[-_/ ]|$)"
 SHORT_IN_ID = r"(?i)[-_/ ](?:ret|rev|rtn)[0-9]?$|^(?:ret|rev|rtn)[-_/ ][a-z]+[0-9]"
 """Marks that say so only where other ids of the sheet are without them."""
 
+WAY_OF_ACCOUNT = r"(?:[-_/ ](?i:dto|reverse|rto|rvp)|[a-z](?:DTO|RTO|Rto|RVP|Rvp|Reverse))\s*$"
+"""The end of the name of an account or client for one way: ACME-RTO, FyndRvp."""
+
 WORD_IN_ID = "[A-Za-z]{3}"
 """Ids without such a part have neither of the two: most couriers' are numbers."""
 

@@ -407,6 +407,7 @@ _WAYS = {
     Direction.BACK: "the shipment came back",
     Direction.UNDELIVERED: "the shipment was not delivered",
     Direction.WITHDRAWN: "somebody took the row back",
+    Direction.DENIED: "it did not come to that",
 }
 
 

@@ -44,6 +44,7 @@ class Direction(StrEnum):
     BACK = "back"  # on its way back, be it a return or to the seller
     UNDELIVERED = "undelivered"  # which way is not told, only that no customer has it
     WITHDRAWN = "withdrawn"  # somebody crossed the row out
+    DENIED = "denied"  # another column says that it did not come to its status
     UNREADABLE = "unreadable"  # a word that the profile does not know
 
 
@@ -119,6 +120,7 @@ _AGREES: Mapping[Direction, frozenset[int]] = {
     ),
     Direction.UNDELIVERED: frozenset(Milestone) - {Milestone.DELIVERY_DONE},
     Direction.WITHDRAWN: frozenset(),
+    Direction.DENIED: frozenset(),
     Direction.UNREADABLE: frozenset(),
 }
 

@@ -6,7 +6,7 @@ stand; statuses are resolved with them (``validation.status_resolution``).
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -28,7 +28,15 @@ from pipeline.validation.direction_columns import (
 from pipeline.validation.sheet_dates import events
 from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile
-from schemas.direction_headings import ALONE, Asks, Look, is_of_customers, look_of, plain_look
+from schemas.direction_headings import (
+    ALONE,
+    Asks,
+    Look,
+    denial_of,
+    is_of_customers,
+    look_of,
+    plain_look,
+)
 from schemas.directions import (
     back_beside,
     direction_of,
@@ -44,6 +52,7 @@ from schemas.notes import is_legend, is_title, sides_of, told_of_rows
 from schemas.parcels import (
     BACK_IN_ID,
     SHORT_IN_ID,
+    WAY_OF_ACCOUNT,
     WORD_IN_ID,
     counts_delivered,
     parts_delivered,
@@ -147,6 +156,18 @@ class Evidence:
             words = Look(asks=Asks.WORDS)
             self._directions[self._own] = DirectionColumn(self._own, words, traits)
         self._statuses = dict(self._status_columns())
+        self._accounts = [
+            at
+            for at, heading in enumerate(mapping.headers)
+            if words_of(heading) & {"account", "client"} and at not in mapping.columns.values()
+            if data_header(heading) not in profile.nothing
+        ]
+        self._denials = {
+            at: denial
+            for at, heading in enumerate(mapping.headers)
+            if at not in mapping.columns.values() and (denial := denial_of(heading)) is not None
+            if data_header(heading) not in profile.nothing
+        }
         self._counts = counts_delivered(mapping.headers)
         self._parts = parts_delivered(mapping.headers)
         self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
@@ -174,6 +195,7 @@ class Evidence:
                 directed |= _is_of_directions(block.cells[at], look, claims)
             if claims is not None:
                 said[self._column(at)] = claims
+        said |= self._denied(block, said)
         self._note_legends(block)
         said |= self._lines_around(block) | self._by_hand(block) | self._pieces_missing(block)
         for source, marked in self._ids_marked(block).items():
@@ -359,6 +381,28 @@ class Evidence:
         other, own = (pc.utf8_trim_whitespace(block.cells[each]) for each in (at, of_awbs))
         return pc.if_else(pc.equal(other, own), "", claims)
 
+    def _denied(self, block: Block, said: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+        """Return where a column denies the milestone of its row's status: RTO Received, No."""
+        found = {}
+        if self._denials:
+            statuses = block.cells[self._mapping.columns[Role.STATUS]].dictionary_encode()
+            ruled = map(self._profile.statuses.rule, statuses.dictionary.to_pylist())
+            milestones = np.array([each.milestone for each in ruled])[statuses.indices]
+        for at, denial in self._denials.items():
+            source, cells = self._column(at), block.cells[at].dictionary_encode()
+            bare = said.get(source, pa.repeat("", len(block)))
+            words = [
+                f"{Direction.DENIED}:{cell.strip()}" if denial.holds(cell) else ""
+                for cell in cells.dictionary.to_pylist()
+            ]
+            claims = pa.array(words, pa.string()).take(cells.indices)
+            mine = pc.and_(pa.array(milestones == denial.milestone), pc.not_equal(claims, ""))
+            some = bool(pc.any(mine).as_py())
+            contrary = source in said or not denial.unless_all
+            if self._traits.holds(at, Trait.SAID, found=contrary, matters=some) and some:
+                found[source] = pc.if_else(mine, claims, bare)
+        return found
+
     def _note_legends(self, block: Block) -> None:
         for at, line in self._legends(block):
             self._traits.note(_OF_ALL + at, line, first=self._first)
@@ -438,7 +482,7 @@ class Evidence:
     def _ids_marked(self, block: Block) -> dict[str, pa.Array]:
         """Return which order ids and AWBs have a part that says RTO: FYA1001-RTO, RTO-99A1001.
 
-        RET may be a shop's own where every id has it.
+        RET may be a shop's own where every id has it, and so may RTO in the name of an account.
         """
         found = {}
         for role in (Role.ORDER_ID, Role.AWB):
@@ -461,6 +505,14 @@ class Evidence:
                 texts = cells if count <= SEEN else pa.repeat("RTO", len(cells))
                 claims = pc.binary_join_element_wise(Direction.BACK, texts, ":")
                 found[self._column(at)] = pc.if_else(sure, claims, "")
+        for at in self._accounts:
+            cells = block.cells[at]
+            marked = pc.match_substring_regex(cells, WAY_OF_ACCOUNT)
+            some = bool(pc.any(marked).as_py())
+            plain = not pc.all(pc.or_(marked, pc.equal(cells, ""))).as_py()
+            if self._traits.holds(at, Trait.PLAIN_IDS, found=plain, matters=some) and some:
+                claims = pc.binary_join_element_wise(Direction.BACK, cells, ":")
+                found[self._column(at)] = pc.if_else(marked, claims, "")
         return found
 
     def _alone(self, block: Block) -> list[tuple[int, str, bool]]:

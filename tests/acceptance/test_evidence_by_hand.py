@@ -475,6 +475,27 @@ for name in ("Claim", "Claim Type", "Issue", "Exception", "Customer Voice", "Tic
     column(name, (*cells, "Cancelled", "Rejected", "Refused", "Normal"), "h" * 5 + "ssss")
 for name in ("Payment", "Refund", "Failure", "Return Request", "NDR", "Product Name", "Brand Name"):
     column(name, ("Cancelled", "Refused", "Lost", "Normal"), "ssss")
+for name in ("Pickup Done", "Is Picked", "Picked Up?", "Pickup Successful"):
+    column(name, ("No", "Yes", "", "N"), "hssh", status="Picked Up")
+    column(name, ("No", "Yes"), "ss")
+for name in ("Pickup Cancelled", "Pickup Failed", "Not Picked"):
+    column(name, ("Yes", "No", ""), "hss", status="Picked Up")
+    column(name, ("Yes", "No"), "ss")
+cells = ("Cancelled", "Pending", "Not Picked", "Failed", "Done", "Scheduled", "")
+column("Pickup Status", cells, "hhhhsss", status="Picked Up")
+column("Pickup Status", cells, "sssssss")
+for name in ("Pickup Request", "Pickup", "Pickup Type"):
+    column(name, ("No", "Cancelled", "Yes"), "sss", status="Picked Up")
+column("Is RTO", ("No", "Yes", ""), "hss", status="RTO Delivered")
+column("Is RTO", ("No", "No"), "ss", status="RTO Delivered")  # nobody fills it in
+for name in ("RTO Received", "RTO Received by seller", "Received at WH"):
+    column(name, ("No", "Yes", "", "N"), "hssh", status="RTO Delivered")
+for name in ("RTO Lost", "RTO Disputed", "RTO Cancelled", "RTO Not Received"):
+    column(name, ("Yes", "No", ""), "hss", status="RTO Delivered")
+column("Account Name", ("FYND SURFACE", "FYND REVERSE", "FyndRvp", "ACME-RTO", ""), "shhhs")
+column("Client", ("ACME-RTO", "ACME-RTO"), "ss")
+column("Client Name", ("Return Gifts Pvt Ltd", "RTO Traders", "ACME", "Reverse Labs"), "ssss")
+column("Account", ("ACME-RTO", "ACME"), "ss", status="RTO Delivered")
 AWBS_OUT = ("Original AWB", "Fwd AWB", "Ref AWB No", "Forward Tracking Number")
 for name in AWBS_OUT:
     column(name, ("7712345678", "", "NA"), "hss")
