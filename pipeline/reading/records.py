@@ -19,8 +19,12 @@ from pipeline.core.model import BLOCK_ROWS, Block, ReadTally, RowFacts
 from pipeline.reading.header_row import two_headers
 from pipeline.validation.profile_choice import LaterHeaders
 from schemas.codes import Code
-from schemas.headings import reads_as_footer
+from schemas.direction_headings import look_of
+from schemas.directions import may_be_directions
+from schemas.headings import reads_as_footer, speaks_of_other
 from schemas.limits import USUAL_SHARE
+from schemas.normalise import fold
+from schemas.status_headings import AsksStatus, asks_status
 from schemas.vocabulary import EMPTY_SURPLUS
 
 Mask = npt.NDArray[np.bool_]
@@ -63,7 +67,10 @@ def surplus_of(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 _OTHERS = 2
-"""Other ids that are needed to know how long the ids of a file are."""
+"""Other cells that are needed to know how long those of a column are."""
+_LONG = 8
+"""Characters that a date has at least, or a number of which the width says something."""
+_NAMED = frozenset({AsksStatus.ANY, AsksStatus.WORDS})
 
 
 class Heading(Struct, frozen=True, kw_only=True):
@@ -170,7 +177,7 @@ class Shaper:
 
     def _short(self, parsed: Parsed, data: Mask) -> dict[int, RowFacts]:
         """Note the records that lack cells."""
-        if parsed.open_end and self._ends_in_an_id(parsed):
+        if parsed.open_end and self._stops_in_a_cell(parsed):
             self.cut, self.short = True, 1
             return {}
         if parsed.counts is None:
@@ -185,14 +192,36 @@ class Shaper:
             self._end(parsed, found, whole)
         return found
 
-    def _ends_in_an_id(self, parsed: Parsed) -> bool:
-        """Tell whether a text without a line end stops in an order id, shorter than all others."""
+    def _stops_in_a_cell(self, parsed: Parsed) -> bool:
+        """Tell whether a text without a line end stops in its last cell: that has all but its end.
+
+        An order id shorter than all others; a date or number that begins like others of one width;
+        a beginning of another word, or nothing where all others have one, in a column that may tell
+        a way or a fate.
+        """
         later, last = self._heading.later, len(self._headers) - 1
-        if later is None or last not in later.ids:
+        lacks = parsed.counts is not None and parsed.counts[-1] != len(self._headers)
+        if later is None or lacks or len(parsed) <= _OTHERS:
             return False
-        *others, own = pc.utf8_length(parsed.cells[last]).to_pylist()
-        others = [each for each in others if each]
-        return len(others) > _OTHERS and 0 < own < min(others)
+        *others, own = parsed.cells[last].to_pylist()
+        filled = [each for each in others if each]
+        if not filled or len(filled) < _OTHERS or len(own) >= min(map(len, filled)):
+            return False
+        if own and last in later.ids and len(filled) > _OTHERS:
+            return True
+        if own and any(map(str.isdigit, own)):
+            (shape, *further), rest = {*map(_shape, filled)}, _shape(own)
+            begins = shape.startswith(rest) and shape[len(rest)] != " "  # 28-11-2026 is a date
+            return begins and not further and len(shape) >= _LONG
+        heading = self._headers[last]
+        tells = look_of(heading) or asks_status(heading) in _NAMED
+        if not tells or speaks_of_other(heading) or [last] == [*later.statuses]:
+            return False
+        if not may_be_directions(map(fold, filled)):
+            return False
+        if not own:
+            return len(filled) == len(others)
+        return own.isalpha() and any(each.startswith(own) for each in filled)
 
     def _end(self, parsed: Parsed, found: dict[int, RowFacts], whole: int) -> None:
         """Judge a short last record without a line end: it was cut off, or is a footer."""
@@ -219,6 +248,11 @@ class Shaper:
             return parsed.surplus
         empty = dict.fromkeys(np.flatnonzero(wide).tolist(), (EMPTY_SURPLUS,))
         return {**empty, **parsed.surplus}
+
+
+def _shape(cell: str) -> str:
+    """Return a cell with 0 for each digit and a for each letter."""
+    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "0", cell))
 
 
 def _every(parsed: Parsed, test: Callable[[pa.Array, int], Mask]) -> Mask:

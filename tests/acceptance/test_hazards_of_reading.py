@@ -83,6 +83,41 @@ def test_a_text_that_stops_in_an_order_id_is_cut(root: Root, api: SandboxHandle)
     assert root.of("whole").counts == {"accepted": 6}
 
 
+STOPS = (
+    # The last column, its cells, and whether the text stops in the last one.
+    ("Direction", ("Forward", "RTO", ""), True),
+    ("Is RTO", ("No", "Yes", ""), True),
+    ("Type", ("Forward", "Return", "Re"), True),
+    ("Current Status", ("Delivered", "Undelivered", "Un"), True),
+    ("RTO AWB", ("7712345678", "7712345679", ""), True),
+    ("EDD", ("2026-11-28", "2026-11-29", "2026-11-2"), True),
+    ("Waybill 2", ("7712345678", "7712345679", "7712"), True),
+    ("Is RTO", ("No", "", ""), False),
+    ("Type", ("Forward", "COD", "FWD"), False),
+    ("Payment Mode", ("COD", "Prepaid", ""), False),
+    ("Remarks", ("ok thanks", "left", "o"), False),
+    ("EDD", ("28/11/2026", "29/11/2026", "1/12/2026"), False),
+    ("Event Time", ("28-11-2026 10:15", "28-11-2026 11:15", "28-11-2026"), False),
+    ("Amount", ("1299.00", "899.00", "9.00"), False),
+)
+
+
+def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandle) -> None:
+    for at, (heading, cells, _) in enumerate(STOPS):
+        rows = [f"FYA{at:02}{n},W{at:02}{n},Delivered,{cell}" for n, cell in enumerate(cells)]
+        text = "\n".join((f"Order ID,AWB No,Status,{heading}", *rows))
+        root.drop(f"day {at}.csv", text)
+        root.drop(f"whole {at}.csv", text.replace("FYA", "FYB").replace(",W", ",X") + "\n")
+    root.drop("ids.csv", "Status,Order ID\nDelivered,FYA10012\nDelivered,FYA10013\nDelivered,FYA1")
+    root.once()
+    found = [
+        (root.of(f"day {at}").summary["refused"] or {}).get("code") for at in range(len(STOPS))
+    ]
+    assert found == ["TRUNCATED" if is_cut else None for *_, is_cut in STOPS]
+    assert all(root.of(f"whole {at}").summary["refused"] is None for at in range(len(STOPS)))
+    assert root.of("ids").summary["refused"]["code"] == "TRUNCATED"
+
+
 def test_a_summary_below_the_rows_holds_none_of_them(root: Root, api: SandboxHandle) -> None:
     text = "Order ID,Status\nA1,Delivered\nA2,Delivered\n,\nStatus,Count\nDelivered,2\nRTO,0\n"
     root.drop("day.csv", text)
