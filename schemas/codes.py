@@ -629,7 +629,7 @@ class Code(StrEnum):
     COURIER_UNKNOWN = (
         "COURIER_UNKNOWN",
         Kind.NOTICE,
-        "The named courier has no profile; the file was read as a generic sheet.",
+        "The named courier has no profile that fits; the file was read as a generic sheet.",
         "Rename the sub-folder to a courier that is known, or add a profile.",
         "inbox/acme/",
     )

@@ -272,9 +272,23 @@ _BORDER = re.compile(
 _BACK_WORD = rf"(?:{'|'.join(sorted(WAYS_BACK))})"
 _DELIVERY_WORD = "(?:del|deld|delivered|delivery|deliveries|dlvd)"
 _OF_BOTH = re.compile(
-    rf"{_DELIVERY_WORD}[\W_]*(?:and\b|[&+])[\W_]*{_BACK_WORD}\b"
-    rf"|{_BACK_WORD}[\W_]*(?:and\b|[&+])[\W_]*{_DELIVERY_WORD}\b"
+    rf"{_DELIVERY_WORD}[\W_]*(?:and\b|[&+/])[\W_]*{_BACK_WORD}\b"
+    rf"|{_BACK_WORD}[\W_]*(?:and\b|[&+/])[\W_]*{_DELIVERY_WORD}\b"
+    rf"|\bfilters?\b[^:=]*[:=](?:.*,)? ?{_DELIVERY_WORD} ?(?:,|$)"
     rf"|(?:\b|_)(?:incl|including|with)[\W_]+{_BACK_WORD}(?:\b|_)"
+)
+
+
+def is_list_of_fates(name: str) -> bool:
+    """Tell whether a name lists another fate beside RTO: NDR_RTO_MIS, RTO-NDR-DEL."""
+    words = words_in(_RTO_DELIVERED.sub(" ", fold(words_apart(name))))
+    return bool(words & _OTHER_FATES)
+
+
+_RTO_DELIVERED = re.compile(rf"{_BACK_WORD}[\W_]*{_DELIVERY_WORD}(?![a-z])")
+_OTHER_FATES = several(
+    "del deld delivered deliveries delivery dlvd forward fwd intransit ndr ofd pending transit ud "
+    "undelivered"
 )
 _NOT_OF_ROWS = several("percent percentage rate rates sorted team")
 

@@ -18,9 +18,11 @@ def told_of_rows(line: str) -> Direction | None:
     return None if _ASIDE.search(fold(plain)) else fate_named(plain) or _taken_back(plain)
 
 
-#: Greetings, advice and shares: Regards, RTO Desk; in case of lost shipments write to us; RTO % 12.
+#: Greetings, advice, shares and counts: Regards, RTO Desk; in case of lost shipments write to us;
+#: RTO % 12; Delivered: 40, RTO: 8.
 _ASIDE = re.compile(
     r"^(?:(?:best|kind|warm) )?regards\b|^thanks?\b|^team\b|\bin case\b|\bwrite to\b|[a-z] ?%"
+    r"|^(?:[a-z][a-z ]*[:=-] ?\d+(?: ?[,;|]? ?|$)){2,}$"
 )
 
 

@@ -181,6 +181,7 @@ _TYPES_BACK = frozenset({"rt", "rto", "rts"})
 _NOT_MOVING = frozenset(
     {"pickup", "pick", "pickups", "manifested", "manifest", "awaiting", "ready", "scheduled"}
 )
+_FAILED = frozenset({"attempt", "attempted", "ndr", "reattempt", "ud", "undelivered"})
 _NOT_DELIVERED = frozenset(
     {
         *("not", "un", "non", "never", "to", "be", "partially", "partial", "failed", "fail"),
@@ -255,6 +256,16 @@ def is_not_delivered(status: str) -> bool:
 
 
 _UNDELIVERED = re.compile(r"\b(?:un|non|not)\W?de?l")
+
+
+def is_before_pickup(status: str) -> bool:
+    """Tell whether a status is of a pickup that is still to come: Manifested, Pickup Scheduled."""
+    return bool(_words(status) & _NOT_MOVING)
+
+
+def is_failed_attempt(status: str) -> bool:
+    """Tell whether a status is of an attempt that failed: NDR, Undelivered."""
+    return bool(_words(status) & _FAILED)
 
 
 def is_cancelled(status: str) -> bool:

@@ -128,6 +128,17 @@ def unknown(named: str, profiles: Mapping[str, Profile]) -> Notice:
     )
 
 
+def without_type(profile: Profile) -> Notice:
+    """Build the notice of a courier's file that lacks its status type."""
+    return Notice(
+        code=Code.COURIER_UNKNOWN,
+        message=f"The file has no column for the status type, which files of {profile.title} have, "
+        f"so it was read as {quoted(GENERIC)}, and statuses that mean different things at "
+        'different couriers were held. If it has one, call it "Status Type", and upload the file '
+        "again.",
+    )
+
+
 _GENERATIONS = 20
 
 

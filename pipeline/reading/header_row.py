@@ -69,13 +69,23 @@ def title_above(records: Sequence[Record], found: Record) -> str:
     What stands alone in the last filled row may be longer than a title.
     """
     above = [each for each in records if each.number < found.number and not is_blank(each.cells)]
-    for near, each in enumerate(reversed(above)):
-        words = [cell.strip() for cell in each.cells if cell.strip()]
+    lines = [[cell.strip() for cell in each.cells if cell.strip()] for each in reversed(above)]
+    summary = sum(map(_is_count, lines)) > 1  # Delivered | 24, and below it RTO | 8
+    for near, words in enumerate(lines):
+        if summary and _is_count(words):
+            continue
         title = " ".join(words)
         alone = near == 0 and len(words) == 1
         if (alone or is_title(_without_dates(words))) and told_of_rows(title) is not None:
             return title
     return ""
+
+
+def _is_count(words: Sequence[str]) -> bool:
+    return len(words) == _PAIR and words[1].isdecimal() and not any(map(str.isdigit, words[0]))
+
+
+_PAIR = 2
 
 
 def _without_dates(words: Sequence[str]) -> list[str]:

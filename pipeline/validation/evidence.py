@@ -41,7 +41,9 @@ from schemas.directions import (
     back_beside,
     direction_of,
     fate_named,
+    is_list_of_fates,
     speaks_against,
+    way_named,
     way_of_file,
     words_apart,
 )
@@ -55,6 +57,8 @@ from schemas.parcels import (
     WAY_OF_ACCOUNT,
     WORD_IN_ID,
     counts_delivered,
+    is_before_pickup,
+    is_failed_attempt,
     parts_delivered,
 )
 from schemas.status_headings import (
@@ -170,10 +174,9 @@ class Evidence:
         }
         self._counts = counts_delivered(mapping.headers)
         self._parts = parts_delivered(mapping.headers)
-        self.heard: dict[str, str] = dict.fromkeys(mapping.around, "direction")
+        self.heard: dict[str, str] = {}
         self._named = {name: mapping.around[name] for name in NAMES & {*mapping.around}}
-        for name in self._named:
-            del self.heard[name]
+        self._tabs = {tab: words for tab, words in mapping.around.items() if tab not in NAMES}
 
     def put_into(self, block: Block) -> Block:
         """Return the block with the cells that say a direction or a status elsewhere.
@@ -200,8 +203,14 @@ class Evidence:
         said |= self._lines_around(block) | self._by_hand(block) | self._pieces_missing(block)
         for source, marked in self._ids_marked(block).items():
             said.setdefault(source, marked)
-        if not directed:
-            said |= {name: pa.repeat(words, len(block)) for name, words in self._named.items()}
+        whole = self._tabs if directed else self._tabs | self._named
+        if whole:
+            apart = self._ways_told_apart(block)
+            said |= {
+                source: pa.repeat(words, len(block))
+                for source, words in whole.items()
+                if not (direction_said(source, words) is Direction.RTO and apart(words))
+            }
         others = {}
         for at, asks in self._statuses.items():
             statuses = self._other_statuses(at, block.cells[at], asks)
@@ -210,6 +219,33 @@ class Evidence:
         self.heard |= dict.fromkeys(others, "status") | dict.fromkeys(said, "direction")
         self._first = False
         return replace(block, said=said, others=others) if said or others else block
+
+    def _ways_told_apart(self, block: Block) -> Callable[[str], bool]:
+        """Return a test for names that claim RTO of a sheet whose own statuses tell the ways apart.
+
+        *RTO Delivered* for some rows, and others that only happen on the way to a customer: a
+        pickup, and an attempt that failed. Beside a name that lists NDR or deliveries too, one of
+        these two is enough.
+        """
+        at, kinds = self._mapping.columns[Role.STATUS], self._mapping.columns.get(Role.STATUS_TYPE)
+        types = pa.repeat("", len(block)) if kinds is None else block.cells[kinds]
+        pairs = {*zip(block.cells[at].to_pylist(), types.to_pylist(), strict=True)}
+        seen = {trait for status, kind in pairs if (trait := self._trait_of(status, kind))}
+        told = {
+            trait: self._traits.holds(at, trait, found=trait in seen, matters=True)
+            for trait in (Trait.RTO_ENDS, Trait.PICKUPS, Trait.FAILURES)
+        }
+        ends = told.pop(Trait.RTO_ENDS)
+        return lambda name: ends and (any if is_list_of_fates(name) else all)(told.values())
+
+    def _trait_of(self, status: str, kind: str) -> Trait | None:
+        ruling = self._profile.statuses.rule(status, status_type=kind)
+        if ruling.milestone == Milestone.RTO_BAG_DELIVERED:
+            return Trait.RTO_ENDS
+        on_its_way = ruling.meaning is StatusMeaning.NO_MILESTONE and way_named(status) is None
+        if ruling.milestone == Milestone.BAG_PICKED or (on_its_way and is_before_pickup(status)):
+            return Trait.PICKUPS
+        return Trait.FAILURES if on_its_way and is_failed_attempt(status) else None
 
     def _other_statuses(self, at: int, cells: pa.Array, asks: AsksStatus) -> pa.Array | None:
         """Return the cells that are statuses, "" for the others; None where there are none."""

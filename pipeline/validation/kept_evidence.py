@@ -16,7 +16,6 @@ from pipeline.core.model import Block
 from pipeline.core.rejects_file import AROUND, CELL, FILLED, NEXT, PART, Around, KeptEvidence
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence import (
-    NAMES,
     cell_said,
     column_named,
     direction_said,
@@ -68,9 +67,6 @@ def around_now(kept: KeptEvidence, headers: Sequence[str], status: str) -> tuple
 
 def _parts(block: Block, mapping: ColumnMap, ways: pa.Array) -> Iterator[pa.Array]:
     columns = {column_named(mapping.headers, at): at for at in range(len(mapping.headers))}
-    for source, words in mapping.around.items():
-        if source not in NAMES:
-            yield pa.repeat(_around(source, words), len(block))
     for source, claims in block.said.items():
         encoded = claims.dictionary_encode()
         texts = [

@@ -7,7 +7,13 @@ from itertools import zip_longest
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
-from pipeline.core.profile_by_name import Choice, decided, read_as_notice, unknown
+from pipeline.core.profile_by_name import (
+    Choice,
+    decided,
+    read_as_notice,
+    unknown,
+    without_type,
+)
 from pipeline.validation.columns import columns_of, data_header, fits, order_id_columns
 from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
 from schemas.courier import GENERIC, Profile
@@ -245,7 +251,7 @@ def possible_profiles(
     """Return profiles whose header may be looked for: one when name or file name already decide."""
     choice = decided(file_name, named, profiles)
     if choice:
-        return (choice.profile,)
+        return _with_plain(choice.profile, profiles)
     first = (None if named else profiles.get(default)) or profiles[GENERIC]
     return (first, *(profile for profile in profiles.values() if profile is not first))
 
@@ -267,7 +273,7 @@ def choose_profile(
     """
     choice = decided(file_name, named, profiles)
     if choice:
-        return choice
+        return choice if fits(headers, choice.profile) else _in_words(headers, choice, profiles)
     fitting = [profile for profile in profiles.values() if _is_own(headers, profile, profiles)]
     if len(fitting) == 1:
         why = "its header is this courier's"
@@ -281,6 +287,26 @@ def choose_profile(
         )
     fallback = profiles.get(default) or profiles[GENERIC]
     return Choice(profile=fallback, why="nothing else decides (manifest.courier)")
+
+
+def _with_plain(profile: Profile, profiles: Mapping[str, Profile]) -> tuple[Profile, ...]:
+    """Return a profile, and ``generic`` beside one that also reads files without a status type."""
+    return (profile, profiles[GENERIC]) if Role.STATUS_TYPE in profile.required else (profile,)
+
+
+def _in_words(headers: Sequence[str], choice: Choice, profiles: Mapping[str, Profile]) -> Choice:
+    """Return the choice for a file in which only the courier's status type is missing.
+
+    So its panel exports them, with the statuses in words. They are read with care: *Delivered* and
+    *RTO Delivered* are plain, *RTO* and *Dispatched* are not, without a type.
+    """
+    without = tuple(each for each in choice.profile.required if each is not Role.STATUS_TYPE)
+    if not fits(headers, replace(choice.profile, required=without)):
+        return choice
+    if len(without) == len(choice.profile.required) or not fits(headers, profiles[GENERIC]):
+        return choice
+    notice = without_type(choice.profile)
+    return Choice(profile=careful(profiles), why=choice.why, notices=(*choice.notices, notice))
 
 
 def careful(profiles: Mapping[str, Profile]) -> Profile:

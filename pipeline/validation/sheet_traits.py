@@ -22,6 +22,9 @@ class Trait(Enum):
     LETTERS = auto()  # F and R are directions in it
     SHORT = auto()  # RET is a direction in it
     EMPTY = auto()  # one of its cells is empty, or says that there is none
+    RTO_ENDS = auto()  # one of its statuses says in full that a shipment came back by RTO
+    PICKUPS = auto()  # one of its statuses is of a pickup, or before it
+    FAILURES = auto()  # one of its statuses is of an attempt at the customer that failed
     PLAIN_IDS = auto()  # one of its ids has no RET as a part of its own
 
 

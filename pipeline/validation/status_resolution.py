@@ -1,6 +1,6 @@
 """A block's statuses: each distinct combination resolved once with the courier's own table."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +93,7 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
             others=tuple(zip(others, more, strict=False)),
             said=tuple(zip(sources, more[len(others) :], strict=True)),
         )
-        cases.append(_resolve(cells, mapping, awb, seldom, profile))
+        cases.append(_resolve(cells, awb, seldom, profile))
     return Statuses(index=index, cases=tuple(cases))
 
 
@@ -235,15 +235,12 @@ class _Table(Struct, frozen=True, kw_only=True):
         return out[0].milestone == out[1].milestone > 0
 
 
-def _resolve(
-    cells: _RowCells, mapping: ColumnMap, awb: str, seldom: Collection[str], profile: Profile
-) -> StatusCase:
+def _resolve(cells: _RowCells, awb: str, seldom: Collection[str], profile: Profile) -> StatusCase:
     """Return the ruling on a row's status, and the direction or status that it was decided by.
 
     ``seldom``: what says a direction of few rows only, so that it is no column of directions.
     """
-    around = mapping.around
-    claims, named = _claims(cells, around, awb)
+    claims, named = _claims(cells, awb)
     stated = _Claim(
         source="",
         cell=cells.direction,
@@ -355,18 +352,15 @@ def _says_less(words: str, milestone: int) -> bool:
     return back and agrees(milestone, Direction.RTO if way is Direction.RTO else Direction.BACK)
 
 
-def _claims(
-    cells: _RowCells, around: Mapping[str, str], awb: str
-) -> tuple[list[_Claim], list[_Claim]]:
+def _claims(cells: _RowCells, awb: str) -> tuple[list[_Claim], list[_Claim]]:
     """Return the claims about a row, nearest to it first, and those of them that are names'.
 
     Names are among the claims only where nothing else speaks.
     """
-    nearer = [(source, cell) for source, cell in cells.said if cell]
-    further = [(source, cell) for source, cell in around.items() if source not in NAMES]
     every = [
         _Claim(source=source, cell=cell_said(source, cell), direction=direction_said(source, cell))
-        for source, cell in (*nearer, *further)
+        for source, cell in cells.said
+        if cell
     ]
     named = [each for each in every if each.source in NAMES]
     claims = [each for each in every if each not in named] or list(named)
