@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from schemas.codes import Code
-from schemas.directions import speaks_against, way_named
+from schemas.directions import RTO_WORDS, speaks_against, way_named
 from schemas.headings import several, words_of
 from schemas.limits import EXACT_DIGITS
 from schemas.normalise import ABSENT, fold, fold_header
@@ -63,10 +63,11 @@ class Said(IntEnum):
     MAYBE_BACK = 6  # its row was not understood, or its file refused, and it names a way back
     DENIED = 7  # its row says delivered, and was rejected: something says that no customer has it
     UNDELIVERED = 8  # its row was rejected, and its own status says so: Undeliverd
+    ON_ITS_WAY_AGAIN = 9  # to the customer: its RTO was called off
 
 
 UNHEARD = frozenset({Said.MAYBE_BACK, Said.DENIED, Said.UNDELIVERED})
-"""Words of rows that were not accepted, the last of all; they hold until the row is corrected."""
+"""Words of rows that were not accepted; they hold until the row is corrected."""
 
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -316,6 +317,8 @@ def said_of(case: StatusCase) -> Said:
         return Said.CANCELLED
     if _turns_back(case):
         return Said.ON_ITS_WAY_BACK
+    if words & _REVOKED and words & RTO_WORDS:
+        return Said.ON_ITS_WAY_AGAIN
     if is_on_paper(case.status) or words & _NOT_MOVING or not words & _MOVING:
         return Said.NOTHING
     return Said.ON_ITS_WAY_BACK if goes_back(case.status) else Said.ON_ITS_WAY

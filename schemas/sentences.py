@@ -155,7 +155,10 @@ def error_cell(cell: str, _: Place) -> str:
 def missing_id(cell: str, _: Place) -> str:
     """Tell that there is no order id."""
     if not cell.strip():
-        return "the order id is missing. Enter it as text."
+        return (
+            "the order id is missing. Enter it as text. Delete the line if it is a title, a note "
+            "or a total."
+        )
     return f"{quoted(cell)} is not an order id. Enter the order id as text."
 
 
@@ -306,7 +309,10 @@ def status(case: StatusCase, place: Place) -> str:
 
 
 def _missing(_: StatusCase, __: Place) -> str:
-    return "the status is missing. Enter the status as the courier gives it."
+    return (
+        "the status is missing. Enter the status as the courier gives it. Delete the line if it is "
+        "a summary."
+    )
 
 
 def _no_milestone(case: StatusCase, _: Place) -> str:
@@ -428,8 +434,18 @@ def _elsewhere(case: StatusCase) -> str:
         )
     return (
         f'{against} If that is so, write what happened, such as "RTO Delivered". If the customer '
-        f"has it, tick the row {TO_CONFIRM}."
+        f"has it, tick the row {TO_CONFIRM}. {_CLEARED.get(case.source, _NOT_CLEARED)}"
     )
+
+
+_NOT_CLEARED = (
+    "To take the words out of the file is not enough; where many rows are true, fill CONFIRMED "
+    "down the column."
+)
+_CLEARED = {
+    "the name of the file": "If only the name is wrong, rename the file and upload it again.",
+    "the name of its folder": "If only the folder is wrong, upload the file into another one.",
+}
 
 
 def _suggestion(said: str, place: Place) -> str | None:

@@ -123,6 +123,32 @@ def read_date(cell: str, rule: DateRule) -> DateReading:
     return DateReading(at=at)
 
 
+def with_years(cells: pa.Array, latest: datetime) -> pa.Array:
+    """Return dates without a year, as spreadsheets show them (29-Nov), with the year they are of.
+
+    The last one in which the day is not after ``latest`` (aware). A month before a number (Nov-29)
+    may have that for its year, and a month in digits its day for one: both stay as they are.
+    """
+    encoded = cells.dictionary_encode()
+    texts = [_with_year(cell, latest) for cell in encoded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(encoded.indices)
+
+
+def _with_year(cell: str, latest: datetime) -> str:
+    found = _NO_YEAR.fullmatch(cell.strip())
+    if found is None:
+        return cell
+    for year in (latest.year, latest.year - 1):
+        text = f"{found[1]}-{found[2]}-{year}{found[3] or ''}"
+        at = read_date(text, DateRule()).at
+        if at is not None and at.date() <= latest.date():
+            return text
+    return cell
+
+
+_NO_YEAR = re.compile(r"(?i)(\d{1,2})(?:st|nd|rd|th)?[-/ .]*([a-z]{3,9})([ ,]+\d{1,2}[:.]\d{2}.*)?")
+
+
 def clock_alone(cell: str) -> int | None:
     """Return the milliseconds since midnight of a time of day alone, None for all else."""
     text = cell.strip(INVISIBLE + " \t\r\n\u00a0").casefold()

@@ -25,7 +25,8 @@ from schemas.parcels import BY_AWB, TO_CONFIRM, UNHEARD, Said, awb_key, parcel_o
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
-_UNDER_WAY = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_BACK})
+_TO_CUSTOMER = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_AGAIN})
+_UNDER_WAY = _TO_CUSTOMER | {Said.ON_ITS_WAY_BACK}
 _NOT_THERE = _UNDER_WAY | {Said.MAYBE_BACK}
 _TURNED = frozenset({Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.MAYBE_BACK})
 _AGAINST = _TURNED | UNHEARD | {Said.RETURNING}
@@ -215,11 +216,11 @@ def _objection(
     if (later := _taken_back(parcel, until, final, history, zone)) is not None:
         return Code.STATUS_CONFLICT, _TAKEN_BACK, later
     if final is Milestone.DELIVERY_DONE:
-        turned = next((e for e in _same(parcel, history) if e.said in _TURNED), None)
+        same = _same(parcel, history)
+        turned = next((e for e in same if e.said in _TURNED and not _called_off(e, same)), None)
         if turned is not None:
             words = _SAID_BESIDE if turned.said is Said.MAYBE_BACK else _TURNED_BACK
             return Code.STATUS_CONFLICT, words, turned
-        same = _same(parcel, history)
         begun = next((e for e in same if e.said is Said.RETURNING and _is_before(e, until)), None)
         if begun is not None:
             return Code.STATUS_CONFLICT, _CAME_BACK, begun
@@ -313,7 +314,7 @@ def _still_open(
         before = last.get(other)
         if before is None or not _is_earlier(each, before, zone):
             last[other] = each
-    against = {Said.ON_ITS_WAY} if final is Milestone.RTO_BAG_DELIVERED else _NOT_THERE
+    against = _TO_CUSTOMER if final is Milestone.RTO_BAG_DELIVERED else _NOT_THERE
     return next(
         (e for other, e in last.items() if other not in {"", parcel} and e.said in against), None
     )
@@ -344,6 +345,19 @@ def _same(parcel: str, history: Sequence[ParcelSeen]) -> list[ParcelSeen]:
     """
     only_one = len({parcel, *(parcel_of(each.awb) for each in history)} - {""}) <= 1
     return [each for each in history if only_one or parcel_of(each.awb) == parcel]
+
+
+def _called_off(turned: ParcelSeen, same: Iterable[ParcelSeen]) -> bool:
+    """Tell whether a way back to the seller was called off later: RTO Cancelled."""
+    begun = turned.event
+    return (
+        turned.said is Said.ON_ITS_WAY_BACK
+        and begun is not None
+        and any(
+            each.said is Said.ON_ITS_WAY_AGAIN and each.event is not None and each.event > begun
+            for each in same
+        )
+    )
 
 
 def _is_before(seen: ParcelSeen, until: int) -> bool:
@@ -396,7 +410,8 @@ _TURNED_BACK = (
 _SAID_BESIDE = (
     "a row or file that was not accepted names a way back for the same shipment, in a column, a "
     "title, a tab or its name: {where}. If the seller has it, correct the status. If that was "
-    f"wrong and the customer has it, tick the row {TO_CONFIRM}."
+    f"wrong and the customer has it, tick the row {TO_CONFIRM}; where many rows are true, fill "
+    "CONFIRMED down the column."
 )
 _CAME_BACK = (
     "another file says of the same shipment that it was on a way back before: {where}. If it has "

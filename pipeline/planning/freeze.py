@@ -102,11 +102,13 @@ def make_plan(
 def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
     """Refuse a file that is probably the wrong one. Raises DropRefused."""
     sheet = prepared.sheets[0]
+    old = sum(each.count for each in prepared.notices if each.code is Code.DATE_RANGE)
     refusal = too_many_rejects(
         id_header=" ".join(sheet.headers[sheet.roles[Role.ORDER_ID.value]].split()),
         total=prepared.total,
         id_bad=prepared.id_bad,
         rejected=planned.rejected,
+        old=old,
         ratio=rules.max_reject_ratio,
     )
     if refusal is not None:
@@ -349,13 +351,15 @@ def share_in_words(ratio: float) -> str:
 
 
 def too_many_rejects(
-    *, id_header: str, total: int, id_bad: int, rejected: int, ratio: float
+    *, id_header: str, total: int, id_bad: int, rejected: int, ratio: float, old: int = 0
 ) -> DropRefused | None:
     """Return the refusal of a file with too many bad rows, or None.
 
     ``id_header``: what the column of the order ids is called; ``total``: data rows; ``id_bad``:
     those with ``ID_MISSING`` or ``ID_INVALID`` (not ``ID_DAMAGED``: a damaged id is in the right
-    column); ``rejected``: all rejected rows; ``ratio``: ``manifest.max_reject_ratio``.
+    column); ``rejected``: all rejected rows; ``ratio``: ``manifest.max_reject_ratio``; ``old``:
+    those with ``DATE_RANGE``, as a tracker of the year has them. They are no sign of a wrong file
+    where there are others.
     ``WRONG_COLUMN`` goes before ``TOO_MANY_REJECTS``.
     """
     if total < SMALL_FILE:
@@ -368,7 +372,8 @@ def too_many_rejects(
             hint="Check which column holds the order ids, correct its heading or contents, and "
             "upload the file again.",
         )
-    if rejected > ratio * total:
+    others = total - old
+    if (rejected - old if others else rejected) > ratio * (others or total):
         return DropRefused(
             Code.TOO_MANY_REJECTS,
             f"{rejected} of {total} rows are faulty: more than {share_in_words(ratio)}, so nothing "

@@ -515,6 +515,7 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     mine = rows.final(Milestone.DELIVERY_DONE) & (of >= 0) & ~given.back & ~rows.confirmed
     back = np.isin(rows.said, (Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.MAYBE_BACK))
     back |= (rows.status == 0) & given.which(goes_back)
+    back &= ~_called_off(rows, of, size)
     first = _first(np.flatnonzero(back & (of >= 0)), of, size)
     returns = np.flatnonzero(given.back & (of >= 0) & (rows.event != NO_TIME))
     earliest = _first(returns[np.argsort(rows.event[returns], kind="stable")], of, size)
@@ -533,6 +534,16 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
         for at, by in zip(np.flatnonzero(hit).tolist(), other[hit], strict=True)
     ]
     return [rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details)]
+
+
+def _called_off(rows: ParcelRows, of: Numbers, size: int) -> Mask:
+    """Return rows of a way back to the seller that a later one calls off: RTO Cancelled."""
+    again = np.flatnonzero((rows.said == Said.ON_ITS_WAY_AGAIN) & (of >= 0))
+    last = np.full(size, NO_TIME, dtype=np.int64)
+    np.maximum.at(last, of[again], rows.event[again])
+    begun = (rows.said == Said.ON_ITS_WAY_BACK) & (rows.event != NO_TIME)
+    called_off: Mask = begun & (of >= 0) & (last[of] > rows.event)
+    return called_off
 
 
 def _of_way_back(status: str) -> str:

@@ -1,6 +1,7 @@
 """Text cells into the canonical frame of ``schemas.manifest``: facts, and nothing is judged."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.date_columns import ABSENT, UNREADABLE, Times, read_times
+from pipeline.core.date_columns import ABSENT, UNREADABLE, Times, read_times, with_years
 from pipeline.core.free_text import folded, lengths, read_reasons, with_reasons, without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
@@ -167,7 +168,9 @@ def normalise(
     facts = _Facts(block=block, mapping=mapping)
     zone = ZoneInfo(profile.zone or timezone)
     auto = auto_dispatched(block, mapping, profile)
-    dates = _Dates(facts=facts, profile=profile, zone=zone, proven=proven)
+    dates = _Dates(
+        facts=facts, profile=profile, zone=zone, proven=proven, now_ms=int(now_ms.max(initial=0))
+    )
     facts.block = replace(block, said={**block.said, **_later_failures(dates)})
     _put_rows(facts, profile)
     bare = unnumbered(facts.cells(Role.ORDER_ID))
@@ -307,12 +310,13 @@ def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
 
 
 class _Dates(Struct, frozen=True, kw_only=True):
-    """The settings for reading the date columns of a sheet."""
+    """The settings for reading the date columns of a sheet. ``now_ms``: when it was received."""
 
     facts: _Facts
     profile: Profile
     zone: ZoneInfo
     proven: Collection[Proof]
+    now_ms: int
 
     def read(self, role: Role, column: int, cells: pa.Array) -> "_Read":
         """Read a column as dates of a role."""
@@ -320,6 +324,10 @@ class _Dates(Struct, frozen=True, kw_only=True):
         kinds = self.facts.block.kinds.get(column)
         named = zone_named(self.facts.mapping.headers[column])
         times = read_times(cells, kinds, rule, named or self.zone)
+        if role is Role.EVENT_TIME and (times.ms == UNREADABLE).any():
+            latest = datetime.fromtimestamp(self.now_ms / 1000, self.zone)
+            whole = with_years(cells, latest + timedelta(hours=FUTURE_HOURS))
+            times = read_times(whole, kinds, rule, named or self.zone)
         if named is not None and role is not Role.EVENT_TIME:
             # A day without a time of day is that day, wherever it is.
             days = np.array(pc.match_substring_regex(cells, r"\d:\d|\d{9}"), dtype=np.bool_)

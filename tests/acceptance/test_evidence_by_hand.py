@@ -557,6 +557,11 @@ for title in (
     "RTO & Delivered report",
     "Delivered + RTO",
     "RTO & DEL",
+    "Daily RTO / Delivery Report",
+    "Delivered / RTO / NDR status as on 29-Nov-2026",
+    '"Status Filter: Delivered, RTO Delivered, In Transit"',
+    '"Delivered: 40, RTO: 8, Pending: 12"',
+    "Total,40\nDelivered,24\nRTO,8\nPending,8",
     "Thanks & Regards, RTO Desk",
     "Team: RTO & Returns, Mumbai",
     "RTO % - 12",
@@ -570,6 +575,12 @@ for title in (
     "100% RTO",
     "RTO delivered & lost",
     "RTO report, delivered",
+    "RTO 8",
+    "RTO: 8",
+    "RTO,28",
+    "Total,40\nRTO,list",
+    '"Status Filter: RTO Delivered, RTO In Transit"',
+    '"Red = RTO, Green = Delivered"',
 ):
     lines(f"above: {title}", f"{title}\n{TITLES}\nA0\nB1", "hs")
 lines("a section in two cells", f"{TITLES}\nA0\nSection,RTO,,\nA1\nB2", "shhs")
@@ -696,6 +707,13 @@ for rest, ends in (
     lines(f"between: {rest}", f"{TITLES}\nA0\nFORWARD,,,\nA1\n{rest}\nC2", ends)
 lines("a rest below a way back", f"{TITLES}\nA0\nRTO,,,\nB1\nA9,,,\nA2\nFORWARD,,,\nA3", "shshhhs")
 lines("a note first", f"{TITLES}\nThese are RTO shipments,,,\nA0\nB1", "hhs")
+
+# A spreadsheet shows a date of this year without its year.
+dates = ("27-Nov", "27 Nov 10:15", "27-november", "Nov-27", "27/11", "31-Feb", "27-Xyz")
+FILES["dates without a year"] = (
+    [TITLES, *(f"D{at},WD{at},Delivered,{when}" for at, when in enumerate(dates))],
+    "ssshhhh",
+)
 
 for second, ends in ((5, "h" * 11), (1, "s" * 6 + "h")):
     text = [TITLES, *(f"FYE{at},99{at:06},Delivered,{WHEN}" for at in range(6))]

@@ -187,6 +187,21 @@ def test_a_delivery_of_what_an_earlier_file_saw_turn_back_is_not_sent(part: Part
     assert part.ends("meant") == [SENT] * 4
 
 
+@together
+def test_a_way_back_that_was_called_off_later_holds_no_delivery(part: Part) -> Iterator[None]:
+    orders = ("A1", "A2", "A3")
+    part.drop_rows("first", [(e, "X1", "RTO Initiated", "24-11-2026") for e in orders], WITH_TIME)
+    yield
+    days = ("25-11-2026", "23-11-2026", "")
+    again = [(e, "X1", "RTO Cancelled", at) for e, at in zip(orders, days, strict=True)]
+    part.drop_rows("second", again, WITH_TIME)
+    yield
+    on_tuesday(part, orders)
+    yield
+    assert part.ends("second") == [NOTHING] * 3
+    assert part.ends("tuesday") == [SENT, TAKEN_BACK, TAKEN_BACK]
+
+
 BESIDE_THE_STATUS = (
     ("delhivery", "Waybill,Status Type,Status", ("RT", "In Transit"), ("DL", "Delivered")),
     ("delhivery", "Waybill,Status Type,Status", ("RT", "Pending"), ("DL", "Delivered")),

@@ -278,6 +278,7 @@ TURNED_BACK = (
     [("Delivered", ""), ("Out For Delivery", ""), ("RTO In Transit", "")],
     [("RTO Initiated", "26-11-2026"), ("Delivered", "26-11-2026")],
     [("RTO shuru kiya", "25-11-2026"), ("Delivered", "27-11-2026")],
+    [("RTO Cancelled", "24-11-2026"), ("RTO Initiated", "25-11-2026"), ("Delivered", "27-11-2026")],
     [("Cancelled", "25-11-2026"), ("Delivered", "27-11-2026")],
     [("Return In Transit", "25-11-2026 10:00"), ("Delivered", "27-11-2026 10:00")],
     [("Lost", ""), ("Delivered", "27-11-2026")],
@@ -285,6 +286,7 @@ TURNED_BACK = (
 )
 ON_ITS_WAY_AGAIN = (
     [("RTO Cancelled", "25-11-2026"), ("Delivered", "27-11-2026")],
+    [("RTO Initiated", "24-11-2026"), ("RTO Revoked", "25-11-2026"), ("Delivered", "27-11-2026")],
     [("RTO Initiated", "25-11-2026"), ("RTO Delivered", "27-11-2026")],
     [("Undelivered", "25-11-2026"), ("Delivered", "27-11-2026")],
     [("Lost", "25-11-2026"), ("Delivered", "27-11-2026")],  # it was found

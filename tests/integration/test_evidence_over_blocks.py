@@ -46,9 +46,9 @@ class _NoFamily:
         return {}
 
 
-def ends(path: Path, text: Sequence[str]) -> str:
+def ends(path: Path, text: Sequence[str], name: str = "day.csv") -> str:
     """The ends of a file's rows but for footers: s sent, h held."""
-    file = path / "day.csv"
+    file = path / name
     file.write_text("\n".join(text) + "\n", encoding="utf-8")
     spool = Spool(path / "spool")
     prepare(Source(path=file, name=file.name, named=None, now=NOW), READING, spool, _NoFamily())
@@ -79,6 +79,33 @@ def test_rows_are_held_and_sent_alike_in_blocks_of_one_row(tmp_path: Path, every
     found = {name: ends(tmp_path, text) for name, (text, _) in chosen.items()}
     otherwise = MORE_HELD | LESS_HELD
     assert found == {name: otherwise.get(name, wanted) for name, (_, wanted) in chosen.items()}
+
+
+MIS = ("Delivered", "RTO Delivered", "Picked Up", "Undelivered", "RTO In Transit", "In Transit")
+#: Name → statuses, and which rows are held: a delivery and a pickup, or none.
+NAMED = (
+    *(
+        (name, MIS, "ssshhh")
+        for name in ("RTO.csv", "NDR_RTO_MIS_29.csv", "Daily (RTO-NDR-DEL).csv", "rto desk.csv")
+    ),
+    ("RTO.csv", MIS[:3], "hsh"),  # merged lists of RTOs, some with a new AWB for the way back
+    ("RTO.csv", (*MIS[:2], "In Transit", "Undelivered"), "hshh"),
+    ("RTO.csv", ("Delivered", "Picked Up", "Undelivered"), "hhh"),
+    ("RTO Delivered.csv", MIS[:3], "hsh"),
+    ("NDR_RTO.csv", MIS[:3], "sss"),
+    ("NDR_RTO.csv", MIS[:2], "hs"),
+    ("Returns.csv", MIS, "hhhhhh"),  # RTOs and customers' returns are one to many
+    ("reverse pickup.csv", MIS, "hhhhhh"),
+)
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_a_name_of_rtos_says_nothing_where_the_statuses_tell_the_ways_apart(tmp_path: Path) -> None:
+    found = []
+    for name, statuses, _ in NAMED:
+        rows = [f"A{at},W{at}00,{status},{WHEN}" for at, status in enumerate(statuses)]
+        found.append((name, statuses, ends(tmp_path, [",".join(HEADER), *rows], name)))
+    assert found == [*NAMED]
 
 
 #: What only later rows show, or what flows down: heading, cells, ends.

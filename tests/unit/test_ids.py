@@ -224,6 +224,20 @@ def test_more_than_half_missing_or_invalid_is_the_wrong_column() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("total", "rejected", "old", "refused"),
+    [(70, 40, 40, False), (70, 56, 40, True), (70, 55, 40, False), (40, 40, 40, True)],
+)
+def test_rows_of_long_ago_are_no_sign_of_a_wrong_file(
+    total: int, rejected: int, old: int, refused: bool
+) -> None:
+    """But a file of nothing else is refused: its dates are probably wrong."""
+    refusal = too_many_rejects(
+        id_header="Order ID", total=total, id_bad=0, rejected=rejected, old=old, ratio=0.5
+    )
+    assert (refusal is not None) == refused
+
+
 def test_damaged_ids_are_too_many_rejects_not_the_wrong_column() -> None:
     refusal = too_many_rejects(id_header="Order ID", total=100, id_bad=0, rejected=51, ratio=0.5)
     assert refusal is not None

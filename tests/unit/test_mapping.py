@@ -16,6 +16,7 @@ from pipeline.validation.profile_choice import (
 from schemas.codes import Code
 from schemas.normalise import fold_header
 from schemas.profile import builtin_profiles, load_profile
+from schemas.statuses import StatusMeaning
 from schemas.vocabulary import Role
 from tests.fakes.courier_sheet import sheet
 
@@ -174,6 +175,25 @@ def test_a_missing_role_is_refused_with_what_was_seen_and_what_is_near() -> None
 def test_delhivery_needs_the_status_type_too() -> None:
     with pytest.raises(DropRefused, match="status type"):
         map_columns(["Order ID", "Status"], PROFILES["delhivery"])
+
+
+def test_a_file_named_delhivery_without_a_status_type_is_read_with_care() -> None:
+    headers = ("Order No", "Waybill", "Status")
+    for where in ({"named": "delhivery"}, {"file_name": "Delhivery MIS 29 Nov.csv"}):
+        choice = choose_profile(
+            headers, **{"file_name": "x.csv", "named": None, **where}, profiles=PROFILES,
+            default="generic",
+        )  # fmt: skip
+        rulings = [choice.profile.statuses.rule(each) for each in ("Delivered", "RTO", "Picked")]
+        assert choice.profile.name == "generic"
+        assert [each.meaning for each in rulings] == [
+            StatusMeaning.MILESTONE,
+            StatusMeaning.AMBIGUOUS,
+            StatusMeaning.AMBIGUOUS,
+        ]
+        assert "status type" in choice.notices[-1].message
+    assert choose(*headers, "Status Type", named="delhivery") == "delhivery"
+    assert choose("Waybill", "Status", named="delhivery") == "delhivery"
 
 
 def test_the_same_header_twice_with_the_same_values_is_fine() -> None:
