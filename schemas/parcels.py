@@ -67,7 +67,7 @@ class Said(IntEnum):
 
 
 UNHEARD = frozenset({Said.MAYBE_BACK, Said.DENIED, Said.UNDELIVERED})
-"""Words of rows that were not accepted; they hold until the row is corrected."""
+"""Words of rows that were not accepted, their numbers in a row; they hold until it is corrected."""
 
 
 _WORD = re.compile(r"[a-z0-9]+")

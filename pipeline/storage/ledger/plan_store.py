@@ -244,14 +244,14 @@ _STANDING = (
 )
 
 
-_UNHEARD = sorted(each.value for each in UNHEARD)
+_UNHEARD = lines.c.said.between(min(UNHEARD).value, max(UNHEARD).value)
 #: A rejected row says nothing any more once a row of a later drop corrects it.
 _MENDED = (
     lines.update()
     .values(said=Said.NOTHING.value)
     .where(
         lines.c.order_id == sa.bindparam("its_order"),
-        lines.c.said.in_(_UNHEARD),
+        _UNHEARD,
         (
             (lines.c.row == sa.bindparam("its_row"))
             & lines.c.drop_seq.in_(
@@ -291,7 +291,7 @@ _SEEN = (
         lines.c.drop_seq > sa.bindparam("since"),
         lines.c.said > Said.NOTHING.value,
         drops.c.state.not_in(_UNPLANNED),
-        lines.c.said.not_in(_UNHEARD) | ~_READ_AGAIN,
+        ~_UNHEARD | ~_READ_AGAIN,
     )
     .order_by(lines.c.order_id, lines.c.drop_seq, lines.c.idx)
 )
