@@ -1,7 +1,7 @@
 """Lines between and below the rows of a table: titles, and notes on where rows went."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from schemas.directions import HARMLESS, OF_MONEY, fate_named, in_english, words_in
 from schemas.headings import reads_as_footer, several
@@ -16,6 +16,32 @@ def told_of_rows(line: str) -> Direction | None:
     """Return the way or fate that a title or note names, or that rows are not to be sent."""
     plain = visible(line)
     return None if _ASIDE.search(fold(plain)) else fate_named(plain) or _taken_back(plain)
+
+
+def tells_against(words: str) -> bool:
+    """Tell whether a title says that shipments did not come to their customers."""
+    return told_of_rows(words) not in {None, Direction.FORWARD}
+
+
+def tells_of_one(line: str) -> bool:
+    """Tell whether a line on a tab says that an order went back or is not to be sent.
+
+    Also that it was not delivered, where it says so in a sentence: FYA1003 is cancelled. In two
+    cells, as on a tab of failed attempts, that may have been before.
+    """
+    said = told_of_rows(line)
+    sure = {Direction.RTO, Direction.RETURN, Direction.BACK, Direction.WITHDRAWN}
+    return said in sure or (tells_against(line) and note_on_some(line))
+
+
+def ids_among(cells: Iterable[str]) -> frozenset[str]:
+    """Return the cells that may be order ids or AWBs, in small letters: FYA1003, 1490511222."""
+    bare = (cell.strip(_AROUND).casefold().removesuffix(".0") for cell in cells)
+    return frozenset(each for each in bare if _MAY_BE_ID.fullmatch(each))
+
+
+_AROUND = " \t\r\n'\"`=\u00a0:,;()*"
+_MAY_BE_ID = re.compile(r"(?=(?:[^\d]*\d){3})(?!\d{1,4}$)[a-z0-9][\w/-]{3,}")
 
 
 #: Greetings, advice, shares and counts: Regards, RTO Desk; in case of lost shipments write to us;

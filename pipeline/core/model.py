@@ -196,11 +196,23 @@ class Sheet(Struct, frozen=True, kw_only=True):
     hidden: frozenset[int] = frozenset()
 
 
+class ListedIds(Struct, frozen=True, kw_only=True):
+    """Ids that a tab without a table lists, and the words of its name or of a line on it."""
+
+    tab: str
+    words: str
+    ids: frozenset[str]
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
-    """A file that could be opened: its sheets with a header, and remarks about the whole."""
+    """A file that could be opened: its sheets with a header, and remarks about the whole.
+
+    ``lists``: what its other tabs say of ids: cancelled ones, say.
+    """
 
     sheets: tuple[Sheet, ...]
     notices: tuple[Notice, ...] = ()
+    lists: tuple[ListedIds, ...] = ()
     kind: str = "csv"
     dialect: Mapping[str, str] = field(default_factory=dict)
 

@@ -313,6 +313,7 @@ class _File(Struct, frozen=True, kw_only=True):
                 profile,
                 title=sheet.title,
                 traits=gathered.traits.setdefault((number, profile.name), Traits()),
+                lists=self.manifest.lists,
             ),
             now=source.now,
             gathered=gathered,

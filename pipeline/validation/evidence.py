@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.core.model import Block
+from pipeline.core.model import Block, ListedIds
 from pipeline.core.profile_by_name import is_named
 from pipeline.validation.columns import WORDS, ColumnMap, data_header, is_ours
 from pipeline.validation.direction_columns import (
@@ -24,6 +25,13 @@ from pipeline.validation.direction_columns import (
     DirectionColumn,
     first_texts,
     sound,
+)
+from pipeline.validation.listed_ids import (
+    columns_of_lists,
+    lists_below,
+    lists_beside,
+    lists_of_tabs,
+    said_by_lists,
 )
 from pipeline.validation.sheet_dates import events
 from pipeline.validation.sheet_traits import Trait, Traits
@@ -138,10 +146,19 @@ def _tells(folder: str, profile: Profile) -> bool:
 class Evidence:
     """Looks through the blocks of one sheet, in their order.
 
-    ``traits``: what is known of the whole sheet; each block adds to it.
+    ``traits``: what is known of the whole sheet; each block adds to it. ``lists``: what tabs
+    without a table say of ids.
     """
 
-    def __init__(self, mapping: ColumnMap, profile: Profile, *, title: str, traits: Traits) -> None:
+    def __init__(
+        self,
+        mapping: ColumnMap,
+        profile: Profile,
+        *,
+        title: str,
+        traits: Traits,
+        lists: Sequence[ListedIds] = (),
+    ) -> None:
         self._mapping = mapping
         self._profile = profile
         self._title = self._way_titled(title)
@@ -174,6 +191,8 @@ class Evidence:
         }
         self._counts = counts_delivered(mapping.headers)
         self._parts = parts_delivered(mapping.headers)
+        self._lists = lists_of_tabs(lists, profile)
+        self._columns_of_lists = columns_of_lists(mapping, profile)
         self.heard: dict[str, str] = {}
         self._named = {name: mapping.around[name] for name in NAMES & {*mapping.around}}
         self._tabs = {tab: words for tab, words in mapping.around.items() if tab not in NAMES}
@@ -201,6 +220,7 @@ class Evidence:
         said |= self._denied(block, said)
         self._note_legends(block)
         said |= self._lines_around(block) | self._by_hand(block) | self._pieces_missing(block)
+        said |= self._listed(block, said)
         for source, marked in self._ids_marked(block).items():
             said.setdefault(source, marked)
         whole = self._tabs if directed else self._tabs | self._named
@@ -246,6 +266,16 @@ class Evidence:
         if ruling.milestone == Milestone.BAG_PICKED or (on_its_way and is_before_pickup(status)):
             return Trait.PICKUPS
         return Trait.FAILURES if on_its_way and is_failed_attempt(status) else None
+
+    def _listed(self, block: Block, said: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+        """Return what lists of ids say of rows; ``said``: also the titles above rows."""
+        titles = [said[source] for source in (_TITLE, _LINE) if source in said]
+        for each, ids in chain(
+            lists_beside(block, self._mapping, self._columns_of_lists),
+            lists_below(block, self._mapping, titles),
+        ):
+            self._traits.list(each, ids, first=self._first)
+        return said_by_lists(block, self._mapping, {**self._lists, **self._traits.lists})
 
     def _other_statuses(self, at: int, cells: pa.Array, asks: AsksStatus) -> pa.Array | None:
         """Return the cells that are statuses, "" for the others; None where there are none."""

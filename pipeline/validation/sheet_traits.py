@@ -34,13 +34,15 @@ class Traits(Struct, kw_only=True):
     A block is judged with what is known so far. ``late``: something came up that would have
     changed how an earlier block was judged. Then the sheet is read once more, with all of it known
     from the start. ``notes``: by record number; ``ending``: those that are notes because no row
-    stands below them, ``followed``: lines that have rows below.
+    stands below them, ``followed``: lines that have rows below. ``lists``: ids that the sheet
+    lists, by how messages name the list and its words.
     """
 
     known: set[tuple[int, Trait]] = field(default_factory=set)
     notes: dict[int, str] = field(default_factory=dict)
     ending: set[int] = field(default_factory=set)
     followed: set[int] = field(default_factory=set)
+    lists: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     missed: set[tuple[int, Trait]] = field(default_factory=set)
     late: bool = False
 
@@ -83,8 +85,18 @@ class Traits(Struct, kw_only=True):
             self.ending.discard(at)
             del self.notes[at]
 
+    def list(self, name: tuple[str, str], ids: frozenset[str], *, first: bool) -> None:
+        """Take in ids that the sheet lists; ``first``: they stand in the first block."""
+        known = self.lists.get(name, frozenset())
+        self.late |= not first and not ids <= known
+        self.lists[name] = known | ids
+
     def again(self) -> "Traits":
         """Return them as they are known when the sheet is read once more."""
         return Traits(
-            known=self.known, notes=self.notes, ending=self.ending, followed=self.followed
+            known=self.known,
+            notes=self.notes,
+            ending=self.ending,
+            followed=self.followed,
+            lists=self.lists,
         )

@@ -706,6 +706,21 @@ for rest, ends in (
 ):
     lines(f"between: {rest}", f"{TITLES}\nA0\nFORWARD,,,\nA1\n{rest}\nC2", ends)
 lines("a rest below a way back", f"{TITLES}\nA0\nRTO,,,\nB1\nA9,,,\nA2\nFORWARD,,,\nA3", "shshhhs")
+ROWS = "\n".join(f"A10{at}" for at in range(1, 7))
+for title, listed, ends in (
+    ("RTO", "FYA101,,,\nFYA103,,,", "hshsss"),
+    ("Cancelled orders", "FYA101\nFYA103", "hshsss"),
+    ("RTO", "FYA901,,,\nFYA902,,,", "ssssss"),
+    ("Delivered", "FYA101,,,\nFYA103,,,", "ssssss"),
+):
+    made = [TITLES, *(f"FY{row},W{row},Delivered,{WHEN}" for row in ROWS.split())]
+    FILES[f"below: a list of {listed.split()[0]}, {title}"] = (
+        [*made, f"{title},,,", *listed.split()],
+        ends + "hhh",
+    )
+column("RTO list", ("W200", "", "", "W100"), "shhs")
+column("RTO AWBs", ("W200", "", "", "W900"), "sshs")
+column("Replaced AWBs", ("W200", "", "", "W300"), "ssss")
 lines("a note first", f"{TITLES}\nThese are RTO shipments,,,\nA0\nB1", "hhs")
 
 # A spreadsheet shows a date of this year without its year.
@@ -789,6 +804,29 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
 }
 """Names of tabs with one delivery each, and what becomes of it."""
 
+LISTED = (("Order ID", "Remark"), ("FYC101", "refused"))
+BOOKS: dict[str, tuple[str, Sequence[Sequence[object]], str]] = {
+    f"a tab {tab} of {rows[-1]}": (tab, rows, ends)
+    for tab, rows, ends in (
+        ("RTO", LISTED, "hss"),
+        ("Cancelled", LISTED, "hss"),
+        ("Undelivered orders", LISTED, "hss"),
+        ("Do not update", LISTED, "hss"),
+        ("RTO", ((770102,), (770103,)), "shh"),
+        ("RTO", (("AWB No",), ("770102",)), "shs"),
+        ("Notes", (("FYC102 is RTO",), ("FYC103 was cancelled",)), "shh"),
+        ("NDR", LISTED, "sss"),  # of an attempt before
+        ("Corrections", (("Order ID", "Correct Status"), ("FYC102", "RTO")), "shs"),
+        ("Delivered", LISTED, "sss"),
+        ("Master", (("Order ID", "Policy"), ("FYC101", "7 days")), "sss"),
+        ("RTO", (("City", "Count"), ("Delhi", 3)), "sss"),
+        ("Notes", (("FYC101 is delivered",), ("RTO = returned to origin",)), "sss"),
+        ("RTO", (("Order ID",), ("FYC999",)), "sss"),
+        ("RTO", (("AWB No",), ("770104",)), "sss"),  # which is RTO Delivered
+    )
+}
+"""A tab without a table, what stands on it, and what becomes of three deliveries beside it."""
+
 
 @pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.soak)])
 def test_rows_are_held_and_sent_as_a_clerk_would(tmp_path: Path, every: int) -> None:
@@ -807,11 +845,27 @@ def test_rows_are_held_and_sent_as_a_clerk_would(tmp_path: Path, every: int) -> 
             sheet.append((f"B{at}-{number}", f"WB{at}{number}00", "Delivered", WHEN))
         book.remove(book.worksheets[0])
         book.save(files[name])
+    for at, (name, (tab, rows, _)) in enumerate(BOOKS.items()):
+        files[name] = tmp_path / f"list{at}.xlsx"
+        book = openpyxl.Workbook()
+        data, beside = book.worksheets[0], book.create_sheet(tab)
+        for row in (HEADER, *(_listed(each, "Delivered") for each in "123")):
+            data.append(row)
+        data.append(_listed("4", "RTO Delivered"))
+        for row in rows:
+            beside.append(row)
+        book.save(files[name])
     paths = [*files.values()]
     for at in range(0, len(paths), AT_ONCE):
         Root(tmp_path).run("check", "--out", tmp_path / "out", *paths[at : at + AT_ONCE])
     found = {name: _ends(tmp_path / "out", file.stem) for name, file in files.items()}
-    assert found == {name: wanted for name, (_, wanted) in (chosen | TABS).items()}
+    assert found == {name: wanted for name, (_, wanted) in (chosen | TABS).items()} | {
+        name: f"{wanted}s" for name, (_, _, wanted) in BOOKS.items()
+    }
+
+
+def _listed(each: str, status: str) -> tuple[str, ...]:
+    return f"FYC10{each}", f"77010{each}", status, WHEN
 
 
 def _ends(out: Path, stem: str) -> str:

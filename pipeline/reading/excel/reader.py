@@ -26,6 +26,7 @@ from pipeline.core.model import (
     BLOCK_ROWS,
     Block,
     Limits,
+    ListedIds,
     Manifest,
     Notice,
     ReadTally,
@@ -53,6 +54,7 @@ from schemas.directions import DAMAGED
 from schemas.display import quoted
 from schemas.headings import is_example
 from schemas.limits import EXACT_DIGITS
+from schemas.notes import ids_among, tells_against, tells_of_one
 from schemas.vocabulary import CellKind
 
 _Result = TypeVar("_Result")
@@ -95,7 +97,12 @@ def read_excel(
             opened.add(index, info)
     if not opened.tables:
         raise header.refusal(opened.seen, opened.looked) if opened.seen else _empty(name)
-    return Manifest(sheets=tuple(opened.tables), notices=tuple(opened.notices), kind=kind)
+    return Manifest(
+        sheets=tuple(opened.tables),
+        notices=tuple(opened.notices),
+        kind=kind,
+        lists=tuple(opened.lists),
+    )
 
 
 class _Opened(Struct, kw_only=True):
@@ -111,6 +118,7 @@ class _Opened(Struct, kw_only=True):
     notes: Notes
     tables: list[Sheet] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    lists: list[ListedIds] = field(default_factory=list)
     seen: list[list[str]] = field(default_factory=list)
     looked: list[tuple[str, int]] = field(default_factory=list)
     used: dict[int, int] = field(default_factory=dict)
@@ -128,6 +136,7 @@ class _Opened(Struct, kw_only=True):
         where = f"sheet {quoted(info.name)}"
         found = find_header(head, self.header, where=where)
         if found is None:
+            self.lists += _lists(sheet, self.name)
             return
         check_width(found.cells, self.limits.max_columns, where=where)
         notes = self.notes.sheet(index)
@@ -167,6 +176,8 @@ class _Opened(Struct, kw_only=True):
                 "examples. If they are shipments, give it another name and upload the file again."
             )
             self.notices.append(Notice(code=Code.EXAMPLE_SHEET, message=message))
+        else:
+            self.lists += _lists(sheet, self.name)
 
 
 def contained(call: Callable[[], _Result], name: str) -> _Result:
@@ -455,6 +466,27 @@ def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
         Record(number=number, cells=[text_of(value) for value in row])
         for number, row in enumerate(rows, start=1)
     ]
+
+
+def _lists(sheet: CalamineSheet, file: str) -> Iterator[ListedIds]:
+    """Give what a tab without a table says of ids: by its name of all on it, or line by line."""
+    tells = tells_against(sheet.name)
+    try:
+        rows = _take(iter(sheet.iter_rows()), BLOCK_ROWS if tells else _BATCH, file, sheet.name, 1)
+    except DropRefused:  # a cell that cannot be, on a tab that nobody reads
+        return
+    lines = [[text for value in row if (text := text_of(value).strip())] for row in rows]
+    if tells:
+        yield ListedIds(tab=sheet.name, words=sheet.name, ids=ids_among(chain(*lines)))
+        return
+    for line in map(" ".join, lines):
+        few = len(words := line.split()) <= _SHORT_LINE
+        if few and (ids := ids_among(words)) and tells_of_one(line):
+            yield ListedIds(tab=sheet.name, words=line, ids=ids)
+
+
+_SHORT_LINE = 8
+"""Words of a line that says where one order is, and not more of it: FYA1003 is RTO."""
 
 
 def _hidden(info: SheetMetadata, sheet: CalamineSheet) -> Iterator[Notice]:
