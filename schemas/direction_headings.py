@@ -297,7 +297,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
 def look_of(heading: str) -> Look | None:
     """Return the evidence to look for under a column's heading, or None."""
-    spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", heading))
+    spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", _LOST_LETTER.sub("RVP", heading)))
     words = words_of(shortened(with_known_ways(in_english(fold(spelled)))))
     back = words & WAYS_BACK
     if words in _OF_RECEIVERS or words in _OF_DESTINATIONS:
@@ -364,6 +364,7 @@ def _look_of_way(words: frozenset[str], back: frozenset[str]) -> Look:
     return Look(asks=Asks.YES, way=way, sure=sure, bare=bare)
 
 
+_LOST_LETTER = re.compile(r"(?i)\brv(?=[ _-]?flag\b)")
 _BOTH_ENDS = re.compile(r"(?i)[/&+|,]|\bor\b|\band\b")
 
 RETURNS = frozenset({Direction.RETURN, Direction.BACK})

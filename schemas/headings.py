@@ -57,7 +57,8 @@ _WHOSE = several("channel client customer main marketplace master parent sale sa
 
 #: With one of these, a heading that speaks of an order and of a number does not mean the order's.
 _NOT_ORDERS = several(
-    "amount awb batch contact count courier date email exchange group gst hub invoice item items "
+    "amount awb batch canceled cancelled contact count courier date digit digits email exchange "
+    "group gst hub invoice item items last short wrong "
     "line lines manifest mobile of old older oldest package parcel payment phone pickup pincode "
     "price priority product qty quantity rank reason refund replacement return returns reverse "
     "route row rto rvp seq sequence serial shipping sku sl slno slot source sr srno state status "

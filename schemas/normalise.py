@@ -15,6 +15,7 @@ _TELLING = frozenset(
         *("before", "earlier", "former", "last", "old", "prev", "previous", "prior", "yesterday"),
         *("exchange", "refund", "replacement", "return", "returned", "returns", "reverse"),
         *("rto", "rts", "rvp", "cod", "invoice", "item", "payment"),
+        *("cancelled", "canceled", "wrong"),
     }
 )
 

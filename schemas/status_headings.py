@@ -51,6 +51,10 @@ _OF_SHIPMENTS = several(
 )
 
 
+#: Alone, they are of where the shipment is.
+_NEWEST = several("as current latest now of on present today")
+
+
 class AsksStatus(Enum):
     """The way in which cells of a further column are read for statuses."""
 
@@ -76,7 +80,7 @@ def asks_status(heading: str) -> AsksStatus | None:
     if words in OF_PIVOTS:
         return None
     of_shipment = {word for word in words if not word.isdigit()} <= OF_STATUSES | _OF_SHIPMENTS
-    named = words & OF_STATUSES and of_shipment
+    named = (words & OF_STATUSES and of_shipment) or (words and words <= _NEWEST)
     return AsksStatus.WORDS if named or words in _RESULTS else AsksStatus.MOSTLY
 
 

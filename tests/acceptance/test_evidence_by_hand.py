@@ -496,6 +496,11 @@ column("Account Name", ("FYND SURFACE", "FYND REVERSE", "FyndRvp", "ACME-RTO", "
 column("Client", ("ACME-RTO", "ACME-RTO"), "ss")
 column("Client Name", ("Return Gifts Pvt Ltd", "RTO Traders", "ACME", "Reverse Labs"), "ssss")
 column("Account", ("ACME-RTO", "ACME"), "ss", status="RTO Delivered")
+for name in ("Latest", "Now"):
+    column(name, ("In Transit", "In Transit"), "hh")
+    column(name, ("Delivered", "Delivered"), "ss")
+    column(name, ("Yes", "No"), "ss")
+column("RV Flag", ("true", "false"), "hs", status="RTO Delivered")  # a letter is lost
 AWBS_OUT = ("Original AWB", "Fwd AWB", "Ref AWB No", "Forward Tracking Number")
 for name in AWBS_OUT:
     column(name, ("7712345678", "", "NA"), "hss")

@@ -171,6 +171,8 @@ def test_what_is_never_an_order_id_is_refused(part: Part) -> Iterator[None]:
 
 NO_ORDER_IDS = (
     *("No of Orders", "Number of Orders", "No. Orders", "Old Order No", "Order Id Old"),
+    *("Cancelled Order ID", "Wrong Order ID", "Order ID (wrong)"),
+    *("Short Order ID", "Order ID last 6", "Order ID (last 5 digits)"),
     *("Older Order ID", "Border No", "Order Not", "Order Now"),
 )
 
