@@ -49,17 +49,27 @@ def is_unchanged(kept: KeptEvidence, block: Block, headers: Sequence[str], pos: 
     )
 
 
-def around_now(kept: KeptEvidence, headers: Sequence[str], status: str) -> tuple[Around, ...]:
+def around_now(
+    kept: KeptEvidence, headers: Sequence[str], status: str, pasted: Sequence[str] = ()
+) -> tuple[Around, ...]:
     """Return the evidence about a row that returns which its file has nothing of.
 
     Cells of columns that were deleted are among it. ``status``: the row's own; a cell that says
-    the same of another column is no evidence against it.
+    the same of another column is no evidence against it. ``pasted``: the row's cells, where the
+    rows of other drops are in the file: one that stands under another heading now came from a file
+    whose columns have another order.
     """
     here = {*map(fold_header, headers)}
+    now = dict(zip(map(fold_header, headers), map(fold, pasted), strict=False))
+    moved = {
+        each.heading
+        for each in kept.cells
+        if fold(each.text) in {*now.values()} - {now.get(fold_header(each.heading))}
+    }
     return kept.around + tuple(
         Around(source=column_named((each.heading,), 0), words=each.text, way=each.way)
         for each in kept.cells
-        if fold_header(each.heading) not in here
+        if (fold_header(each.heading) not in here or each.heading in moved)
         and each.way is not Direction.BLANK
         and fold(each.text) != fold(status)
     )

@@ -243,8 +243,10 @@ def _as_they_were(
     said, tabs = words_of(columns, len(block)), sheets_named(block, headers)
     named, facts = references(block, headers), dict(block.facts)
     rejected: dict[tuple[str, int], Sequence[RejectedRow]] = {}
-    for drop_id in sorted({found[0] for found in named if found}):
+    drops = sorted({found[0] for found in named if found})
+    for drop_id in drops:
         rejected |= earlier.rejected(drop_id)
+    pasted = len(drops) > 1
     by_id: dict[str, list[RejectedRow]] = {}
     for each in chain.from_iterable(rejected.values()):
         by_id.setdefault(each.order_id, []).append(each)
@@ -274,7 +276,12 @@ def _as_they_were(
             around = tuple(
                 (said_around.source, said_around.words, said_around.way.value)
                 for each, of_row in zip(kept, evidence, strict=True)
-                for said_around in around_now(of_row, headers, statuses[pos].as_py())
+                for said_around in around_now(
+                    of_row,
+                    headers,
+                    statuses[pos].as_py(),
+                    [column[pos].as_py() for column in block.cells] if pasted else (),
+                )
                 # Evidence that names no way is settled by a person who changes the row.
                 if said_around.way not in _NO_WAY or UNCLEAR not in each.codes
             )

@@ -485,6 +485,36 @@ def test_rows_of_two_drops_in_one_rejects_file_are_each_read_as_their_own_drop_w
 
 
 @together
+def test_a_cell_that_spoke_still_speaks_where_it_was_pasted_under_another_heading(
+    part: Part,
+) -> Iterator[None]:
+    header = ("Order ID", "AWB No", "Status")
+    rows = {"a": [("A1", "X1", "Dlvx", "No", "Yes")], "b": [("B1", "Y1", "Dlvx", "No", "Yes")]}
+    rows["b"] += [("B2", "Y2", "Dlvx", "Yes", "No"), ("B3", "Y3", "Dlvx", "No", "No")]
+    rows["b"] += [("B4", "Y4", "Dlvx", "Yes", "No")]
+    part.drop_rows("a", rows["a"], (*header, "Is RTO", "Is COD"))
+    part.drop_rows("b", rows["b"], (*header, "Is COD", "Is RTO"))
+    yield
+    whole = [part.of(name).lines("rejects.csv") for name in "ab"]
+    # The second file's lines without its header, below the first one's.
+    moved = [dict(zip(whole[0][0], line.values(), strict=True)) for line in whole[1][:3]]
+    pasted = [{**line, "Status": "Delivered"} for line in (*whole[0], *moved)]
+    part.drop("pasted.csv", as_csv(pasted))
+    yield
+    outcomes = {line["order_id"]: line["outcome"] for line in part.of("pasted").lines()}
+    assert outcomes == {
+        part.order("A1"): "accepted",
+        part.order("B1"): "rejected",
+        part.order("B2"): "rejected",  # Is COD, under Is RTO
+        part.order("B3"): "accepted",
+    }
+    aligned = [{**line, "Status": "Delivered"} for line in (whole[1][3], whole[0][0])]
+    part.drop("aligned.csv", as_csv(aligned))
+    yield
+    assert part.of("aligned").counts.get("rejected", 0) == 0
+
+
+@together
 def test_a_row_of_nobodys_drop_among_those_of_several_couriers_is_read_with_care(
     part: Part,
 ) -> Iterator[None]:
