@@ -17,7 +17,15 @@ from msgspec import Struct
 from pipeline.core.findings import Finding
 from pipeline.core.ports import ParcelSeen, Verdict
 from pipeline.planning.replan import Pending
-from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders, SendableRows, numbers_of
+from pipeline.planning.sendable_rows import (
+    NO_TIME,
+    Mask,
+    Numbers,
+    Orders,
+    SendableRows,
+    bit,
+    numbers_of,
+)
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
@@ -25,6 +33,7 @@ from schemas.parcels import BY_AWB, TO_CONFIRM, UNHEARD, Said, awb_key, parcel_o
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
+RETURNS = tuple(each for each in Milestone if STEPS[each].journey is Journey.RETURN)
 _TO_CUSTOMER = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_AGAIN})
 _UNDER_WAY = _TO_CUSTOMER | {Said.ON_ITS_WAY_BACK}
 _NOT_THERE = _UNDER_WAY | {Said.MAYBE_BACK}
@@ -65,12 +74,13 @@ def held_by_earlier_files(
     orders: Orders,
     record: Numbers,
     timezone: str,
+    told: Mask,
 ) -> list[Finding]:
     """Return which of the candidates are held, and why.
 
     ``seen``: rows of other drops about their orders, in the order of the drops, and those without
     an order id about their AWBs; ``record``: record number by row; ``timezone``: where times
-    without a zone are.
+    without a zone are; ``told``: by order, whether its delivery was told of before.
     """
     if parcels.mends:
         again = {(drop, order) for drop, _, order in parcels.mends}
@@ -85,18 +95,19 @@ def held_by_earlier_files(
     _add_nameless(history, work, parcels, seen)
     known = np.zeros(len(orders.names), dtype=np.bool_)
     known[[*history]] = True
-    mine = work.only(
-        np.isin(work.status, OUTWARD_ENDS) & known[work.order] & ~parcels.vouched[work.rows]
-    )
+    delivered = told | (work.milestones() & bit(Milestone.DELIVERY_DONE) != 0)
+    called_return = np.isin(work.status, RETURNS) & ~delivered[work.order]
+    ends = np.isin(work.status, OUTWARD_ENDS) | called_return
+    mine = work.only(ends & known[work.order] & ~parcels.vouched[work.rows])
     mine = _suspects(mine, parcels, history)
     here = _named_here(mine, parcels, orders)
     zone = ZoneInfo(parcels.zone or timezone)
-    ends = _ends(mine, parcels)
+    every = _ends(mine, parcels)
     last: dict[_End, int] = {}
-    for end, event in zip(ends, mine.event.tolist(), strict=True):
+    for end, event in zip(every, mine.event.tolist(), strict=True):
         last[end] = max(last.get(end, NO_TIME), _until(event, zone))
     held: dict[Code, tuple[list[int], list[str]]] = {}
-    for at, (order, final, parcel) in enumerate(ends):
+    for at, (order, final, parcel) in enumerate(every):
         elsewhere = [e for e in history[order] if parcel_of(e.awb) not in here[order]]
         objection = _objection(
             parcel,
@@ -211,6 +222,11 @@ def _objection(
 
     ``until``: when it ended; ``others``: rows about other parcels, of ``history``, all rows.
     """
+    if final in RETURNS:
+        same = _same(parcel, history)
+        back = [e for e in same if e.said is Said.ON_ITS_WAY_BACK and not _called_off(e, same)]
+        rto = next(iter(back), None)
+        return None if rto is None else (Code.STATUS_CONFLICT, _CALLED_RETURN, rto)
     if (still := _still_open(parcel, final, others, zone)) is not None:
         return Code.PARCELS_OPEN, _OPEN if parcel else _WHICH, still
     if (later := _taken_back(parcel, until, final, history, zone)) is not None:
@@ -406,6 +422,11 @@ _TURNED_BACK = (
     "another file says of the same shipment that it goes back to the seller, or was cancelled: "
     "{where}. If the seller has it, correct the status. If the customer has it, tick the row "
     f"{TO_CONFIRM}."
+)
+_CALLED_RETURN = (
+    "another file says of the same shipment that it goes back to the seller, and none that it was "
+    "delivered: {where}. If the seller has it, correct the status. If the customer had it, tick "
+    f"the row {TO_CONFIRM}."
 )
 _SAID_BESIDE = (
     "a row or file that was not accepted names a way back for the same shipment, in a column, a "

@@ -144,7 +144,7 @@ def siblings(
 def _rows(
     orders: Orders, number: Numbers, status: Numbers, disposition: Numbers
 ) -> npt.NDArray[np.int64]:
-    ends = np.isin(status, FINALS) & (disposition == Disposition.SEND)
+    ends = np.isin(status, [*FINALS, *_RETURNS]) & (disposition == Disposition.SEND)
     count = np.bincount(number, minlength=len(orders.names))
     wanted = np.zeros(len(orders.names), dtype=np.bool_)
     wanted[number[ends]] = True
@@ -509,13 +509,16 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     Many couriers call it delivered when it is back there. A customer's return says so only where
     it began before the delivery, and no earlier file has told of that (``told``, by order). One
     that was lost may be found again, so that counts where no times show that it was lost before.
+
+    Nor is a return sent of what goes back to the seller and was never delivered: many write Return
+    for RTO.
     """
     given = rows.given
     of, size = _one_parcel(rows)
     mine = rows.final(Milestone.DELIVERY_DONE) & (of >= 0) & ~given.back & ~rows.confirmed
-    back = np.isin(rows.said, (Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.MAYBE_BACK))
-    back |= (rows.status == 0) & given.which(goes_back)
-    back &= ~_called_off(rows, of, size)
+    by_rto = (rows.said == Said.ON_ITS_WAY_BACK) | ((rows.status == 0) & given.which(goes_back))
+    by_rto &= ~_called_off(rows, of, size)
+    back = by_rto | np.isin(rows.said, (Said.CANCELLED, Said.MAYBE_BACK))
     first = _first(np.flatnonzero(back & (of >= 0)), of, size)
     returns = np.flatnonzero(given.back & (of >= 0) & (rows.event != NO_TIME))
     earliest = _first(returns[np.argsort(rows.event[returns], kind="stable")], of, size)
@@ -525,12 +528,21 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     gone = np.where(rows.event == NO_TIME, _first(np.flatnonzero(lost), of, size)[of], untimed[of])
     other = np.where(first[of] >= 0, first[of], np.where(before, earliest[of], gone))
     hit = mine & (other >= 0)
+    delivered = told | _any(
+        rows.final(Milestone.DELIVERY_DONE) & ~hit, rows.order, int(rows.order.max()) + 1
+    )
+    rto = _first(np.flatnonzero(by_rto & (of >= 0)), of, size)
+    called_return = rows.sends & np.isin(rows.status, _RETURNS) & (of >= 0) & ~rows.confirmed
+    called_return &= (rto[of] >= 0) & ~delivered[rows.order]
+    other = np.where(called_return, rto[of], other)
+    hit |= called_return
     if not hit.any():
         return []
     details = [
-        f": delivery_done is not sent, because {rows.row(by, at)} says "
+        f": {Milestone(rows.status[at]).wire} is not sent, because {rows.row(by, at)} says "
         f"{_of_way_back(given.statuses[given.said[by]])}. If the seller has it, correct the "
-        f"status. If the customer has it, tick the row {TO_CONFIRM}."
+        f"status. If the customer {'had' if called_return[at] else 'has'} it, tick the row "
+        f"{TO_CONFIRM}."
         for at, by in zip(np.flatnonzero(hit).tolist(), other[hit], strict=True)
     ]
     return [rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details)]

@@ -19,6 +19,7 @@ from pipeline.core.model import Disposition
 from pipeline.core.ports import OrderHistory, ParcelSeen
 from pipeline.planning.earlier_files import (
     OUTWARD_ENDS,
+    RETURNS,
     ParcelColumns,
     held_by_earlier_files,
 )
@@ -116,9 +117,12 @@ def sendable_orders(given: PlanInput) -> pa.Array:
 
 
 def ending_orders(given: PlanInput) -> pa.Array:
-    """Return the distinct order ids of the rows that would send the end of a way out."""
+    """Return the distinct order ids of the rows that earlier files may speak against.
+
+    They would send the end of a way out, or a return, which may be none.
+    """
     return given.orders.among(
-        (given.disposition == Disposition.SEND) & np.isin(given.status, OUTWARD_ENDS)
+        (given.disposition == Disposition.SEND) & np.isin(given.status, OUTWARD_ENDS + RETURNS)
     )
 
 
@@ -175,7 +179,13 @@ def plan(
     turned = _hold_parcels(given, disposition, partial(turned_back, told=told))
     work = work.only(disposition[work.rows] == Disposition.SEND) if turned else work
     earlier = held_by_earlier_files(
-        work, given.parcels, seen, orders=given.orders, record=given.row, timezone=timezone
+        work,
+        given.parcels,
+        seen,
+        orders=given.orders,
+        record=given.row,
+        timezone=timezone,
+        told=told,
     )
     for finding in earlier:
         disposition[finding.rows] = Disposition.REJECTED

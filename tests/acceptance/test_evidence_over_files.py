@@ -174,17 +174,21 @@ def test_a_delivery_of_what_an_earlier_file_saw_turn_back_is_not_sent(part: Part
         (("X1", "Cancelled", "25-11-2026"), ("X1", "Delivered", "27-11-2026")),
         (("X1", "RTO Cancelled", "25-11-2026"), ("X1", "Delivered", "27-11-2026")),
         (("X1", "RTO In Transit", "25-11-2026"), ("X1", "RTO Delivered", "27-11-2026")),
+        (("X1", "RTO In Transit", "25-11-2026"), ("X1", "Return Delivered", "27-11-2026")),
+        (("X1", "RTO Initiated", ""), ("X1", "Return In Transit", "")),
+        (("X1", "Delivered", "20-11-2026"), ("X1", "Return In Transit", "27-11-2026")),
+        (("X1", "RTO In Transit", "25-11-2026"), ("X2", "Return In Transit", "27-11-2026")),
     ]
     found = yield from both(part, pairs, WITH_TIME)
-    assert found == [TAKEN_BACK] * 4 + [SENT] * 2
+    assert found == [TAKEN_BACK] * 4 + [SENT] * 2 + [TAKEN_BACK] * 2 + [SENT] * 2
     told = part.of("tuesday").lines()[0]["message"]
     assert f'back to the seller, or was cancelled: row 2 of "{part.tag} monday.csv"' in told
     part.drop("again.csv", came_back(part, "tuesday"))
     yield
-    assert part.ends("again") == [TAKEN_BACK] * 4
+    assert part.ends("again") == [TAKEN_BACK] * 6
     part.drop("meant.csv", came_back(part, "tuesday", _reject_codes="CONFIRMED"))
     yield
-    assert part.ends("meant") == [SENT] * 4
+    assert part.ends("meant") == [SENT] * 6
 
 
 @together
