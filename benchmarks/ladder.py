@@ -20,16 +20,10 @@ import pyarrow as pa
 import uvloop
 
 from benchmarks.rivals import bare_aiohttp
-from pipeline.core.chunks import ChunkBody
-from pipeline.core.ports import (
-    Chunk,
-    ChunkResult,
-    ChunkState,
-    FrozenPlan,
-    NewDrop,
-    SystemClock,
-    Verdict,
-)
+from pipeline.core.chunks import Chunk, ChunkBody, ChunkResult, ChunkState, Verdict
+from pipeline.core.clock import Clock
+from pipeline.core.model import Drop, DropState
+from pipeline.core.order_lines import FrozenPlan
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.context import Tools
@@ -80,7 +74,7 @@ class Ladder:
         self._url = url
         self._bodies = bodies
         self._concurrency = concurrency
-        self._clock = SystemClock()
+        self._clock = Clock()
         self._policy = DeliveryPolicy(
             concurrency=concurrency,
             rate=0,
@@ -123,7 +117,14 @@ class Ladder:
     async def _desk_and_ledger(self) -> None:
         with tempfile.TemporaryDirectory(prefix="shipdrop-bench-") as root:
             ledger = open_ledger("sqlite:///ledger.db", root=Path(root))
-            new = NewDrop(drop_id="d", folder="", source_file="f", received_at=self._clock.now())
+            new = Drop(
+                seq=0,
+                drop_id="d",
+                folder="",
+                source_file="f",
+                state=DropState.CLAIMING,
+                received_at=self._clock.now(),
+            )
             (drop,) = ledger.begin_all([new])
             ledger.freeze(drop, FrozenPlan(chunks=lambda: list(self._chunks()), lines=_NO_LINES))
             await self._through_dispatcher(ledger)

@@ -125,7 +125,7 @@ def _unit(name: str) -> str:
 
 def _looks(site: Any, model: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mapping[str, float]:
     """Processor milliseconds of what page and commands ask the ledger, the median of thirty."""
-    from pipeline.core.ports import Search
+    from pipeline.core.drop_lines import Search
 
     (newest,) = site.ledger.search(Search(limit=1))
     order = f"{model['lines'][0]['order_id']}-{newest.seq}"

@@ -14,8 +14,8 @@ import typer
 from pipeline.cli.options import DROP_HELP, CommandOptions, command
 
 if TYPE_CHECKING:
+    from pipeline.core.drop_lines import DropLine
     from pipeline.core.model import Drop
-    from pipeline.core.ports import DropLine
     from pipeline.service.wiring import Site
 
 
@@ -75,7 +75,7 @@ def drops(
     """List drops, newest first; or show one."""
     if context.invoked_subcommand is not None:
         return None
-    from pipeline.core.ports import Search
+    from pipeline.core.drop_lines import Search
     from schemas.display import shown
 
     site = options.site(light=True)
@@ -288,7 +288,7 @@ def trace(
 
 
 def _tell(options: CommandOptions, each: Mapping[str, Any]) -> None:
-    from pipeline.core.ports import NO_LONGER_LISTED
+    from pipeline.core.order_lines import NO_LONGER_LISTED
     from schemas.display import shown
 
     sheet = f", sheet {shown(each['sheet'])}" if each["sheet"] else ""

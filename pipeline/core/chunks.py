@@ -1,6 +1,7 @@
-"""How the chunks of a drop ended, as columns; and a chunk's frozen body."""
+"""Chunks: what the ledger keeps of them and of their calls, their frozen bodies, their ends."""
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -15,11 +16,76 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+class ChunkState(StrEnum):
+    """A chunk's life. ``SENDING`` found at a start means: in doubt."""
+
+    PLANNED = "planned"
+    WAITING = "waiting"
+    """Not sent before another drop with one of its orders has settled that."""
+    SENDING = "sending"
+    DONE = "done"
+
+
+class Chunk(Struct, frozen=True, kw_only=True):
+    """Up to 20 updates that travel in one call; body frozen at ``offset``/``length`` (bytes).
+
+    ``outcome`` holds for every update of the chunk that has no ``Verdict`` of its own.
+    """
+
+    drop_seq: int
+    no: int
+    wave: int
+    offset: int
+    length: int
+    size: int
+    state: ChunkState = ChunkState.PLANNED
+    outcome: Outcome | None = None
+    http_status: int | None = None
+    attempts: int = 0
+    code: str = ""
+    message: str = ""
+    sent_at: str = ""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """The end of one update of a chunk, where it differs from its chunk. ``pos`` counts from 0."""
+
+    chunk_no: int
+    pos: int
+    outcome: Outcome
+    code: str
+    message: str
+    http_status: int | None = None
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """One call and its answer, for ``trace``. ``positions``: a part of the chunk; "" is all."""
+
+    chunk_no: int
+    at: str
+    kind: str
+    http_status: int | None
+    note: str
+    positions: str = ""
+
+
+class ChunkResult(Struct, frozen=True, kw_only=True):
+    """The result of one chunk: recorded in one commit with everything that belongs to it.
+
+    ``replaces``: the chunk had verdicts before; ``verdicts`` stand in their place.
+    """
+
+    chunk: Chunk
+    verdicts: tuple[Verdict, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    replaces: bool = False
+
+
 _NUMBER: dict[str | None, int] = {None: -1, **{each.value: at for at, each in enumerate(Outcome)}}
 
 
 class ChunkEnds(Struct, frozen=True, kw_only=True):
-    """The fields of ``ports.Chunk`` about each chunk's end, a value per chunk, ``no`` ascending.
+    """The fields of ``Chunk`` about each chunk's end, a value per chunk, ``no`` ascending.
 
     ``outcome``: its place in ``Outcome``, -1 for none. ``sending``: marked as on its way.
     ``http_status``: -1 for none. ``remark``: the place in ``said`` of its code and message.
@@ -47,7 +113,7 @@ class ChunkEnds(Struct, frozen=True, kw_only=True):
         code: Sequence[str],
         message: Sequence[str],
     ) -> "ChunkEnds":
-        """Return the columns, from values as ``ports.Chunk`` and the ledger have them."""
+        """Return the columns, from values as ``Chunk`` and the ledger have them."""
         import numpy as np  # what opens a ledger need not settle a drop
         import pyarrow as pa
 

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.errors import UsageError
 from pipeline.core.model import Drop
-from pipeline.core.ports import DropLine
 from schemas.display import quoted
 
 STEM_BYTES = 150

@@ -346,8 +346,8 @@ class DropFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Drop(Struct, frozen=True, kw_only=True):
     """One file that was left in the inbox, as the ledger has it. Times are aware, UTC.
 
-    ``folder`` is the inbox sub-folder ("" for the inbox itself), ``source_file`` the name it was
-    dropped under.
+    ``seq``: its number, 0 until it has one. ``folder`` is the inbox sub-folder ("" for the inbox
+    itself), ``source_file`` the name it was dropped under.
     """
 
     seq: int

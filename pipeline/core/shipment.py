@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from pipeline.core.chunks import Chunk, Verdict
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop
-from pipeline.core.ports import Chunk, Verdict
 from schemas.display import shown
 from schemas.vocabulary import Milestone, Outcome
 

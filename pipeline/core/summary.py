@@ -7,9 +7,9 @@ from typing import Any, Final
 import orjson
 from msgspec.structs import replace
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.file_names import REPORTS, file_name
 from pipeline.core.model import Drop, DropFacts
-from pipeline.core.ports import DropLine
 from schemas.codes import Code
 from schemas.display import encodable
 from schemas.vocabulary import Outcome

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
+from pipeline.core.chunks import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.api.status_response import Answer, Meaning
 from schemas.codes import Code

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from pipeline.core.ports import Clock, StatusApi
+from pipeline.core.clock import Clock
+from pipeline.core.ports import StatusApi
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.mass_refusal import MassRefusal, UnclearAnswers
 from pipeline.delivery.order_query import OrderQuery

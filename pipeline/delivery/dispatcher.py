@@ -14,10 +14,9 @@ from functools import partial
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.chunks import ChunkBody
+from pipeline.core.chunks import Chunk, ChunkBody, ChunkResult, ChunkState, Receipt
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
 from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.chunk_rows import doubtful, untouched
 from pipeline.delivery.context import Tools

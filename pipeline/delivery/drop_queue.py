@@ -7,8 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from pipeline.core.chunks import ChunkBody
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
+from pipeline.core.chunks import Chunk, ChunkBody, ChunkResult, ChunkState, Verdict
 from pipeline.core.shipment import DeliveryResult, EarlierStep, EarlierSteps, SendingStop, Shipment
 from pipeline.delivery.api.order_info import Reached
 from schemas.codes import Code

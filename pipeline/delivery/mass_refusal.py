@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt
+from pipeline.core.chunks import Chunk, ChunkResult, ChunkState, Receipt
 from pipeline.core.shipment import SendingStop
 from pipeline.delivery.chunk_rows import untouched
 from pipeline.delivery.drop_queue import DropQueue

@@ -3,9 +3,11 @@
 import random
 from collections.abc import Mapping
 
+from pipeline.core.chunks import Receipt
+from pipeline.core.clock import Clock
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
-from pipeline.core.ports import Clock, Receipt, Reply, StatusApi
+from pipeline.core.ports import Reply, StatusApi
 from pipeline.delivery.api.order_info import Reached, parse_order_info
 from pipeline.delivery.api.status_response import retry_after
 from pipeline.delivery.limiter import Limiter, SendingStopped

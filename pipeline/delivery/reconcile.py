@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from pipeline.core.chunks import ChunkBody
-from pipeline.core.ports import Chunk
+from pipeline.core.chunks import Chunk, ChunkBody
 from pipeline.core.shipment import EarlierStep, EarlierSteps
 from pipeline.delivery.api.order_info import Reached
 from pipeline.delivery.chunk_rows import Positions, RowOutcomes

@@ -10,10 +10,9 @@ from functools import cached_property
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.chunks import ChunkBody
+from pipeline.core.chunks import Chunk, ChunkBody, ChunkResult, ChunkState
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.api.status_response import Answer, Meaning, parse_status_response
 from pipeline.delivery.chunk_rows import Positions, RowOutcomes

@@ -8,8 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
-from pipeline.core.ports import Clock, StatusApi
+from pipeline.core.ports import StatusApi
 from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.context import Tools
 from pipeline.delivery.dispatcher import Dispatcher

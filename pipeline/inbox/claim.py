@@ -9,10 +9,10 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import DropChanged, StorageError, attempt
 from pipeline.core.file_names import RECEIVED, as_text, file_name
 from pipeline.core.model import Drop, DropFacts, DropState, ReadyFile
-from pipeline.core.ports import Clock, NewDrop
 from pipeline.core.summary import SCHEMA, json_text, utc_text
 from pipeline.storage.changed_file_notes import ChangedFileNotes, ReturnedFile
 from pipeline.storage.ledger import SqlLedger
@@ -67,10 +67,12 @@ class Claimer:
         """
         drops = self._ledger.begin_all(
             [
-                NewDrop(
+                Drop(
+                    seq=0,
                     drop_id=self._new_id(),
                     folder=file.folder,
                     source_file=as_text(file.name),
+                    state=DropState.CLAIMING,
                     received_at=self._clock.now(),
                 )
                 for file in ready

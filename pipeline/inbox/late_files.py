@@ -11,9 +11,9 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import as_text, stem_of
-from pipeline.core.ports import Clock
 from pipeline.inbox.scan import WaitCause, Waiting
 from pipeline.storage.outbox import Outbox
 from schemas.display import clock_time, one_line, shown

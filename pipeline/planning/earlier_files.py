@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
 
+from pipeline.core.chunks import Verdict
 from pipeline.core.findings import Finding
-from pipeline.core.ports import ParcelSeen, Verdict
+from pipeline.core.order_lines import ParcelSeen
 from pipeline.planning.replan import Pending
 from pipeline.planning.sendable_rows import (
     NO_TIME,

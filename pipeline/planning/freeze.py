@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.chunks import ITEM_SEPARATOR, ChunkBody
+from pipeline.core.chunks import ITEM_SEPARATOR, Chunk, ChunkBody, ChunkState, Verdict
 from pipeline.core.errors import DropRefused
 from pipeline.core.findings import labels, messages
 from pipeline.core.model import Disposition, Drop, DropFacts, Notice, Skipped, group_notices
-from pipeline.core.ports import Chunk, ChunkState, OrderHistory, ParcelSeen, Verdict
+from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.core.row_columns import PLANNED
 from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared

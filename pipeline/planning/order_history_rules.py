@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.findings import Finding
-from pipeline.core.ports import OrderHistory
+from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.sendable_rows import (
     WIDTH,
     Bits,

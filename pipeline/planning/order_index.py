@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from pipeline.core.chunks import Chunk
 from pipeline.core.model import Disposition
-from pipeline.core.ports import DISPATCHED, Chunk, FrozenPlan
+from pipeline.core.order_lines import DISPATCHED, FrozenPlan
 from pipeline.planning.freeze import Planned
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.sendable_rows import NO_TIME

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
-from pipeline.core.ports import OrderHistory, ParcelSeen
+from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.planning.earlier_files import (
     OUTWARD_ENDS,
     RETURNS,

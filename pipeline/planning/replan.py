@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from pipeline.core.ports import Chunk, OrderHistory, Verdict
+from pipeline.core.chunks import Chunk, Verdict
+from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.order_history_rules import beyond, earlier_in_doubt, objection
 from pipeline.planning.sendable_rows import bit
 from schemas.codes import Code

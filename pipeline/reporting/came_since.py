@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from pipeline.core.clock import Clock
 from pipeline.core.corrections import with_aside, with_put_off
 from pipeline.core.model import Drop, DropState, stamp
-from pipeline.core.ports import Clock
 from pipeline.core.row_keys import RowKey, row_key
 from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes
 from pipeline.storage.ledger import SqlLedger

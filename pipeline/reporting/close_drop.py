@@ -17,10 +17,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.core import file_names
+from pipeline.core.clock import Clock
 from pipeline.core.corrections import counted_in, with_fixed
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
 from pipeline.core.model import Drop, DropState, SetAside
-from pipeline.core.ports import Clock
 from pipeline.core.rejects_file import SAYING, UNCLEAR, with_dates, words_of
 from pipeline.core.row_keys import (
     RowKey,

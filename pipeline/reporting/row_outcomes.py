@@ -14,10 +14,9 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.chunks import ChunkEnds
+from pipeline.core.chunks import Chunk, ChunkEnds, ChunkState, Verdict
 from pipeline.core.free_text import joined
 from pipeline.core.model import Disposition, ResultBlock
-from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.core.row_columns import RESULT
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome

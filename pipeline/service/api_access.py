@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import Fenced, Held, SettingsError
-from pipeline.core.ports import Clock, Presence, Reply, StatusApi
+from pipeline.core.ports import Presence, Reply, StatusApi
 from pipeline.delivery.api.auth import Credentials
 from pipeline.delivery.api.transport import proxy_for
 from pipeline.delivery.policy import DeliveryPolicy

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import structlog
 from msgspec import Struct
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import SUMMARY, file_name
 from pipeline.core.model import Drop
-from pipeline.core.ports import Clock
 from pipeline.core.summary import json_text
 from pipeline.reporting.summary_json import with_changed_file
 from pipeline.storage.changed_file_notes import ChangedFileNotes, ReturnedFile

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.chunks import ChunkBody
+from pipeline.core.chunks import Chunk, ChunkBody, ChunkState, Verdict
 from pipeline.core.errors import StorageError, Tried
 from pipeline.core.model import Drop, DropRequest, DropState
-from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
+from pipeline.core.order_lines import OrderHistory
 from pipeline.core.shipment import (
     Closed,
     DeliveryResult,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import structlog
 from msgspec import Struct
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import stamp
-from pipeline.core.ports import Clock
 from pipeline.core.shipment import Cause, OpenReason
 from pipeline.inbox.late_files import Late, as_dicts
 from pipeline.service.health_file import (

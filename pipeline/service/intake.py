@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec.structs import replace
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, ReadyFile
-from pipeline.core.ports import Clock
 from pipeline.inbox.claim import Claimed, Claimer
 from pipeline.inbox.late_files import Late, Latecomers
 from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting, by_arrival

@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 from pipeline.core import file_names
-from pipeline.core.chunks import ChunkBody
+from pipeline.core.chunks import Chunk, ChunkBody, ChunkState, Receipt
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import one_component
 from pipeline.core.formula_guard import unguard_cell
 from pipeline.core.model import Drop, stamp
-from pipeline.core.ports import NO_LONGER_LISTED, Chunk, ChunkState, OrderRow, Receipt
+from pipeline.core.order_lines import NO_LONGER_LISTED, OrderRow
 from pipeline.service.wiring import Site
 from schemas.display import counted
 from schemas.vocabulary import Milestone, Outcome

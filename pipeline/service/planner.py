@@ -24,7 +24,7 @@ from pipeline.core.errors import (
 )
 from pipeline.core.file_facts import Facts
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import FrozenPlan, OrderHistory, ParcelSeen
+from pipeline.core.order_lines import FrozenPlan, OrderHistory, ParcelSeen
 from pipeline.core.shipment import Closed, Ready, Step
 from pipeline.planning.freeze import (
     Planned,

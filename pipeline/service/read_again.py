@@ -11,10 +11,11 @@ from typing import Any, Final
 import structlog
 from msgspec.structs import replace
 
+from pipeline.core.clock import Clock
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.errors import UsageError
 from pipeline.core.file_names import as_text
 from pipeline.core.model import Drop, DropState, InboxAgain, stamp
-from pipeline.core.ports import Clock, DropLine
 from pipeline.service.health_file import HealthFile, is_fresh
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import place_of

@@ -21,9 +21,9 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from pipeline.core import file_names
+from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
-from pipeline.core.ports import Clock
 from pipeline.service.settings import RetentionSettings
 from pipeline.storage.durable_files import storing
 from pipeline.storage.ledger import SqlLedger

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from pipeline.core.chunks import Chunk
 from pipeline.core.errors import StorageError, Tried, as_exception
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Chunk
 from pipeline.core.shipment import (
     Closed,
     DeliveryResult,

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import LedgerLost, SettingsError, UsageError
 from pipeline.core.file_names import DropIds
 from pipeline.core.model import Drop, Limits
-from pipeline.core.ports import Presence, SystemClock
+from pipeline.core.ports import Presence
 from pipeline.core.profile_by_name import did_you_mean, find_profile
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.inbox.claim import Claimer
@@ -55,7 +56,7 @@ class Site(Struct, frozen=True, dict=True):
 
     root: Path
     settings: Settings
-    clock: SystemClock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=Clock)
     child: Child | None = None
     presence: Presence | None = None
 

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.errors import DropChanged, Fenced, StorageError, Tried, UsageError
 from pipeline.core.file_names import as_text, ignored_because, one_component
 from pipeline.core.model import Drop, DropState, ReadyFile
-from pipeline.core.ports import DropLine, Presence
+from pipeline.core.ports import Presence
 from pipeline.storage.durable_files import (
     COPY_NAME,
     copy_beginning,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import tomlkit
 from msgspec import Struct
 
-from pipeline.core.ports import Search
+from pipeline.core.drop_lines import Search
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view, words
 from pipeline.web.context import NotPossible

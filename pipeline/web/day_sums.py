@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from pipeline.core.drop_lines import DropCounts
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropCounts
 from pipeline.web.state_files import write
 
 _EXAMPLES: Final = 5

@@ -10,9 +10,9 @@ import structlog
 from msgspec import Struct
 
 from pipeline.core import file_names
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.errors import UsageError
 from pipeline.core.model import DropRequest, DropState
-from pipeline.core.ports import DropLine
 from pipeline.service.read_again import check_retry, read_again
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import place_of

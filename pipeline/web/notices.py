@@ -20,9 +20,9 @@ import msgspec
 import structlog
 from msgspec import Struct, field
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.errors import ShipdropError
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine
 from pipeline.service.health import Problem, problems_in
 from pipeline.service.health_file import HealthFile, has_scanned, is_fresh, read_health_file
 from pipeline.service.settings import NotifySettings

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from pipeline.core.drop_lines import DropLine, Search
 from pipeline.core.formula_guard import guard_cell
-from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view

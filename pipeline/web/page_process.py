@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from pipeline.core.ports import SystemClock
+from pipeline.core.clock import Clock
 from pipeline.service.settings import load
 from pipeline.storage.memory import POOL
 from pipeline.web.access import check_listening
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 def start(root: Path, *, config: Path | None, quiet: bool, log_format: str) -> Iterator[None]:
     """Run the page while the context lasts. Raises SettingsError for what ``serve`` would."""
     web = load(root, config=config).web
-    check_listening(web, People(root, web, SystemClock()).users())
+    check_listening(web, People(root, web, Clock()).users())
     command = [sys.executable, "-m", "pipeline", "serve", "--tied", "--root", str(root)]
     command += ["--log-format", log_format, *(["--quiet"] if quiet else [])]
     command += ["--config", str(config)] if config else []

@@ -22,9 +22,9 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import SettingsError, ShipdropError
 from pipeline.core.model import stamp
-from pipeline.core.ports import Clock
 from pipeline.service.settings import WebSettings, WebUser
 from pipeline.storage.durable_files import make_directory, storing, sync_directory, write_synced
 from pipeline.web.access import Right, User

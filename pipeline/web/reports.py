@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from pipeline.core.ports import Search
+from pipeline.core.drop_lines import Search
 from pipeline.service.health_file import Calls, read_minutes
 from pipeline.service.wiring import Site
 from pipeline.web.day_sums import Counted, Sums, newest

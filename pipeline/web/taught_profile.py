@@ -14,9 +14,9 @@ import tomlkit
 from msgspec import Struct
 
 from pipeline.core.draft import DraftStatus, ProfileDraft, RoleChoices
+from pipeline.core.drop_lines import DropLine, Search
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import stamp
-from pipeline.core.ports import DropLine, Search
 from pipeline.core.profile_by_name import profile_of_name
 from pipeline.service.check import Checked, check_files
 from pipeline.service.wiring import COURIERS, Site

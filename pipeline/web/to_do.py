@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from pipeline.core.drop_lines import DropLine, Search
 from pipeline.core.model import DropState, stamp
-from pipeline.core.ports import DropLine, Search
 from pipeline.service.wiring import Site
 from pipeline.web.health_bar import HealthBar, Waiting, WaitingFile
 from pipeline.web.state_files import place_of, read_json, write_json

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from pipeline.core.drop_lines import DropCounts
 from pipeline.core.errors import StorageError, UsageError
-from pipeline.core.ports import DropCounts
 from pipeline.service.wiring import Site
 from pipeline.web.day_sums import Counted, SavedTotals, Sums, by_number, read_saved
 from pipeline.web.state_files import place_of

@@ -14,9 +14,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.file_names import NAME_BYTES
 from pipeline.core.model import stamp
-from pipeline.core.ports import DropLine
 from pipeline.service.wiring import Site
 from pipeline.web.state_files import place_of, read_json, write_json
 

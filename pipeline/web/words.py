@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine
 from schemas.codes import Code
 from schemas.display import counted, shown
 from schemas.vocabulary import Outcome

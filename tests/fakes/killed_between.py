@@ -19,9 +19,9 @@ from pathlib import Path
 import orjson
 from msgspec.structs import replace
 
+from pipeline.core.chunks import ChunkResult, ChunkState
 from pipeline.core.errors import LedgerLost
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.core.shipment import Closed, DeliveryResult, Ready
 from pipeline.inbox.scan import Inbox
 from pipeline.reporting import close_drop  # noqa: F401 - the same

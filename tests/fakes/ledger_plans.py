@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.core.model import Drop
-from pipeline.core.ports import Chunk, FrozenPlan, NewDrop
+from pipeline.core.chunks import Chunk
+from pipeline.core.model import Drop, DropState
+from pipeline.core.order_lines import FrozenPlan
 from pipeline.storage.ledger import SqlLedger, plan_store
 from schemas.vocabulary import Milestone
 
@@ -18,7 +19,7 @@ AT = "2026-11-20T10:00:00.000Z"
 
 def begun(ledger: SqlLedger, **of_it: Any) -> Drop:
     """Record that one file is about to be claimed."""
-    (drop,) = ledger.begin_all([NewDrop(**of_it)])
+    (drop,) = ledger.begin_all([Drop(seq=0, state=DropState.CLAIMING, **of_it)])
     return drop
 
 

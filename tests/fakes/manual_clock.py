@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+from pipeline.core.clock import Clock
 
-class ManualClock:
-    """Stands in for ``pipeline.core.ports.SystemClock``."""
+
+class ManualClock(Clock):
+    """The clock of the product, which a test moves."""
 
     def __init__(self, start: datetime = datetime(2026, 11, 23, 14, 41, 23, 123000, UTC)) -> None:
         self._now = start

@@ -8,7 +8,7 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from pipeline.core.model import Disposition
-from pipeline.core.ports import OrderHistory
+from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.earlier_files import ParcelColumns
 from pipeline.planning.plan import NO_TIME, Plan, PlanInput
 from pipeline.planning.plan import plan as plan_by

@@ -17,9 +17,10 @@ import orjson
 import pyarrow as pa
 from msgspec.structs import replace
 
-from pipeline.core.chunks import ChunkBody, join_items
+from pipeline.core.chunks import Chunk, ChunkBody, ChunkState, Verdict, join_items
+from pipeline.core.clock import Clock
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import Chunk, ChunkState, Clock, FrozenPlan, SystemClock, Verdict
+from pipeline.core.order_lines import FrozenPlan
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
 from pipeline.delivery.thread import DeliveryThread
@@ -86,7 +87,7 @@ class World:
             drop_id=f"d{number}",
             folder="",
             source_file="x.csv",
-            received_at=SystemClock().now(),
+            received_at=Clock().now(),
         )
         drop = replace(began, state=DropState.OPEN)
         flat = [(wave, list(chunk)) for wave, chunks in enumerate(waves) for chunk in chunks]
@@ -124,7 +125,7 @@ class World:
             ),
             ledger=books or self.ledger,
             policy=made,
-            clock=clock or SystemClock(),
+            clock=clock or Clock(),
             rng=random.Random(7),
         )
         room.start()

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pipeline.core.chunks import ChunkState
+from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
-from pipeline.core.ports import ChunkState, SystemClock
 from pipeline.core.shipment import DeliveryResult
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.thread import DeliveryThread, DeliveryThreadDiedError
@@ -92,7 +93,7 @@ def test_after_a_crash_not_yet_is_believed_only_when_the_old_call_must_be_over(
     ):
         drop = world.drop(picked(20))
         other = world.drop(picked(400, first=1000))
-        crashed = SystemClock().now()
+        crashed = Clock().now()
         world.crashed(drop, at=stamp(crashed))
         handbacks = world.deliver(drop, other, timeout=2.5, concurrency=1)
         assert all(each.complete for each in handbacks)
@@ -114,7 +115,7 @@ def test_after_a_crash_nothing_that_cannot_be_told_is_sent_beside_the_old_call(
         world.crashed(drop, at=stamp(clock.now()))
         with world.room(clock=clock, timeout=30.0) as room:
             clock.advance(29.8)  # nearly all of the old call's time has passed since the start
-            began = SystemClock().now().timestamp()
+            began = Clock().now().timestamp()
             assert room.submit(world.shipment(drop)).result(timeout=60).complete
         calls = sandbox.calls()
         asked = [call["at"] for call in calls if call["method"] == "GET"]
@@ -374,7 +375,7 @@ def test_a_room_that_cannot_open_takes_nothing(tmp_path: Path) -> None:
             make_api=lambda: _no(good),
             ledger=world.ledger,
             policy=room._policy,
-            clock=SystemClock(),
+            clock=Clock(),
             rng=room._rng,
         )
         with pytest.raises(DeliveryThreadDiedError, match="no"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.ports import ChunkState
+from pipeline.core.chunks import ChunkState
 from pipeline.sandbox.config import Faults, SandboxConfig
 from pipeline.sandbox.rules import OrderState
 from pipeline.sandbox.server import SandboxHandle, running

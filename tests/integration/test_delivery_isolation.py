@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.chunks import ChunkState
+from pipeline.core.clock import Clock
 from pipeline.core.model import Drop, stamp
-from pipeline.core.ports import ChunkState, SystemClock
 from pipeline.core.shipment import DeliveryResult
 from pipeline.storage.ledger.tables import receipts
 from schemas.vocabulary import Outcome
@@ -48,7 +49,7 @@ def test_a_bad_row_in_every_chunk_is_not_taken_for_an_outage(tmp_path: Path) -> 
         assert sandbox.stats()["calls"] <= 10 + 100
 
 
-class SlowClock(SystemClock):
+class SlowClock(Clock):
     """A clock that is behind the event loop's."""
 
     def monotonic(self) -> float:
@@ -291,7 +292,7 @@ def test_bad_rows_are_failed_though_the_last_word_was_a_question(tmp_path: Path)
     with with_sandbox(tmp_path, poison_orders=poison) as (world, _):
         asked = world.drop(picked(20, first=1000))
         world.deliver(asked)
-        world.crashed(asked, at=stamp(SystemClock().now()))
+        world.crashed(asked, at=stamp(Clock().now()))
         bad = world.drop(picked(20))
         assert [each.complete for each in world.deliver(bad, asked, timeout=0.5)] == [True, True]
         assert world.counts(bad) == {Outcome.FAILED: 20}

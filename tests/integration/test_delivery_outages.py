@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.ports import ChunkState
+from pipeline.core.chunks import ChunkState
 from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import (
     RawServer,

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.core.ports import ChunkState
+from pipeline.core.chunks import ChunkState
 from pipeline.storage.ledger.tables import chunks
 from schemas.vocabulary import Outcome
 from tests.integration.delivery_support import picked, with_sandbox

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
-from pipeline.core.ports import StatusApi, SystemClock
+from pipeline.core.ports import StatusApi
 from pipeline.delivery.api.client import KonnectApi
 from pipeline.delivery.thread import DeliveryThread
 from pipeline.service.loop import Service
@@ -44,7 +45,7 @@ def slow_room(world: World, opening: threading.Event, go_on: threading.Event) ->
         make_api=make_api,
         ledger=world.ledger,
         policy=delivery_policy(),
-        clock=SystemClock(),
+        clock=Clock(),
         rng=rng,
     )
 

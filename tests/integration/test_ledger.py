@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pipeline.core.chunks import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.core.corrections import with_fixed
+from pipeline.core.drop_lines import Search
 from pipeline.core.errors import StorageError
 from pipeline.core.model import (
     Drop,
@@ -24,18 +26,7 @@ from pipeline.core.model import (
     SheetFacts,
     Skipped,
 )
-from pipeline.core.ports import (
-    DISPATCHED,
-    Chunk,
-    ChunkResult,
-    ChunkState,
-    FrozenPlan,
-    NewDrop,
-    OrderHistory,
-    Receipt,
-    Search,
-    Verdict,
-)
+from pipeline.core.order_lines import DISPATCHED, FrozenPlan, OrderHistory
 from pipeline.storage.ledger import SqlLedger, open_ledger, tables
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
@@ -444,7 +435,14 @@ class TestTrace:
 
 def test_files_are_numbered_in_the_order_in_which_they_are_claimed_together(ledger):
     arrivals = [
-        NewDrop(drop_id=f"d{9 - number}", folder="", source_file="a.csv", received_at=NOW)
+        Drop(
+            seq=0,
+            state=DropState.CLAIMING,
+            drop_id=f"d{9 - number}",
+            folder="",
+            source_file="a.csv",
+            received_at=NOW,
+        )
         for number in range(5)
     ]
     drops = ledger.begin_all(arrivals)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pipeline.core.chunks import Chunk, ChunkResult, ChunkState
 from pipeline.core.errors import SettingsError, StorageError
 from pipeline.core.model import DropFacts, DropState
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, FrozenPlan
+from pipeline.core.order_lines import FrozenPlan
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from schemas.vocabulary import Outcome
 from tests.fakes.ledger_plans import (

@@ -9,16 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pipeline.core.chunks import ChunkResult, ChunkState, Verdict
 from pipeline.core.corrections import with_aside, with_fixed, without_aside
+from pipeline.core.drop_lines import DropCounts, DropLine, Search
 from pipeline.core.model import Drop, DropFacts, DropState
-from pipeline.core.ports import (
-    ChunkResult,
-    ChunkState,
-    DropCounts,
-    DropLine,
-    Search,
-    Verdict,
-)
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.drops import write_drops
 from schemas.vocabulary import Outcome

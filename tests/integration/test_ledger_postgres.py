@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pipeline.core.chunks import ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropFacts, DropState
-from pipeline.core.ports import ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.migrations import VERSION
 from schemas.vocabulary import Outcome

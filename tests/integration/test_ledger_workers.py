@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pipeline.core.chunks import ChunkResult, ChunkState
 from pipeline.core.errors import Fenced, RootBusy, StorageError
 from pipeline.core.model import DropState
-from pipeline.core.ports import ChunkResult, ChunkState
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.ledger.segments import Load, Segment
 from pipeline.storage.ledger.workers import PLANNING, Allowance, WorkerInstructions

@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 from xlsxwriter import Workbook
 
-from pipeline.core.chunks import ChunkBody
+from pipeline.core.chunks import ChunkBody, ChunkResult, ChunkState, Verdict
 from pipeline.core.errors import DropRefused
 from pipeline.core.file_facts import ReadingSettings, Source
 from pipeline.core.model import Drop, DropState, Limits, Notice
-from pipeline.core.ports import ChunkResult, ChunkState, OrderHistory, Verdict
+from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.freeze import (
     Planned,
     facts_of,

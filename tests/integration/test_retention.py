@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from pipeline.core.chunks import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.core.model import Drop, DropFacts, DropState, SetAside, stamp
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.service.retention import Retention, RetentionFiles, Swept, SweptFile
 from pipeline.service.settings import RetentionSettings
 from pipeline.storage.ledger import SqlLedger, migrations, open_ledger, tables

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from pipeline.core.drop_lines import DropCounts
 from pipeline.core.model import Drop, DropFacts, DropState
-from pipeline.core.ports import DropCounts
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.tables import drops

@@ -4,9 +4,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.chunks import ChunkEnds
+from pipeline.core.chunks import ChunkEnds, ChunkState
 from pipeline.core.model import Disposition
-from pipeline.core.ports import ChunkState
 from pipeline.core.row_columns import PLANNED
 from pipeline.reporting.row_outcomes import OUTCOMES, Remark, outcomes_of
 from schemas.vocabulary import Outcome

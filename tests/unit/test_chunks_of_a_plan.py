@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.core.ports import Chunk, ChunkState
+from pipeline.core.chunks import Chunk, ChunkState
 from pipeline.planning.freeze import WAITS, _chunks
 from schemas.codes import Code
 

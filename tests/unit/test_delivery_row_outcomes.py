@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.chunks import Chunk, ChunkState, Verdict
 from pipeline.core.model import stamp
-from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.delivery.api.response_errors import Refusal
 from pipeline.delivery.chunk_rows import RowOutcomes, untouched
 from pipeline.delivery.reconcile import proof_from

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.core.chunks import Chunk, ChunkState, Verdict
 from pipeline.core.model import Disposition
-from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.core.row_columns import PLANNED, PREPARED
 from pipeline.delivery.chunk_rows import untouched
 from pipeline.reporting.row_outcomes import (

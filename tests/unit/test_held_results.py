@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from pipeline.core.ports import Chunk, ChunkResult
+from pipeline.core.chunks import Chunk, ChunkResult
 from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.mass_refusal import MassRefusal, SuspectResults

@@ -45,33 +45,43 @@ def resolved(name: str) -> Any:
 
 def named_in(tree: ast.Module) -> Iterator[str]:
     """Yield dotted names of our code: imported, in strings, and of what is watched by its name."""
-    imported: dict[str, str] = {}
     nodes = [*ast.walk(tree)]
+    pairs = [*_imported(nodes)]
+    imported = dict(pairs)
+    yield from (name for _, name in pairs)
     docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
         match node:
-            case ast.ImportFrom(module=str(module), level=0) if _OURS.fullmatch(module):
-                for each in node.names:
-                    imported[each.asname or each.name] = f"{module}.{each.name}"
-                    yield f"{module}.{each.name}"
-            case ast.Import():
-                yield from (each.name for each in node.names if _OURS.fullmatch(each.name))
             case ast.Constant(value=str(text)) if "." in text and id(node) not in docstrings:
-                for module, names in _IMPORTED.findall(text):
-                    yield from (f"{module}.{name.strip()}" for name in names.split(","))
-                yield from (name for name in _DOTTED.findall(text) if not name.endswith(_FILES_END))
+                yield from _in_text(text)
             case ast.Dict():
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(value, ast.Dict):
                         yield from _below(key.value, value.keys)
-    for node in nodes:
-        match node:
             case ast.Call(args=[owner, ast.Constant(value=str(name)), *_]) if (
                 _called(node) in _BY_NAME and name.isidentifier()
             ):
                 first, *rest = ast.unparse(owner).split(".")
                 if first in imported:
                     yield ".".join((imported[first], *rest, name))
+
+
+def _imported(nodes: list[ast.AST]) -> Iterator[tuple[str, str]]:
+    """Yield the names in a module of what it imports of our code, each with its dotted name."""
+    for node in nodes:
+        match node:
+            case ast.ImportFrom(module=str(module), level=0) if _OURS.fullmatch(module):
+                for each in node.names:
+                    yield each.asname or each.name, f"{module}.{each.name}"
+            case ast.Import():
+                names = [each.name for each in node.names if _OURS.fullmatch(each.name)]
+                yield from zip(names, names, strict=True)
+
+
+def _in_text(text: str) -> Iterator[str]:
+    for module, names in _IMPORTED.findall(text):
+        yield from (f"{module}.{name.strip()}" for name in names.split(","))
+    yield from (name for name in _DOTTED.findall(text) if not name.endswith(_FILES_END))
 
 
 def _below(module: object, names: list[ast.expr | None]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.model import Disposition
-from pipeline.core.ports import OrderHistory
+from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.plan import one_by_one, sendable_orders
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import (

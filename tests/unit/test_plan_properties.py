@@ -7,8 +7,9 @@ from typing import ClassVar
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.chunks import Chunk, ChunkState, Verdict
 from pipeline.core.model import Disposition
-from pipeline.core.ports import Chunk, ChunkState, OrderHistory, Verdict
+from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.freeze import _planned_table
 from pipeline.reporting.row_outcomes import OUTCOMES, outcomes_of, unsent
 from schemas.vocabulary import Milestone, Outcome

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.core.ports import Chunk, OrderHistory, Verdict
+from pipeline.core.chunks import Chunk, Verdict
+from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.replan import Pending, doubts, let_go, pending_places, recheck
 from schemas.codes import Code

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import OrderHistory
+from pipeline.core.order_lines import OrderHistory
 from pipeline.core.shipment import (
     Cause,
     Closed,

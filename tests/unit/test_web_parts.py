@@ -15,8 +15,8 @@ from argon2 import PasswordHasher
 from msgspec.structs import replace
 
 from pipeline import web
+from pipeline.core.clock import Clock
 from pipeline.core.errors import SettingsError
-from pipeline.core.ports import SystemClock
 from pipeline.reporting.results_csv import csv_cells, csv_header, csv_lines
 from pipeline.service.health_file import (
     LATENCY_BOUNDS,
@@ -155,7 +155,7 @@ def test_a_log_out_while_the_session_is_put_off_stays() -> None:
 
 @pytest.mark.usefixtures("quick_hashing")
 def test_nobody_but_the_first_person_is_added_or_changed_without_a_log_in(tmp_path: Path) -> None:
-    people = People(tmp_path, WebSettings(), SystemClock())
+    people = People(tmp_path, WebSettings(), Clock())
     for _ in range(2):  # the second click on a button
         people.add("", "Asha", Right.MANAGE, "three odd words")
     with pytest.raises(NotChanged, match="added meanwhile"):

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from pipeline.cluster.lease import Lease
+from pipeline.core.clock import Clock
 from pipeline.core.errors import Fenced, Held
-from pipeline.core.ports import Reply, SystemClock
+from pipeline.core.ports import Reply
 from pipeline.service.api_access import WatchedApi
 from pipeline.service.health_file import CallCount
 
@@ -51,7 +52,7 @@ def test_a_lease_holds_for_less_than_the_time_after_which_others_take_over():
 
 def test_no_call_leaves_without_a_lease_and_all_sending_is_held():
     api, lease = CountingApi(), Lease(12)
-    present = WatchedApi(api, CallCount(), SystemClock(), lease)
+    present = WatchedApi(api, CallCount(), Clock(), lease)
     lease.renew(lease.begin_heartbeat())
     assert asyncio.run(present.put_status(b"1")).status == 200
     lease.renew(lease.begin_heartbeat() - 9)

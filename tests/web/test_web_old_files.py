@@ -3,8 +3,8 @@
 from contextlib import closing
 from datetime import timedelta
 
+from pipeline.core.clock import Clock
 from pipeline.core.model import SetAside
-from pipeline.core.ports import SystemClock
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from tests.acceptance.harness import sheet
@@ -22,7 +22,7 @@ def test_an_old_file_is_shown_with_what_is_left_of_it(open_live: Open) -> None:
             aside = {"rows": [4], "reason": "not ours", "who": "Asha"}
             assert client.post(f"/api/v1/drops/{drop}/set-aside", json=aside).status_code == 200
             verdict = client.get(f"/api/v1/drops/{drop}").json()["verdict"]
-            later = ManualClock(SystemClock().now() + timedelta(days=200))
+            later = ManualClock(Clock().now() + timedelta(days=200))
             flags = {"api": {"base_url": live.api.url}}
             settings = load(live.root.path, flags=flags)
             with closing(Site(live.root.path, settings, clock=later)) as site:
@@ -65,7 +65,7 @@ def test_a_file_that_is_not_kept_any_more_is_not_offered_to_be_read_again(open_l
     with open_live() as live, live.client() as client:
         drop = dropped(live, "nohead.csv", "a,b\n1,2\n")
         assert ">Read again<" in client.get(f"/drops/{drop}").text
-        later = ManualClock(SystemClock().now() + timedelta(days=200))
+        later = ManualClock(Clock().now() + timedelta(days=200))
         flags = {"api": {"base_url": live.api.url}, "retention": {"archive_days": 30}}
         settings = load(live.root.path, flags=flags)
         with closing(Site(live.root.path, settings, clock=later)) as site:

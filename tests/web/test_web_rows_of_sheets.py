@@ -12,8 +12,8 @@ import openpyxl
 import pytest
 from playwright.sync_api import Page, expect
 
+from pipeline.core.clock import Clock
 from pipeline.core.model import SetAside
-from pipeline.core.ports import SystemClock
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from tests.acceptance.harness import until
@@ -362,7 +362,7 @@ def test_rows_of_an_old_file_are_counted_apart_as_well(open_live: Open, tmp_path
     with open_live() as live:
         drop = tabs(live, tmp_path, "old.xlsx")
         lines = rejects_of(live, "old")
-        later = ManualClock(SystemClock().now() + timedelta(days=200))
+        later = ManualClock(Clock().now() + timedelta(days=200))
         settings = load(live.root.path, flags={"api": {"base_url": live.api.url}})
         order = {"rows": [ROW], "sheet": "South", "reason": "not ours"}
         with live.client() as client:

@@ -8,9 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import to_builtins
 
-from pipeline.core.chunks import ChunkEnds
+from pipeline.core.chunks import Chunk, ChunkEnds, ChunkResult, ChunkState, Verdict
 from pipeline.core.model import Drop
-from pipeline.core.ports import Chunk, ChunkResult, ChunkState, Verdict
 from pipeline.storage.ledger.database import Database, record_from
 from pipeline.storage.ledger.tables import chunks, drops, receipts, verdicts
 from schemas.codes import Code

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from pipeline.core.corrections import left_to_do
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropFacts, DropRequest, DropState
-from pipeline.core.ports import NewDrop
 from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.database import Database
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
@@ -156,14 +155,17 @@ class Drops:
         """
         return root_id(self._root) if self._db.dialect.many_roots else ""
 
-    def begin_all(self, arrivals: Sequence[NewDrop]) -> list[Drop]:
-        """Record, in one commit, which files are about to be claimed, and in which order."""
+    def begin_all(self, arrivals: Sequence[Drop]) -> list[Drop]:
+        """Record, in one commit, which files are about to be claimed, and in which order.
+
+        Returns them with their numbers (``seq``).
+        """
         values = [
             {
                 "drop_id": each.drop_id,
                 "folder": each.folder,
                 "source_file": each.source_file,
-                "state": DropState.CLAIMING.value,
+                "state": each.state.value,
                 "received_at": each.received_at.isoformat(),
                 "root": self.root_id,
             }
@@ -172,17 +174,7 @@ class Drops:
         numbered = drops.insert().returning(drops.c.seq, sort_by_parameter_order=True)
         with self._db.write() as connection:
             numbers = connection.execute(numbered, values).scalars().all()
-        return [
-            Drop(
-                seq=seq,
-                drop_id=each.drop_id,
-                folder=each.folder,
-                source_file=each.source_file,
-                state=DropState.CLAIMING,
-                received_at=each.received_at,
-            )
-            for seq, each in zip(numbers, arrivals, strict=True)
-        ]
+        return [replace(each, seq=seq) for seq, each in zip(numbers, arrivals, strict=True)]
 
     def save(self, drop: Drop) -> None:
         """Record the drop as it is now; one that is being closed has no request left."""

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from pipeline.core.chunks import Chunk, ChunkState
 from pipeline.core.model import Drop, DropState, stamp
-from pipeline.core.ports import (
-    DISPATCHED,
-    Chunk,
-    ChunkState,
-    FrozenPlan,
-    LineTable,
-    OrderHistory,
-    ParcelSeen,
-)
+from pipeline.core.order_lines import DISPATCHED, FrozenPlan, LineTable, OrderHistory, ParcelSeen
 from pipeline.storage.ledger.database import LAST_CHARACTER, Database
 from pipeline.storage.ledger.drops import clear_unfrozen, write_drops
 from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, unfrozen, verdicts

@@ -10,17 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from pipeline.core.chunks import Chunk, ChunkState, Receipt, Verdict
+from pipeline.core.drop_lines import DropCounts, DropLine, Search
 from pipeline.core.model import DropState
-from pipeline.core.ports import (
-    Chunk,
-    ChunkState,
-    DropCounts,
-    DropLine,
-    OrderRow,
-    Receipt,
-    Search,
-    Verdict,
-)
+from pipeline.core.order_lines import OrderRow
 from pipeline.core.summary import codes_in, summary_left
 from pipeline.storage.ledger.database import LAST_CHARACTER, MARK, Database, escaped, record_from
 from pipeline.storage.ledger.drops import drop_from

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct, to_builtins
 
+from pipeline.core.chunks import Chunk, ChunkState, Verdict
 from pipeline.core.model import Drop
-from pipeline.core.ports import Chunk, ChunkState, Verdict
 from pipeline.storage.ledger.database import record_from
 from pipeline.storage.ledger.drops import Drops, drop_from
 from pipeline.storage.ledger.tables import chunks, drops, posts, segments, verdicts

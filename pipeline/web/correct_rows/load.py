@@ -4,9 +4,9 @@ from collections.abc import Iterator, Set
 
 from msgspec.structs import replace
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine
 from pipeline.core.row_keys import RowKey, rows_meant, rows_named
 from pipeline.web import drop_view, uploads
 from pipeline.web.context import NotPossible, NotThere, WebContext

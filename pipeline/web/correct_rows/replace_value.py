@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.ports import DropLine
+from pipeline.core.drop_lines import DropLine
 from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, NotThere, WebContext
 from pipeline.web.correct_rows.draft import Rule

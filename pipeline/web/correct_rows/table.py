@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine
 from pipeline.core.row_keys import RowKey, number_of
 from pipeline.web import faults
 from pipeline.web.correct_rows.draft import Draft

@@ -8,8 +8,8 @@ from fastapi import Path, Query
 from msgspec.structs import replace
 from pydantic import Field
 
+from pipeline.core.drop_lines import DropLine, Search
 from pipeline.core.model import DropState
-from pipeline.core.ports import DropLine, Search
 from pipeline.service.order_history import trace_order
 from pipeline.web import drop_view, staging, uploads
 from pipeline.web.api_base import (

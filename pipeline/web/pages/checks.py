@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.ports import DropLine
+from pipeline.core.drop_lines import DropLine
 from pipeline.web import staging, words
 from pipeline.web.context import (
     Ctx,

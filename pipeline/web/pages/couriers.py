@@ -4,7 +4,7 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from pipeline.core.ports import Search
+from pipeline.core.drop_lines import Search
 from pipeline.reporting.template_xlsx import template
 from pipeline.web import words
 from pipeline.web.context import (

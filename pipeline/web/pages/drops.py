@@ -12,9 +12,9 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 from starlette.responses import FileResponse, RedirectResponse, Response
 
+from pipeline.core.drop_lines import DropLine, Search
 from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
-from pipeline.core.ports import DropLine, Search
 from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, order_search, words
 from pipeline.web.context import Ctx, Form, Looker, NotThere, Operator, WebContext, page

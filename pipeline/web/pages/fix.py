@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, Response
 
+from pipeline.core.drop_lines import DropLine
 from pipeline.core.model import stamp
-from pipeline.core.ports import DropLine
 from pipeline.core.row_keys import in_order, in_words, number_of, row_key, sheet_of
 from pipeline.web import faults, uploads
 from pipeline.web.access import Visitor

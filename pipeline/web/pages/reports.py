@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.ports import Search
+from pipeline.core.drop_lines import Search
 from pipeline.web.context import Ctx, Looker, page
 from pipeline.web.reports import (
     COUNTS,

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
+from pipeline.core.drop_lines import Search
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import DropState
-from pipeline.core.ports import Search
 from pipeline.web import drop_view, staging, taught_profile, uploads
 from pipeline.web.context import (
     Ctx,
