@@ -127,14 +127,14 @@ def _looks(site: Any, model: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mappi
     """Processor milliseconds of what page and commands ask the ledger, the median of thirty."""
     from pipeline.core.drop_lines import Search
 
-    (newest,) = site.ledger.search(Search(limit=1))
+    (newest,) = site.ledger.overview.search(Search(limit=1))
     order = f"{model['lines'][0]['order_id']}-{newest.seq}"
     looks: Mapping[str, Callable[[], Any]] = {
-        "the list of 50": lambda: site.ledger.search(Search(limit=50)),
-        "the list of 50 by part of a name": lambda: site.ledger.search(
+        "the list of 50": lambda: site.ledger.overview.search(Search(limit=50)),
+        "the list of 50 by part of a name": lambda: site.ledger.overview.search(
             Search(words="first", limit=50)
         ),
-        "an order": lambda: site.ledger.sightings(order),
+        "an order": lambda: site.ledger.overview.sightings(order),
     }
     found = {}
     for name, look in looks.items():

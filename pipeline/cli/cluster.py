@@ -106,7 +106,7 @@ def drain(
     """Let a worker finish what it has in hand, and end."""
     from pipeline.core.errors import UsageError
 
-    if not options.site(anywhere=True).ledger.drain(name):
+    if not options.site(anywhere=True).ledger.workers.drain(name):
         raise UsageError(
             f"There is no worker {name}.", hint="`shipdrop cluster status` lists them."
         )

@@ -88,7 +88,7 @@ def drops(
         limit=limit,
         since=_moment(since, site) if since else None,
     )
-    found = site.ledger.search(search)
+    found = site.ledger.overview.search(search)
     progresses = [(line, _progress(site, line)) for line in found]
 
     def for_people() -> None:
@@ -112,7 +112,7 @@ def show(
 
     site = options.site(light=True)
     found = site.drop(drop)
-    (line,) = site.ledger.lines([found.drop_id])
+    (line,) = site.ledger.overview.lines([found.drop_id])
     progress = _progress(site, line)
     facts = {
         **_as_dict(line, progress),
@@ -220,7 +220,7 @@ def _progress(site: "Site", line: "DropLine") -> dict[str, int] | None:
 
     if line.state is not DropState.OPEN:
         return None
-    sent = dict(site.ledger.sent(line.seq))
+    sent = dict(site.ledger.overview.sent(line.seq))
     waiting = sent.pop(None, 0)
     answered = sum(sent.values())
     return {"answered": answered, "total": answered + waiting}

@@ -106,7 +106,7 @@ class Locks:
     @contextmanager
     def post(self, key: str) -> Iterator[bool]:
         """Hold a post of the ledger; yield False when another worker has it."""
-        with self.holding(key, lambda me: self._ledger.take_post(me, key) or None) as held:
+        with self.holding(key, lambda me: self._ledger.workers.take_post(me, key) or None) as held:
             yield held.what is not None
 
     @contextmanager
@@ -126,16 +126,17 @@ class Locks:
                 yield held
             finally:
                 if held.what is not None and not held.gone:
-                    self._ledger.leave_post(me, key)
+                    self._ledger.workers.leave_post(me, key)
         finally:
             with self._lock:
                 self._held.discard(key)
 
     def tidy_posts(self) -> None:
         """Release posts that are ours only in the ledger, because releasing them failed."""
-        for key in self._ledger.posts_of(self._lease.name):
+        for key in self._ledger.workers.posts_of(self._lease.name):
             with self._lock:
                 ours = key in self._held
-            ours = ours or (key == PLANNING and self._ledger.plans_now) or key.startswith(SCAN)
+            workers = self._ledger.workers
+            ours = ours or (key == PLANNING and workers.plans_now) or key.startswith(SCAN)
             if not ours:
-                self._ledger.leave_post(self._lease.name, key)
+                workers.leave_post(self._lease.name, key)

@@ -112,7 +112,7 @@ class Scanner:
             self._leave_post()
             if (left := self._away_until - time.monotonic()) > 0:
                 return left
-            self._mine = self._ledger.take_post(self._lease.name, self._post)
+            self._mine = self._ledger.workers.take_post(self._lease.name, self._post)
             if not self._mine:
                 return max(settings.scan_seconds, self._lease.pause)
             log.info("scanner.begins", inbox=str(self._site.inbox_path))
@@ -147,7 +147,7 @@ class Scanner:
             each.root == self._ledger.root_id
             and each.id != self._lease.name
             and each.silent < self._lease.stale_seconds
-            for each in self._ledger.known_workers()
+            for each in self._ledger.workers.known_workers()
         )
 
     def _give_back(self) -> float:
@@ -168,7 +168,7 @@ class Scanner:
     def _leave_post(self) -> None:
         """Give the post back in the ledger, if that is still to be done."""
         if self._leaving:
-            self._ledger.leave_post(self._lease.name, self._post)
+            self._ledger.workers.leave_post(self._lease.name, self._post)
             self._leaving = False
 
     def _recover(self) -> None:

@@ -147,7 +147,7 @@ class Supervisor:
 
     def _heartbeat(self) -> None:
         begun = self._lease.begin_heartbeat()
-        orders = self._ledger.heartbeat(
+        orders = self._ledger.workers.heartbeat(
             self._lease.name,
             wants=1 if self._tasks.sending else 0,
             most=self._most,
@@ -161,7 +161,7 @@ class Supervisor:
         wanted, self._quiet_wanted = self._quiet_wanted - time.monotonic(), 0.0
         if wanted > 0:
             self._quiet_until = time.monotonic() + wanted
-            self._ledger.ask_for_quiet(wanted)
+            self._ledger.workers.ask_for_quiet(wanted)
 
     def _lower(self, calls: int, rate: float) -> int:
         self._share = (calls, rate)
@@ -204,7 +204,7 @@ class Supervisor:
                 if shut.reason != self._logged_shut:  # once until a call is taken
                     log.warning("api.shut", reason=shut.reason, hint=shut.hint)
                 self._logged_shut = shut.reason
-                self._ledger.shut(
+                self._ledger.workers.shut(
                     self._probe_seconds, held=shut.held, reason=shut.reason, hint=shut.hint
                 )
 
@@ -215,7 +215,7 @@ class Supervisor:
         stale, tidy = self._lease.stale_seconds, time.monotonic() >= self._tidy_at
         if self._silent and time.monotonic() - self._ledger_back_at > stale:
             # After an outage of the ledger, every worker gets time for a heartbeat first.
-            for name in self._ledger.give_up_the_silent(stale):
+            for name in self._ledger.workers.give_up_the_silent(stale):
                 log.warning("worker.gave_up_another", worker=name)
         if tidy or self._failures != self._ledger.failures:
             self._failures = self._ledger.failures
@@ -226,7 +226,7 @@ class Supervisor:
             tasks = self._tasks
             if (
                 plannable(unfinished) or tasks.retries(requested) or tasks.freed(unfinished)
-            ) and not self._ledger.posts(tasks.plan_post):
+            ) and not self._ledger.workers.posts(tasks.plan_post):
                 tasks.call_plan()
             if self._delivery.limiter.shut is None:
                 self._call_for_segments(unfinished)
@@ -236,7 +236,7 @@ class Supervisor:
             self._tidy_at = time.monotonic() + _TIDY_SECONDS
 
     def _call_for_segments(self, unfinished: list[Drop]) -> None:
-        laid_out = self._ledger.laid_out(rested=self._probe_seconds)
+        laid_out = self._ledger.segments.laid_out(rested=self._probe_seconds)
         open_ones = {drop.seq: drop for drop in unfinished if drop.state is DropState.OPEN}
         # Also drops whose segments have all ended, after a pause.
         rested = {seq for seq, rests in laid_out.items() if rests}
@@ -244,9 +244,9 @@ class Supervisor:
             if seq in open_ones:
                 self._tasks.call_for(open_ones[seq])
             else:
-                self._ledger.forget_segments(seq)
+                self._ledger.segments.forget_segments(seq)
         # With no job queued, those for idle segments were lost.
-        idle = self._ledger.idle_segments()
+        idle = self._ledger.segments.idle_segments()
         if idle and not self._engine.waiting():
             self._tasks.call_send(idle[:_AT_ONCE])
 
@@ -255,5 +255,7 @@ class Supervisor:
         for drop in requested:
             if to_honour(drop, busy=False) is DropRequest.CANCEL:
                 self._delivery.cancel(drop.seq)
-                if drop.state is DropState.OPEN and not self._ledger.posts(sending(drop.seq)):
+                if drop.state is DropState.OPEN and not self._ledger.workers.posts(
+                    sending(drop.seq)
+                ):
                     self._tasks.call_report(drop.seq)

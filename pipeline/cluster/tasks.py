@@ -74,7 +74,7 @@ class Tasks(Locks):
 
     def call_for(self, drop: Drop) -> None:
         """Lay out the rest of an idle open drop in segments, and queue jobs to send them."""
-        first = self._ledger.lay_out(drop.seq)
+        first = self._ledger.segments.lay_out(drop.seq)
         if first:
             self.call_send(first)
         if drop.request is DropRequest.CANCEL or (first == [] and not _waits_for_others(drop)):
@@ -115,7 +115,7 @@ class Tasks(Locks):
             if drop.state is DropState.OPEN
             and drop.waits_for
             and drop.request is not DropRequest.CANCEL
-            and not self._ledger.has_open_segments(drop.seq)
+            and not self._ledger.segments.has_open_segments(drop.seq)
         ]
 
     def _plan_all(self) -> None:
@@ -138,15 +138,15 @@ class Tasks(Locks):
         return [
             drop
             for drop in requested
-            if to_honour(drop, busy=bool(self._ledger.posts(sending(drop.seq))))
+            if to_honour(drop, busy=bool(self._ledger.workers.posts(sending(drop.seq))))
             is DropRequest.RETRY
         ]
 
     def _retry(self, drop: Drop) -> None:
         """Take up the unsent and unknown rows of a drop, unless open drops have its orders."""
-        self._ledger.reopen_all()
+        self._ledger.workers.reopen_all()
         if drop.state.closed:
-            with self._ledger.planning_turn():
+            with self._ledger.workers.planning_turn():
                 step = self._site.drop_steps.reopen(drop, rests=self._is_at_rest)
             if not isinstance(step, Reopened):
                 return
@@ -161,7 +161,7 @@ class Tasks(Locks):
             self._ledger.request(drop.drop_id, DropRequest.NONE)
             self._ledger.reopen(drop.seq)
         if drop.state is DropState.OPEN:
-            self._ledger.forget_segments(drop.seq)
+            self._ledger.segments.forget_segments(drop.seq)
             self.call_for(replace(drop, request=DropRequest.NONE))
 
     def _is_at_rest(self, drop_id: str) -> bool:
@@ -170,15 +170,15 @@ class Tasks(Locks):
         return (
             found is not None
             and self._ledger.is_ours(found)
-            and not self._ledger.posts(sending(found.seq))
+            and not self._ledger.workers.posts(sending(found.seq))
         )
 
     def _release(self, drop: Drop) -> None:
         """Release the rows of a drop that waited for other drops."""
-        with self._ledger.planning_turn():
+        with self._ledger.workers.planning_turn():
             step = self._site.drop_steps.release(drop.drop_id)
         if step is not None and step.progressed:
-            self._ledger.forget_segments(drop.seq)
+            self._ledger.segments.forget_segments(drop.seq)
             self.call_for(step.drop)
 
     def _or_rest(self, drop: Drop, act: Callable[[Drop], None]) -> None:
@@ -223,7 +223,7 @@ class Tasks(Locks):
             if drop is not None and not drop.facts.last_report:  # planned since it was shut
                 self.call_report(drop_seq)
             return
-        take = partial(self._ledger.take_segment, drop_seq=drop_seq, wave=wave, no=no)
+        take = partial(self._ledger.segments.take_segment, drop_seq=drop_seq, wave=wave, no=no)
         with self.holding(segment_post(drop_seq, wave, no), take) as held, self._counted():
             load = held.what
             handback = self._deliver(load) if load else None
@@ -235,7 +235,7 @@ class Tasks(Locks):
                 self._report_broken(load.drop, handback)
                 return
             if handback.shut is None:
-                next_ones = self._ledger.end_segment(load.segment)
+                next_ones = self._ledger.segments.end_segment(load.segment)
                 held.gone = True
                 if next_ones is not None:
                     self.call_send(next_ones)
@@ -301,7 +301,7 @@ class Tasks(Locks):
         """Give back a segment that cannot be sent now, and report its drop."""
         if handback.shut is not None and handback.shut.ours:
             self.call_send([segment])
-        elif not self._ledger.posts(sending(segment.drop_seq)):
+        elif not self._ledger.workers.posts(sending(segment.drop_seq)):
             self.call_report(segment.drop_seq)
 
     # -- report --------------------------------------------------------------------------------
@@ -313,9 +313,9 @@ class Tasks(Locks):
                 return
             drop = self._ledger.drop_numbered(drop_seq)
             if drop is None or drop.state is not DropState.OPEN:
-                self._ledger.forget_segments(drop_seq)
+                self._ledger.segments.forget_segments(drop_seq)
                 return
-            if self._ledger.posts(sending(drop_seq)):
+            if self._ledger.workers.posts(sending(drop_seq)):
                 return  # the last of them calls again
             handback = self._handback(drop)
             if handback is None:
@@ -324,7 +324,7 @@ class Tasks(Locks):
             if isinstance(result, Exception):
                 raise result
             if isinstance(result, Closed):
-                self._ledger.forget_segments(drop_seq)
+                self._ledger.segments.forget_segments(drop_seq)
         self._let_others_go(drop, is_closed=isinstance(result, Closed))
 
     def _let_others_go(self, drop: Drop, *, is_closed: bool) -> None:
@@ -349,10 +349,10 @@ class Tasks(Locks):
         if shut is not None and shut.ours:
             shut = None  # others go on
         cancelled = drop.request is DropRequest.CANCEL
-        going_on = shut is None and self._ledger.has_open_segments(drop.seq)
-        if going_on and (not cancelled or self._ledger.has_doubts(drop.seq)):
+        going_on = shut is None and self._ledger.segments.has_open_segments(drop.seq)
+        if going_on and (not cancelled or self._ledger.segments.has_doubts(drop.seq)):
             return None
-        complete = self._ledger.all_segments_done(drop.seq)
+        complete = self._ledger.segments.all_segments_done(drop.seq)
         return DeliveryResult(drop_seq=drop.seq, complete=complete, cancelled=cancelled, shut=shut)
 
     @contextmanager

@@ -107,7 +107,7 @@ class Session:
     def _work(self, url: str) -> None:
         site, lease = self._site, self._lease
         begun = lease.begin_heartbeat()
-        site.ledger.join(
+        site.ledger.workers.join(
             lease.name, host=socket.gethostname(), pid=os.getpid(), root=site.ledger.root_id
         )
         lease.renew(begun)
@@ -155,7 +155,7 @@ class Session:
         if self.was_lost:
             return
         try:
-            self._site.ledger.leave(self._lease.name)
+            self._site.ledger.workers.leave(self._lease.name)
         except StorageError as error:  # the others notice by themselves
             log.warning("worker.left_unsaid", reason=error.message)
         log.info("worker.left", worker=self._lease.name)

@@ -50,7 +50,9 @@ class CameSince(Struct, frozen=True, kw_only=True):
         And a file of this name that had been cut off or empty, or refused for its many bad rows,
         which have all been accepted now. Raises StorageError.
         """
-        some = self.ledger.left_in(drop.folder, drop.source_file, before=drop.seq, limit=_MOST)
+        some = self.ledger.overview.left_in(
+            drop.folder, drop.source_file, before=drop.seq, limit=_MOST
+        )
         left = {
             drop_id: table
             for _, drop_id, _ in some

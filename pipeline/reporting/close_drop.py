@@ -357,7 +357,7 @@ class Closer:
         Only those that need a person as before: a row that is understood now is like any other.
         """
         fixed, aside = set[RowKey](), dict[RowKey, SetAside]()
-        for drop_id in self._ledger.read_again_from(drop.sha256, drop.seq):
+        for drop_id in self._ledger.overview.read_again_from(drop.sha256, drop.seq):
             if (earlier := self._ledger.find(drop_id)) is not None:
                 fixed |= {*earlier.facts.fixed_rows}
                 aside |= {each.row: each for each in earlier.facts.aside}

@@ -249,7 +249,7 @@ def _seen(site: Site, prepared: Prepared) -> list[ParcelSeen]:
 
 
 def _states(site: Site, drop_ids: Collection[str]) -> Mapping[str, DropState]:
-    return site.ledger.states(drop_ids) if _has_ledger(site) else {}
+    return site.ledger.overview.states(drop_ids) if _has_ledger(site) else {}
 
 
 def _folder_of(site: Site, file: Path) -> str | None:

@@ -262,7 +262,7 @@ def workers_at_work(site: "Site") -> list[Mapping[str, Any]]:
 
 def _unsent(site: "Site") -> int:
     site.check_ledger(thoroughly=False)
-    return site.ledger.waiting_updates()
+    return site.ledger.overview.waiting_updates()
 
 
 def _waiting(site: "Site", now: datetime) -> tuple[int, float]:
@@ -433,8 +433,8 @@ def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]
             "This ledger is embedded: it has no workers.",
             hint="`shipdrop ledger copy` moves it to PostgreSQL; set ledger.url then.",
         )
-    known = ledger.known_workers()
-    signals = ledger.signals()
+    known = ledger.workers.known_workers()
+    signals = ledger.workers.signals()
     shut = {
         "seconds": signals.shut,
         "held": signals.held,
@@ -459,10 +459,10 @@ def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]
         ],
         "drops": {state.value: count for state, count in ledger.counts().items()},
         "segments": {
-            "open": ledger.count_open_segments(),
+            "open": ledger.segments.count_open_segments(),
             "sending": sum(1 for each in known for key in each.holds if key.startswith("send:")),
         },
-        "queues": ledger.waiting_jobs(),
+        "queues": ledger.workers.waiting_jobs(),
         "stalled": sum(len(each.holds) for each in known if each.silent > stale_seconds),
         "quiet_seconds": round(signals.quiet, 1),
         "shut": shut if signals.shut else None,

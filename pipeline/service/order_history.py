@@ -29,7 +29,7 @@ def trace_order(site: Site, order_id: str, *, in_short: bool = False) -> list[di
     """
     return [
         _gone(seen) if seen.drop is None else _entry(site, seen, seen.drop, in_short=in_short)
-        for seen in site.ledger.sightings(order_id)
+        for seen in site.ledger.overview.sightings(order_id)
     ]
 
 

@@ -77,7 +77,7 @@ class Planner:
         self._clock = site.clock
         # Held while drops are planned, where several processes plan.
         self._turn: Callable[[], AbstractContextManager[object]] = (
-            site.ledger.planning_turn if site.presence else nullcontext
+            site.ledger.workers.planning_turn if site.presence else nullcontext
         )
 
     # -- plan ----------------------------------------------------------------------------------
@@ -127,7 +127,9 @@ class Planner:
         try:
             spool.tries.begin()
             drop = replace(drop, courier=facts.courier, parent=facts.parent)
-            prepared = load(facts, spool, self._profiles, self._ledger.states, self._spools.ids)
+            prepared = load(
+                facts, spool, self._profiles, self._ledger.overview.states, self._spools.ids
+            )
             orders = sendable_orders(prepared.keys)
             return DropToPlan(drop=drop, prepared=prepared, orders=orders)
         except StorageError:

@@ -89,9 +89,9 @@ def read_again(
     """
     drop = site.drop(drop_id)
     with _ONE_AT_A_TIME:
-        (line,) = site.ledger.lines([drop.drop_id])
+        (line,) = site.ledger.overview.lines([drop.drop_id])
         kept = check_again(site, line)
-        after = site.ledger.last_number()
+        after = site.ledger.overview.last_number()
         place = drop.folder if folder is None else folder
         placed = (put or site.folders.put)(kept, place)
         noted = InboxAgain(
@@ -122,7 +122,7 @@ def check_again(site: Site, drop: DropLine) -> Path:
     ):
         raise UsageError(f"The file of the drop {drop.drop_id} waits in the inbox already.")
     # Asked last: a file that has left the inbox meanwhile is a drop by now.
-    again_as = site.ledger.lines([drop.drop_id])[0].again_as if drop.again_name else None
+    again_as = site.ledger.overview.lines([drop.drop_id])[0].again_as if drop.again_name else None
     if again_as:
         raise UsageError(
             f"The drop {drop.drop_id} was already read again, as {again_as}.",

@@ -338,13 +338,13 @@ class Retention:
 
     def _rows(self, before: datetime, now: datetime) -> int:
         removed = 0
-        while given_up := self._ledger.give_up(closed_before=before, at=now):
+        while given_up := self._ledger.compaction.give_up(closed_before=before, at=now):
             # First the spool: the ledger's mark is what finds it again after a crash.
             for drop_id in self._until_stopped(given_up):
                 self._files.remove_spool(drop_id)
             if not self._walk() or self._ending.is_set():
                 return removed
-            self._ledger.end_compaction()
+            self._ledger.compaction.end_compaction()
             removed += len(given_up)
         self._shrink()
         return removed
@@ -353,7 +353,7 @@ class Retention:
         """Remove drops of which nothing else is left; return how many."""
         removed = 0
         while not self._ending.is_set():
-            some = self._slowly(partial(self._ledger.forget_old, closed_before=before))
+            some = self._slowly(partial(self._ledger.compaction.forget_old, closed_before=before))
             if not some:
                 break
             removed += some
@@ -364,7 +364,7 @@ class Retention:
     def _shrink(self) -> None:
         more = True
         while more and not self._ending.is_set():
-            more = self._slowly(partial(self._ledger.shrink, idle=self._idle()))
+            more = self._slowly(partial(self._ledger.compaction.shrink, idle=self._idle()))
 
     def _walk(self) -> bool:
         """Walk through all orders; return False when it was broken off."""
@@ -372,7 +372,7 @@ class Retention:
         while after is not None:
             if self._ending.is_set():
                 return False
-            after = self._slowly(partial(self._ledger.compact_orders, after))
+            after = self._slowly(partial(self._ledger.compaction.compact_orders, after))
         return True
 
     def _closed_before(self, drop_id: str, moment: datetime) -> bool:

@@ -204,7 +204,7 @@ class Site(Struct, frozen=True, dict=True):
         """
         found = self.ledger.find(name)
         if found is None and (name == _LATEST or len(name) >= _SHORTEST_ID):
-            like = self.ledger.named_like("" if name == _LATEST else name, limit=_NAMED)
+            like = self.ledger.overview.named_like("" if name == _LATEST else name, limit=_NAMED)
             if len(like) > 1 and name != _LATEST:
                 more = ", …" if len(like) == _NAMED else ""
                 raise UsageError(f"{name} is more than one drop: {', '.join(like)}{more}.")

@@ -50,7 +50,7 @@ def words_used(site: Site, courier: str) -> Used:
     """Count the words of a courier's files of the last days, as far as their results are there."""
     since = site.clock.now() - timedelta(days=COUNTED_DAYS)
     rows, sent, files, left = Counter[str](), Counter[str](), 0, _BYTES
-    drops = site.ledger.search(Search(courier=courier, limit=_FILES))
+    drops = site.ledger.overview.search(Search(courier=courier, limit=_FILES))
     for drop in drops:
         path = drop_view.outbox_file(site, drop, "results")
         if drop.received_at < since or not path.is_file():

@@ -121,7 +121,7 @@ def view_of(site: Site, drop: DropLine) -> DropView:
     counts = {each.value: rows[each.value] for each in Outcome if rows.get(each.value)}
     if drop.state is not DropState.OPEN:
         return DropView(drop=drop, progress=None, counts=counts)
-    sent = dict(site.ledger.sent(drop.seq))
+    sent = dict(site.ledger.overview.sent(drop.seq))
     waiting = sent.pop(None, 0)
     answered = sum(sent.values())
     progress = Progress(answered=answered, total=answered + waiting)

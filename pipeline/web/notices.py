@@ -135,7 +135,7 @@ class Notices:
 
     def _ends(self) -> Iterator[Event]:
         """Yield drops that ended since, and were refused or have rows that need a person."""
-        for drop in self._site.ledger.ended(self._memory.closing):
+        for drop in self._site.ledger.overview.ended(self._memory.closing):
             self._memory.closing = drop.closing
             if drop.state.closed and (words := _ended(drop)):
                 if self._pages:
@@ -210,7 +210,7 @@ class Notices:
         return "Nothing waits for Fynd any more; it was not asked again." if idle else ""
 
     def _read(self) -> NoticeMemory:
-        last = self._site.ledger.last_closing()
+        last = self._site.ledger.overview.last_closing()
         try:
             memory = msgspec.json.decode(self._path.read_bytes(), type=NoticeMemory)
         except (OSError, msgspec.MsgspecError):

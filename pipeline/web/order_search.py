@@ -136,8 +136,8 @@ def _like(site: Site, text: str) -> list[str]:
     """Return order ids that begin with a text, else those that hold it."""
     if len(text) < _SHORTEST:
         return []
-    begin = site.ledger.orders_like(text, _MOST_ORDERS)
-    return begin or site.ledger.orders_like(text, _MOST_ORDERS, anywhere=True)
+    begin = site.ledger.overview.orders_like(text, _MOST_ORDERS)
+    return begin or site.ledger.overview.orders_like(text, _MOST_ORDERS, anywhere=True)
 
 
 def answer_of(order_id: str, seen: Sequence[Mapping[str, Any]], asked: str) -> Answer:
@@ -188,7 +188,7 @@ def _orders_with(
 
 
 def _drops(site: Site, before: int | None) -> Iterator[DropLine]:
-    while some := site.ledger.search(Search(before=before, limit=_DROPS)):
+    while some := site.ledger.overview.search(Search(before=before, limit=_DROPS)):
         yield from some
         before = some[-1].seq
 

@@ -235,7 +235,7 @@ def couriers_on(site: Site, totals: DropTotals, day: date) -> list[CourierDay]:
     since, until = totals.span_of(day.isoformat())
     search = Search(since=since, until=until, to_do=True, limit=_MOST)
     left: Counter[str] = Counter()
-    for line in site.ledger.search(search):
+    for line in site.ledger.overview.search(search):
         left[line.courier] += line.need
     found = []
     for name in sorted(

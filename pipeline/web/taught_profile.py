@@ -270,7 +270,7 @@ def _shown(draft: ProfileDraft, results: Sequence[Mapping[str, str]]) -> tuple[S
 def _others(shadow: Site, made: BuiltProfile, teaching: Teaching) -> Iterator[tuple[DropLine, int]]:
     """Yield refused files that can be read with the profile, and the rows that would be sent."""
     tried = 0
-    for line in shadow.ledger.search(Search(state="refused", limit=_LOOKED_THROUGH)):
+    for line in shadow.ledger.overview.search(Search(state="refused", limit=_LOOKED_THROUGH)):
         likely = line.folder in {teaching.folder, made.profile.name} - {""} or any(
             fnmatchcase(line.source_file.casefold(), pattern) for pattern in made.profile.file_names
         )

@@ -72,7 +72,7 @@ class ToDo:
     def items(self) -> dict[Kind, list[Item]]:
         """Return all of them by kind, the oldest first. Raises StorageError."""
         found: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
-        lines = self._site.ledger.search(Search(to_do=True, limit=MOST, backward=True))
+        lines = self._site.ledger.overview.search(Search(to_do=True, limit=MOST, backward=True))
         others = self._without_put_off([*self._waiting(), *self._late(), *self._api()])
         for item in (*others, *map(_drop, lines)):
             found[item.kind].append(item)
@@ -80,16 +80,16 @@ class ToDo:
 
     def after(self, drop_id: str) -> DropLine | None:
         """Return the next file to see to, the next younger than this one, else the oldest; None."""
-        known = self._site.ledger.lines([drop_id]) if drop_id else []
+        known = self._site.ledger.overview.lines([drop_id]) if drop_id else []
         number = known[0].seq if known else 0
-        search = self._site.ledger.search
+        search = self._site.ledger.overview.search
         younger = search(Search(to_do=True, after=number, limit=1)) if known else []
         found = younger or search(Search(to_do=True, backward=True, limit=1))
         return next((each for each in found if each.drop_id != drop_id), None)
 
     def files(self) -> int:
         """Return how many files there are to see to, listed one by one or not."""
-        return self._site.ledger.hits(Search(to_do=True))
+        return self._site.ledger.overview.hits(Search(to_do=True))
 
     def set_aside(self, item: Item, *, reason: str, who: str) -> None:
         """Leave something that is no drop, for this time. Raises StorageError."""

@@ -144,7 +144,9 @@ class DropTotals:
 
     def to_do(self) -> Counter[str]:
         """Return rows that need a person now, by courier."""
-        return Counter({courier: rows for courier, (rows, _) in self._site.ledger.to_do().items()})
+        return Counter(
+            {courier: rows for courier, (rows, _) in self._site.ledger.overview.to_do().items()}
+        )
 
     def last_of(self) -> Mapping[str, Counted]:
         """Return courier → its newest drop."""
@@ -163,7 +165,7 @@ class DropTotals:
         under_way: dict[int, DropCounts] = {}
         more = _Book(self._closed)
         anew: set[date] = set()
-        for drop in self._site.ledger.changed(self._newest, self._closing):
+        for drop in self._site.ledger.overview.changed(self._newest, self._closing):
             newest, closing = max(newest, drop.seq), max(closing, drop.closing)
             day = self.day_of(drop.received_at)
             if drop.seq <= self._newest and drop.seq not in self._was_open:
@@ -198,7 +200,7 @@ class DropTotals:
         if saved is None or not lasts:
             return
         last = max(lasts, key=by_number)
-        if [each.seq for each in self._site.ledger.lines([last.drop_id])] == [last.seq]:
+        if [each.seq for each in self._site.ledger.overview.lines([last.drop_id])] == [last.seq]:
             self._closed = {(each.day, each.courier): each for each in saved.sums}
             self._newest, self._closing = saved.newest, saved.closing
             self._was_open = saved.under_way
@@ -219,7 +221,7 @@ class DropTotals:
             files[day] += sums.files
         days = sorted(files)
         spans = [(self._begin(day), self._begin(day + _A_DAY)) for day in days]
-        there = self._site.ledger.closed_in(spans)
+        there = self._site.ledger.overview.closed_in(spans)
         return {day for day, count in zip(days, there, strict=True) if count != files[day]}
 
     def _read(self, day: date, newest: int, under_way: dict[int, DropCounts]) -> _Book:
@@ -228,7 +230,9 @@ class DropTotals:
         Whatever is newer, or closed since, is seen at the next look.
         """
         book = _Book()
-        for drop in self._site.ledger.received(self._begin(day), self._begin(day + _A_DAY)):
+        for drop in self._site.ledger.overview.received(
+            self._begin(day), self._begin(day + _A_DAY)
+        ):
             if drop.seq > newest:
                 continue
             if drop.state.closed:

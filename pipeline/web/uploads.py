@@ -116,7 +116,7 @@ def drop_of(site: Site, upload: Upload) -> DropLine | None:
     at = datetime.fromisoformat(upload.at)
     later = [
         drop
-        for drop in site.ledger.of_same_content(upload.sha256)
+        for drop in site.ledger.overview.of_same_content(upload.sha256)
         if drop.received_at >= at and drop.folder == upload.folder
     ]
     return min(later, key=lambda drop: drop.seq, default=None)

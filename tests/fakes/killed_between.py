@@ -131,7 +131,7 @@ def planned_all(site: Site) -> None:
             sent = orjson.loads(body(chunk.offset, chunk.length))
         assert [item["orderId"] for item in sent] == orders_of(drop.source_file)
         for order in orders_of(drop.source_file):
-            (seen,) = site.ledger.sightings(order)
+            (seen,) = site.ledger.overview.sightings(order)
             assert seen.drop.drop_id == drop.drop_id
     assert len(site.ledger.unfinished()) == len(NAMES)
 
@@ -228,7 +228,7 @@ def restored(site: Site) -> None:
     assert {drop.state for drop in again.ledger.recent(9)} == {DropState.COMPLETED}
     for name in NAMES:
         for order in orders_of(name):
-            (seen,) = again.ledger.sightings(order)
+            (seen,) = again.ledger.overview.sightings(order)
             assert seen.chunk is not None
             assert seen.chunk.outcome is Outcome.ACCEPTED
     again.close()

@@ -222,7 +222,7 @@ class TestFreezing:
         lines = plan.lines.set_column(index, "chunk", pa.array([None, 0], pa.int32()))
         ledger.freeze(drop, FrozenPlan(chunks=plan.chunks, lines=lines))
         assert [s.order_id for s in asked(ledger, "o0000000", "o0000001")] == ["o0000001"]
-        (seen,) = ledger.sightings("o0000000")
+        (seen,) = ledger.overview.sightings("o0000000")
         assert (seen.chunk, seen.verdict, seen.receipts) == (None, None, ())
 
 
@@ -416,7 +416,7 @@ class TestTrace:
             for status in (500, 200)
         )
         ledger.exchange([done(chunk, verdicts=(refused,), receipts=receipts)], [], at=AT)
-        first, second = ledger.sightings("o0000001")
+        first, second = ledger.overview.sightings("o0000001")
         assert (first.drop.drop_id, second.drop.drop_id) == ("d1", "d2")
         assert (first.row, first.status, first.pos) == (3, DONE, 1)
         assert first.chunk == done(chunk).chunk
@@ -424,13 +424,13 @@ class TestTrace:
         assert first.receipts == receipts
         assert (second.verdict, second.receipts) == (None, ())
         assert second.chunk == ledger.chunks(late.seq)[0]
-        assert ledger.sightings("nobody") == []
+        assert ledger.overview.sightings("nobody") == []
 
     def test_another_row_of_the_chunk_has_no_verdict(self, ledger):
         drop = freeze(ledger, "d1", 2)
         (chunk,) = ledger.chunks(drop.seq)
         ledger.exchange([done(chunk, verdicts=(verdict(Outcome.FAILED),))], [], at=AT)
-        assert ledger.sightings("o0000000")[0].verdict is None
+        assert ledger.overview.sightings("o0000000")[0].verdict is None
 
 
 def test_files_are_numbered_in_the_order_in_which_they_are_claimed_together(ledger):
@@ -540,7 +540,7 @@ def test_corrections_are_added_to_each_other_and_leave_a_retry_alone(ledger):
 
 def put_back(ledger: SqlLedger, drop: Drop) -> None:
     """Note that a drop's file lies in the inbox again."""
-    after = ledger.last_number()
+    after = ledger.overview.last_number()
     again = InboxAgain(at=AT, who="Asha", folder="x", name="a.csv", after=after)
     ledger.change_facts(drop.seq, lambda facts: replace(facts, again=again))
 
@@ -551,23 +551,23 @@ def test_a_drop_that_was_read_again_is_known_by_what_it_became(ledger):
     put_back(ledger, old)
 
     def told(drop: Drop) -> tuple[str, str | None]:
-        (line,) = ledger.lines([drop.drop_id])
+        (line,) = ledger.overview.lines([drop.drop_id])
         return line.again_name, line.again_as
 
     assert told(old) == ("a.csv", None)
     # Only the newest of several refused files with equal bytes needs somebody.
-    assert [line.drop_id for line in ledger.search(Search(to_do=True))] == ["d2"]
+    assert [line.drop_id for line in ledger.overview.search(Search(to_do=True))] == ["d2"]
     begin(ledger, "another", sha256="aa", state=DropState.CLAIMED)
     begin(ledger, "later", sha256="aa", state=DropState.CLAIMED)
     assert told(old) == ("a.csv", "another")
     assert told(other) == ("", None)
-    assert ledger.search(Search(to_do=True)) == []
-    assert list(ledger.read_again_from("aa", other.seq + 1)) == ["d1"]
-    assert list(ledger.read_again_from("aa", other.seq + 2)) == []
+    assert ledger.overview.search(Search(to_do=True)) == []
+    assert list(ledger.overview.read_again_from("aa", other.seq + 1)) == ["d1"]
+    assert list(ledger.overview.read_again_from("aa", other.seq + 2)) == []
 
 
 def test_a_file_that_is_being_claimed_is_known_by_its_name(ledger):
     old = begin(ledger, "d1", state=DropState.REFUSED, sha256="aa", finished_at=NOW)
     put_back(ledger, old)
     begin(ledger, "d2")
-    assert ledger.lines(["d1"])[0].again_as == "d2"
+    assert ledger.overview.lines(["d1"])[0].again_as == "d2"

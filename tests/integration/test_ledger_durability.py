@@ -87,7 +87,7 @@ def test_a_drop_forgotten_after_a_killed_freeze_leaves_no_lines(tmp_path, ledger
     ledger = opened(tmp_path, url=ledger_url)
     ledger.forget(ledger.unfinished()[0])
     assert lines_by_prefix(ledger) == {}
-    assert ledger.sightings("old0000000") == []
+    assert ledger.overview.sightings("old0000000") == []
     ledger.close()
 
 
@@ -116,7 +116,7 @@ def test_a_drop_that_ends_after_a_killed_freeze_leaves_no_lines(tmp_path, ledger
     (drop,) = ledger.unfinished()
     ledger.save(replace(drop, state=end, finished_at=NOW))
     assert lines_by_prefix(ledger) == {}
-    assert ledger.sightings("old0000000") == []
+    assert ledger.overview.sightings("old0000000") == []
     ledger.close()
 
 

@@ -51,16 +51,16 @@ def test_a_search_finds_by_state_courier_outcome_and_words(ledger: SqlLedger) ->
     begin(ledger, 2, state=DropState.REFUSED, courier="a")
     begin(ledger, 3, state=DropState.CLAIMED)
     begin(ledger, 12, state=DropState.OPEN, courier="a", parent="d01")
-    assert ids(ledger.search(Search())) == ["d12", "d03", "d02", "d01", "d00"]
-    assert ids(ledger.search(Search(state="under_way"))) == ["d12", "d03"]
-    assert ids(ledger.search(Search(state="completed", courier="b"))) == ["d01"]
-    assert ids(ledger.search(Search(needs="rejected", courier="a"))) == ["d12", "d02"]
-    assert ids(ledger.search(Search(needs="failed"))) == []
-    assert ids(ledger.search(Search(words="FILE_1 csv"))) == ["d12", "d01"]
-    assert ids(ledger.search(Search(words="_1%"))) == ["d01"]
-    assert ids(ledger.search(Search(words="d12"))) == ["d12"]
-    assert ids(ledger.children("d01")) == ["d12"]
-    (line,) = ledger.lines(["d12", "nonesuch"])
+    assert ids(ledger.overview.search(Search())) == ["d12", "d03", "d02", "d01", "d00"]
+    assert ids(ledger.overview.search(Search(state="under_way"))) == ["d12", "d03"]
+    assert ids(ledger.overview.search(Search(state="completed", courier="b"))) == ["d01"]
+    assert ids(ledger.overview.search(Search(needs="rejected", courier="a"))) == ["d12", "d02"]
+    assert ids(ledger.overview.search(Search(needs="failed"))) == []
+    assert ids(ledger.overview.search(Search(words="FILE_1 csv"))) == ["d12", "d01"]
+    assert ids(ledger.overview.search(Search(words="_1%"))) == ["d01"]
+    assert ids(ledger.overview.search(Search(words="d12"))) == ["d12"]
+    assert ids(ledger.overview.children("d01")) == ["d12"]
+    (line,) = ledger.overview.lines(["d12", "nonesuch"])
     assert (line.total, line.summary["rows"]["rejected"]) == (12, 12)
 
 
@@ -71,7 +71,7 @@ def test_a_row_that_needs_somebody_is_counted_once_whatever_became_of_it(
     aside = partial(with_aside, reason="other", who="Asha", at=AT)
 
     def need() -> tuple[int, int, int]:
-        (line,) = ledger.lines([drop.drop_id])
+        (line,) = ledger.overview.lines([drop.drop_id])
         return line.need, line.fixed, line.aside
 
     ledger.change_facts(drop.seq, partial(aside, rows=[2, 3]))
@@ -86,23 +86,26 @@ def test_a_row_that_needs_somebody_is_counted_once_whatever_became_of_it(
 
 def test_pages_go_back_and_forth(ledger: SqlLedger) -> None:
     seqs = [begin(ledger, n).seq for n in range(9)]
-    assert ids(ledger.search(Search(limit=3))) == ["d08", "d07", "d06"]
-    assert ids(ledger.search(Search(before=seqs[6], limit=3))) == ["d05", "d04", "d03"]
-    assert ids(ledger.search(Search(after=seqs[3], limit=3))) == ["d06", "d05", "d04"]
+    assert ids(ledger.overview.search(Search(limit=3))) == ["d08", "d07", "d06"]
+    assert ids(ledger.overview.search(Search(before=seqs[6], limit=3))) == ["d05", "d04", "d03"]
+    assert ids(ledger.overview.search(Search(after=seqs[3], limit=3))) == ["d06", "d05", "d04"]
 
 
 def test_what_changed_is_new_under_way_or_closed_after(ledger: SqlLedger) -> None:
-    assert ledger.last_closing() == 0
+    assert ledger.overview.last_closing() == 0
     begin(ledger, 1, state=DropState.COMPLETED)
     begin(ledger, 2, state=DropState.OPEN)
     begin(ledger, 3, state=DropState.COMPLETED)
     last = begin(ledger, 4, state=DropState.OPEN)
-    seen = ledger.last_closing()
-    assert sorted(ids(ledger.changed(last.seq, seen))) == ["d02", "d04"]
+    seen = ledger.overview.last_closing()
+    assert sorted(ids(ledger.overview.changed(last.seq, seen))) == ["d02", "d04"]
     ledger.save(replace(last, state=DropState.REFUSED))
-    assert sorted(ids(ledger.changed(last.seq, seen))) == ["d02", "d04"]
-    assert ids(ledger.changed(last.seq, ledger.last_closing())) == ["d02"]
-    assert sorted(ids(ledger.changed(last.seq - 1, ledger.last_closing()))) == ["d02", "d04"]
+    assert sorted(ids(ledger.overview.changed(last.seq, seen))) == ["d02", "d04"]
+    assert ids(ledger.overview.changed(last.seq, ledger.overview.last_closing())) == ["d02"]
+    assert sorted(ids(ledger.overview.changed(last.seq - 1, ledger.overview.last_closing()))) == [
+        "d02",
+        "d04",
+    ]
 
 
 def test_closed_drops_are_numbered_in_the_order_of_their_commits_whatever_their_time(
@@ -110,21 +113,21 @@ def test_closed_drops_are_numbered_in_the_order_of_their_commits_whatever_their_
 ) -> None:
     slow, quick = begin(ledger, 1, state=DropState.OPEN), begin(ledger, 2, state=DropState.OPEN)
     ledger.save(replace(quick, state=DropState.REFUSED, finished_at=NOW))
-    seen = ledger.last_closing()
-    assert ids(ledger.ended(0)) == ["d02"]
+    seen = ledger.overview.last_closing()
+    assert ids(ledger.overview.ended(0)) == ["d02"]
     early = NOW - timedelta(hours=1)
     closed = replace(slow, state=DropState.COMPLETED, finished_at=early)
     ledger.save(closed)
-    assert ids(ledger.ended(seen)) == ["d01"]
+    assert ids(ledger.overview.ended(seen)) == ["d01"]
     ledger.save(closed.noting(summary={"rows": {}}))  # a corrected file came back
-    assert ids(ledger.ended(0)) == ["d02", "d01"]
+    assert ids(ledger.overview.ended(0)) == ["d02", "d01"]
     ledger.save(replace(slow, state=DropState.OPEN))
     ledger.save(closed)  # a retry, and another end
-    assert ids(ledger.ended(seen)) == ["d01"]
-    assert ids(ledger.ended(seen + 1)) == ["d01"]
+    assert ids(ledger.overview.ended(seen)) == ["d01"]
+    assert ids(ledger.overview.ended(seen + 1)) == ["d01"]
     both = [begin(ledger, n, state=DropState.OPEN) for n in (4, 3)]
     ledger.save_all([replace(drop, state=DropState.COMPLETED) for drop in both])
-    assert ids(ledger.ended(seen + 2)) == ["d04", "d03"]
+    assert ids(ledger.overview.ended(seen + 2)) == ["d04", "d03"]
 
 
 def test_what_one_process_is_about_to_close_is_not_passed_over_by_another(
@@ -141,7 +144,7 @@ def test_what_one_process_is_about_to_close_is_not_passed_over_by_another(
         closing.join(0.5)
         assert closing.is_alive()
     closing.join(30)
-    assert ids(ledger.ended(0)) == ["d01", "d02"]
+    assert ids(ledger.overview.ended(0)) == ["d01", "d02"]
     other.close()
 
 
@@ -149,8 +152,8 @@ def test_how_far_a_drop_is_counts_updates_by_their_own_end(ledger: SqlLedger) ->
     drop = replace(begin(ledger, 1), state=DropState.OPEN)
     plan = frozen_plan(drop.seq, 80)
     ledger.freeze(drop, plan)
-    assert ledger.sent(drop.seq) == {None: 80}
-    assert ledger.waiting_updates() == 80
+    assert ledger.overview.sent(drop.seq) == {None: 80}
+    assert ledger.overview.waiting_updates() == 80
     first, second, third, _ = plan.chunks()
     failed = Verdict(chunk_no=0, pos=3, outcome=Outcome.FAILED, code="API_REFUSED", message="")
     ended = {"state": ChunkState.DONE, "http_status": 200, "attempts": 1, "sent_at": AT}
@@ -164,9 +167,9 @@ def test_how_far_a_drop_is_counts_updates_by_their_own_end(ledger: SqlLedger) ->
         [third],
         at=AT,
     )
-    assert ledger.sent(drop.seq) == {"accepted": 19, "failed": 1, "unknown": 20, None: 40}
-    assert ledger.waiting_updates() == 40
+    assert ledger.overview.sent(drop.seq) == {"accepted": 19, "failed": 1, "unknown": 20, None: 40}
+    assert ledger.overview.waiting_updates() == 40
     ledger.reopen(drop.seq)  # somebody wants what is unknown settled: it is waited for again
-    assert ledger.sent(drop.seq) == {"accepted": 19, "failed": 1, None: 60}
+    assert ledger.overview.sent(drop.seq) == {"accepted": 19, "failed": 1, None: 60}
     ledger.save(replace(drop, state=DropState.CANCELLED))
-    assert ledger.waiting_updates() == 0
+    assert ledger.overview.waiting_updates() == 0

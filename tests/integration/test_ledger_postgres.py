@@ -66,7 +66,7 @@ def test_text_with_a_nul_is_kept_readable(ledger):
     result = ChunkResult(chunk=ended, verdicts=(said,), receipts=(receipt,))
     ledger.exchange([result], [], at=AT)
     assert ledger.verdicts(drop.seq)[0].message == "no\ufffd way"
-    assert ledger.sightings("o\ufffd0000000")[0].receipts[0].note == "\ufffd"
+    assert ledger.overview.sightings("o\ufffd0000000")[0].receipts[0].note == "\ufffd"
 
 
 def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
@@ -81,11 +81,11 @@ def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
         ended_at = NOW + timedelta(days=number)
         ledger.save(replace(drop, state=DropState.COMPLETED, finished_at=ended_at))
     late = NOW + timedelta(days=99)
-    assert ledger.give_up(closed_before=late, at=late) == ["d0", "d1", "d2"]
-    assert ledger.compact_orders("") is None
-    assert ledger.end_compaction() == 3
-    assert ledger.forget_old(closed_before=NOW + timedelta(hours=1)) == 1
-    assert ledger.forget_old(closed_before=NOW + timedelta(hours=1)) == 0
+    assert ledger.compaction.give_up(closed_before=late, at=late) == ["d0", "d1", "d2"]
+    assert ledger.compaction.compact_orders("") is None
+    assert ledger.compaction.end_compaction() == 3
+    assert ledger.compaction.forget_old(closed_before=NOW + timedelta(hours=1)) == 1
+    assert ledger.compaction.forget_old(closed_before=NOW + timedelta(hours=1)) == 0
     assert [each.drop_id for each in ledger.recent(9)] == ["d2", "d1"]
     assert not any(each.facts.courier_why for each in ledger.recent(9))
     found = ledger.order_histories(["o00000000", "o10000000"], except_seq=99)
@@ -93,9 +93,9 @@ def test_whole_old_drops_go_and_what_was_accepted_stays(ledger):
         ("", Outcome.ACCEPTED),
         ("d1", Outcome.ACCEPTED),
     ]
-    (seen,) = ledger.sightings("o00000000")
+    (seen,) = ledger.overview.sightings("o00000000")
     assert seen.drop is None
-    assert ledger.forget_old(closed_before=late) == 1, "the newest stays"
+    assert ledger.compaction.forget_old(closed_before=late) == 1, "the newest stays"
 
 
 def test_orders_are_compared_byte_by_byte(ledger):

@@ -43,14 +43,14 @@ def ledgers(tmp_path: Path, url: str) -> Iterator[dict[str, SqlLedger]]:
         for me in "abc":
             opened[me] = open_ledger(url, root=tmp_path)
             held.callback(opened[me].close)
-            opened[me].join(me, host="h", pid=1, root=opened[me].root_id)
+            opened[me].workers.join(me, host="h", pid=1, root=opened[me].root_id)
         yield opened
 
 
 def word(
     ledger: SqlLedger, me: str, allowed: Allowance, *, wants: int = 1, out: int = 0
 ) -> WorkerInstructions:
-    return ledger.heartbeat(
+    return ledger.workers.heartbeat(
         me,
         wants=wants,
         most=8,
@@ -61,7 +61,7 @@ def word(
 
 
 def taken(ledger: SqlLedger, me: str, each: Segment) -> Load | None:
-    return ledger.take_segment(me, drop_seq=each.drop_seq, wave=each.wave, no=each.no)
+    return ledger.segments.take_segment(me, drop_seq=each.drop_seq, wave=each.wave, no=each.no)
 
 
 def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1", *, held: int = 0):
@@ -77,29 +77,29 @@ def planned(ledger: SqlLedger, rows: int, drop_id: str = "d1", *, held: int = 0)
 
 class TestPosts:
     def test_one_worker_holds_a_post_until_it_leaves_it(self, ledgers):
-        assert ledgers["a"].take_post("a", "x")
-        assert not ledgers["b"].take_post("b", "x")
-        ledgers["b"].leave_post("b", "x")
-        assert not ledgers["b"].take_post("b", "x")
-        ledgers["a"].leave_post("a", "x")
-        assert ledgers["b"].take_post("b", "x")
-        assert [w.holds for w in ledgers["c"].known_workers()] == [(), ("x",), ()]
+        assert ledgers["a"].workers.take_post("a", "x")
+        assert not ledgers["b"].workers.take_post("b", "x")
+        ledgers["b"].workers.leave_post("b", "x")
+        assert not ledgers["b"].workers.take_post("b", "x")
+        ledgers["a"].workers.leave_post("a", "x")
+        assert ledgers["b"].workers.take_post("b", "x")
+        assert [w.holds for w in ledgers["c"].workers.known_workers()] == [(), ("x",), ()]
 
     def test_whoever_falls_silent_loses_all_and_writes_no_more(self, ledgers):
         drop = planned(ledgers["a"], 40)
         first, second = ledgers["a"].chunks(drop.seq)
-        assert ledgers["a"].take_post("a", "x")
-        assert ledgers["b"].give_up_the_silent(60) == []
+        assert ledgers["a"].workers.take_post("a", "x")
+        assert ledgers["b"].workers.give_up_the_silent(60) == []
         with ledgers["b"]._db.write() as connection:
             connection.exec_driver_sql("UPDATE workers SET beat = beat - 100 WHERE id = 'a'")
-        assert ledgers["b"].give_up_the_silent(60) == ["a"]
-        assert ledgers["b"].take_post("b", "x")
+        assert ledgers["b"].workers.give_up_the_silent(60) == ["a"]
+        assert ledgers["b"].workers.take_post("b", "x")
         done = ChunkResult(chunk=replace(first, state=ChunkState.DONE, outcome=Outcome.ACCEPTED))
         for act in (
             lambda ledger: ledger.exchange([done], [second], at=AT),
             lambda ledger: ledger.save(replace(drop, state=DropState.COMPLETED)),
             lambda ledger: ledger.freeze(drop, frozen_plan(drop.seq, 20)),
-            lambda ledger: ledger.take_post("a", "y"),
+            lambda ledger: ledger.workers.take_post("a", "y"),
             lambda ledger: word(ledger, "a", Allowance()),
         ):
             with pytest.raises(Fenced):
@@ -111,8 +111,8 @@ class TestPosts:
         with ledgers["b"]._db.write() as connection:
             connection.exec_driver_sql("UPDATE workers SET beat = beat - 100 WHERE id = 'a'")
         with ledgers["a"]._db.write():
-            assert ledgers["b"].give_up_the_silent(60) == []
-        assert ledgers["b"].give_up_the_silent(60) == ["a"]
+            assert ledgers["b"].workers.give_up_the_silent(60) == []
+        assert ledgers["b"].workers.give_up_the_silent(60) == ["a"]
 
 
 class TestOneRunOrWorkers:
@@ -138,7 +138,7 @@ class TestOneRunOrWorkers:
         with run.alone(stale_seconds=0.5):
             with pytest.raises(Fenced):
                 word(ledgers["a"], "a", Allowance())
-            assert run.known_workers() == []
+            assert run.workers.known_workers() == []
 
 
 class TestShares:
@@ -147,7 +147,7 @@ class TestShares:
         told = {}
         for me in ("a", "a", "b", "c", "a", "b", "c", "a", "b", "c"):
             told[me] = word(ledgers[me], me, allowed)
-            crew = ledgers["a"].known_workers()
+            crew = ledgers["a"].workers.known_workers()
             assert sum(each.calls for each in crew) <= 5
             assert sum(each.rate for each in crew) <= 30.0 + 1e-9
         assert sorted(each.calls for each in told.values()) == [1, 2, 2]
@@ -181,31 +181,37 @@ class TestSegments:
         drop = planned(ledger, 2000)
         with ledger._db.write() as connection:
             connection.exec_driver_sql("UPDATE chunks SET wave = 1 WHERE no >= 50")
-        first = ledger.lay_out(drop.seq)
+        first = ledger.segments.lay_out(drop.seq)
         assert [(s.wave, s.first, s.last) for s in first] == [(0, 0, 24), (0, 25, 49)]
         wave_1 = Segment(drop_seq=drop.seq, wave=1, no=0, first=50, last=74)
-        assert ledgers["b"].lay_out(drop.seq) is None
+        assert ledgers["b"].segments.lay_out(drop.seq) is None
         assert taken(ledgers["b"], "b", wave_1) is None
         assert taken(ledgers["b"], "b", first[1]).segment == first[1]
-        assert ledger.end_segment(first[1]) == []
+        assert ledger.segments.end_segment(first[1]) == []
         assert taken(ledger, "a", first[1]) is None
-        second = ledger.end_segment(first[0])
+        second = ledger.segments.end_segment(first[0])
         assert [(s.wave, s.first, s.last) for s in second] == [(1, 50, 74), (1, 75, 99)]
-        assert ledger.end_segment(second[0]) == []
-        assert ledger.end_segment(second[1]) is None
+        assert ledger.segments.end_segment(second[0]) == []
+        assert ledger.segments.end_segment(second[1]) is None
 
     def test_a_drop_is_through_when_all_ended_and_every_chunk_is_done_whoever_holds_what(
         self, ledgers
     ):
         ledger = ledgers["a"]
         drop = planned(ledger, 400)
-        assert (ledger.has_open_segments(drop.seq), ledger.all_segments_done(drop.seq)) == (
+        assert (
+            ledger.segments.has_open_segments(drop.seq),
+            ledger.segments.all_segments_done(drop.seq),
+        ) == (
             True,
             False,
         )
-        (only,) = ledger.lay_out(drop.seq)
-        assert ledgers["b"].take_post("b", only.post)
-        assert (ledger.has_open_segments(drop.seq), ledger.all_segments_done(drop.seq)) == (
+        (only,) = ledger.segments.lay_out(drop.seq)
+        assert ledgers["b"].workers.take_post("b", only.post)
+        assert (
+            ledger.segments.has_open_segments(drop.seq),
+            ledger.segments.all_segments_done(drop.seq),
+        ) == (
             True,
             False,
         )
@@ -214,14 +220,17 @@ class TestSegments:
             for c in ledger.chunks(drop.seq)
         ]
         ledger.exchange(most, [last.chunk], at=AT)
-        assert ledgers["b"].end_segment(only) is None
-        assert (ledger.has_open_segments(drop.seq), ledger.all_segments_done(drop.seq)) == (
+        assert ledgers["b"].segments.end_segment(only) is None
+        assert (
+            ledger.segments.has_open_segments(drop.seq),
+            ledger.segments.all_segments_done(drop.seq),
+        ) == (
             False,
             False,
         )
         ledger.exchange([last], [], at=AT)
-        assert ledger.all_segments_done(drop.seq)
-        assert ledger.lay_out(drop.seq) == []
+        assert ledger.segments.all_segments_done(drop.seq)
+        assert ledger.segments.lay_out(drop.seq) == []
 
     def test_only_what_is_left_is_laid_out(self, ledgers):
         ledger = ledgers["a"]
@@ -231,32 +240,32 @@ class TestSegments:
             for c in ledger.chunks(drop.seq)[:20]
         ]
         ledger.exchange(done, [], at=AT)
-        (left,) = ledger.lay_out(drop.seq)
+        (left,) = ledger.segments.lay_out(drop.seq)
         assert [c.no for c in taken(ledger, "a", left).chunks] == list(range(20, 30))
 
     def test_segments_that_nobody_has_taken_up_are_told_of(self, ledgers):
         ledger = ledgers["a"]
         drop = planned(ledger, 1000)
-        one, two = ledger.lay_out(drop.seq)
+        one, two = ledger.segments.lay_out(drop.seq)
         assert taken(ledger, "a", one).segment == one
         assert taken(ledgers["b"], "b", one) is None
-        assert ledgers["b"].idle_segments() == [two]
+        assert ledgers["b"].segments.idle_segments() == [two]
 
     def test_what_waits_for_another_drop_is_laid_out_when_it_may_go(self, ledgers):
         ledger = ledgers["a"]
         drop = planned(ledger, 600, held=10)
-        (one,) = ledger.lay_out(drop.seq)
+        (one,) = ledger.segments.lay_out(drop.seq)
         assert (one.first, one.last) == (0, 19)
         done = [
             ChunkResult(chunk=replace(c, state=ChunkState.DONE, outcome=Outcome.ACCEPTED))
             for c in taken(ledger, "a", one).chunks
         ]
         ledger.exchange(done, [], at=AT)
-        assert ledger.end_segment(one) is None
-        assert not ledger.all_segments_done(drop.seq)
-        assert ledger.lay_out(drop.seq) == []
+        assert ledger.segments.end_segment(one) is None
+        assert not ledger.segments.all_segments_done(drop.seq)
+        assert ledger.segments.lay_out(drop.seq) == []
         ledger.let_go(drop, [20, 21, 29])
-        (rest,) = ledger.lay_out(drop.seq)
+        (rest,) = ledger.segments.lay_out(drop.seq)
         assert [c.no for c in taken(ledger, "a", rest).chunks] == [20, 21, 29]
 
 
@@ -268,7 +277,7 @@ def test_a_turn_to_plan_that_could_not_be_given_back_keeps_nobody_from_planning(
     Its next turn must not wait for that post, nor all others with it.
     """
     mine = ledgers["a"]
-    with pytest.raises(StorageError), mine.planning_turn():
+    with pytest.raises(StorageError), mine.workers.planning_turn():
         postgres.stop()
     postgres.start()
     for ledger in (mine, ledgers["b"]):
@@ -282,7 +291,7 @@ def test_a_turn_to_plan_that_could_not_be_given_back_keeps_nobody_from_planning(
 def test_one_thread_of_a_worker_plans_at_a_time(ledgers: dict[str, SqlLedger]) -> None:
     """Beside the thread that plans, one that reports lets go what waited for its drop."""
     with ThreadPoolExecutor(1) as threads:
-        with ledgers["a"].planning_turn():
+        with ledgers["a"].workers.planning_turn():
             second = threads.submit(plan_once, ledgers["a"])
             with pytest.raises(TimeoutError):
                 second.result(0.3)
@@ -291,11 +300,11 @@ def test_one_thread_of_a_worker_plans_at_a_time(ledgers: dict[str, SqlLedger]) -
 
 def _is_planned_by_one(ledger: SqlLedger) -> bool:
     try:
-        return ledger.posts(PLANNING) == [PLANNING]
+        return ledger.workers.posts(PLANNING) == [PLANNING]
     except StorageError:  # the first word of a connection that the restart ended
         return False
 
 
 def plan_once(ledger: SqlLedger) -> bool:
-    with ledger.planning_turn():
+    with ledger.workers.planning_turn():
         return True

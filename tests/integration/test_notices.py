@@ -122,7 +122,7 @@ def test_lines_lead_to_the_page_where_its_address_is_known_and_end_with_a_full_s
         notices.tell(at_once=True)
     ((_, text),) = told.messages
     *lines, last = text.splitlines()
-    ids = {drop.drop_id for drop in site.ledger.ended(0)}
+    ids = {drop.drop_id for drop in site.ledger.overview.ended(0)}
     for line in lines:
         words, _, link = line.rpartition(" ")
         assert words.endswith(".")

@@ -74,7 +74,7 @@ class Bench:
         )
         source = Source(path=path, name=path.name, named=None, now=NOW)
         facts = prepare(source, reading, self.spool, _NoFamily())
-        return load(facts, self.spool, profiles, self.ledger.states, lambda _drop: {})
+        return load(facts, self.spool, profiles, self.ledger.overview.states, lambda _drop: {})
 
     def order_histories(self, drop: Drop, prepared: Prepared) -> list[OrderHistory]:
         orders = sendable_orders(prepared.keys).to_pylist()
@@ -145,7 +145,7 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
     drop = replace(drop, state=DropState.OPEN, facts=facts_of(prepared, planned))
     with freezing_bodies(planned, prepared, bench.spool, drop_seq=drop.seq) as chunks:
         bench.ledger.freeze(drop, frozen(prepared, planned, chunks))
-    (last,) = bench.ledger.sightings("A139")
+    (last,) = bench.ledger.overview.sightings("A139")
     assert last.sheet == 139
     outcomes = outcomes_of(planned.table, chunks(), [], waiting=unsent())
     report = Report(drop=drop, outcomes=outcomes, spool=bench.spool)
@@ -171,12 +171,12 @@ def test_a_remark_of_delivery_names_its_first_row_by_its_record_number(bench):
 
 def test_every_row_that_names_an_order_is_found_by_it(bench):
     bench.freeze("d1", "A1,Delivered,", "A1,Delivered,", "A2,In Transit,", "A3,Nonsense,")
-    assert [(s.row, s.chunk is not None) for s in bench.ledger.sightings("A1")] == [
+    assert [(s.row, s.chunk is not None) for s in bench.ledger.overview.sightings("A1")] == [
         (2, True),
         (3, False),
     ]
     for order in ("A2", "A3"):
-        (seen,) = bench.ledger.sightings(order)
+        (seen,) = bench.ledger.overview.sightings(order)
         assert seen.chunk is None
 
 
@@ -228,7 +228,7 @@ class TestAddedPickup:
         bench.accept(drop, 1)  # the delivery itself failed
         again, _ = bench.freeze("d2", "A1,Delivered,", fill_missing_pickup=True)
         assert bench.bodies(again) == [[("A1", "delivery_done")]]
-        first, added, *_ = bench.ledger.sightings("A1")
+        first, added, *_ = bench.ledger.overview.sightings("A1")
         assert (first.status, added.status, added.row) == (DONE, PICKED, 2)
 
 

@@ -236,7 +236,7 @@ def test_zero_days_keep_everything(place):
     drop = place.drop(10_000, rows=3)
     assert place.sweep() == Swept()
     assert place.originals() == place.reports() == place.spools() == {drop.drop_id}
-    assert len(place.ledger.sightings(f"{drop.drop_id}0000000")) == 1
+    assert len(place.ledger.overview.sightings(f"{drop.drop_id}0000000")) == 1
 
 
 @pytest.mark.parametrize("state", [DropState.CLAIMING, DropState.CLAIMED, DropState.OPEN])
@@ -332,10 +332,10 @@ def test_of_old_rows_what_was_accepted_stays_known_and_nothing_else(place):
     assert {each.at for each in after} == {stamp(place.clock.now() - timedelta(days=181))}
     assert [count(place, table) for table in (lines, chunks, verdicts, receipts)] == [0] * 4
     assert place.spools() == set()
-    (sighting,) = place.ledger.sightings(orders[0])
+    (sighting,) = place.ledger.overview.sightings(orders[0])
     closed = place.clock.now() - timedelta(days=181)
     assert (sighting.accepted_by, sighting.drop.drop_id) == (closed, drop.drop_id)
-    assert place.ledger.sightings(orders[3]) == []
+    assert place.ledger.overview.sightings(orders[3]) == []
     assert place.ledger.find(drop.drop_id) is not None
     assert place.sweep(rows_days=180) == Swept()
 
@@ -364,7 +364,7 @@ def test_rows_of_younger_drops_stay_as_they_were(place):
     assert place.sweep(rows_days=180) == Swept(drops=1)
     assert count(place, lines) == 30
     assert count(place, chunks) == 2
-    (sighting,) = place.ledger.sightings(f"{new.drop_id}0000000")
+    (sighting,) = place.ledger.overview.sightings(f"{new.drop_id}0000000")
     assert sighting.chunk is not None
     assert place.spools() == {new.drop_id}
 
@@ -415,11 +415,11 @@ def test_a_walk_that_was_broken_off_anywhere_tells_the_same_and_is_ended_later(p
     before = known()
     assert len(before) == 120
     now = place.clock.now()
-    place.ledger.give_up(closed_before=now - timedelta(days=180), at=now)
+    place.ledger.compaction.give_up(closed_before=now - timedelta(days=180), at=now)
     after: str | None = ""
     for _ in range(9):
         assert after is not None
-        after = place.ledger.compact_orders(after)
+        after = place.ledger.compaction.compact_orders(after)
         assert known() == before
     assert 0 < count(place, lines) < 120
     assert place.sweep(rows_days=180) == Swept(drops=3)

@@ -118,14 +118,14 @@ def test_after_a_start_only_what_changed_is_read_and_old_drops_that_went_are_for
     with ledger._db.write() as connection:
         connection.execute(drops.delete().where(drops.c.seq.in_([e.seq for e in made[:2]])))
     read: list[str] = []
-    counts = type(ledger)._counts
+    counts = type(ledger.overview)._counts
 
     def counted(self: object, *wanted: sa.ColumnElement[bool]) -> Iterator[DropCounts]:
-        for each in counts(ledger, *wanted):
+        for each in counts(ledger.overview, *wanted):
             read.append(each.drop_id)
             yield each
 
-    monkeypatch.setattr(type(ledger), "_counts", counted)
+    monkeypatch.setattr(type(ledger.overview), "_counts", counted)
     later = DropTotals(site)
     assert later.files().total() == 39
     assert set(read) == {"d2", "d3", "d4", "d40"}

@@ -23,7 +23,7 @@ class Worker:
         settings = Settings(ledger=LedgerSettings(url=url))
         self.site = Site(root, settings, presence=self.lease)
         self.ledger: SqlLedger = self.site.ledger
-        self.ledger.join(self.lease.name, host="h", pid=1, root=self.ledger.root_id)
+        self.ledger.workers.join(self.lease.name, host="h", pid=1, root=self.ledger.root_id)
         self.lease.renew(self.lease.begin_heartbeat())
         self.calls: list[tuple[str, Sequence[Mapping[str, int]], int]] = []
         self.hands = Tasks(self.site, self.lease, lambda *call: self.calls.append(call))
@@ -44,7 +44,7 @@ def worker(tmp_path: Path, url: str) -> Iterator[Worker]:
 @pytest.fixture
 def other(tmp_path: Path, url: str) -> Iterator[SqlLedger]:
     opened = open_ledger(url, root=tmp_path)
-    opened.join("other", host="h", pid=2, root=opened.root_id)
+    opened.workers.join("other", host="h", pid=2, root=opened.root_id)
     yield opened
     opened.close()
 
@@ -52,24 +52,24 @@ def other(tmp_path: Path, url: str) -> Iterator[SqlLedger]:
 def test_tidying_up_lets_go_of_what_nobody_does_and_of_nothing_else(worker, other):
     me = worker.lease.name
     for forgotten in ("send:1:0:0", "planning"):
-        assert worker.ledger.take_post(me, forgotten)
-    assert worker.ledger.take_post(me, "scan:root")
+        assert worker.ledger.workers.take_post(me, forgotten)
+    assert worker.ledger.workers.take_post(me, "scan:root")
     worker.hands.tidy_posts()
-    assert other.take_post("other", "send:1:0:0")
-    assert not other.take_post("other", "scan:root")
-    with worker.hands.post("report:1") as mine, worker.ledger.planning_turn():
+    assert other.workers.take_post("other", "send:1:0:0")
+    assert not other.workers.take_post("other", "scan:root")
+    with worker.hands.post("report:1") as mine, worker.ledger.workers.planning_turn():
         worker.hands.tidy_posts()
         assert mine
-        assert not other.take_post("other", "report:1")
-        assert not other.take_post("other", "planning")
-    assert other.take_post("other", "report:1")
-    assert other.take_post("other", "planning")
+        assert not other.workers.take_post("other", "report:1")
+        assert not other.workers.take_post("other", "planning")
+    assert other.workers.take_post("other", "report:1")
+    assert other.workers.take_post("other", "planning")
 
 
 def test_a_post_is_let_go_of_when_its_work_fails(worker, other):
     with suppress(RuntimeError), worker.hands.post("report:1"):
         raise RuntimeError
-    assert other.take_post("other", "report:1")
+    assert other.workers.take_post("other", "report:1")
     with worker.hands.post("report:1") as mine:
         assert not mine
 

@@ -14,8 +14,9 @@ from pipeline.storage.ledger.advisory_lock import Hold, alone
 from pipeline.storage.ledger.chunk_store import Sends
 from pipeline.storage.ledger.compaction import Compaction
 from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.drops import Drops
 from pipeline.storage.ledger.plan_store import Plans
-from pipeline.storage.ledger.queries import OverDrops, Trace
+from pipeline.storage.ledger.queries import Overview
 from pipeline.storage.ledger.segments import Segments
 from pipeline.storage.ledger.tables import (
     accepted,
@@ -74,11 +75,24 @@ def _batches(connection: sa.Connection, table: sa.Table) -> Iterator[list[sa.Row
     yield from map(list, connection.execute(query).partitions(_BATCH))
 
 
-class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Workers):
+class SqlLedger(Drops, Plans, Sends):
     """The record of drops, plans, calls and answers. Methods may raise StorageError.
 
-    What ``Workers`` and ``Segments`` add is for several workers, and asks for PostgreSQL.
+    ``overview``: questions of pages and commands. ``compaction``: what removes old rows.
+    ``workers`` and ``segments`` are for several workers, and ask for PostgreSQL.
     """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.overview = Overview(database)
+        self.compaction = Compaction(database)
+        self.workers = Workers(database)
+        self.segments = Segments(database)
+
+    @property
+    def root_id(self) -> str:
+        """Return the name of this root in a ledger of several; "" where it is embedded."""
+        return self._db.root_id
 
     @contextmanager
     def alone(self, *, shared: bool = False, stale_seconds: float = 12.0) -> Iterator[Hold]:
@@ -89,7 +103,7 @@ class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Workers):
         """
         with alone(self._db, shared=shared) as hold:
             if not shared and not self.is_embedded:
-                self.outlast(stale_seconds)
+                self.workers.outlast(stale_seconds)
             yield hold
 
     def copy_to(self, target: "SqlLedger") -> Mapping[str, int]:
@@ -126,4 +140,4 @@ class SqlLedger(Segments, Plans, Sends, Trace, OverDrops, Compaction, Workers):
 
 def open_ledger(url: str, *, root: Path) -> SqlLedger:
     """Open, and create or migrate, the ledger at ``url`` (a relative SQLite path is ROOT's)."""
-    return SqlLedger(Database(url, root=root), root=root)
+    return SqlLedger(Database(url, root=root))

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from pipeline.core.model import DropState
 from pipeline.core.summary import tidied
-from pipeline.storage.ledger.drops import Drops, facts_from
+from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.drops import facts_from
 from pipeline.storage.ledger.queries import NOTHING_TO_DO
 from pipeline.storage.ledger.tables import (
     accepted,
@@ -115,11 +116,14 @@ _FORGETTABLE = (
 """Drops that nobody has to see to, that no other hangs on, and whose rows are given up."""
 
 
-class Compaction(Drops):
+class Compaction:
     """Removes the rows of old drops; which statuses were accepted stays known.
 
     Called by one thread, beside those that send.
     """
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def give_up(self, *, closed_before: datetime, at: datetime) -> list[str]:
         """Mark this root's drops that were closed before this moment; return the ids of all marked.
@@ -134,7 +138,7 @@ class Compaction(Drops):
         query = (
             sa.select(drops.c.seq)
             .where(
-                drops.c.root == self.root_id,
+                drops.c.root == self._db.root_id,
                 drops.c.state.in_(_CLOSED),
                 drops.c.request == "",  # a retry of it may begin at any moment
                 old,
@@ -156,7 +160,7 @@ class Compaction(Drops):
         marked = (
             sa.select(drops.c.drop_id)
             .join(compacted, compacted.c.drop_seq == drops.c.seq)
-            .where(sa.not_(compacted.c.done), drops.c.root == self.root_id)
+            .where(sa.not_(compacted.c.done), drops.c.root == self._db.root_id)
             .order_by(drops.c.seq)
         )
         with self._db.read() as connection:
@@ -175,7 +179,7 @@ class Compaction(Drops):
                 upto = connection.execute(last).scalar()
             if upto is None:
                 return None
-            here = {"after": after, "upto": upto, "root": self.root_id}
+            here = {"after": after, "upto": upto, "root": self._db.root_id}
             some = sa.select(lines.c.drop_seq).where(_HERE, _DOOMED).limit(1)
             touched = connection.execute(some, here).first() is not None
         if touched:
@@ -190,7 +194,7 @@ class Compaction(Drops):
         Returns how many drops.
         """
         with self._db.read() as connection:
-            marked = connection.execute(_MARKED, {"root": self.root_id}).scalars().all()
+            marked = connection.execute(_MARKED, {"root": self._db.root_id}).scalars().all()
         for start in range(0, len(marked), _DROPS_PER_STEP):
             some = marked[start : start + _DROPS_PER_STEP]
             with self._db.write() as connection:
@@ -207,7 +211,7 @@ class Compaction(Drops):
 
         Returns how many; 0 when there are no more.
         """
-        wanted = {"root": self.root_id, "before": closed_before.isoformat()}
+        wanted = {"root": self._db.root_id, "before": closed_before.isoformat()}
         with self._db.write() as connection:
             some = connection.execute(_FORGETTABLE, wanted).scalars().all()
             if some:

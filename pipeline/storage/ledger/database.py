@@ -1,9 +1,12 @@
 """Opening the ledger's database, and the one place where its errors become ours."""
 
+import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,6 +76,7 @@ class Database:
 
     def __init__(self, url: str, *, root: Path) -> None:
         self.dialect = dialect_of(url, root)
+        self._root = root
         self.fence: Callable[[sa.Connection], None] | None = None
         self.writer = ""
         self.failures = 0
@@ -110,6 +114,19 @@ class Database:
                 raise LedgerLost(
                     f"The ledger cannot be used: {error}.", hint="Install the newer Shipdrop again."
                 ) from error
+
+    @cached_property
+    def root_id(self) -> str:
+        """Return the name of this root among those that share the ledger; "" where it is embedded.
+
+        Made on first use, so that reading commands leave no traces.
+        """
+        return _root_id(self._root) if self.dialect.many_roots else ""
+
+    @property
+    def has_root_id(self) -> bool:
+        """Return True when the root has a name already."""
+        return _has_id(self._root)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -165,3 +182,40 @@ def record_from(kind: type[_Record], row: sa.Row[Any]) -> _Record:
     """Build a record from a line that has its fields, and perhaps more."""
     # Some names are SQLAlchemy's own kind of text.
     return msgspec.convert({str(name): value for name, value in row._asdict().items()}, kind)
+
+
+_ROOT_ID = "root-id"
+
+
+def _root_id(root: Path) -> str:
+    """Return the name of this root for the ledger: made once, kept in ``state/root-id``.
+
+    Machines that share the root's folder read one name. Raises StorageError.
+    """
+    path = root / "state" / _ROOT_ID
+    try:
+        if not _has_id(root):
+            _make_id(path)
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"{path} cannot be used: {error}.") from error
+
+
+def _has_id(root: Path) -> bool:
+    """Return True when the root has a name already."""
+    return (root / "state" / _ROOT_ID).exists()
+
+
+def _make_id(path: Path) -> None:
+    """Make the name; the first process wins, since a link never replaces a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{_ROOT_ID}.{secrets.token_hex(4)}")
+    with temporary.open("w", encoding="ascii") as file:
+        file.write(f"r{secrets.token_hex(5)}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        with suppress(FileExistsError):
+            path.hardlink_to(temporary)
+    finally:
+        temporary.unlink()

@@ -1,12 +1,7 @@
 """The ledger's drops: begun before the rename, saved at each stage, closed with their summary."""
 
-import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +9,6 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from pipeline.core.corrections import left_to_do
-from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, DropFacts, DropRequest, DropState
 from pipeline.core.summary import summary_left
 from pipeline.storage.ledger.database import Database
@@ -142,18 +136,9 @@ class Drops:
     up and asking something of them knows no such bounds.
     """
 
-    def __init__(self, database: Database, *, root: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self._db = database
-        self._root = root
         self._has_begun = False
-
-    @cached_property
-    def root_id(self) -> str:
-        """Return the name of this root among those that share the ledger; "" where it is embedded.
-
-        Made on first use, so that reading commands leave no traces.
-        """
-        return root_id(self._root) if self._db.dialect.many_roots else ""
 
     def begin_all(self, arrivals: Sequence[Drop]) -> list[Drop]:
         """Record, in one commit, which files are about to be claimed, and in which order.
@@ -167,7 +152,7 @@ class Drops:
                 "source_file": each.source_file,
                 "state": each.state.value,
                 "received_at": each.received_at.isoformat(),
-                "root": self.root_id,
+                "root": self._db.root_id,
             }
             for each in arrivals
         ]
@@ -223,7 +208,7 @@ class Drops:
 
     def unfinished(self) -> list[Drop]:
         """Return every drop of this root that is not closed, oldest first."""
-        return self._select(unfinished_of(self.root_id))
+        return self._select(unfinished_of(self._db.root_id))
 
     def recent(self, limit: int) -> list[Drop]:
         """Return the newest drops, newest first."""
@@ -255,7 +240,7 @@ class Drops:
 
     def requested(self) -> list[Drop]:
         """Return the drops of this root with a request."""
-        return self._select(requested_of(self.root_id))
+        return self._select(requested_of(self._db.root_id))
 
     def not_closed(self, drop_ids: Sequence[str]) -> list[str]:
         """Return those of the drops, of whatever root, that are not closed."""
@@ -267,20 +252,20 @@ class Drops:
 
     def is_ours(self, drop: Drop) -> bool:
         """Return True when the drop lies in this root."""
-        if self._db.dialect.many_roots and not has_id(self._root):
+        if self._db.dialect.many_roots and not self._db.has_root_id:
             return False
         query = sa.select(drops.c.root).where(drops.c.seq == drop.seq)
         with self._db.read() as connection:
-            return connection.execute(query).scalar() == self.root_id
+            return connection.execute(query).scalar() == self._db.root_id
 
     def has_begun(self) -> bool:
         """Tell whether the ledger knows a drop of this root, or was begun anew on purpose."""
         if self._has_begun:
             return True
-        if self._db.dialect.many_roots and not has_id(self._root):
+        if self._db.dialect.many_roots and not self._db.has_root_id:
             return False
-        known = sa.select(drops.c.seq).where(drops.c.root == self.root_id).limit(1)
-        anew = sa.select(beginnings.c.at).where(beginnings.c.root == self.root_id)
+        known = sa.select(drops.c.seq).where(drops.c.root == self._db.root_id).limit(1)
+        anew = sa.select(beginnings.c.at).where(beginnings.c.root == self._db.root_id)
         with self._db.read() as connection:
             found = (connection.execute(query).first() for query in (known, anew))
             self._has_begun = any(each is not None for each in found)
@@ -289,7 +274,7 @@ class Drops:
     def begin_anew(self, at: datetime) -> None:
         """Note that this root goes on without what it did before, on purpose."""
         with self._db.write() as connection:
-            connection.execute(beginnings.insert().values(root=self.root_id, at=at.isoformat()))
+            connection.execute(beginnings.insert().values(root=self._db.root_id, at=at.isoformat()))
 
     def counts(self) -> Mapping[DropState, int]:
         """Return how many drops are in each state."""
@@ -301,40 +286,3 @@ class Drops:
         query = drops.select().where(condition).order_by(drops.c.seq)
         with self._db.read() as connection:
             return [drop_from(row) for row in connection.execute(query).all()]
-
-
-_NAME = "root-id"
-
-
-def root_id(root: Path) -> str:
-    """Return the name of this root for the ledger: made once, kept in ``state/root-id``.
-
-    Machines that share the root's folder read one name. Raises StorageError.
-    """
-    path = root / "state" / _NAME
-    try:
-        if not has_id(root):
-            _make(path)
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(f"{path} cannot be used: {error}.") from error
-
-
-def has_id(root: Path) -> bool:
-    """Return True when the root has a name already."""
-    return (root / "state" / _NAME).exists()
-
-
-def _make(path: Path) -> None:
-    """Make the name; the first process wins, since a link never replaces a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{_NAME}.{secrets.token_hex(4)}")
-    with temporary.open("w", encoding="ascii") as file:
-        file.write(f"r{secrets.token_hex(5)}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        with suppress(FileExistsError):
-            path.hardlink_to(temporary)
-    finally:
-        temporary.unlink()

@@ -128,10 +128,11 @@ _SORTS = {
 _DONE = ChunkState.DONE.value
 
 
-class OverDrops:
-    """Looking over drops, for pages and measures: only reads."""
+class Overview:
+    """What pages, measures and commands ask about drops and orders. Only reads."""
 
-    _db: Database
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def search(self, search: Search) -> list[DropLine]:
         """Return the drops that are wanted, newest first (with ``after``: those next to it)."""
@@ -319,6 +320,39 @@ class OverDrops:
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def sightings(self, order_id: str) -> list[OrderRow]:
+        """Return the rows that named the order, oldest first, with chunk, verdict and calls."""
+        query = (
+            lines.select()
+            .join(drops, drops.c.seq == lines.c.drop_seq)
+            .where(lines.c.order_id == order_id)
+            .order_by(lines.c.drop_seq, lines.c.idx)
+        )
+        kept = (
+            accepted.select()
+            .where(accepted.c.order_id == order_id)
+            .order_by(accepted.c.drop_seq, accepted.c.status)
+        )
+        with self._db.read() as connection:
+            # Compaction moves lines to what is kept: in this order none is missed on its way.
+            seen = [_sighting(connection, line) for line in connection.execute(query).all()]
+            return [*(_kept(connection, row) for row in connection.execute(kept).all()), *seen]
+
+    def orders_like(self, text: str, limit: int, *, anywhere: bool = False) -> list[str]:
+        """Return order ids that begin with a text, in their order; ``anywhere``: that hold it.
+
+        The first is looked up in the index; the other means reading all of it.
+        """
+        key = lines.c.order_id
+        found: sa.ColumnElement[bool] = (key >= text) & (key < text + LAST_CHARACTER)
+        if anywhere:
+            found = key.like(f"%{escaped(text)}%", escape=MARK)
+        # Rows that name no order lie there by their AWBs.
+        found &= sa.not_((key >= BY_AWB) & (key < BY_AWB + LAST_CHARACTER))
+        query = sa.select(key).where(found).distinct().order_by(key).limit(limit)
+        with self._db.read() as connection:
+            return [str(each) for each in connection.execute(query).scalars().all()]
+
     def _lines(self, query: sa.Select[Any]) -> list[DropLine]:
         with self._db.read() as connection:
             return [_line(row) for row in connection.execute(query).all()]
@@ -411,45 +445,6 @@ def _need_conditions(search: Search) -> list[sa.ColumnElement[bool]]:
         known = sa.exists().where(_PARENTS.c.drop_id == drops.c.parent)
         wanted.append(sa.not_(sa.and_(drops.c.parent.is_not(None), quiet, known)))
     return wanted
-
-
-class Trace:
-    """Everything about one order."""
-
-    _db: Database
-
-    def sightings(self, order_id: str) -> list[OrderRow]:
-        """Return the rows that named the order, oldest first, with chunk, verdict and calls."""
-        query = (
-            lines.select()
-            .join(drops, drops.c.seq == lines.c.drop_seq)
-            .where(lines.c.order_id == order_id)
-            .order_by(lines.c.drop_seq, lines.c.idx)
-        )
-        kept = (
-            accepted.select()
-            .where(accepted.c.order_id == order_id)
-            .order_by(accepted.c.drop_seq, accepted.c.status)
-        )
-        with self._db.read() as connection:
-            # Compaction moves lines to what is kept: in this order none is missed on its way.
-            seen = [_sighting(connection, line) for line in connection.execute(query).all()]
-            return [*(_kept(connection, row) for row in connection.execute(kept).all()), *seen]
-
-    def orders_like(self, text: str, limit: int, *, anywhere: bool = False) -> list[str]:
-        """Return order ids that begin with a text, in their order; ``anywhere``: that hold it.
-
-        The first is looked up in the index; the other means reading all of it.
-        """
-        key = lines.c.order_id
-        found: sa.ColumnElement[bool] = (key >= text) & (key < text + LAST_CHARACTER)
-        if anywhere:
-            found = key.like(f"%{escaped(text)}%", escape=MARK)
-        # Rows that name no order lie there by their AWBs.
-        found &= sa.not_((key >= BY_AWB) & (key < BY_AWB + LAST_CHARACTER))
-        query = sa.select(key).where(found).distinct().order_by(key).limit(limit)
-        with self._db.read() as connection:
-            return [str(each) for each in connection.execute(query).scalars().all()]
 
 
 def _kept(connection: sa.Connection, row: sa.Row[Any]) -> OrderRow:

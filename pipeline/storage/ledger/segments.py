@@ -13,8 +13,8 @@ from msgspec import Struct, to_builtins
 
 from pipeline.core.chunks import Chunk, ChunkState, Verdict
 from pipeline.core.model import Drop
-from pipeline.storage.ledger.database import record_from
-from pipeline.storage.ledger.drops import Drops, drop_from
+from pipeline.storage.ledger.database import Database, record_from
+from pipeline.storage.ledger.drops import drop_from
 from pipeline.storage.ledger.tables import chunks, drops, posts, segments, verdicts
 from pipeline.storage.ledger.workers import NOW, insert_post
 from schemas.vocabulary import Outcome
@@ -61,8 +61,11 @@ def segment_post(drop_seq: int, wave: int, no: int) -> str:
     return f"{sending(drop_seq)}{wave}:{no}"
 
 
-class Segments(Drops):
+class Segments:
     """Laying out drops and ending segments."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def lay_out(self, drop_seq: int) -> list[Segment] | None:
         """Cut what is left of a drop into segments, afresh; return those of the first wave.
@@ -168,7 +171,7 @@ class Segments(Drops):
             segments.select()
             .join(now, (now.c.drop_seq == segments.c.drop_seq) & (now.c.wave == segments.c.wave))
             .join(drops, drops.c.seq == segments.c.drop_seq)
-            .where(~segments.c.ended, drops.c.root == self.root_id)
+            .where(~segments.c.ended, drops.c.root == self._db.root_id)
             .order_by(segments.c.drop_seq, segments.c.no)
         )
         with self._db.read() as connection:
@@ -185,7 +188,7 @@ class Segments(Drops):
         query = (
             sa.select(segments.c.drop_seq, rests)
             .join(drops, drops.c.seq == segments.c.drop_seq)
-            .where(drops.c.root == self.root_id)
+            .where(drops.c.root == self._db.root_id)
             .group_by(segments.c.drop_seq)
         )
         with self._db.read() as connection:

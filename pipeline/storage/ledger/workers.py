@@ -110,9 +110,11 @@ class WorkerInstructions(Struct, frozen=True, kw_only=True):
 class Workers:
     """The lines of the workers. Methods of one worker go by ``me``, the name it joined under."""
 
-    _db: Database
     plans_now = False
     """This process holds, or waits for, the post under which drops are planned."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def join(self, me: str, *, host: str, pid: int, root: str) -> None:
         """Add a worker; from now on all that this process writes depends on its line."""

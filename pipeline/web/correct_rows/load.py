@@ -19,7 +19,7 @@ from schemas.vocabulary import Outcome
 
 def line_of(ctx: WebContext, drop_id: str) -> DropLine:
     """Return the drop with this id. Raises NotThere."""
-    found = ctx.site.ledger.lines([drop_id])
+    found = ctx.site.ledger.overview.lines([drop_id])
     if not found:
         raise NotThere(f"There is no file {drop_id[:60]}.")
     return found[0]
@@ -79,7 +79,7 @@ def overtaken_in_words(ctx: WebContext, table: Table) -> list[str]:
     found = [cell for line, cell in changed if line in elsewhere]
     if not found:
         return put
-    children = ctx.site.ledger.children(table.drop.drop_id)
+    children = ctx.site.ledger.overview.children(table.drop.drop_id)
     by_inbox = (
         each
         for each in children
@@ -99,7 +99,7 @@ def aside_in_words(note: tuple[str, str, str]) -> str:
 def _come_back(ctx: WebContext, drop: DropLine, rejects: Rejects, fixed: Set[RowKey]) -> Draft:
     """Open the lines again that went out, by the page or by hand, and are no better."""
     draft = ctx.drafts.read(drop.drop_id, rejects)
-    ended = [each for each in ctx.site.ledger.children(drop.drop_id) if each.state.closed]
+    ended = [each for each in ctx.site.ledger.overview.children(drop.drop_id) if each.state.closed]
     new = [each for each in ended if each.drop_id not in draft.seen]
     if not new:
         return draft

@@ -269,13 +269,13 @@ def drops(
         until=until,
         to_do=to_do,
     )
-    found = ctx.site.ledger.search(replace(search, before=before, limit=limit + 1))
+    found = ctx.site.ledger.overview.search(replace(search, before=before, limit=limit + 1))
     shown = found[:limit]
     more = shown[-1].seq if len(found) > limit else None
     return DropList(
         drops=[drop_object(ctx, drop) for drop in shown],
         next=more,
-        hits=ctx.site.ledger.hits(search),
+        hits=ctx.site.ledger.overview.hits(search),
     )
 
 

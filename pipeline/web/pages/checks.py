@@ -86,7 +86,7 @@ def _card(
 
 
 def _same(ctx: WebContext, drop_id: str | None) -> DropLine | None:
-    return next(iter(ctx.site.ledger.lines([drop_id])), None) if drop_id else None
+    return next(iter(ctx.site.ledger.overview.lines([drop_id])), None) if drop_id else None
 
 
 def _faults(

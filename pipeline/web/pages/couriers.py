@@ -58,7 +58,7 @@ def courier_page(request: Request, ctx: Ctx, visitor: Looker, name: str) -> Resp
         "next_due": next_due(ctx.site, profile),
         "saved": last_saved(ctx.site, name),
         "can_learn": name != GENERIC,
-        "recent": ctx.site.ledger.search(Search(courier=name, limit=_RECENT)),
+        "recent": ctx.site.ledger.overview.search(Search(courier=name, limit=_RECENT)),
     }
     return page(request, "courier.html", values, visitor=visitor)
 

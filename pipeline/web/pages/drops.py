@@ -102,13 +102,13 @@ def _search(ctx: WebContext, filters: Filters, page_no: int) -> Search:
 def listed(ctx: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
     """Return what the list of files shows."""
     search = _search(ctx, filters, page_no)
-    hits = ctx.site.ledger.hits(search)
+    hits = ctx.site.ledger.overview.hits(search)
     pages = max(1, -(-hits // _PAGE))
     if page_no > pages:
         page_no, search = pages, replace(search, offset=(pages - 1) * _PAGE)
-    found = ctx.site.ledger.search(search)
+    found = ctx.site.ledger.overview.search(search)
     shown = [view_of(ctx.site, drop) for drop in found]
-    corrections = ctx.site.ledger.corrections_of([each.drop_id for each in found])
+    corrections = ctx.site.ledger.overview.corrections_of([each.drop_id for each in found])
     return {
         "groups": _by_day(ctx, filters, shown),
         "corrections": corrections,
@@ -259,11 +259,11 @@ def _has_unknown_words(summary: Mapping[str, Any]) -> bool:
 
 def _family(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
     near = [each for each in (drop.parent, drop.same_as) if each]
-    known = {line.drop_id: line for line in ctx.site.ledger.lines(near)} if near else {}
+    known = {line.drop_id: line for line in ctx.site.ledger.overview.lines(near)} if near else {}
     return {
         "parent": known.get(drop.parent or ""),
         "same_as": known.get(drop.same_as or ""),
-        "children": ctx.site.ledger.children(drop.drop_id),
+        "children": ctx.site.ledger.overview.children(drop.drop_id),
     }
 
 

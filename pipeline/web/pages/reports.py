@@ -85,7 +85,7 @@ def day_page(request: Request, ctx: Ctx, visitor: Looker, day: Day) -> Response:
     named = day_named(day)
     since, until = ctx.totals.span_of(day)
     lines = couriers_on(ctx.site, ctx.totals, named)
-    files = ctx.site.ledger.search(
+    files = ctx.site.ledger.overview.search(
         Search(since=since, until=until, limit=_MOST, group_corrections=True, backward=True)
     )
     today = ctx.totals.today()
@@ -93,7 +93,9 @@ def day_page(request: Request, ctx: Ctx, visitor: Looker, day: Day) -> Response:
         "day": named,
         "lines": lines,
         "files": files,
-        "hits": ctx.site.ledger.hits(Search(since=since, until=until, group_corrections=True)),
+        "hits": ctx.site.ledger.overview.hits(
+            Search(since=since, until=until, group_corrections=True)
+        ),
         "before": named - timedelta(days=1) if named.year > 1 else None,
         "after": named + timedelta(days=1) if named < today else None,
     }

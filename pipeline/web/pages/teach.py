@@ -137,7 +137,7 @@ def _is_refused(ctx: WebContext, drop_id: str) -> bool:
     """Tell whether it is a drop that was refused, and that nobody has seen to."""
     return any(
         each.state is DropState.REFUSED and each.to_do
-        for each in ctx.site.ledger.lines([drop_id] if drop_id else [])
+        for each in ctx.site.ledger.overview.lines([drop_id] if drop_id else [])
     )
 
 
@@ -158,7 +158,7 @@ def _looks(looks: Mapping[str, int], filled: int, distinct: int | None, role: st
 
 def _called(ctx: WebContext, teaching: Teaching) -> int:
     """Count the recent files whose names fit the patterns of the new courier."""
-    recent = ctx.site.ledger.search(Search(limit=_RECENT)) if teaching.file_names else ()
+    recent = ctx.site.ledger.overview.search(Search(limit=_RECENT)) if teaching.file_names else ()
     return sum(
         any(fnmatchcase(each.source_file.casefold(), name) for name in teaching.file_names)
         for each in recent
@@ -355,7 +355,7 @@ def finish(
     if teaching.check:
         target = _sent(ctx, teaching, profile.name, send=send)
     drops = [teaching.drop, *others] if send and teaching.drop else others if send else []
-    for line in site.ledger.lines([each for each in drops if each]):
+    for line in site.ledger.overview.lines([each for each in drops if each]):
         folder = taught_profile.folder_of(site.profiles, profile, line.source_file, line.folder)
         try:
             drop_view.again(site, line, who, batch=batch, folder=folder, note=note)
