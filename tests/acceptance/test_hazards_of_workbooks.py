@@ -361,6 +361,18 @@ def test_a_row_that_is_crossed_out_and_one_with_a_comment_are_held(root: Root) -
     assert root.of("back").counts == {"accepted": 4}
 
 
+def test_a_row_that_is_crossed_out_is_held_in_other_workbooks_too(root: Root) -> None:
+    def rows(name: str) -> list[list[str]]:
+        return [["Order ID", "Status"], *([f"FY{name}{at}", "Delivered"] for at in range(4))]
+
+    root.drop("old.xls", ole2({"Workbook": xls(rows("A"), struck=[3])}))
+    root.drop("open.ods", ods(rows("B"), struck=[3]))
+    assert root.once().code == 3
+    for name in ("old", "open"):
+        codes = [line["codes"] for line in root.of(name).lines()]
+        assert codes == ["", "STATUS_AMBIGUOUS:status", "", ""], name
+
+
 def test_a_run_of_a_text_that_is_crossed_out_holds_its_row(root: Root) -> None:
     def write(book: Any, sheet: Any, name: str) -> None:
         struck, plain = book.add_format({"font_strikeout": True}), book.add_format({"bold": True})

@@ -63,11 +63,13 @@ def ole2(content: Folder) -> bytes:
     return header + b"".join(sectors)
 
 
-def xls(rows: Sequence[Sequence[object]], *, protected: bool = False) -> bytes:
+def xls(
+    rows: Sequence[Sequence[object]], *, protected: bool = False, struck: Sequence[int] = ()
+) -> bytes:
     """Return the stream ``Workbook`` of a workbook with one sheet.
 
     Cells are text, both also with a format (``(12, "0000")``), or an error as ValueError; an
-    empty text is no cell.
+    empty text is no cell. ``struck``: rows, from 1, whose texts are crossed out.
     """
     start = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6))
     if protected:
@@ -76,8 +78,7 @@ def xls(rows: Sequence[Sequence[object]], *, protected: bool = False) -> bytes:
     for number, code in enumerate(codes):
         head = struct.pack("<HHB", 164 + number, len(code), 0)
         start += record(0x041E, head + code.encode("latin-1"))
-    for number in range(len(codes)):
-        start += record(0x00E0, struct.pack("<HH", 0, 164 + number) + bytes(16))
+    start += _styles(len(codes))
     named = b"\x05\x00" + b"Cells"
     place = len(start) + 4 + 6 + len(named) + 4
     sheet = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 6))
@@ -93,9 +94,18 @@ def xls(rows: Sequence[Sequence[object]], *, protected: bool = False) -> bytes:
                 else:
                     sheet += record(0x0203, struct.pack("<HHHd", row, column, numbered, cell[0]))
             elif text := str(cell):
-                sheet += _text(row, column, 0, text)
+                sheet += _text(row, column, len(codes) if row + 1 in struck else 0, text)
     sheet += record(0x000A)
     return start + record(0x0085, struct.pack("<IH", place, 0) + named) + record(0x000A) + sheet
+
+
+def _styles(count: int) -> bytes:
+    """Return a style for each format, and one whose text is crossed out."""
+    # The last font has the number 5.
+    fonts = (record(0x0031, struct.pack("<HH", 200, each) + bytes(12)) for each in (0, 0, 0, 0, 8))
+    styles = [(0, 164 + number) for number in range(count)] + [(5, 0)]
+    records = (record(0x00E0, struct.pack("<HH", *each) + bytes(16)) for each in styles)
+    return b"".join((*fonts, *records))
 
 
 def _text(row: int, column: int, style: int, text: str) -> bytes:

@@ -15,6 +15,7 @@ _HINT = re.compile(
 _BOF, _EOF, _BOUND_SHEET, _BOOL_OR_ERROR, _FORMULA = 0x0809, 0x000A, 0x0085, 0x0205, 0x0006
 _ROW, _CELL_ERROR, _FORMULA_ERROR, _SHEET, _MERGED = 0, 3, 11, 156, 176
 _XLS_ROW, _XLS_COLUMNS, _XLS_FORMAT, _XLS_XF = 0x0208, 0x007D, 0x041E, 0x00E0
+_XLS_FONT, _STRUCK, _NO_FONT = 0x0031, 0x08, 4  # no font has the number 4
 _XLS_NUMBER, _XLS_RK, _XLS_MANY = 0x0203, 0x027E, 0x00BD
 _XLS_NUMBERS = frozenset({_XLS_NUMBER, _XLS_RK, _XLS_MANY, _FORMULA})
 _XLS_TEXTS = frozenset({0x00FD, 0x0204, 0x00D6})
@@ -59,6 +60,21 @@ def xls_formats(stream: bytes) -> NumberFormats:
         elif kind == _XLS_XF and len(body) >= 4:
             styles.append(struct.unpack_from("<H", body, 2)[0])
     return NumberFormats({at: format_of(number, own) for at, number in enumerate(styles)})
+
+
+def xls_struck(stream: bytes) -> frozenset[int]:
+    """Return the cell styles of a workbook stream whose text is crossed out."""
+    fonts: list[bool] = []
+    styles: list[int] = []
+    for kind, body in _biff(stream, 0):
+        if kind == _XLS_FONT and len(body) >= 4:
+            fonts.append(bool(body[2] & _STRUCK))
+            if len(fonts) == _NO_FONT:
+                fonts.append(False)
+        elif kind == _XLS_XF and len(body) >= 4:
+            styles.append(struct.unpack_from("<H", body)[0])
+    struck = {at for at, crossed in enumerate(fonts) if crossed}
+    return frozenset(style for style, font in enumerate(styles) if font in struck)
 
 
 def xls_cells(

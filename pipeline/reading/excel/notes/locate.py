@@ -11,12 +11,13 @@ from pipeline.reading.excel.notes.binary import (
     in_xlsb,
     xls_cells,
     xls_formats,
+    xls_struck,
     xlsb_cells,
     xlsb_formats,
     xlsb_sheets,
 )
 from pipeline.reading.excel.notes.number_format import formats_of, shown_as
-from pipeline.reading.excel.notes.ods import ContentXml
+from pipeline.reading.excel.notes.ods import HAS_STRUCK, ContentXml
 from pipeline.reading.excel.notes.sheet_notes import ByHand, SheetNotes, WordFormat
 from pipeline.reading.excel.notes.xlsx import (
     SheetXml,
@@ -83,7 +84,10 @@ class Notes(Struct, frozen=True, kw_only=True):
         return ShownNumbers()
 
     def by_hand(self, _index: int) -> Sequence[ByHand]:
-        """Return the cells of a sheet that somebody crossed out or commented on: of XLSX only."""
+        """Return the cells of a sheet that somebody crossed out or commented on.
+
+        Comments are read of XLSX alone, and of XLSB nothing.
+        """
         return ()
 
     def word_formats(self, _index: int) -> Sequence[WordFormat]:
@@ -105,6 +109,10 @@ class _InXls(Notes, frozen=True, kw_only=True):
     def word_formats(self, index: int) -> Sequence[WordFormat]:
         formats = xls_formats(self.stream)
         return formats.named(xls_cells(self.stream, index, formats.with_words))
+
+    def by_hand(self, index: int) -> Sequence[ByHand]:
+        found = xls_cells(self.stream, index, xls_struck(self.stream))
+        return [(row, column, "") for row, column, _ in found]
 
 
 class _InXlsb(Notes, frozen=True, kw_only=True):
@@ -181,6 +189,15 @@ class _InOds(Notes, frozen=True, kw_only=True):
             walk.add(piece)
         walk.end()
         return ShownNumbers(texts=walk.shown)
+
+    def by_hand(self, index: int) -> Sequence[ByHand]:
+        if not any(map(HAS_STRUCK.search, self.package.pieces(_CONTENT))):
+            return ()
+        walk = ContentXml(every_row=True)
+        for piece in self.package.pieces(_CONTENT):
+            walk.add(piece)
+        walk.end()
+        return [(*place, "") for place in walk.sheets[index].struck]
 
 
 def notes_of(package: Package | None, data: Buffer) -> Notes:

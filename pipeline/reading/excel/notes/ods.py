@@ -1,5 +1,6 @@
 """The content of an OpenDocument spreadsheet, counted through its repeated rows and cells."""
 
+import re
 from collections.abc import Mapping
 
 from pipeline.reading.excel.notes.sheet_notes import UNKNOWN, SheetNotes
@@ -12,17 +13,23 @@ _HIDDEN = frozenset({"collapse", "filter"})
 #: No more cells are noted for one element that says it repeats.
 _MOST_REPEATS = 10_000
 _MOST_COLUMNS = 16_384
+_MOST_STRUCK = 100
+HAS_STRUCK = re.compile(rb'line-through-style="(?!none)')
+"""Begins the style of what is crossed out, in a piece of the content."""
 
 
 class ContentXml(XmlPart):
     """The part ``content.xml``. ``sheets`` is complete once it has ended.
 
     ``numbers_in``: the number of a sheet and a column (both from 0): ``shown`` has by row what the
-    sheet shows of the numbers in it.
+    sheet shows of the numbers in it. ``every_row``: for all of ``SheetNotes.struck``.
     """
 
-    def __init__(self, numbers_in: tuple[int, int] | None = None) -> None:
-        super().__init__(None if numbers_in else ODS_ROWS)
+    def __init__(
+        self, numbers_in: tuple[int, int] | None = None, *, every_row: bool = False
+    ) -> None:
+        super().__init__(None if numbers_in or every_row else ODS_ROWS)
+        self._style, self._struck = "", set[str]()
         self.sheets: list[SheetNotes] = []
         self.shown: dict[int, str] = {}
         self._wanted = numbers_in
@@ -43,7 +50,7 @@ class ContentXml(XmlPart):
                 self.sheets.append(SheetNotes())
                 self._row = self._rows = self._width = 0
         elif self._depth != 1:
-            return
+            self._note_style(name, attributes)
         elif name == "table:table-row":
             self._row += self._rows
             self._rows = _repeats(attributes, "table:number-rows-repeated")
@@ -63,6 +70,12 @@ class ContentXml(XmlPart):
             if self._texts:
                 self._texts.append("\n")
 
+    def _note_style(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "style:style":
+            self._style = attributes.get("style:name", "")
+        elif attributes.get("style:text-line-through-style", "none") != "none":
+            self._struck.add(self._style)
+
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
         self._column += self._columns
         self._columns = _repeats(attributes, "table:number-columns-repeated")
@@ -72,6 +85,10 @@ class ContentXml(XmlPart):
             left, above = self._column, self._row
             place = left, left + columns - 1, above + 1, above + rows
             self.sheets[-1].merged.append(place)
+        if attributes.get("table:style-name") in self._struck:
+            for row in range(min(self._rows, _MOST_REPEATS)):
+                at = range(self._column, self._column + min(self._columns, _MOST_STRUCK))
+                self.sheets[-1].struck.extend((self._row + row + 1, each) for each in at)
         self._error = attributes.get("calcext:value-type") == "error"
         number = attributes.get("office:value-type") in _NUMBERS
         here = self._wanted == (len(self.sheets) - 1, self._column)
