@@ -26,9 +26,9 @@ from pipeline.core.model import Drop, DropState
 from pipeline.core.order_lines import FrozenPlan
 from pipeline.core.shipment import DeliveryResult, Shipment
 from pipeline.delivery.api.client import Credentials, KonnectApi
+from pipeline.delivery.chunk_queue import ChunkQueue
 from pipeline.delivery.context import Tools
 from pipeline.delivery.dispatcher import Dispatcher
-from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
 from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
@@ -191,7 +191,7 @@ async def _put_all(api: KonnectApi, todo: Iterator[bytes]) -> None:
 async def _pass_all(tools: Tools, todo: Iterator[tuple[Chunk, bytes]]) -> None:
     for chunk, body in todo:
         chunk_body = ChunkBody(body, chunk.size)
-        queue = DropQueue(drop_seq=1, body=lambda _at, _size: b"", future=Future())
+        queue = ChunkQueue(drop_seq=1, body=lambda _at, _size: b"", future=Future())
         sender = ChunkSender(chunk, chunk_body, tools, queue)
         assert (await sender.run()).result.chunk.state is ChunkState.DONE
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.core.errors import Tried
-from pipeline.core.file_facts import Facts, ReadingSettings
+from pipeline.core.model import Facts, ReadingSettings
 from pipeline.core.shipment import DeliveryResult
 from pipeline.reading.csv import reader
 from pipeline.reading.process.protocol import Job

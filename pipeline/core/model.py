@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+
+from schemas.courier import Profile
+
 BLOCK_ROWS = 50_000
 """Most rows in a block. Steps pass blocks, so that memory does not grow with the file."""
 
@@ -400,3 +403,42 @@ class ReadyFile(Struct, frozen=True, kw_only=True):
 def stamp(moment: datetime) -> str:
     """Return UTC, ISO 8601, milliseconds, ending in Z: how every file we write shows a time."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class ReadingSettings(Struct, frozen=True, kw_only=True):
+    """The settings of reading: profiles by name, limits, the zone of times without one."""
+
+    profiles: Mapping[str, Profile]
+    default: str
+    limits: Limits
+    timezone: str
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A file to prepare. ``named``: the courier chosen for it; ``now``: when it was received."""
+
+    path: Path
+    name: str
+    named: str | None
+    now: datetime
+
+
+class Facts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The facts about a file that was read to its end; its rows are in the spool.
+
+    ``courier``: the name of the profile it was read with, and ``why``. ``total``: data rows,
+    footers not counted. ``id_bad``: rows whose id is missing or invalid.
+    """
+
+    sheets: tuple[SheetFacts, ...]
+    courier: str
+    why: str
+    total: int
+    id_bad: int
+    rejected: int
+    notices: tuple[Notice, ...]
+    blank: int
+    header: int
+    footer: int
+    parent: str | None
+    kind: str

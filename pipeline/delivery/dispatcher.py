@@ -18,9 +18,9 @@ from pipeline.core.chunks import Chunk, ChunkBody, ChunkResult, ChunkState, Rece
 from pipeline.core.errors import StorageError
 from pipeline.core.model import stamp
 from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
+from pipeline.delivery.chunk_queue import ChunkQueue
 from pipeline.delivery.chunk_rows import doubtful, untouched
 from pipeline.delivery.context import Tools
-from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.mass_refusal import SuspectResults
 from pipeline.delivery.prefetch import PrefetchBuffer
 from pipeline.delivery.reconcile import proof_from
@@ -48,11 +48,11 @@ class Dispatcher:
         self.limiter = tools.limiter
         self._ledger = ledger
         self._committer = committer
-        self._queues: deque[DropQueue] = deque()
-        self._prefetch: PrefetchBuffer[tuple[DropQueue, Chunk]] = PrefetchBuffer(
+        self._queues: deque[ChunkQueue] = deque()
+        self._prefetch: PrefetchBuffer[tuple[ChunkQueue, Chunk]] = PrefetchBuffer(
             tools.policy, tools.clock.monotonic
         )
-        self._back: list[tuple[DropQueue, ChunkResult]] = []
+        self._back: list[tuple[ChunkQueue, ChunkResult]] = []
         self._suspect_results = SuspectResults(tools.mass_refusal, tools.limiter, self._serve_aside)
         self._grace: asyncio.TimerHandle | None = None
         self._aside: set[asyncio.Task[None]] = set()
@@ -70,7 +70,7 @@ class Dispatcher:
     def submit(self, shipment: Shipment, future: "Future[DeliveryResult]") -> None:
         """Queue a planned drop. Its future raises the error that keeps the drop from being sent."""
         try:
-            self._queues.append(DropQueue.of(shipment, future))
+            self._queues.append(ChunkQueue.of(shipment, future))
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             future.set_exception(error)
         self._kick.set()
@@ -161,7 +161,7 @@ class Dispatcher:
                 self._calling -= 1
 
     def _serve_aside(
-        self, queue: DropQueue, chunk: Chunk, receipts: tuple[Receipt, ...] = ()
+        self, queue: ChunkQueue, chunk: Chunk, receipts: tuple[Receipt, ...] = ()
     ) -> None:
         """Send a marked chunk beside the callers; ``receipts``: of its calls so far."""
         task = self._group.create_task(self._serve(queue, chunk, receipts))
@@ -169,7 +169,7 @@ class Dispatcher:
         task.add_done_callback(self._aside.discard)
 
     async def _serve(
-        self, queue: DropQueue, chunk: Chunk, receipts: tuple[Receipt, ...] = ()
+        self, queue: ChunkQueue, chunk: Chunk, receipts: tuple[Receipt, ...] = ()
     ) -> None:
         try:
             outcome = await self._send(queue, chunk)
@@ -190,7 +190,7 @@ class Dispatcher:
             self._back.append((queue, result))
         self._kick.set()
 
-    async def _send(self, queue: DropQueue, chunk: Chunk) -> ChunkOutcome:
+    async def _send(self, queue: ChunkQueue, chunk: Chunk) -> ChunkOutcome:
         known = queue.known.get(chunk.no, ())
         unwanted = queue.cancelled and queue.is_unsent(chunk)
         if (shut := self.limiter.shut) is not None or unwanted or queue.broken:
@@ -205,7 +205,7 @@ class Dispatcher:
             return ChunkOutcome(result=untouched(chunk, known, error.message))
         return await ChunkSender(chunk, chunk_body, self._tools, queue, self._others).run()
 
-    def _break(self, queue: DropQueue, error: Exception, chunk: Chunk) -> None:
+    def _break(self, queue: ChunkQueue, error: Exception, chunk: Chunk) -> None:
         """Send nothing more of a drop: its storage failed, or we did. The others go on."""
         queue.broken = queue.broken or error
         foreseen = isinstance(error, StorageError)
@@ -217,7 +217,7 @@ class Dispatcher:
             exc_info=None if foreseen else error,
         )
 
-    def _must_wait(self, queue: DropQueue, chunk: Chunk) -> bool:
+    def _must_wait(self, queue: ChunkQueue, chunk: Chunk) -> bool:
         if chunk.state is ChunkState.PLANNED or not self._tools.policy.reconcile:
             return False
         opened_at = queue.taken_up or self._tools.opened_at
@@ -249,13 +249,13 @@ class Dispatcher:
                 self._kick.set()
             self._hand_back()
 
-    def _next_chunks(self, coming_back: int) -> list[tuple[DropQueue, Chunk]]:
+    def _next_chunks(self, coming_back: int) -> list[tuple[ChunkQueue, Chunk]]:
         """Return the chunks to mark now, one of each drop in turn, as many as callers soon need."""
         if self.limiter.shut is not None:
             return []
         room = self._prefetch.room + len(self._aside) + self._suspect_results.waiting
         out = sum(queue.out for queue in self._queues) - coming_back
-        chosen: list[tuple[DropQueue, Chunk]] = []
+        chosen: list[tuple[ChunkQueue, Chunk]] = []
         idle = 0
         while out + len(chosen) < room and idle < len(self._queues):
             queue = self._queues[0]
@@ -273,8 +273,8 @@ class Dispatcher:
 
     async def _record_once(
         self,
-        back: Sequence[tuple[DropQueue, ChunkResult]],
-        marked: Sequence[tuple[DropQueue, Chunk]],
+        back: Sequence[tuple[ChunkQueue, ChunkResult]],
+        marked: Sequence[tuple[ChunkQueue, Chunk]],
     ) -> None:
         """Make one commit. When it fails no call leaves, and no drop counts as finished."""
         done = [result for _, result in back]
@@ -294,7 +294,7 @@ class Dispatcher:
         if any(queue.next_is_free for queue, _ in back):
             self._kick.set()
 
-    def _lay_out(self, queue: DropQueue, chunk: Chunk) -> None:
+    def _lay_out(self, queue: ChunkQueue, chunk: Chunk) -> None:
         """Offer a marked chunk to the callers, or end it at once if its drop was cancelled.
 
         All callers may be in a long pause, each with a chunk of another drop.
@@ -317,8 +317,8 @@ class Dispatcher:
     async def _fail(
         self,
         error: Exception,
-        back: Sequence[tuple[DropQueue, ChunkResult]],
-        marked: Sequence[tuple[DropQueue, Chunk]],
+        back: Sequence[tuple[ChunkQueue, ChunkResult]],
+        marked: Sequence[tuple[ChunkQueue, Chunk]],
     ) -> None:
         """Stop, since the ledger cannot be written: save the answers if possible, end the queues.
 
@@ -347,7 +347,7 @@ class Dispatcher:
     def _hand_back(self) -> None:
         """End the queues that are finished, or that a hold keeps from going on."""
         shut = self.limiter.shut
-        staying: deque[DropQueue] = deque()
+        staying: deque[ChunkQueue] = deque()
         for queue in self._queues:
             stopped = shut is not None or queue.broken is not None
             if queue.exhausted or (stopped and queue.out == 0):

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 
 from pipeline.core.chunks import Chunk, ChunkResult, ChunkState, Receipt
 from pipeline.core.shipment import SendingStop
+from pipeline.delivery.chunk_queue import ChunkQueue
 from pipeline.delivery.chunk_rows import untouched
-from pipeline.delivery.drop_queue import DropQueue
 from pipeline.delivery.limiter import Limiter
 
 _ENOUGH = 3
@@ -205,7 +205,7 @@ class UnclearAnswers:
 class _Case(Struct, frozen=True):
     """A chunk's result that is not recorded yet."""
 
-    queue: DropQueue
+    queue: ChunkQueue
     chunk: Chunk
     result: ChunkResult
 
@@ -215,7 +215,7 @@ class _Case(Struct, frozen=True):
         return (self.chunk.drop_seq, self.chunk.no)
 
 
-Results = list[tuple[DropQueue, ChunkResult]]
+Results = list[tuple[ChunkQueue, ChunkResult]]
 
 
 class SuspectResults:
@@ -231,7 +231,7 @@ class SuspectResults:
         self,
         mass_refusal: MassRefusal,
         limiter: Limiter,
-        send_again: Callable[[DropQueue, Chunk, tuple[Receipt, ...]], None],
+        send_again: Callable[[ChunkQueue, Chunk, tuple[Receipt, ...]], None],
     ) -> None:
         self._mass_refusal = mass_refusal
         self._limiter = limiter
@@ -246,7 +246,7 @@ class SuspectResults:
         return len(self._kept) + len(self._untested)
 
     def add_untested(
-        self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str | None = None
+        self, queue: ChunkQueue, chunk: Chunk, result: ChunkResult, what: str | None = None
     ) -> None:
         """Keep a chunk whose rows were not all tried alone; it is sent again if the API is cleared.
 
@@ -258,7 +258,7 @@ class SuspectResults:
             self._mass_refusal.record_refusal(case.key, what, _message_of(result))
 
     def add(
-        self, queue: DropQueue, chunk: Chunk, result: ChunkResult, what: str, *, whole: bool
+        self, queue: ChunkQueue, chunk: Chunk, result: ChunkResult, what: str, *, whole: bool
     ) -> None:
         """Keep a chunk whose rows were refused with the status ``what``.
 
@@ -270,7 +270,7 @@ class SuspectResults:
         if whole:
             self._mass_refusal.record_refusal(case.key, what, _message_of(result))
 
-    def to_record(self, queues: Iterable[DropQueue]) -> Results:
+    def to_record(self, queues: Iterable[ChunkQueue]) -> Results:
         """Return the results that can be recorded by now."""
         if not self.waiting:
             return []
@@ -294,7 +294,7 @@ class SuspectResults:
             chunk = replace(case.chunk, attempts=case.result.chunk.attempts)
             self._resend(case.queue, chunk, case.result.receipts)
 
-    def hold(self, queues: Iterable[DropQueue]) -> bool:
+    def hold(self, queues: Iterable[ChunkQueue]) -> bool:
         """Hold all sending if everything is refused; at once, or the next chunk would be tried."""
         if self.in_grace:
             return False
@@ -303,7 +303,7 @@ class SuspectResults:
             self._limiter.close(shut)
         return shut is not None
 
-    def is_all_there_is(self, queues: Iterable[DropQueue]) -> bool:
+    def is_all_there_is(self, queues: Iterable[ChunkQueue]) -> bool:
         """Return whether only held results are in flight, so that nothing else can decide."""
         out = sum(queue.out for queue in queues)
         return 0 < self.waiting == out and not self._mass_refusal.limit_reached

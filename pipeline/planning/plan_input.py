@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from msgspec.structs import astuple
 
 from pipeline.core.errors import StorageError
-from pipeline.core.file_facts import Facts
-from pipeline.core.model import Disposition, DropState
+from pipeline.core.model import Disposition, DropState, Facts
 from pipeline.core.profile_by_name import Choice
 from pipeline.core.rejects_file import (
     ROW_NUMBER,

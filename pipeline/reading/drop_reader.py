@@ -13,8 +13,7 @@ from pipeline.core.errors import (
     StorageError,
     Tried,
 )
-from pipeline.core.file_facts import Facts, Source
-from pipeline.core.model import Drop
+from pipeline.core.model import Drop, Facts, Source
 from pipeline.core.profile_by_name import profile_of_drop
 from pipeline.reading.process.protocol import Job
 from pipeline.reading.process.reader_process import ReaderPool

@@ -21,16 +21,18 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused, StorageError, Tried, attempt
-from pipeline.core.file_facts import Facts, ReadingSettings, Source
 from pipeline.core.model import (
     Block,
+    Facts,
     Limits,
     Manifest,
     Notice,
     PreparedBlock,
+    ReadingSettings,
     ReadTally,
     Sheet,
     SheetFacts,
+    Source,
     group_notices,
 )
 from pipeline.core.profile_by_name import Choice, decided

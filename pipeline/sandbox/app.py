@@ -13,10 +13,9 @@ from aiohttp import web
 from pipeline.sandbox import answers
 from pipeline.sandbox.answers import PROXY_PAGE, Unclear, unclear
 from pipeline.sandbox.backend import Backend, Call, Kind, build_backend
-from pipeline.sandbox.config import Clock, SandboxConfig
+from pipeline.sandbox.config import MAX_BODY_BYTES, Clock, SandboxConfig
 from pipeline.sandbox.core import CallRefusedError, CallResult, parse
 from pipeline.sandbox.faults import Decision, Fault
-from pipeline.sandbox.rules import MAX_BODY_BYTES
 
 _TOKEN_HEADER: Final = "x-access-token"
 _Answer = Callable[[Backend, web.Request, Call], Awaitable[web.StreamResponse]]

@@ -6,8 +6,15 @@ from typing import Final, NamedTuple
 import orjson
 from msgspec import Struct, field
 
-from pipeline.sandbox.config import Clock, SandboxConfig
-from pipeline.sandbox.rules import BEFORE, COARSE, MAX_ITEMS, MOVES, OrderState
+from pipeline.sandbox.config import (
+    BEFORE,
+    COARSE,
+    MAX_ITEMS,
+    MOVES,
+    Clock,
+    OrderState,
+    SandboxConfig,
+)
 
 _ITEM_KEYS: Final = frozenset({"orderId", "orderStatus", "meta"})
 _META_TYPES: Final[Mapping[str, type]] = {

@@ -20,8 +20,7 @@ from msgspec.structs import replace
 
 from pipeline.core.draft import ProfileDraft, RoleChoices, Sample
 from pipeline.core.errors import DropRefused, ReaderDied, UsageError
-from pipeline.core.file_facts import Source
-from pipeline.core.model import Disposition, Drop, DropState, ResultBlock
+from pipeline.core.model import Disposition, Drop, DropState, ResultBlock, Source
 from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.core.profile_by_name import find_profile, profile_of_drop
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan

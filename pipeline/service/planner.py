@@ -22,8 +22,7 @@ from pipeline.core.errors import (
     Tried,
     attempt,
 )
-from pipeline.core.file_facts import Facts
-from pipeline.core.model import Drop, DropState
+from pipeline.core.model import Drop, DropState, Facts
 from pipeline.core.order_lines import FrozenPlan, OrderHistory, ParcelSeen
 from pipeline.core.shipment import Closed, Ready, Step
 from pipeline.planning.freeze import (

@@ -1,8 +1,8 @@
 """Move drops through reading, planning, sending and reporting.
 
 A step's thread takes all drops that wait for it, up to a limit; none waits for a batch to fill.
-``pipeline.service.planning_queue`` has the drops until they are planned, the delivery thread sends
-them, and one thread reports.
+``service.planning_threads`` has the drops until they are planned, the delivery thread sends them,
+and one thread reports.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,13 @@ from pipeline.service.drop_states import (
 )
 from pipeline.service.drop_steps import DropSteps
 from pipeline.service.planner import Planner
-from pipeline.service.planning_queue import PlanningQueue, PlanResult, Post, thread_named, when_done
+from pipeline.service.planning_threads import (
+    PlanningThreads,
+    PlanResult,
+    Post,
+    thread_named,
+    when_done,
+)
 
 if TYPE_CHECKING:
     from pipeline.delivery.thread import DeliveryThread
@@ -83,7 +89,7 @@ class Scheduler:
         self._post = post
         self._reports = thread("reports")
         self._drops = DropStates()
-        self._planning_queue = PlanningQueue(
+        self._planning = PlanningThreads(
             files,
             planner,
             drops=self._drops,
@@ -133,13 +139,13 @@ class Scheduler:
             known = self._drops.find(drop.drop_id)
             cancelled = known is not None and known.cancelled
             self._go_to(after_taking(drop, cancelled=cancelled), drop)
-        self._planning_queue.start_reading()
+        self._planning.start_reading()
 
     def _go_to(self, state: SchedulerState, drop: Drop) -> None:
         """Begin a drop's next step."""
         match state:
             case SchedulerState.QUEUED:
-                self._planning_queue.append(drop).seen = self._progress_count
+                self._planning.append(drop).seen = self._progress_count
             case SchedulerState.PLANNING:
                 self._release(drop)
             case SchedulerState.SENDING:
@@ -150,7 +156,7 @@ class Scheduler:
     def retry(self, drop: Drop) -> None:
         """Take up the rest of a closed drop; it is planned in its turn, alone."""
         self.retries.pop(drop.drop_id, None)
-        self._planning_queue.run_in_planning_thread(
+        self._planning.run_in_planning_thread(
             lambda: self._steps.reopen(drop, rests=self._rests), drop
         )
 
@@ -176,7 +182,7 @@ class Scheduler:
     def stop(self) -> None:
         """Begin nothing new; calls in flight are answered and reported."""
         self._stopping = True
-        self._planning_queue.stop()
+        self._planning.stop()
         self._delivery.stop()
 
     def look_for_ends(self, drop_ids: Sequence[str] | None = None) -> None:
@@ -198,7 +204,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Wait for the threads."""
-        self._planning_queue.close()
+        self._planning.close()
         self._reports.shutdown(wait=True)
 
     # -- results of planning ---------------------------------------------------------------------
@@ -275,7 +281,7 @@ class Scheduler:
         """Have the waiting rows of a drop released, in the planning thread."""
         entry = self._drops.put(drop, SchedulerState.PLANNING)
         entry.look_again, entry.seen = False, self._progress_count
-        self._planning_queue.run_in_planning_thread(lambda: self._steps.release(drop.drop_id), drop)
+        self._planning.run_in_planning_thread(lambda: self._steps.release(drop.drop_id), drop)
 
     # -- deliver -------------------------------------------------------------------------------
 
@@ -319,7 +325,7 @@ class Scheduler:
         ):
             self.open[drop.drop_id] = entry.reported[1]
             self._drops.put(drop, SchedulerState.RESTING)
-            self._planning_queue.start_reading()
+            self._planning.start_reading()
             return
         self._to_report.append((drop, handback))
         self._report_next()
@@ -353,7 +359,7 @@ class Scheduler:
                 case _:
                     self.rest(drop, result)
         self._report_next()
-        self._planning_queue.start_reading()
+        self._planning.start_reading()
 
     def _left_open(self, left: StillOpen, cut_off: OpenReason | None) -> None:
         """Go on with a drop that is still open after its report; ``cut_off``: why sending ended."""

@@ -46,7 +46,6 @@ from pipeline.web.pages import (
     drops,
     fix,
     machines,
-    people,
     reports,
     teach,
     to_do,
@@ -136,7 +135,7 @@ def create_app(site: Site) -> FastAPI:
         said=KeptForPage(_SAID),
     )
     for module in (
-        *(to_do, fix, teach, drops, checks, upload, couriers, reports, account, people, machines),
+        *(to_do, fix, teach, drops, checks, upload, couriers, reports, account, machines),
         *(api_teach, api_couriers, api_corrections, api_to_do, api_people, api),
     ):
         # As they are: included, each route would be made anew, which the first request waits for.

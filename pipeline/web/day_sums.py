@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct, field
@@ -21,6 +21,12 @@ from pipeline.web.state_files import write
 _EXAMPLES: Final = 5
 _FORM: Final = 1
 """Grows when what is in the file changes; a file of another form is not read."""
+
+
+if TYPE_CHECKING:
+    _Seconds = array[float]
+else:
+    _Seconds = array  # Python 3.11 takes no type of its items, and msgspec reads this one
 
 
 class Counted(Struct, frozen=True, kw_only=True):
@@ -48,7 +54,7 @@ class Sums(Struct, kw_only=True):
     rows: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
-    seconds: "array[float]" = field(default_factory=lambda: array("d"))
+    seconds: _Seconds = field(default_factory=lambda: array("d"))
     examples: dict[str, Sequence[Counted]] = field(default_factory=dict)
 
     def copy(self) -> "Sums":
@@ -93,36 +99,12 @@ def by_number(each: Counted) -> int:
     return each.seq
 
 
-class _SavedSums(Struct, kw_only=True):
-    """The fields of ``Sums`` as msgspec reads them."""
-
-    day: date
-    courier: str
-    files: int
-    first: datetime | None
-    last: Counted | None
-    rows: dict[str, int]
-    states: dict[str, int]
-    codes: dict[str, int]
-    seconds: bytes
-    examples: dict[str, list[Counted]]
-
-
-class _Saved(Struct, kw_only=True):
-    form: int
-    zone: str
-    newest: int
-    closing: int
-    under_way: list[int]
-    sums: list[_SavedSums]
-
-
 class SavedTotals(Struct, frozen=True, kw_only=True):
     """The sums of closed drops, and how far they go.
 
     ``newest``: the highest number of a drop, ``closing``: the highest ``drops.closing`` in them;
     ``under_way``: the numbers of drops up to ``newest`` that are not in them; ``zone``: that of the
-    days.
+    days. ``form``: that of the file.
     """
 
     zone: str
@@ -130,51 +112,22 @@ class SavedTotals(Struct, frozen=True, kw_only=True):
     closing: int
     under_way: Sequence[int]
     sums: Sequence[Sums]
+    form: int = _FORM
 
     def write(self, path: Path) -> None:
         """Write the file as a whole. Raises StorageError."""
-        text = msgspec.msgpack.encode(
-            {
-                "form": _FORM,
-                "zone": self.zone,
-                "newest": self.newest,
-                "closing": self.closing,
-                "under_way": self.under_way,
-                "sums": self.sums,
-            },
-            enc_hook=bytes,
-        )
-        write(path, text)
+        write(path, msgspec.msgpack.encode(self, enc_hook=bytes))
 
 
 def read_saved(path: Path, zone: str) -> SavedTotals | None:
     """Return what was written for days of this zone; None: nothing that can be used."""
     try:
-        saved = msgspec.msgpack.decode(path.read_bytes(), type=_Saved)
+        saved = msgspec.msgpack.decode(path.read_bytes(), type=SavedTotals, dec_hook=_decoded)
     except (OSError, msgspec.MsgspecError):
         return None
-    if (saved.form, saved.zone) != (_FORM, zone):
-        return None
-    sums = [_sums_from(each) for each in saved.sums]
-    return SavedTotals(
-        zone=zone,
-        newest=saved.newest,
-        closing=saved.closing,
-        under_way=saved.under_way,
-        sums=sums,
-    )
+    return saved if (saved.form, saved.zone) == (_FORM, zone) else None
 
 
-def _sums_from(saved: _SavedSums) -> Sums:
-    return Sums(
-        day=saved.day,
-        courier=saved.courier,
-        files=saved.files,
-        first=saved.first,
-        last=saved.last,
-        rows=Counter(saved.rows),
-        states=Counter(saved.states),
-        codes=Counter(saved.codes),
-        seconds=array("d", saved.seconds),
-        examples=dict(saved.examples),
-    )
+def _decoded(kind: type, value: Any) -> Any:
+    """Return a value of a type that msgspec does not know itself: seconds, and counts by name."""
+    return array("d", value) if kind is array else Counter(msgspec.convert(value, dict[str, int]))

@@ -6,8 +6,7 @@ from typing import Literal
 
 import pytest
 
-from pipeline.sandbox.config import Faults, SandboxConfig
-from pipeline.sandbox.rules import OrderState
+from pipeline.sandbox.config import Faults, OrderState, SandboxConfig
 from pipeline.sandbox.server import running
 from tests.acceptance.harness import Delivered, orders, rooted, sheet
 

@@ -10,8 +10,7 @@ import orjson
 import pytest
 
 from pipeline.core.errors import DropRefused, StorageError
-from pipeline.core.file_facts import Facts, ReadingSettings, Source
-from pipeline.core.model import Drop, DropState, Limits
+from pipeline.core.model import Drop, DropState, Facts, Limits, ReadingSettings, Source
 from pipeline.core.shipment import Closed, DeliveryResult, Ready
 from pipeline.reading.process.protocol import Job
 from pipeline.reading.read_file import prepare, prepare_together

@@ -15,8 +15,7 @@ from pipeline.core.model import stamp
 from pipeline.core.shipment import DeliveryResult
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.thread import DeliveryThread, DeliveryThreadDiedError
-from pipeline.sandbox.config import SandboxConfig
-from pipeline.sandbox.rules import OrderState
+from pipeline.sandbox.config import OrderState, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Outcome
 from tests.fakes.manual_clock import ManualClock

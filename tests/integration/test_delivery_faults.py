@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.chunks import ChunkState
-from pipeline.sandbox.config import Faults, SandboxConfig
-from pipeline.sandbox.rules import OrderState
+from pipeline.sandbox.config import Faults, OrderState, SandboxConfig
 from pipeline.sandbox.server import SandboxHandle, running
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.scripted_api import scripted, stands

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.file_facts import ReadingSettings, Source
-from pipeline.core.model import Disposition, Limits
+from pipeline.core.model import Disposition, Limits, ReadingSettings, Source
 from pipeline.reading.csv import reader
 from pipeline.reading.read_file import prepare
 from pipeline.storage.spool import Spool

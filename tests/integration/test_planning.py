@@ -11,8 +11,7 @@ from xlsxwriter import Workbook
 
 from pipeline.core.chunks import ChunkBody, ChunkResult, ChunkState, Verdict
 from pipeline.core.errors import DropRefused
-from pipeline.core.file_facts import ReadingSettings, Source
-from pipeline.core.model import Drop, DropState, Limits, Notice
+from pipeline.core.model import Drop, DropState, Limits, Notice, ReadingSettings, Source
 from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.freeze import (
     Planned,

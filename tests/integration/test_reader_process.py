@@ -12,8 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused, ReadingStopped, StorageError
-from pipeline.core.file_facts import Facts, Source
-from pipeline.core.model import Disposition
+from pipeline.core.model import Disposition, Facts, Source
 from pipeline.planning.plan_input import load
 from pipeline.reading.process.protocol import answer_of
 from pipeline.reading.process.reader_process import ReaderPool

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sandbox.config import SandboxConfig
+from pipeline.sandbox.config import BEFORE, COARSE, MOVES, OrderState, SandboxConfig
 from pipeline.sandbox.core import CallRefusedError, Sandbox
-from pipeline.sandbox.rules import BEFORE, COARSE, MOVES, OrderState
 
 
 class StillClock:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.core.model import Drop, DropState
-from pipeline.service.planning_queue import FairQueue, ReadQueues, is_large_file
+from pipeline.service.planning_threads import DropsToRead, FairQueue, is_large_file
 
 MB = 1024 * 1024
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_none_waiting_is_an_error():
 
 
 def test_large_files_have_a_lane_of_their_own_one_at_a_time():
-    queues = ReadQueues()
+    queues = DropsToRead()
     for each in (drop(0, "a", 300 * MB), drop(1, "b"), drop(2, "b", 5 * MB), drop(3, "")):
         queues.append(each)
     assert len(queues) == 4
@@ -96,7 +96,7 @@ def test_large_files_have_a_lane_of_their_own_one_at_a_time():
 
 
 def test_behind_a_large_file_of_the_same_courier_small_files_wait_in_its_lane():
-    queues = ReadQueues()
+    queues = DropsToRead()
     queues.append(drop(0, "a", 300 * MB))
     large = queues.large_file()
     for each in (drop(1, "a"), drop(2, "b"), drop(3, "a")):
@@ -111,7 +111,7 @@ def test_behind_a_large_file_of_the_same_courier_small_files_wait_in_its_lane():
 
 
 def test_the_inbox_itself_is_no_courier_s():
-    queues = ReadQueues()
+    queues = DropsToRead()
     for each in (drop(0, "", 300 * MB), drop(1, "")):
         queues.append(each)
     assert [each.seq for each in queues.next_batch(9)] == [1]

@@ -1,6 +1,6 @@
 """Drops that share orders, by random histories: which is planned next, and that it comes to rest.
 
-The code that decides it (``Scheduler``, ``PlanningQueue``, ``Dependencies``) is the real one. The
+The code that decides it (``Scheduler``, ``PlanningThreads``, ``Dependencies``) is the real one. The
 steps it hands drops to are a model of a few lines: an order is a number, and a drop's update of it
 is settled or not. Threads are queues of jobs, which run when the history says so.
 """

@@ -28,7 +28,7 @@ from pipeline.storage.memory import give_back
 from schemas.codes import Code
 
 if TYPE_CHECKING:
-    from pipeline.core.file_facts import ReadingSettings
+    from pipeline.core.model import ReadingSettings
     from pipeline.storage.spool import Spool
 
 
@@ -127,8 +127,7 @@ def _serve(parent: _Parent, first: bytes) -> None:
 
 
 def _reading(given: Mapping[str, Any]) -> "ReadingSettings":
-    from pipeline.core.file_facts import ReadingSettings
-    from pipeline.core.model import Limits
+    from pipeline.core.model import Limits, ReadingSettings
     from schemas.profile import builtin_profiles, load_profile
 
     own = [load_profile(text, origin=origin) for origin, text in given["profiles"]]
@@ -144,7 +143,7 @@ def _read(
     wanted: Sequence[Mapping[str, Any]], reading: "ReadingSettings", earlier: _Earlier
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
-    from pipeline.core.file_facts import Source
+    from pipeline.core.model import Source
     from pipeline.reading.process.protocol import Job
     from pipeline.reading.read_file import prepare_together
     from pipeline.storage.spool import Spool

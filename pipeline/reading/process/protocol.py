@@ -18,8 +18,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from pipeline.core.draft import ProfileDraft, Sample
-from pipeline.core.file_facts import Facts, Source
-from pipeline.core.model import Limits
+from pipeline.core.model import Facts, Limits, Source
 from pipeline.storage.spool import Spool
 from schemas.codes import Code
 

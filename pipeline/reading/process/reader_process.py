@@ -24,7 +24,7 @@ from pipeline.core.errors import (
     Tried,
     UsageError,
 )
-from pipeline.core.file_facts import Facts, Source
+from pipeline.core.model import Facts, Source
 from pipeline.reading.process.child_process import Child, ChildGone, Usage
 from pipeline.reading.process.protocol import (
     MB,

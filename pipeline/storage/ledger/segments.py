@@ -252,7 +252,7 @@ def _with_bad_verdict(drop_seq: int) -> sa.Select[tuple[int]]:
 def _to_do(drop_seq: int) -> sa.ColumnElement[bool]:
     """Select chunks that may be sent and are not done, or done with rows in doubt.
 
-    As ``DropQueue.of`` does.
+    As ``ChunkQueue.of`` does.
     """
     doubtful = sa.select(verdicts.c.chunk_no).where(
         verdicts.c.drop_seq == drop_seq, verdicts.c.outcome == Outcome.UNKNOWN.value

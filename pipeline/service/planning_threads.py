@@ -13,8 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from pipeline.core.errors import Tried, as_exception
-from pipeline.core.file_facts import Facts
-from pipeline.core.model import Drop
+from pipeline.core.model import Drop, Facts
 from pipeline.core.shipment import Step
 from pipeline.reading.drop_reader import ClaimedFiles
 from pipeline.service.drop_states import BEFORE_SENDING, DropEntry, DropStates, SchedulerState
@@ -33,7 +32,7 @@ _UNPACKS = 8
 _PACKED = (".xlsx", ".xlsm", ".xlsb", ".ods", ".zip")
 
 
-class ReadQueues:
+class DropsToRead:
     """Claimed drops that wait to be read, in two queues.
 
     A courier's files keep their order: behind its large file, its small files wait in the queue of
@@ -174,7 +173,7 @@ def thread_named(name: str) -> Executor:
     return ThreadPoolExecutor(1, thread_name_prefix=name)
 
 
-class PlanningQueue:
+class PlanningThreads:
     """Owned by the service's thread: every method is called there.
 
     ``drops`` learns where each drop is. ``files`` has them read, ``planner`` plans them.
@@ -201,7 +200,7 @@ class PlanningQueue:
         self._room = room
         self._reads, self._large = thread("reads"), thread("large-files")
         self._planning = thread("planning")
-        self._waiting = ReadQueues()
+        self._waiting = DropsToRead()
         self._drops = drops
         self._batches = 0
         self._stopping = threading.Event()

@@ -26,7 +26,7 @@ def _said(chunk: Chunk, verdicts: Iterable[Verdict]) -> tuple[object, ...]:
     return outcome, code, {(each.pos, each.outcome, each.code) for each in verdicts}
 
 
-class DropQueue(Struct, eq=False):
+class ChunkQueue(Struct, eq=False):
     """The chunks of one drop that are still to be sent. Only the event loop touches it."""
 
     drop_seq: int
@@ -52,7 +52,7 @@ class DropQueue(Struct, eq=False):
     reached: dict[tuple[str, Milestone], Reached] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, shipment: Shipment, future: "Future[DeliveryResult]") -> "DropQueue":
+    def of(cls, shipment: Shipment, future: "Future[DeliveryResult]") -> "ChunkQueue":
         """Queue the chunks still to be sent, with the rows that earlier waves left behind."""
         queue = cls(drop_seq=shipment.drop_seq, body=shipment.body, future=future)
         queue.taken_up, queue.doubts = shipment.taken_up, shipment.doubts
