@@ -55,7 +55,7 @@ from pipeline.web.people import NobodyThere, NotChanged, People
 from pipeline.web.request_limits import Guard, TooLarge
 from pipeline.web.sheets import SheetFiles
 from pipeline.web.staging import has_room
-from pipeline.web.teaching import Teachings
+from pipeline.web.teaching.steps import Teachings
 from pipeline.web.templating import make_templates
 from pipeline.web.to_do import ToDo
 from pipeline.web.totals import DropTotals

@@ -32,7 +32,7 @@ from pipeline.web.words import STATES, WAITING_STATES
 
 if TYPE_CHECKING:
     from pipeline.web.people import People
-    from pipeline.web.teaching import Teachings
+    from pipeline.web.teaching.steps import Teachings
 
 _T = TypeVar("_T")
 

@@ -16,7 +16,7 @@ from pipeline.core.drop_lines import Search
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view, words
 from pipeline.web.context import NotPossible
-from pipeline.web.profile_files import (
+from pipeline.web.teaching.profile_files import (
     PROFILES,
     learned,
     profile_of,

@@ -128,6 +128,6 @@ def read_saved(path: Path, zone: str) -> SavedTotals | None:
     return saved if (saved.form, saved.zone) == (_FORM, zone) else None
 
 
-def _decoded(kind: type, value: Any) -> Any:
+def _decoded(kind: type, value: Any) -> object:  # noqa: ANN401 - as msgspec hands it over
     """Return a value of a type that msgspec does not know itself: seconds, and counts by name."""
     return array("d", value) if kind is array else Counter(msgspec.convert(value, dict[str, int]))

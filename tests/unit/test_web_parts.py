@@ -37,8 +37,8 @@ from pipeline.web.context import NotPossible
 from pipeline.web.correct_rows.draft import Draft, Rule
 from pipeline.web.passwords import hash_password, password_fits
 from pipeline.web.people import NotChanged, People
-from pipeline.web.profile_files import remember
 from pipeline.web.sheets import SheetFiles
+from pipeline.web.teaching.profile_files import remember
 from pipeline.web.uploads import clean_name
 from pipeline.web.words import ago, size
 from schemas.courier import Expectation

@@ -9,7 +9,7 @@ import openpyxl
 from playwright.sync_api import Browser, Page, expect
 
 from pipeline.core.draft import DraftStatus, RoleChoices
-from pipeline.web.taught_profile import merged
+from pipeline.web.teaching.taught_profile import merged
 from schemas.profile import load_profile
 from schemas.vocabulary import Role
 from tests.acceptance.harness import sheet, until

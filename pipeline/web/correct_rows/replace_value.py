@@ -10,7 +10,7 @@ from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, NotThere, WebContext
 from pipeline.web.correct_rows.draft import Rule
 from pipeline.web.correct_rows.table import Table
-from pipeline.web.profile_files import forget, key_of, remember
+from pipeline.web.teaching.profile_files import forget, key_of, remember
 from schemas.courier import GENERIC
 from schemas.display import counted
 from schemas.vocabulary import Role

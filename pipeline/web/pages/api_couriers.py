@@ -11,8 +11,8 @@ from pipeline.web.api_base import LATER, Answer, Order, Text, api_router
 from pipeline.web.context import ByMachine, Ctx, Looker
 from pipeline.web.courier_view import expect
 from pipeline.web.pages.reports import Courier, Days
-from pipeline.web.profile_files import Word, forget, learned, remember
 from pipeline.web.reports import hours_of, report_of
+from pipeline.web.teaching.profile_files import Word, forget, learned, remember
 from pipeline.web.totals import couriers
 from schemas.courier import DAYS
 from schemas.vocabulary import Outcome

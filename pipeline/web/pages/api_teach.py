@@ -8,12 +8,12 @@ from pydantic import Field
 
 from pipeline.core.draft import status_key
 from pipeline.core.errors import UsageError
-from pipeline.web import taught_profile
 from pipeline.web.api_base import LATER, PROBLEMS, Answer, Order, Text
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible, WebContext
 from pipeline.web.pages.teach import finish
-from pipeline.web.profile_files import MEANS, profile_of
-from pipeline.web.teaching import Teaching, name_of
+from pipeline.web.teaching import taught_profile
+from pipeline.web.teaching.profile_files import MEANS, profile_of
+from pipeline.web.teaching.steps import Teaching, name_of
 from schemas.courier import DAYS
 from schemas.vocabulary import DATE_ROLES, Role
 

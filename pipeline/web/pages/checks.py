@@ -23,7 +23,7 @@ from pipeline.web.context import (
     whole_number,
 )
 from pipeline.web.pages.upload import check_one, went
-from pipeline.web.teaching import TEACHABLE
+from pipeline.web.teaching.steps import TEACHABLE
 from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.statuses import IN_WORDS

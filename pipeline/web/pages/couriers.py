@@ -18,7 +18,7 @@ from pipeline.web.context import (
     told_once,
 )
 from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in, words_used
-from pipeline.web.profile_files import forget, last_saved, profile_of, remember
+from pipeline.web.teaching.profile_files import forget, last_saved, profile_of, remember
 from pipeline.web.totals import couriers
 from schemas.courier import DAYS, GENERIC
 

@@ -22,7 +22,7 @@ from pipeline.web.correct_rows.load import line_of, table_of
 from pipeline.web.drop_view import DropView, view_of
 from pipeline.web.order_search import find
 from pipeline.web.set_aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
-from pipeline.web.teaching import TEACHABLE
+from pipeline.web.teaching.steps import TEACHABLE
 from pipeline.web.templating import address
 from pipeline.web.uploads import note_of
 from pipeline.web.words import FIELDS

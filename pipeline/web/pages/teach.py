@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from pipeline.core.drop_lines import Search
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import DropState
-from pipeline.web import drop_view, staging, taught_profile, uploads
+from pipeline.web import drop_view, staging, uploads
 from pipeline.web.context import (
     Ctx,
     Elsewhere,
@@ -30,9 +30,10 @@ from pipeline.web.context import (
     whole_number,
 )
 from pipeline.web.pages.upload import check, stage_form
-from pipeline.web.profile_files import MEANS
 from pipeline.web.set_aside import NO_MANIFEST
-from pipeline.web.teaching import MOST_WORDS, NOTHING, Teaching, name_of
+from pipeline.web.teaching import taught_profile
+from pipeline.web.teaching.profile_files import MEANS
+from pipeline.web.teaching.steps import MOST_WORDS, NOTHING, Teaching, name_of
 from pipeline.web.words import FIELDS, MEANINGS, ROLES
 from schemas.courier import DAYS, GENERIC
 from schemas.display import counted

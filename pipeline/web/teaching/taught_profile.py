@@ -23,7 +23,7 @@ from pipeline.service.wiring import COURIERS, Site
 from pipeline.storage.courier_profiles import LiveProfiles, profile_files, read_profile
 from pipeline.storage.root_folders import place_of
 from pipeline.web.context import NotPossible
-from pipeline.web.profile_files import (
+from pipeline.web.teaching.profile_files import (
     PROFILES,
     Word,
     keep_words,
@@ -34,7 +34,7 @@ from pipeline.web.profile_files import (
     words_of,
     write_profile,
 )
-from pipeline.web.teaching import Teaching, Teachings
+from pipeline.web.teaching.steps import Teaching, Teachings
 from schemas.courier import Profile
 from schemas.normalise import fold, fold_header
 from schemas.status_reader import MARK, MEANINGS

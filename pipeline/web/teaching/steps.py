@@ -28,8 +28,8 @@ from pipeline.validation.draft.role_guess import is_no_event
 from pipeline.web import staging
 from pipeline.web.caches import LruCache
 from pipeline.web.context import NotPossible, NotThere, not_possible
-from pipeline.web.profile_files import mark_of, source_of
 from pipeline.web.state_files import place_of, read_json, write_json
+from pipeline.web.teaching.profile_files import mark_of, source_of
 from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.normalise import fold, fold_header
