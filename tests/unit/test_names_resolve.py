@@ -18,6 +18,14 @@ TREE = Path(__file__).parents[2]
 FOLDERS = ("pipeline", "schemas", "tests", "benchmarks")
 FILES = sorted(path for folder in FOLDERS for path in (TREE / folder).rglob("*.py"))
 
+_UNSEEN = re.compile(
+    r"^ +(?:from|import) (?:pipeline|schemas|tests|benchmarks)\b"
+    r"|['\"][^'\"`\n]*\b(?:pipeline|schemas)\.\w|\bfrom (?:pipeline|schemas)\S* import [^\n]*['\";]"
+    r"|\b[sg]etattr\(|\bdelattr\(",
+    re.MULTILINE,
+)
+"""In a module without any of these pytest and mypy see every name of ours: it is not parsed."""
+
 _OURS = re.compile(rf"(?:{'|'.join(FOLDERS)})(?:\.\w+)*")
 _IMPORTED = re.compile(rf"from ((?:{'|'.join(FOLDERS)})(?:\.\w+)*) import (\w+(?:, *\w+)*)")
 _DOTTED = re.compile(r"(?<![\w/.(])((?:pipeline|schemas)(?:\.\w+)+)(?![\w/(-])")
@@ -98,9 +106,11 @@ def test_each_name_of_our_code_is_there() -> None:
         name: path.relative_to(TREE).as_posix()
         for path in FILES
         if path.name != Path(__file__).name
-        for name in named_in(ast.parse(path.read_text("utf-8")))
+        for text in [path.read_text("utf-8")]
+        if "benchmarks" in path.parts or _UNSEEN.search(text)
+        for name in named_in(ast.parse(text))
     }
-    assert len(named) > 1500
+    assert len(named) > 500
     gone = {}
     for name, path in named.items():
         try:
