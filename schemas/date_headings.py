@@ -1,7 +1,7 @@
 """Read from a heading the zone and the event of its dates, and whether they are newer."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
@@ -181,6 +181,22 @@ def told_by(heading: str) -> tuple[frozenset[Milestone], bool]:
         return frozenset({Milestone.BAG_PICKED}), True
     own = said & {"status", "event"} and not back
     return (ALWAYS if own else frozenset()), False
+
+
+def told_apart(headings: Sequence[str], column: int) -> tuple[int, int] | None:
+    """Return the columns of a date and of its time of day: Scan Date, Scan Time.
+
+    ``column``: one of the two. None where it has no other.
+    """
+    words = [_WORD.findall(_spaced(heading).casefold()) for heading in headings]
+    own = words[column]
+    for mine, other in (("date", "time"), ("time", "date")):
+        if own.count(mine) == 1 and other not in own:
+            twin = [other if word == mine else word for word in own]
+            if words.count(twin) == words.count(own) == 1:
+                at = words.index(twin)
+                return (column, at) if mine == "date" else (at, column)
+    return None
 
 
 def names_a_time(heading: str) -> bool:

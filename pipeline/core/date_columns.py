@@ -149,6 +149,24 @@ def _with_year(cell: str, latest: datetime) -> str:
 _NO_YEAR = re.compile(r"(?i)(\d{1,2})(?:st|nd|rd|th)?[-/ .]*([a-z]{3,9})([ ,]+\d{1,2}[:.]\d{2}.*)?")
 
 
+def with_clocks(dates: pa.Array, clocks: pa.Array, otherwise: pa.Array) -> pa.Array:
+    """Join dates and the times of day beside them, where a cell is no more than that.
+
+    HHMM loses its leading zeros in a spreadsheet: 930 is 09:30. ``otherwise``: the other cells.
+    """
+    date, clock = pc.utf8_trim_whitespace(dates), pc.utf8_trim_whitespace(clocks)
+    fits = pc.and_(
+        pc.match_substring_regex(date, _DATE_CELL), pc.match_substring_regex(clock, _CLOCK_CELL)
+    )
+    packed = pc.match_substring_regex(clock, r"^[0-9]{3}$")
+    padded = pc.if_else(packed, pc.utf8_lpad(clock, width=4, padding="0"), clock)
+    return pc.if_else(fits, pc.binary_join_element_wise(date, padded, "T"), otherwise)
+
+
+_DATE_CELL = r"^'?[0-9A-Za-z]+(?:[-/. ,]+[0-9A-Za-z]+){2}$|^[0-9]{8}$"
+_CLOCK_CELL = r"(?i)^[0-9]{1,2}[:.][0-9]{2}(?:[:.][0-9]{2})?(?: ?[ap]\.?m\.?)?$|^[0-9]{3,4}$"
+
+
 def clock_alone(cell: str) -> int | None:
     """Return the milliseconds since midnight of a time of day alone, None for all else."""
     text = cell.strip(INVISIBLE + " \t\r\n\u00a0").casefold()

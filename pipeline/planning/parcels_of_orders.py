@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from pipeline.core.date_columns import clock_alone
+from pipeline.core.date_columns import clock_alone, with_clocks
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition, SheetFacts
 from pipeline.planning.sendable_rows import NO_TIME, Mask, Numbers, Orders
 from pipeline.storage.spool import Spool
 from schemas.codes import Code
 from schemas.courier import Profile
+from schemas.date_headings import told_apart
 from schemas.display import quoted
 from schemas.headings import age_of
 from schemas.limits import DAY_MS, ID_SHAPE
@@ -209,6 +210,9 @@ def _of_sheet(
             for role in (Role.DIRECTION, Role.EVENT_TIME)
         ),
     ]
+    event = sheet.roles.get(Role.EVENT_TIME)
+    pair = None if event is None else told_apart(sheet.headers, event)
+    columns += [f"c{at}" for at in pair or ()]
     wanted = list(dict.fromkeys(name for name in columns if name))
     parts: list[list[pa.Array]] = [[pa.array([], pa.string())] for _ in columns]
     for batch in spool.blocks(number, wanted):
@@ -217,7 +221,11 @@ def _of_sheet(
         for part, column in zip(parts, columns, strict=True):
             part.append(batch.column(column).take(places) if column else pa.repeat("", len(places)))
         start += batch.num_rows
-    return [pa.concat_arrays(each) for each in parts]
+    *found, when = [pa.concat_arrays(each) for each in parts[: len(parts) - len(pair or ())]]
+    if pair:
+        date, clock = (pa.concat_arrays(each) for each in parts[-2:])
+        when = with_clocks(date, clock, when)
+    return [*found, when]
 
 
 def _numbered(texts: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
@@ -528,9 +536,8 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     gone = np.where(rows.event == NO_TIME, _first(np.flatnonzero(lost), of, size)[of], untimed[of])
     other = np.where(first[of] >= 0, first[of], np.where(before, earliest[of], gone))
     hit = mine & (other >= 0)
-    delivered = told | _any(
-        rows.final(Milestone.DELIVERY_DONE) & ~hit, rows.order, int(rows.order.max()) + 1
-    )
+    sent = rows.final(Milestone.DELIVERY_DONE) & ~hit
+    delivered = told | _any(sent, rows.order, len(told))
     rto = _first(np.flatnonzero(by_rto & (of >= 0)), of, size)
     called_return = rows.sends & np.isin(rows.status, _RETURNS) & (of >= 0) & ~rows.confirmed
     called_return &= (rto[of] >= 0) & ~delivered[rows.order]

@@ -13,7 +13,14 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from pipeline.core.date_columns import ABSENT, UNREADABLE, Times, read_times, with_years
+from pipeline.core.date_columns import (
+    ABSENT,
+    UNREADABLE,
+    Times,
+    read_times,
+    with_clocks,
+    with_years,
+)
 from pipeline.core.free_text import folded, lengths, read_reasons, with_reasons, without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
@@ -31,7 +38,7 @@ from pipeline.validation.sheet_dates import (
 )
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import failure_meant, told_by, zone_named
+from schemas.date_headings import failure_meant, told_apart, told_by, zone_named
 from schemas.limits import DAY_MS, FUTURE_HOURS, HOUR_MS, RANGE_DAYS, TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent
@@ -343,7 +350,7 @@ class _Dates(Struct, frozen=True, kw_only=True):
 
         It only holds what is too old or lies ahead: that must be so in either order.
         """
-        cells = _as_dates(self.facts.block.cells[column])
+        cells = _as_dates(_date_cells(self.facts.block, self.facts.mapping, column))
         read = self.read(Role.EVENT_TIME, column, cells)
         every = np.ones(len(cells), dtype=np.bool_)
         rule = self.profile.date_rule(Role.EVENT_TIME)
@@ -361,7 +368,14 @@ class _Dates(Struct, frozen=True, kw_only=True):
         block, mapping = self.facts.block, self.facts.mapping
         if role not in mapping.columns:
             return None
-        found = self.read(role, mapping.columns[role], _date_cells(block, mapping, role))
+        own = mapping.columns[role]
+        cells = block.cells[own]
+        if role is Role.EVENT_TIME:
+            cells = _date_cells(block, mapping, own)
+            pair = told_apart(mapping.headers, own)
+            if pair and not cells.equals(block.cells[own]):
+                own = pair[0]  # what proves the order of day and month stands there
+        found = self.read(role, own, cells)
         column = newer(mapping, role)
         return found if column is None else self.read(role, column, block.cells[column]).over(found)
 
@@ -508,12 +522,13 @@ def _as_dates(cells: pa.Array) -> pa.Array:
     return bare
 
 
-def _date_cells(block: Block, mapping: ColumnMap, role: Role) -> pa.Array:
-    """Return a date column; a time of day in a column beside it completes an event's date."""
-    cells = block.cells[mapping.columns[role]]
+def _date_cells(block: Block, mapping: ColumnMap, column: int) -> pa.Array:
+    """Return a date column; a time of day in a column beside it completes its dates."""
+    cells = block.cells[column]
     clock = mapping.helpers.get("clock")
-    if role is not Role.EVENT_TIME or clock is None:
-        return cells
+    if clock is None or column != mapping.columns.get(Role.EVENT_TIME):
+        pair = told_apart(mapping.headers, column)
+        return with_clocks(block.cells[pair[0]], block.cells[pair[1]], cells) if pair else cells
     # HHMM loses its leading zeros in a spreadsheet: 930 is 09:30.
     digits = without_absent(block.cells[clock])
     packed = pc.match_substring_regex(digits, r"^[0-9]{1,4}$")

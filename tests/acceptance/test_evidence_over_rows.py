@@ -315,6 +315,34 @@ def test_a_delivery_of_what_turned_back_before_is_not_sent(part: Part) -> Iterat
     assert 'row 2 says "RTO Initiated" of the same' in part.of("day0").lines()[1]["message"]
 
 
+#: Headings of a date and its time of day, and how two clocks are written.
+APART = (
+    (("Scan Date", "Scan Time"), ("10:00", "18:00")),
+    (("Date", "Time"), ("10:00 AM", "6:00 PM")),
+    (("Status Date", "Status Time"), ("930", "1800")),
+    (("Event Date", "Event Time"), ("09:30:00", "18:00:00")),
+    (("Event Time", "Event Date"), ("930", "1800")),
+    (("Last Scan Date", "Last Scan Time"), ("10.00", "18.00")),
+)
+
+
+@together
+def test_a_time_of_day_beside_its_date_tells_which_scan_was_the_last(part: Part) -> Iterator[None]:
+    for at, (headings, clocks) in enumerate(APART):
+        header = ("Order ID", "AWB No", "Status", *headings)
+        cells = [("27-11-2026", clock) for clock in clocks]
+        if headings[0] == "Event Time":
+            cells = [each[::-1] for each in cells]
+        rows = [(f"A{at}", f"X{at}", "Delivered", *cells[0])]
+        rows += [(f"A{at}", f"X{at}", "Undelivered", *cells[1])]
+        rows += [(f"B{at}", f"Y{at}", "Undelivered", *cells[0])]
+        rows += [(f"B{at}", f"Y{at}", "Delivered", *cells[1])]
+        part.drop_rows(f"day{at}", rows, header)
+    yield
+    for at, (headings, _) in enumerate(APART):
+        assert part.ends(f"day{at}") == [TAKEN_BACK, NOTHING, NOTHING, SENT], headings
+
+
 LOST_IDS = ("", "A B0", "#A0", '""""""', "-do-")
 
 
