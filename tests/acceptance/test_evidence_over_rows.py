@@ -610,10 +610,16 @@ def test_a_profile_can_leave_the_order_to_the_file(part: Part) -> Iterator[None]
     for number, (dates, _) in enumerate(ORDERS_OF_DAYS):
         rows = [(f"A{number}B{at}", "Delivered", each) for at, each in enumerate(dates)]
         part.drop_rows(f"day{number}", rows, ("Order ID", "Status", "EDD"), acme)
+    headings = ("Order ID", "Status", "EDD", "Promised Delivery Date")
+    rows = [("AB1", "Delivered", "30/11/2026", "01/12/2026")]
+    part.drop_rows("two", rows, headings, acme)
     yield
     for number, (dates, sent) in enumerate(ORDERS_OF_DAYS):
         metas = [part.told(f"A{number}B{at}") for at in range(len(dates))]
         assert [meta.get("estimated_delivery_date", "") for meta in metas] == sent, dates
+    of_two = part.told("AB1")  # what one column's dates prove says nothing of another column
+    assert of_two["estimated_delivery_date"] == "2026-11-30"
+    assert "promised_delivery_date" not in of_two
 
 
 OLD = ("rejected", "DATE_RANGE:event_time")

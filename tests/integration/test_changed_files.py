@@ -118,3 +118,13 @@ def test_a_file_that_nobody_has_open_any_more_is_looked_at_once(place: Place) ->
         assert place.notes.watched() != []
     assert place.look_for(HOUR) == []
     assert place.notes.watched() == []
+
+
+def test_a_file_that_comes_back_replaces_none_that_lies_there(place: Place) -> None:
+    waiting = place.root / "inbox" / "a.csv"
+    waiting.write_bytes(b"Order ID,Status\n9,Delivered\n")
+    with place.kept.open("ab") as writer:
+        writer.write(b"2,Delivered\n")
+    assert place.look_for(60) == [("", "a (2).csv")]
+    assert waiting.read_bytes() == b"Order ID,Status\n9,Delivered\n"
+    assert waiting.with_name("a (2).csv").read_bytes().endswith(b"1,Delivered\n2,Delivered\n")
