@@ -315,6 +315,7 @@ REFUSED: list[tuple[str, int, object, Meaning]] = [
     ("moved", 301, b"", Meaning.HELD),
     ("found", 302, b"<a href='/login'>", Meaning.HELD),
     ("not modified", 304, b"", Meaning.HELD),
+    ("temporary redirect", 307, b"", Meaning.HELD),
     ("permanent redirect", 308, b"", Meaning.HELD),
     ("bad request", 400, {"message": "no"}, Meaning.REFUSED),
     ("unauthorised", 401, {"message": "token"}, Meaning.EXPIRED),
