@@ -549,7 +549,9 @@ def _claimed(cell: str, look: Look) -> Direction | None:
             else None
         )
     if said is not None:
-        return said
+        # RTS Status = Returned is no customer's return by itself.
+        of_rto = look.way is Direction.RTO and folded in {"return", "returned"}
+        return Direction.BACK if of_rto else said
     if look.asks is Asks.YES and (folded in TRUE_WORDS or (look.bare and first in _YES)):
         return look.way
     if _is_fate(folded, look):

@@ -43,9 +43,13 @@ def statuses_meant(said: str, shown: Mapping[str, str]) -> list[str]:
     near = [
         (status, score)
         for status, score in alike(written, shown, at_least=PROBABLY, most=_LOOKED_AT)
-        if status != written and _may_mean(written, status)
+        if status != written and _may_mean(written, status) and not _REV.search(status)
     ]
     return [shown[status] for status, score in near if near[0][1] - score < EQUAL]
+
+
+_REV = re.compile(r"\brev\b")
+"""A short word that others are near to: Re-Delivered is no REV Delivered."""
 
 
 def _may_mean(written: str, status: str) -> bool:

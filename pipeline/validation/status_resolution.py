@@ -332,6 +332,9 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
             or speaks_against(words, ruling.milestone)
             or misspells_another(words, ruling.milestone, table)
         )
+    out = table.rule(words, direction=Direction.FORWARD).milestone
+    if ruling.milestone in _RETURNS and out == Milestone.DELIVERY_DONE:
+        return False  # what a customer sends back was delivered before
     if other.meaning is StatusMeaning.AMBIGUOUS:
         return ruling.meaning is StatusMeaning.MILESTONE and not _says_less(words, ruling.milestone)
     if ruling.milestone == Milestone.BAG_PICKED and fold(words) in _ON_ITS_WAY:
@@ -342,7 +345,10 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
     )
 
 
-_ON_ITS_WAY = frozenset({"dispatched", "in transit", "intransit", "out for delivery", "shipped"})
+_ON_ITS_WAY = frozenset(
+    {"dispatched", "in transit", "intransit", "out for delivery", "shipped", "undelivered"}
+)
+_RETURNS = frozenset({Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED})
 
 
 def _says_less(words: str, milestone: int) -> bool:

@@ -403,6 +403,10 @@ for name in ("Is Reverse", "RVP", "Customer Return"):
     column(name, ("Yes", ""), "hs", status="RTO Delivered")
 column("RTO Status", ("Delivered", "RTO Delivered", ""), "sss", status="RTO Delivered")
 column("RTO Status", ("Delivered", "", ""), "hss")
+column("RTS Status", ("Returned", "RVP", ""), "shs", status="RTO Delivered")
+column("RTS Status", ("Returned", "", ""), "hss")
+column("Courier Status", ("Delivered", "Undelivered"), "sh", status="Return Delivered")
+column("Bucket", ("Undelivered", "RTO Delivered", "Lost"), "shh", status="Picked Up")
 for name in ("WMS Status", "Packing Status", "Fynd Status", "OMS Status"):
     column(name, ("Packed", "Dispatched", "bag_picked", "In Transit", "Manifested"), "sssss")
     column(name, ("RTO Delivered", "Delivered", "Delivered"), "hss")

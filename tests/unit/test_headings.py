@@ -106,7 +106,7 @@ def test_two_statuses_that_are_equally_near_are_both_offered() -> None:
     [
         *("Delivered Back", "Delivered to Seller", "Delivered RTS", "Deliverd to WH", "Delivered?"),
         *("Delivered FALSE", "Delivered nahi hua", "Delivered ✘", "Misdelivered", "Re-Delivered"),
-        *("Pickup Not Done", "Pickup Undone", "Unpicked", "RVP Picked", "Return Undelivered"),
+        *("Pickup Not Done", "Pickup Undone", "Unpicked", "Return Undelivered"),
         *("RTO delivered pending", "To be delivered", "Deliveredall", "Deliveredno"),
         *("Delivered/Undelivered", "Customer delivered", "Undeliverd to customer"),
         *("Delivered (OTP)", "Del", "Closed", "Created"),
