@@ -42,6 +42,7 @@ from pipeline.planning.sendable_rows import (
     bit,
     select_rows,
 )
+from pipeline.planning.shared_awbs import one_parcel_of_two_orders
 from pipeline.planning.status_order import in_flow_order, lacks_pickup
 from schemas.codes import Code
 from schemas.parcels import awb_key
@@ -166,6 +167,12 @@ def plan(
     work = select_rows(given.orders, rows, given.status, given.event_ms)
     work, conflicts = _without_conflicts(work, given, disposition)
     held = _hold_parcels(given, disposition, open_parcels, taken_back, superseded)
+    shared = one_parcel_of_two_orders(
+        given.orders, given.parcels, given.status, disposition, given.row
+    )
+    for finding in shared:
+        disposition[finding.rows] = Disposition.REJECTED
+    held += shared
     work = work.only(disposition[work.rows] == Disposition.SEND) if held else work
     known = Known(histories, work.names)
     hit, findings = known.against(work, given.row)

@@ -343,6 +343,27 @@ def test_a_time_of_day_beside_its_date_tells_which_scan_was_the_last(part: Part)
         assert part.ends(f"day{at}") == [TAKEN_BACK, NOTHING, NOTHING, SENT], headings
 
 
+#: AWB of both orders, what is said of the other one, and how the delivery and it end.
+OF_TWO_ORDERS = (
+    ("7700100", "RTO Initiated", [TAKEN_BACK, NOTHING]),
+    ("7700100", "RTO Delivered", [TAKEN_BACK, TAKEN_BACK]),
+    ("7700100", "Delivered", [SENT, SENT]),
+    ("7700100", "Undelivered", [SENT, NOTHING]),
+    ("1", "RTO Initiated", [SENT, NOTHING]),
+    ("NA", "RTO Delivered", [SENT, SENT]),
+)
+
+
+@together
+def test_a_parcel_of_two_orders_has_one_end(part: Part) -> Iterator[None]:
+    for at, (awb, said, _) in enumerate(OF_TWO_ORDERS):
+        rows = [(f"A{at}", awb, "Delivered"), (f"B{at}", awb, said)]
+        part.drop_rows(f"day{at}", rows, WITH_AWB)
+    yield
+    for at, (*case, ends) in enumerate(OF_TWO_ORDERS):
+        assert part.ends(f"day{at}") == ends, case
+
+
 LOST_IDS = ("", "A B0", "#A0", '""""""', "-do-")
 
 
