@@ -14,8 +14,7 @@ from msgspec import Struct
 from pipeline.core.drop_lines import Search
 from pipeline.service.health_file import Calls, read_minutes
 from pipeline.service.wiring import Site
-from pipeline.web.day_sums import Counted, Sums, newest
-from pipeline.web.totals import DropTotals
+from pipeline.web.totals import Counted, DropTotals, Sums, newest
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.vocabulary import Outcome

@@ -21,12 +21,11 @@ from pipeline.web.api_base import (
     api_router,
 )
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible
-from pipeline.web.correct_rows.cells import Typed, choose, keep, paste, undo_paste
+from pipeline.web.correct_rows.cells import Typed, choose, keep, paste, replace_value, undo_paste
 from pipeline.web.correct_rows.draft import Rule
 from pipeline.web.correct_rows.grid import View, lines_of
 from pipeline.web.correct_rows.load import line_of, table_of
 from pipeline.web.correct_rows.recheck import rechecked_table
-from pipeline.web.correct_rows.replace_value import replace_value
 from pipeline.web.correct_rows.send import send
 from pipeline.web.correct_rows.table import Table
 from pipeline.web.faults import Rejects

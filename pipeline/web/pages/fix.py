@@ -34,9 +34,11 @@ from pipeline.web.correct_rows.cells import (
     Typed,
     choose,
     column_pasted,
+    couriers_to_teach,
     ids_by_awb,
     keep,
     paste,
+    replace_value,
     take_over,
     undo_paste,
 )
@@ -46,7 +48,6 @@ from pipeline.web.correct_rows.editors import PAGE_SECONDS, WORD_SECONDS, Neighb
 from pipeline.web.correct_rows.grid import View
 from pipeline.web.correct_rows.load import line_of, overtaken_in_words, table_of
 from pipeline.web.correct_rows.recheck import get_ready, rechecked_table
-from pipeline.web.correct_rows.replace_value import couriers_to_teach, replace_value
 from pipeline.web.correct_rows.send import Doubtful, doubts_of, mark_of, send
 from pipeline.web.correct_rows.table import LineGroups, Table
 from pipeline.web.faults import FaultGroup, Rejects, ValueFault
