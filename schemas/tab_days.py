@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -11,6 +12,11 @@ _LONG = (
     *("monday", "tues", "tuesday", "wednesday", "thur", "thurs", "thursday", "friday", "saturday"),
     *("sunday", "january", "february", "march", "april", "june", "july", "august", "sept"),
     *("september", "october", "november", "december"),
+)
+_MONTH = f"(?:{'|'.join(_MONTHS)})"
+_DATE = re.compile(
+    r"(?<!\d)(?:20\d\d[-_. ]\d\d?[-_. ]\d\d?|\d\d?[-_. ]\d\d?[-_. ]20\d\d"
+    rf"|\d\d?[-_. ]?{_MONTH}(?![a-z])|(?<![a-z]){_MONTH}[-_. ]?\d\d?)(?!\d)"
 )
 _NUMBERED = frozenset({"date", "day", "week"})
 _LAST_DAY, _LAST_MONTH = 31, 12
@@ -38,6 +44,14 @@ def days_of(tabs: Sequence[str]) -> list[int]:
         first = gaps.index(max(gaps))
         days = [*days[first:], *days[:first]]
     return [days.index(each[1]) if each and each[0] == kind else -1 for each in read]
+
+
+@lru_cache(maxsize=256)
+def is_of_later_day(other: str, name: str) -> bool:
+    """Tell whether two names of files have a date, and the other's is later: MIS_29-11-2026."""
+    dates = [_DATE.search(each.casefold()) for each in (name, other)]
+    own, its = days_of([date[0] if date else "" for date in dates])
+    return -1 < own < its
 
 
 def _day(tab: str) -> tuple[str, int] | None:

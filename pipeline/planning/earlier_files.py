@@ -31,6 +31,7 @@ from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
 from schemas.parcels import BY_AWB, TO_CONFIRM, UNHEARD, Said, awb_key, parcel_of
+from schemas.tab_days import is_of_later_day
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
@@ -54,7 +55,7 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
     ``confirmed``: in so many words. ``nameless``: the row names a way back, and its order id was
     rejected. ``any_parcel``: one parcel speaks for its order; ``zone``: the
     courier's, "" for none of its own. ``mends``: the rejected rows that rows of this file correct:
-    drop, row and order, or the key of their AWB.
+    drop, row and order, or the key of their AWB. ``source_file``: the name of the file.
     """
 
     awbs: pa.ChunkedArray
@@ -65,6 +66,7 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
     any_parcel: bool
     zone: str
     mends: frozenset[Mended] = frozenset()
+    source_file: str = ""
 
 
 def held_by_earlier_files(
@@ -117,6 +119,7 @@ def held_by_earlier_files(
             [] if parcels.any_parcel else elsewhere,
             history[order],
             zone,
+            parcels.source_file,
         )
         if objection is not None:
             code, words, against = objection
@@ -218,10 +221,12 @@ def _objection(
     others: Sequence[ParcelSeen],
     history: Sequence[ParcelSeen],
     zone: ZoneInfo,
+    source_file: str = "",
 ) -> tuple[Code, str, ParcelSeen] | None:
     """Return why a final status is held: the code, the sentence, and the row that speaks against.
 
-    ``until``: when it ended; ``others``: rows about other parcels, of ``history``, all rows.
+    ``until``: when it ended; ``others``: rows about other parcels, of ``history``, all rows;
+    ``source_file``: the name of the file that has it, which may be a day's.
     """
     if final in RETURNS:
         same = _same(parcel, history)
@@ -232,6 +237,11 @@ def _objection(
         return Code.PARCELS_OPEN, _OPEN if parcel else _WHICH, still
     if (later := _taken_back(parcel, until, final, history, zone)) is not None:
         return Code.STATUS_CONFLICT, _TAKEN_BACK, later
+    if until == NO_TIME:
+        untimed = (e for e in _same(parcel, history) if _is_scan(e) and e.event is None)
+        newer = next((e for e in untimed if is_of_later_day(e.source_file, source_file)), None)
+        if newer is not None:
+            return Code.STATUS_CONFLICT, _NEWER_FILE, newer
     if final is Milestone.DELIVERY_DONE:
         same = _same(parcel, history)
         turned = next((e for e in same if e.said in _TURNED and not _called_off(e, same)), None)
@@ -245,6 +255,11 @@ def _objection(
         if denied is not None:
             return Code.STATUS_CONFLICT, _DENIED, denied
     return None
+
+
+def _is_scan(seen: ParcelSeen) -> bool:
+    """Tell whether a row says that its parcel is under way; a pickup takes nothing back."""
+    return seen.said in _UNDER_WAY and not seen.status
 
 
 def _is_denied(seen: ParcelSeen, until: int, zone: ZoneInfo) -> bool:
@@ -297,6 +312,8 @@ def _suspects(
         for each in history[order]:
             late = not each.status and each.event is not None and each.event > event != NO_TIME
             odd = each.said in _UNDER_WAY and (late or each.awb != awb)
+            if event == NO_TIME and each.event is None and _is_scan(each):
+                odd |= is_of_later_day(each.source_file, parcels.source_file)
             if odd or each.said in _AGAINST:
                 some[order] = True
                 break
@@ -439,6 +456,10 @@ _CAME_BACK = (
     "another file says of the same shipment that it was on a way back before: {where}. If it has "
     "come back, correct the status. If the customer has it, tick the row "
     f"{TO_CONFIRM}."
+)
+_NEWER_FILE = (
+    "a file of a later day by its name says that the same shipment was still on its way: {where}. "
+    f"Find out which is true. If it is this row, tick it {TO_CONFIRM}."
 )
 _DENIED = (
     "a row that was not accepted says of the same shipment that it was not delivered, in its "

@@ -61,6 +61,8 @@ def load(
     profiles: Mapping[str, Profile],
     states: StatesOf,
     ids_of: IdsOf,
+    *,
+    source_file: str,
 ) -> Prepared:
     """Load what planning needs from the spool. Raises StorageError when it cannot be read."""
     known = _known(facts, spool, states)
@@ -97,6 +99,7 @@ def load(
                 any_parcel=profile.parcels == ANY,
                 zone=profile.zone,
                 mends=frozenset(each for sheet in sheets for each in sheet["mends"]),
+                source_file=source_file,
             ),
             siblings=siblings(
                 facts.sheets,

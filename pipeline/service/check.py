@@ -110,7 +110,14 @@ def _check(
             return _refused(site, drop, poison(), out, why=_DIED)
         except DropRefused as refusal:
             return _refused(site, drop, refusal, out, why="the file cannot be used")
-        prepared = load(facts, spool, site.profiles, partial(_states, site), site.spools.ids)
+        prepared = load(
+            facts,
+            spool,
+            site.profiles,
+            partial(_states, site),
+            site.spools.ids,
+            source_file=file.name,
+        )
         checked, report = _planned(site, drop, prepared, spool, out)
         return replace(checked, rejected=_rejected_rows(report)) if rows else checked
 

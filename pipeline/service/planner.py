@@ -127,7 +127,12 @@ class Planner:
             spool.tries.begin()
             drop = replace(drop, courier=facts.courier, parent=facts.parent)
             prepared = load(
-                facts, spool, self._profiles, self._ledger.overview.states, self._spools.ids
+                facts,
+                spool,
+                self._profiles,
+                self._ledger.overview.states,
+                self._spools.ids,
+                source_file=drop.source_file,
             )
             orders = sendable_orders(prepared.keys)
             return DropToPlan(drop=drop, prepared=prepared, orders=orders)

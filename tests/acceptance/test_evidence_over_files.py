@@ -297,6 +297,29 @@ def test_a_way_back_that_an_earlier_file_named_beside_its_rows_holds_a_delivery(
 
 
 @together
+def test_a_file_of_an_earlier_day_by_its_name_takes_no_later_scan_back(
+    part: Part,
+) -> Iterator[None]:
+    orders = ["A1", "A2", "A3", "A4"]
+    part.drop_rows("MIS_29-11-2026", [(o, "X1", "Undelivered") for o in orders], WITH_AWB)
+    part.drop_rows("MIS 26 Nov", [("B1", "X1", "In Transit")], WITH_AWB)
+    part.drop_rows("MIS", [("B2", "X1", "In Transit")], WITH_AWB)
+    yield
+    part.drop_rows("MIS_28-11-2026", [("A1", "X1", "Delivered")], WITH_AWB)
+    part.drop_rows("MIS_30-11-2026", [("A2", "X1", "Delivered")], WITH_AWB)
+    part.drop_rows("update", [("A3", "X1", "Delivered")], WITH_AWB)
+    part.drop_rows("MIS 27 Nov", [("B1", "X1", "Delivered"), ("B2", "X1", "Delivered")], WITH_AWB)
+    timed = [("A4", "X1", "Delivered", "29-11-2026 18:00")]
+    part.drop_rows("MIS 28-11-2026 late", timed, WITH_TIME)
+    yield
+    assert part.ends("MIS_28-11-2026") == [TAKEN_BACK]
+    assert "a file of a later day by its name" in part.of("MIS_28-11-2026").lines()[0]["message"]
+    for name in ("MIS_30-11-2026", "update", "MIS 28-11-2026 late"):
+        assert part.ends(name) == [SENT], name
+    assert part.ends("MIS 27 Nov") == [SENT] * 2
+
+
+@together
 def test_what_was_not_delivered_by_a_rejected_row_is_not_delivered_by_the_same_event_later(
     part: Part,
 ) -> Iterator[None]:

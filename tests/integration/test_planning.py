@@ -73,7 +73,14 @@ class Bench:
         )
         source = Source(path=path, name=path.name, named=None, now=NOW)
         facts = prepare(source, reading, self.spool, _NoFamily())
-        return load(facts, self.spool, profiles, self.ledger.overview.states, lambda _drop: {})
+        return load(
+            facts,
+            self.spool,
+            profiles,
+            self.ledger.overview.states,
+            lambda _drop: {},
+            source_file=path.name,
+        )
 
     def order_histories(self, drop: Drop, prepared: Prepared) -> list[OrderHistory]:
         orders = sendable_orders(prepared.keys).to_pylist()

@@ -131,7 +131,9 @@ def test_what_was_read_is_found_in_the_spool(reader: ReaderPool, tmp_path: Path)
     codes = {str(each.code) for each in facts.notices}
     assert codes == {"ID_MISSING", "STATUS_MISSING", "NO_EVENT_TIME"}
     assert all(each.count == 1 for each in facts.notices)
-    prepared = load(facts, spool, builtin_profiles(), lambda _drops: {}, lambda _drop: {})
+    prepared = load(
+        facts, spool, builtin_profiles(), lambda _drops: {}, lambda _drop: {}, source_file=""
+    )
     assert prepared.keys.orders.of_rows(slice(None)).to_pylist() == [
         "A1",
         "",
@@ -152,7 +154,7 @@ def test_a_spool_that_holds_something_else_is_not_believed(
     facts = read(reader, put(tmp_path, ("A1", "Delivered")), spool)
     other = replace(facts, sheets=(replace(facts.sheets[0], rows=2),))
     with pytest.raises(StorageError):
-        load(other, spool, builtin_profiles(), lambda _drops: {}, lambda _drop: {})
+        load(other, spool, builtin_profiles(), lambda _drops: {}, lambda _drop: {}, source_file="")
 
 
 def test_after_stop_nothing_is_read_and_no_process_started(
