@@ -96,6 +96,11 @@ def test_a_heading_is_not_followed_against_its_cells(
     assert role not in found["headers"]
 
 
+def test_an_empty_column_is_not_the_status_beside_one_that_has_them(root: Root) -> None:
+    columns = {"Order ID": IDS, "Latest Courier Status": ("",), "Unified Status": KNOWN}
+    assert drafted(root, columns)["headers"]["status"] == ["?Unified Status"]
+
+
 def test_a_parcel_s_number_is_no_order_and_directions_and_times_are_found(root: Root) -> None:
     dockets = [f"77{at:08}" for at in range(24)]
     ways = ("F", "F", "R")

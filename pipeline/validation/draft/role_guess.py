@@ -142,6 +142,7 @@ def _weigh(
         return None
     score = likeness if shape is None else (likeness + 2 * shape) / 3
     contradicted = shape is not None and facts.filled > 0 and shape < 0.5
+    contradicted |= role is Role.STATUS and not facts.filled  # the statuses stand elsewhere
     return Guess(
         role=role,
         column=at,
