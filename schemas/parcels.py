@@ -97,8 +97,8 @@ SHORT_IN_ID = r"(?i)[-_/ ](?:ret|rev|rtn)[0-9]?$|^(?:ret|rev|rtn)[-_/ ][a-z]+[0-
 WAY_OF_ACCOUNT = r"(?:[-_/ ](?i:dto|reverse|rto|rvp)|[a-z](?:DTO|RTO|Rto|RVP|Rvp|Reverse))\s*$"
 """The end of the name of an account or client for one way: ACME-RTO, FyndRvp."""
 
-WORD_IN_ID = "[A-Za-z]{3}"
-"""Ids without such a part have neither of the two: most couriers' are numbers."""
+WORD_IN_ID = "(?i)dto|ret|rev|rtn|rto|rvp"
+"""Ids without such a part have neither of the two."""
 
 NO_ID = rf"^(?:[0\-.,/ ]*|{'|'.join(re.escape(word) for word in sorted(ABSENT))})$"
 """A cell, in small letters, that holds no such id."""

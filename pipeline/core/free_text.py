@@ -22,6 +22,9 @@ _UNWANTED = re.compile(
     "\ufff9-\ufffb\ud800-\udfff\U000e0001]+"
 )
 
+#: Is tidied, or escaped in JSON: what is not printable ASCII, quotes, backslashes, spaces at ends.
+_OTHERWISE = r"^$|^ | $|[^ !#-\[\]-~]"
+
 
 def tidied(value: str, *, limit: int) -> str:
     """Return free text fit for JSON (hazards, section C).
@@ -126,12 +129,19 @@ def json_member(name: str, cells: pa.Array, *, limit: int, quoted: bool = True) 
     Null where a cell is empty, so that joins leave it out; what is not ``quoted`` is JSON already.
     """
     encoded = cells.dictionary_encode()
-    values = (tidied(value, limit=limit) for value in encoded.dictionary.to_pylist())
-    members = [
+    words, mark = encoded.dictionary, '"' if quoted else ""
+    members = pc.binary_join_element_wise(f'"{name}":{mark}', words, mark, "")
+    # Remarks may all differ, and most are written as they stand.
+    other = pc.or_(
+        pc.match_substring_regex(words, _OTHERWISE), pc.greater(pc.binary_length(words), limit)
+    )
+    values = [tidied(value, limit=limit) for value in words.filter(other).to_pylist()]
+    written = [
         f'"{name}":{orjson.dumps(value).decode() if quoted else value}' if value else None
         for value in values
     ]
-    return pa.array(members, pa.string()).take(encoded.indices)
+    members = pc.replace_with_mask(members, other, pa.array(written, pa.string()))
+    return members.take(encoded.indices)
 
 
 def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:

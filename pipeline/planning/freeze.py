@@ -23,6 +23,7 @@ from pipeline.planning.plan import Plan, plan
 from pipeline.planning.plan_input import Prepared
 from pipeline.planning.replan import Pending, pending_places
 from pipeline.storage.ledger import SqlLedger
+from pipeline.storage.memory import trim
 from pipeline.storage.spool import Spool, sync_spools
 from schemas.codes import Code
 from schemas.display import quoted
@@ -32,7 +33,7 @@ _TEXT = pa.large_string()
 _BETWEEN = pa.scalar(ITEM_SEPARATOR.decode(), _TEXT)
 _OPEN, _CLOSE, _NONE = (pa.scalar(text, _TEXT) for text in ("[", "]\n", ""))
 
-_ITEMS = 5_000
+_ITEMS = 2_000
 """Updates that are taken up at a time: their texts are copied several times on the way."""
 
 _NAMED = 3
@@ -130,6 +131,7 @@ def freezing_bodies(
         spool.write_plan(planned.table)
         sizes = planned.sizes.tolist()
         lengths = spool.write_bodies(_bodies(planned, prepared, spool, sizes))
+        trim(prepared.total)
         if alone:
             sync_spools([spool])
         return _chunks(planned.plan, drop_seq, sizes, lengths.tolist())

@@ -67,6 +67,7 @@ from pipeline.validation.sheet_dates import (
     DateKinds,
     date_rules,
     events,
+    heads_of,
     newer,
     proofs,
     turned_dates,
@@ -482,9 +483,10 @@ class CourierRules(Struct, frozen=True, kw_only=True):
     def seen(self, block: Block, *, first: bool) -> Block:
         """Gather the facts of a block, and return it with its evidence."""
         self.gathered.dates.see(block, self.mapping)
-        proven = proofs(block, self.dates)
+        heads = heads_of(block, self.dates)
+        proven = proofs(heads, self.dates)
         now_ms = round(self.now.timestamp() * 1000)
-        proven |= turned_dates(block, self.mapping, self.profile, now_ms)
+        proven |= turned_dates(block, heads, self.mapping, self.profile, now_ms)
         self.gathered.prove(self._key, proven, first=first)
         columns = self.mapping.columns
         block = self.gathered.odd_ids.see(block, columns[Role.ORDER_ID])

@@ -9,15 +9,16 @@ import ctypes
 import os
 import sys
 
-MMAP_FROM = 2 * 1024 * 1024
+MMAP_FROM = 1 * 1024 * 1024
 """Arrays from this size on are asked of the system, and given back, one by one. Smaller ones come
 and go in thousands: each would cost the pages it touches anew."""
 
 TRIM_FROM = 16 * 1024 * 1024
 """So much that is free stays at the end of a heap."""
 
-HEAPS = 2
-"""Threads share so many heaps: each keeps what it has once had."""
+HEAPS = 1
+"""All threads share one heap: each more keeps holes of what it has once had, 8 MB where files are
+read. Large arrays do without a heap, and small objects of Python's have pools of their own."""
 
 LARGE = 50_000
 """Rows from which on a step leaves megabytes free."""

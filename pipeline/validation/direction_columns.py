@@ -111,7 +111,7 @@ class DirectionColumn:
     def _claims(self, cells: pa.Array, look: Look) -> pa.Array | None:
         pattern = "" if self._words else may_speak(look)
         if pattern:  # every row may have another number, or name
-            may = pc.match_substring_regex(cells, pattern)
+            may = _matching(cells, pattern)
             if look.asks is Asks.REMARKS and not pc.any(may).as_py():
                 return None
             cells = pc.if_else(may, cells, "")
@@ -190,6 +190,14 @@ class DirectionColumn:
 
 
 _YES_OR_NO = {Asks.YES, Asks.NO}
+
+
+def _matching(cells: pa.Array, pattern: str) -> pa.Array:
+    """Return which cells match an expression; a text that comes again is looked at once."""
+    if len(pc.unique(cells.slice(0, SEEN))) > SEEN // 2:
+        return pc.match_substring_regex(cells, pattern)
+    encoded = cells.dictionary_encode()
+    return pc.match_substring_regex(encoded.dictionary, pattern).take(encoded.indices)
 
 
 def _damaged(cells: pa.Array) -> npt.NDArray[np.bool_]:

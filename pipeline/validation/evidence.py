@@ -59,6 +59,7 @@ from schemas.display import quoted
 from schemas.headings import is_free_text, words_of
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import is_legend, is_title, sides_of, told_of_rows
+from schemas.order_ids import only_digits
 from schemas.parcels import (
     BACK_IN_ID,
     SHORT_IN_ID,
@@ -556,7 +557,10 @@ class Evidence:
             if at is None:
                 continue
             cells = block.cells[at]
-            if not pc.any(pc.match_substring_regex(cells, WORD_IN_ID)).as_py():
+            if (
+                only_digits(cells)
+                or not pc.any(pc.match_substring_regex(cells, WORD_IN_ID)).as_py()
+            ):
                 plain = pc.any(pc.not_equal(cells, "")).as_py()
                 self._traits.holds(at, Trait.PLAIN_IDS, found=bool(plain), matters=False)
                 continue

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from pipeline.core.errors import DropRefused
 from schemas.codes import Code
 from schemas.display import quoted
-from schemas.limits import EXACT_DIGITS, ID_SHAPE
+from schemas.limits import EXACT_DIGITS, ID_LENGTH, ID_SHAPE
 from schemas.normalise import INVISIBLE, is_absent
+from schemas.order_ids import only_digits
 from schemas.vocabulary import CellKind
 
 _ENDS = INVISIBLE + " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
@@ -48,7 +49,7 @@ def check_order_ids(ids: pa.Array, heading: str, others: Iterable[tuple[str, pa.
                 hint="Put the order ids into the column for them, and upload the file again. If "
                 f"these are the order ids, delete the column {quoted(other)}.",
             )
-    words = pc.sum(pc.match_substring_regex(filled, _WORDS)).as_py()
+    words = 0 if only_digits(filled) else pc.sum(pc.match_substring_regex(filled, _WORDS)).as_py()
     if words > _MOST * count:
         raise DropRefused(
             Code.WRONG_COLUMN,
@@ -65,8 +66,10 @@ def crossed(ids: pa.Array, awbs: pa.Array) -> npt.NDArray[np.bool_]:
     A second table was pasted below, with its columns in another order. The fewer ones, or all
     where these are many: then nothing tells which of the two are right.
     """
-    lettered = _mask(pc.match_substring_regex(ids, _LETTERED))
     none = np.zeros(len(ids), dtype=np.bool_)
+    if only_digits(ids):
+        return none
+    lettered = _mask(pc.match_substring_regex(ids, _LETTERED))
     if lettered.all() or not lettered.any():
         return none
     of_awbs = _mask(pc.match_substring_regex(awbs, _LETTERED))
@@ -116,7 +119,10 @@ def canonical_ids(
     at most 15 digits (hazards, section A). Nothing inside an id is ever changed. No order is called
     0 or 000. ``bare``: what ``unnumbered`` returns of the cells, where it is known.
     """
-    plain = pc.match_substring_regex(cells, ID_SHAPE)
+    if only_digits(cells):
+        plain = pc.less_equal(pc.binary_length(cells), ID_LENGTH)
+    else:
+        plain = pc.match_substring_regex(cells, ID_SHAPE)
     odd = np.flatnonzero(~plain.to_numpy(zero_copy_only=False))
     look = np.union1d(odd, unnumbered(cells) if bare is None else bare)
     errors: list[int] = [] if kinds is None else np.flatnonzero(kinds == CellKind.ERROR).tolist()
@@ -136,6 +142,8 @@ def canonical_ids(
 
 def unnumbered(cells: pa.Array) -> npt.NDArray[np.int64]:
     """Return the cells without a digit but 0: a word, or nothing, although shaped like an id."""
+    if only_digits(cells) and not pc.any(pc.starts_with(cells, "0")).as_py():
+        return np.zeros(0, dtype=np.int64)
     digits = pc.match_substring_regex(cells, "[1-9]")
     return np.flatnonzero(~digits.to_numpy(zero_copy_only=False))
 

@@ -7,7 +7,7 @@ them: newer delivery dates, and times whose headings no profile lists.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -43,15 +43,36 @@ _NUMERIC = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(?:20)?\d\d(?!\d)|(\d\d)(\d\
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def proofs(block: Block, columns: Mapping[int, DateRule]) -> frozenset[Proof]:
+class Heads(Struct, frozen=True):
+    """The beginnings of a column's cells: of many times, few are distinct.
+
+    ``index``: into ``parts``, a value per row; ``parts``: of each, its two numbers and what stands
+    between them, None where it is no such date.
+    """
+
+    index: npt.NDArray[np.int64]
+    parts: Sequence[tuple[int, int, str] | None]
+
+    @classmethod
+    def of(cls, cells: pa.Array) -> "Heads":
+        """Look at cells of text."""
+        bare = pc.utf8_ltrim(cells, " '\u00a0\t")
+        encoded = pc.utf8_slice_codeunits(bare, 0, _LONGEST).dictionary_encode()
+        index = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        return cls(index, [_parts(head) for head in encoded.dictionary.to_pylist()])
+
+
+def heads_of(block: Block, columns: Mapping[int, DateRule]) -> dict[int, Heads]:
+    """Return the beginnings of the columns that hold dates as text."""
+    return {at: Heads.of(block.cells[at]) for at, rule in columns.items() if rule.read_as == "text"}
+
+
+def proofs(heads: Mapping[int, Heads], columns: Mapping[int, DateRule]) -> frozenset[Proof]:
     """Return the order of day and month that a block's dates prove, beyond the columns' rules."""
     found: set[Proof] = set()
-    for column, rule in columns.items():
-        if rule.read_as != "text":
-            continue
-        _, heads = _heads(block.cells[column])
-        for head in heads:
-            parts = _parts(head)
+    for column, dates in heads.items():
+        rule = columns[column]
+        for parts in dates.parts:
             if parts is not None:
                 first, second, separator = parts
                 day_first = rule.is_day_first(separator)
@@ -63,7 +84,7 @@ def proofs(block: Block, columns: Mapping[int, DateRule]) -> frozenset[Proof]:
 
 
 def turned_dates(
-    block: Block, mapping: ColumnMap, profile: Profile, now_ms: int
+    block: Block, heads: Mapping[int, Heads], mapping: ColumnMap, profile: Profile, now_ms: int
 ) -> frozenset[Proof]:
     """Return the orders of delivery dates that are likely, against the profile, by other cells.
 
@@ -75,8 +96,8 @@ def turned_dates(
         rule = profile.date_rule(role)
         if rule.read_as != "text" or rule.auto:
             continue
-        index, heads = _heads(block.cells[column])
-        every = [_parts(head) for head in heads]
+        dates = heads.get(column) or Heads.of(block.cells[column])
+        index, every = dates.index, dates.parts
         for separator in {parts[2] for parts in every if parts is not None and _is_either(parts)}:
             mine = [parts for parts in every if parts is not None and parts[2] == separator]
             if _orders(mine):
@@ -127,8 +148,7 @@ def _orders_elsewhere(block: Block, mapping: ColumnMap, separator: str) -> set[O
     for at, heading in enumerate(mapping.headers):
         if at in own or not (at == mapping.columns.get(Role.EVENT_TIME) or names_a_time(heading)):
             continue
-        _, heads = _heads(block.cells[at])
-        every = map(_parts, heads)
+        every = Heads.of(block.cells[at]).parts
         orders = _orders([parts for parts in every if parts and parts[2] == separator])
         found |= orders if len(orders) == 1 else set()
     return found
@@ -175,21 +195,10 @@ def as_proven(rule: DateRule, column: int, proven: Collection[Proof]) -> tuple[D
 
 def two_way(cells: pa.Array) -> npt.NDArray[np.bool_]:
     """Tell of each date whether it is another one day first than month first."""
-    index, heads = _heads(cells)
-    both = np.zeros(len(heads) + 1, dtype=np.bool_)
-    for at, head in enumerate(heads):
-        parts = _parts(head)
-        both[at] = parts is not None and _is_either(parts)
-    found: npt.NDArray[np.bool_] = both[index]
+    heads = Heads.of(cells)
+    both = [parts is not None and _is_either(parts) for parts in heads.parts]
+    found: npt.NDArray[np.bool_] = np.array([*both, False], dtype=np.bool_)[heads.index]
     return found
-
-
-def _heads(cells: pa.Array) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Return the dates at the beginning of cells: of many times, few are distinct."""
-    bare = pc.utf8_ltrim(cells, " '\u00a0\t")
-    encoded = pc.utf8_slice_codeunits(bare, 0, _LONGEST).dictionary_encode()
-    index = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return index, encoded.dictionary.to_pylist()
 
 
 def _parts(head: str) -> tuple[int, int, str] | None:
