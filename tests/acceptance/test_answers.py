@@ -46,6 +46,7 @@ UNCLEAR = [
     if row.means == "both in doubt" and b"successCount" not in row.body
 ]
 """What the contract calls in doubt, whatever the call had in it."""
+UNCLEAR.append(Says(b'{"data": {}, "meta": {"pad": "' + b"x" * 3_000_000 + b'"}}'))
 
 
 def test_only_the_published_shape_is_a_success_and_all_else_is_asked_about_once(

@@ -1,5 +1,6 @@
 """The meaning of each shape of an answer for the rows of its call. When in doubt: doubt."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -261,6 +262,50 @@ NOT_ALL: tuple[dict[str, Any], ...] = (
     {"code": 207},
     {"shipments": [{"id": each, "status": "dp_assigned"} for each in IDS]},
     {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": "too deep to see"}}}}}}}},
+    {"notUpdated": 4},
+    {"unchanged": 4},
+    {"discarded": 4},
+    {"dropped": 1},
+    {"maintenance": True},
+    {"locked": True},
+    {"unauthorized": True},
+    {"login": True},
+    {"rollback": True},
+    {"timeout": True},
+    {"mode": "dry-run"},
+    {"retryAfter": 30},
+    {"retryAt": "2026-11-30T10:00:00Z"},
+    {"next": "poll"},
+    {"redirect": "/login"},
+    {"location": "/login"},
+    {"statusUrl": "/x/7"},
+    {"items": 4, "ok": 1},
+    {"updated": []},
+    {**dict.fromkeys(IDS, 200), IDS[1]: 404},
+    {**dict.fromkeys(IDS, "success"), IDS[1]: None},
+    {"wrongState": list(IDS)},
+    *(
+        {"message": words}
+        for words in (
+            "success=false",
+            "will be processed",
+            "status will be updated soon",
+            "orders to be updated",
+            "Orders are being updated",
+            "accepted, update in progress",
+            "successfully scheduled",
+            "updated shortly",
+            "accepted; check status at /x",
+            "Update ok but rolled back",
+            "successfully rolled back",
+            "Successfully validated",
+            "updated in dry run",
+            "successfully deleted",
+            "successfully logged out",
+            "orders updated?",
+            "x" * 5000,
+        )
+    ),
 )
 
 ALL_TAKEN: tuple[dict[str, Any], ...] = (
@@ -278,7 +323,11 @@ ALL_TAKEN: tuple[dict[str, Any], ...] = (
     {"orders": [{"orderId": each, "success": True} for each in IDS]},
     {"results": [{"orderId": each, "statusCode": 200, "message": "OK"} for each in IDS]},
     dict.fromkeys(IDS, "success"),
-    {"errorCount": 0, "failedOrders": [], "warnings": None},
+    {"errorCount": 0, "failedOrders": [], "warnings": None, "failed": [], "error": None},
+    {"message": "updated successfully", "request_id": "ab-cd", "dpLocation": "Pune (West)"},
+    {"message": "Bulk update request processed: 4 shipments"},
+    dict.fromkeys(IDS, 200),
+    dict.fromkeys(IDS, True),
 )
 
 
@@ -289,7 +338,7 @@ def test_whatever_speaks_against_a_success_leaves_no_row_accepted(
 ) -> None:
     """A field of ``data`` or ``meta`` that tells of a failure under whatever name."""
     assert "a" not in _rows(_answer(200, {"data": {}, "meta": {}, place: facts}))
-    counted = {"data": _facts(4, 0), "meta": {}, "more": facts}
+    counted = {"data": _facts(4, 0), "meta": {}, "result": facts}
     assert _rows(_answer(200, counted)) != "aaaa", "also beside counts that add up"
 
 
@@ -298,6 +347,47 @@ def test_whatever_speaks_against_a_success_leaves_no_row_accepted(
 def test_harmless_fields_leave_a_success_a_success(facts: dict[str, Any], place: str) -> None:
     """Numbers of requests, times, counts that add up and words of success are no reason to ask."""
     assert _rows(_answer(200, {"data": {}, "meta": {}, place: facts})) == "aaaa"
+
+
+LONG = 3_000_000
+
+
+@pytest.mark.parametrize("status", [200, 404, 422])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data": {}, "meta": {"pad": "' + b"x" * LONG + b'"}}',
+        b'{"data": {}, "meta": {"message": "' + b"updated " * (LONG // 8) + b'"}}',
+        b'{"data": {}, "meta": {"message": "' + b"x" * 200_000 + b'"}}',
+        b'{"data": {}, "meta": {"total": "' + b"4" * 200_000 + b'"}}',
+        b'{"data": {}, "meta": {"orders": [' + b"4," * 100_000 + b"4]}}",
+        b'{"errors": [' + b'{"id": 1},' * (LONG // 10) + b"1]}",
+        b"{" + b'"a":1,' * 40_000 + b'"a": 1}',
+        b"\"' " * (LONG // 3),
+        b"<" * LONG,
+        b"[" * LONG,
+    ],
+    ids=lambda body: f"{body[:40]}",
+)
+def test_a_long_answer_is_judged_at_once_and_not_believed(status: int, body: bytes) -> None:
+    """All calls wait while one answer is looked at."""
+    began = time.process_time()
+    answer = _answer(status, body)
+    assert time.process_time() - began < 0.5
+    if status == 200:
+        assert _rows(answer) == "dddd"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data": {"failedCount": 4}, "data": {}, "meta": {}}',
+        b'{"data": {"failedCount": 4, "failedCount": 0, "successCount": 4, "errors": []}}',
+        b'{"data": {}, "meta": {"success": false, "success": true}}',
+    ],
+)
+def test_an_answer_with_a_key_twice_is_in_doubt(body: bytes) -> None:
+    assert _rows(_answer(200, body)) == "dddd"
 
 
 def test_a_byte_order_mark_before_an_answer_is_no_fault() -> None:
@@ -448,7 +538,7 @@ def test_the_short_cut_for_good_answers_says_what_the_long_way_says(
     data: dict[str, Any], more: dict[str, Any]
 ) -> None:
     body = {"data": data, **more}
-    assert _rows(_answer(200, body)) == _rows(_answer(200, {**body, "more": 1}))
+    assert _rows(_answer(200, body)) == _rows(_answer(200, {**body, "apiVersion": 1}))
 
 
 _KEYS = [

@@ -4,6 +4,7 @@ Used by ``parse_status_response`` alone. Everything here takes foreign data: bou
 depth and length, and never raising.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,9 @@ from msgspec import Struct
 from pipeline.core.ports import Reply
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LONGEST = 256 * 1024
+"""Bytes of an answer that are looked into: many times what 20 orders need. A longer one is not
+judged, since that would keep all other calls waiting."""
 
 _ID_KEYS = ("orderId", "order_id", "orderid", "shipmentId", "shipment_id", "id")
 _INDEX_KEYS = ("index", "idx", "position")
@@ -70,12 +74,32 @@ def is_json(reply: Reply) -> bool:
 
 
 def json_object(reply: Reply) -> dict[str, Any] | None:
-    """Return the body, if it is a JSON object."""
-    try:
-        body = orjson.loads(reply.body.removeprefix(BYTE_ORDER_MARK))
-    except orjson.JSONDecodeError:
+    """Return the body, if it is a JSON object of which each field can be believed.
+
+    None for one that is longer than ``LONGEST``, or has a key twice: which of the two values is
+    meant nobody can tell.
+    """
+    text = reply.body.removeprefix(BYTE_ORDER_MARK)
+    if len(text) > LONGEST:
         return None
-    return body if isinstance(body, dict) else None
+    try:
+        body = orjson.loads(text)
+        if isinstance(body, dict) and not _has_a_key_twice(text):
+            return body
+    except (orjson.JSONDecodeError, RecursionError):
+        pass
+    return None
+
+
+def _has_a_key_twice(text: bytes) -> bool:
+    found = False
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        nonlocal found
+        found = found or len({key for key, _ in pairs}) < len(pairs)
+
+    json.loads(text, object_pairs_hook=look)
+    return found
 
 
 def levels(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -245,7 +269,7 @@ def names_an_order(reply: Reply, order_ids: Sequence[str]) -> bool:
     """Return whether the body speaks of an order of this call: in an id field, or in its words."""
     body = json_object(reply)
     if body is None:
-        text = reply.body.decode("utf-8", "replace")
+        text = reply.body[:LONGEST].decode("utf-8", "replace")
         return not set(_mentioned(text)).isdisjoint(order_ids)
     if name_errors(errors_of(body), order_ids)[0]:
         return True

@@ -4,8 +4,8 @@ One pure function; the one place that tells transient, held and refused answers 
 docs/contract.md, "What the API's answers mean", has each shape. A success is what has the published
 shape (the objects ``data`` and ``meta``) or the counts of the sibling endpoints, adding up, and
 names no failure anywhere; all else under 2xx is in doubt: neither accepted nor failed. Of
-``data`` and ``meta`` no field is published: one that is not known to be harmless, such as
-``skipped``, ``jobId`` or ``modifiedCount``, leaves the whole answer in doubt.
+``data`` and ``meta`` no field is published: one that is not known to go with a success, such as
+``skipped``, ``jobId`` or ``next``, leaves the whole answer in doubt.
 """
 
 import re
@@ -15,11 +15,13 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
+import orjson
 from msgspec import Struct, field
 
 from pipeline.core.ports import Reply
 from pipeline.delivery.api.response_errors import (
     BYTE_ORDER_MARK,
+    LONGEST,
     Refusal,
     errors_of,
     is_json,
@@ -71,7 +73,8 @@ _PLAIN = frozenset({"payloadCount", "successCount", "failedCount", "status", "er
 EMPTY = "an empty answer"
 PAGE = "a page in place of an answer"
 CUT_OFF = "an answer that is not JSON, or is cut off"
-NO_OBJECT = "JSON that is not an object"
+TOO_LONG = "an answer that is too long to be judged"
+NO_OBJECT = "JSON that is not an object, or names a field twice"
 ERROR = "an error under the status of a success"
 NO_SUM = "counts that do not add up"
 NO_SHAPE = "an object without what the API publishes of a success"
@@ -139,12 +142,12 @@ def parse_status_response(reply: Reply, order_ids: Sequence[str], *, now: dateti
 
 
 def _taken(reply: Reply, order_ids: Sequence[str]) -> Answer:
+    size = len(order_ids)
+    if _plainly_well(reply.body, size):
+        return _ALL_TAKEN
     body = json_object(reply)
     if body is None:
         return _in_doubt(_kind_of_no_object(reply), reply, None)
-    size = len(order_ids)
-    if _plainly_well(body, size):
-        return _ALL_TAKEN
     counts = _counted(body)
     named, unnamed = name_errors(errors_of(body), order_ids)
     if counts.all_failed(size):
@@ -186,11 +189,19 @@ def _kind_of_no_object(reply: Reply) -> str:
         return EMPTY
     if text.startswith(b"<"):
         return PAGE
+    if len(text) > LONGEST:
+        return TOO_LONG
     return NO_OBJECT if is_json(reply) else CUT_OFF
 
 
-def _plainly_well(body: Mapping[str, Any], size: int) -> bool:
+def _plainly_well(text: bytes, size: int) -> bool:
     """Return whether the answer has the shape that nearly all have. Only a short cut."""
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(body, dict):
+        return False
     data, meta = body.get("data"), body.get("meta", _NO_META)
     return (
         isinstance(data, dict)
@@ -203,6 +214,7 @@ def _plainly_well(body: Mapping[str, Any], size: int) -> bool:
         and len(meta) <= ("requestId" in meta)
         and data.keys() <= _PLAIN
         and len(body) <= 1 + ("meta" in body)
+        and text.count(b":") == len(body) + len(data) + len(meta)  # so that no key is there twice
     )
 
 
@@ -245,131 +257,159 @@ def retry_after(reply: Reply, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-_DEEPEST = 6
-"""Levels that are looked through; an answer with more leaves doubt."""
+_DEEPEST, _MOST_VALUES, _LONGEST_NAME, _LONGEST_TEXT = 6, 2000, 100, 2000
+"""How much of an answer is looked through, in levels, values and characters; more leaves doubt."""
 
-_LETTERS = re.compile(r"[^a-z]")
+_WORDS = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+"""The words of a field's name: ``requestId``, ``request_id`` and ``REQUEST-ID`` have two."""
 
-_FAULT = re.compile(
-    "fail|err|reject|invalid|skip|ignor|missing|notfound|unsuccess|unprocess|exception|denied|"
-    "partial|pending|queue|duplicate|conflict|warn|fault|reason|problem|issue|^remaining$|^left$"
+
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_HAPPENED = _set_of(
+    "success successful successfully succeeded ok okay updated modified processed accepted taken "
+    "done affected matched changed saved applied completed"
 )
-_LATER = re.compile("^(job|task|batch|queue|process|operation|poll)(id|url|ref|reference)?$")
-_COUNTED = re.compile(
-    "count|total|success|succe|updat|modif|process|accept|taken|done|payload|affect|match|chang|"
-    "saved|appl|complet|(order|shipment|item|record|row)s?$"
+_THINGS = _set_of(
+    "order orders shipment shipments item items record records row rows entries payload count "
+    "total number ids"
 )
-_STATUS = re.compile("(status|code|result|state)s?$")
+"""A field named with these words alone counts or lists the orders that were taken."""
+_COUNTS = frozenset({"count", "total", "number"})
+
+_SPOKEN = _set_of(
+    "message messages msg text title note detail details description info status result results "
+    "outcome response summary code http api"
+)
+"""A field named with these words alone tells how it went."""
+_WHERE_NOW = frozenset({"orderstatus", "shipmentstatus"})
+"""A field with one of these names tells where an order is, before the call or after it."""
+
+_FAULTS = _set_of(
+    "fail failed failure failures error errors reject rejected invalid skip skipped ignored "
+    "missing unsuccessful unprocessed exception exceptions denied partial pending queued "
+    "duplicate duplicates conflict conflicts warn warning warnings fault faults reason problem "
+    "problems issue issues remaining left not dropped discarded unchanged dry simulated mock "
+    "async retry cached more next test"
+)
+"""A field with one of these words in its name is harmless while it is 0, false or none."""
+
+_NAMES = frozenset({"id", "uuid", "host", "hostname", "node", "region"})
+_TIMES = _set_of("time timestamp at date ms seconds duration elapsed version")
+_LABELLED = _set_of(
+    "request requested req trace span correlation transaction session company seller store "
+    "location user account application tenant client response execution processed "
+    "updated created completed received total server api service build release event log message "
+    "started start ended end finished current"
+)
+"""A field whose name has one of ``_NAMES`` or ``_TIMES``, and only these beside, tells of a
+request, a time or a machine, not of how it went."""
+_A_PLACE = re.compile(r"[A-Z][\w ,()-]*")
+
 _FINE_CODES = frozenset({0, 200, 201, 202})
-_SPOKEN = re.compile(
-    "(message|msg|text|title|note|details?|description|info|status|state|result|outcome|response|"
-    "summary)s?$"
-)
-_NOTHING_DONE = re.compile("dry|simul|mock|sandbox|valid|async|schedul|receiv|deferr|test")
-"""Names of fields that, if true or counted, say that nothing was done yet, or never will be."""
-_LABEL = re.compile("(id|ids|key|hash|host|url|path|version|time|timestamp|at|date|ms|seconds)$")
-"""Names of fields that say nothing of how it went: requestId, executionTime, apiVersion."""
-_OF_ORDERS = frozenset({"orderid", "shipmentid"})
-_WHERE_NOW = frozenset({"orderstatus", "shipmentstatus", "currentstatus", "state"})
-_MAY_BE_FALSE = re.compile(
-    "^(has|is(async|retry|cached|test)|retry|cach|dry|test|async|more|next|simul|mock|sandbox)"
-)
+_NO_FAULT = frozenset({"false", "n/a", "na", "no", "none", "null"})
 
 _NO_FAULTS = re.compile(
-    r"\b(?:no|0|zero|without(?: any)?) (?:\w+ )?(?:errors?|failures?|failed|rejected|skipped)\b"
+    r"\b(?:no|0|zero|without(?: any)?) (?:errors?|failures?|failed|rejected|skipped)\b"
 )
-_AGAINST = re.compile(
-    r"\b(?:no|not|none|nothing|zero|un(?:able|available|authori[sz]ed|known|processed|changed)|"
-    r"fail\w*|err\w*|invalid\w*|denied|forbidden|expired|exception\w*|reject\w*|partial\w*|"
-    r"queued?|pending|processing|ignored?|skip\w*|cannot|missing|already|duplicate\w*|maintenance|"
-    r"later|retry|time[sd]? ?out|abort\w*|cancel\w*|ko|nok)\b"
-    r"|\b0 (?:of|orders?|shipments?|rows?|records?|items?|updated|processed|success\w*)\b"
-    r"|\b(?:http|status|code|error)\W{0,2}[45]\d\d\b|\w+n[o'’]t\b|\w+exception\b"
+_DONE = _set_of(
+    "success successful successfully succeeded ok okay done updated processed accepted saved "
+    "complete completed applied"
 )
-_DONE = re.compile(
-    r"\b(?:success\w*|succeeded|ok|okay|done|updated|processed|accepted|saved|completed?|applied)\b"
+"""A text that tells how it went has one of these words in it."""
+_BESIDE = _set_of(
+    "a all and api batch been bulk call code data for has have http is are it message of "
+    "operation order orders payload record records request requests response result row rows item "
+    "items shipment shipments status statuses the this update updates was were with your"
 )
-"""A text that tells how it went counts as a success only with one of these words in it."""
+"""Words that may stand beside them. With any other it may have gone in another way."""
 
-_NUMBER = re.compile(r"(?<![\w.-])\d{1,6}(?![\w.-])")
+_TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_STRANGE = re.compile(r"""[^\w\s.,:;!()\[\]"'’/-]""")
 _ID = re.compile(r"[^\s,;:\"'()\[\]{}]+")
 _LONG_ENOUGH = 4
 """A shorter order id in a text may be any number or word."""
 
-_NO_FAULT = frozenset({"false", "n/a", "na", "no", "none", "null"})
-_SOME_OF = re.compile(r"\b(\d+) ?(?:of|out of|/) ?(\d+)\b")
 
-
-class _Found(Struct, kw_only=True):
-    """The orders of the call that an answer names."""
+class _Seen(Struct, kw_only=True):
+    """The orders of the call that an answer has named so far, and the values looked at."""
 
     orders: set[str]
+    values: int = 0
 
 
 def speaks_against(body: Mapping[str, object], order_ids: Sequence[str]) -> bool:
-    """Tell whether anything in an answer speaks against all orders of its call being accepted.
+    """Tell whether an answer has anything in it but what is known to go with a success of all.
 
-    A count of another number, a word of failure, a status that is no success, some of the orders
-    but not all, an order of another call, or a promise to do it later.
+    Anything else speaks against it: a field that is not known, a count of another number, a word
+    that a success need not have, some of the orders but not all, an order of another call.
     """
-    found = _Found(orders=set())
-    if _against("", body, order_ids, found, depth=0):
+    seen = _Seen(orders=set())
+    if any(_against(key, value, order_ids, seen, depth=1) for key, value in body.items()):
         return True
-    return bool(found.orders) and found.orders != {*order_ids}
+    return bool(seen.orders) and seen.orders != {*order_ids}
 
 
-def _against(
-    key: str, value: object, order_ids: Sequence[str], found: _Found, *, depth: int
-) -> bool:
-    if depth > _DEEPEST:
+def _against(key: str, value: object, order_ids: Sequence[str], seen: _Seen, *, depth: int) -> bool:
+    seen.values += 1
+    if depth > _DEEPEST or seen.values > _MOST_VALUES or len(key) > _LONGEST_NAME:
         return True
-    name = _LETTERS.sub("", key.lower())
-    if value in (None, "", [], {}):
-        return False
     if key in order_ids:
-        found.orders.add(key)
-    if isinstance(value, Mapping):
-        below = [(str(each), inner) for each, inner in value.items()]
-    elif isinstance(value, list):
-        below = [(key, inner) for inner in value]
+        seen.orders.add(key)
+        words = {"status"}
     else:
-        return _is_against(name, value, order_ids, found)
-    if _FAULT.search(name) or name in _WHERE_NOW:
+        words = {word.lower() for word in _WORDS.findall(key)}
+    if value in (None, "", [], {}):
+        # An order without a word of its own, or an empty list of successes, says something.
+        return key in order_ids or (value == [] and not _HAPPENED.isdisjoint(words))
+    if not isinstance(value, dict | list):
+        return _is_against(words, value, order_ids, seen)
+    if not words <= _HAPPENED | _THINGS | _SPOKEN | {"data", "meta"} or not words:
         return True
-    return any(_against(k, inner, order_ids, found, depth=depth + 1) for k, inner in below)
+    below = value.items() if isinstance(value, dict) else ((key, each) for each in value)
+    return any(_against(k, each, order_ids, seen, depth=depth + 1) for k, each in below)
 
 
-def _is_against(name: str, value: object, order_ids: Sequence[str], found: _Found) -> bool:
-    not_done = _NOTHING_DONE.search(name) and not _LABEL.search(name)
-    if isinstance(value, bool):
-        if _FAULT.search(name) or not_done:
-            return value
-        return not (value or _MAY_BE_FALSE.search(name))
+def _is_against(words: set[str], value: object, order_ids: Sequence[str], seen: _Seen) -> bool:
     text = str(value).strip()
-    if name in _OF_ORDERS or text in order_ids:
-        found.orders.add(text)
-        return text not in order_ids
-    if name in _WHERE_NOW or _LATER.search(name):
+    if len(text) > _LONGEST_TEXT:
         return True
-    number = _number_in(text)
-    if _FAULT.search(name):
+    number = None if isinstance(value, bool) else _number_in(text)
+    if not _FAULTS.isdisjoint(words):
         return number != 0 and text.lower() not in _NO_FAULT
-    if _LABEL.search(name):
+    if value is False:
+        return True
+    if text in order_ids:
+        seen.orders.add(text)
+        return not words <= _HAPPENED | _THINGS | {"id"}
+    if _is_label(words, text):
         return False
+    if (
+        not words
+        or not words <= _HAPPENED | _THINGS | _SPOKEN
+        or "".join(sorted(words)) in _WHERE_NOW
+    ):
+        return True
+    if value is True or text.lower() == "true":
+        return words.isdisjoint(_HAPPENED | {"status"})
     if number is None:
-        found.orders |= _named_in(text, order_ids)
-        return _words_against(text, len(order_ids), tells=bool(_SPOKEN.search(name)))
-    if not_done:
-        return number != 0
-    if _STATUS.search(name):
-        return number not in _FINE_CODES
-    return bool(_COUNTED.search(name)) and number != len(order_ids)
+        return not _tells_success(text, order_ids, seen)
+    if words <= _HAPPENED | _THINGS or not words.isdisjoint(_COUNTS):
+        return number != len(order_ids)
+    return number not in _FINE_CODES
 
 
-def _named_in(text: str, order_ids: Sequence[str]) -> set[str]:
-    """Return the orders of the call that a text names as whole words."""
-    words = {word.rstrip(".!") for word in _ID.findall(text)}
-    return {each for each in order_ids if len(each) >= _LONG_ENOUGH and each in words}
+def _is_label(words: set[str], text: str) -> bool:
+    """Tell whether a field is about a request, a time, a machine or a place, as its name says."""
+    if words and words <= {"dp", "location"}:
+        return bool(_A_PLACE.fullmatch(text)) and _FAULTS.isdisjoint(text.lower().split())
+    if not words <= _NAMES | _TIMES | _LABELLED or len(text) > _LONGEST_NAME:
+        return False
+    return not words.isdisjoint(_NAMES) or (
+        not words.isdisjoint(_TIMES) and any(map(str.isdecimal, text))
+    )
 
 
 def _number_in(text: str) -> float | None:
@@ -379,13 +419,20 @@ def _number_in(text: str) -> float | None:
         return None
 
 
-def _words_against(text: str, size: int, *, tells: bool) -> bool:
-    """Tell whether a text speaks against a success; ``tells``: it has to speak for one."""
+def _tells_success(text: str, order_ids: Sequence[str], seen: _Seen) -> bool:
+    """Tell whether a text says that it went well, in words that are known, and nothing else."""
+    if _STRANGE.search(text):
+        return False
+    told = {word.rstrip(".!") for word in _ID.findall(text)}
+    for each in order_ids:
+        if len(each) >= _LONG_ENOUGH and each in told:
+            seen.orders.add(each)
+            text = text.replace(each, " ")
     words = _NO_FAULTS.sub(" ", " ".join(text.lower().replace("_", " ").split()))
-    parts = _SOME_OF.search(words)
-    if parts and parts[1] != parts[2]:
-        return True
-    if _AGAINST.search(words):
-        return True
-    counts = {int(number) for number in _NUMBER.findall(words)} - _FINE_CODES
-    return tells and (not _DONE.search(words) or not counts <= {size})
+    tokens = {*_TOKEN.findall(words)}
+    numbers = {token for token in tokens if token.isdecimal()}
+    return (
+        not tokens.isdisjoint(_DONE)
+        and tokens - numbers <= _DONE | _BESIDE
+        and numbers <= {str(len(order_ids)), "200", "201", "202"}
+    )
