@@ -613,8 +613,9 @@ def _handed_over(folded: str, look: Look) -> Direction | None:
     words, meant = words_in(folded), SELLERS | RTO_WORDS
     if words & (_NOBODY | {"not"}) and words <= _NOBODY | _BESIDE_NOBODY and words - {"na", "not"}:
         return Direction.UNDELIVERED
-    is_seller = words & meant and (not look.names or words <= meant | _BESIDE_SELLERS)
-    return Direction.RTO if is_seller else None
+    if not words & meant or (look.names and not words <= meant | _BESIDE_SELLERS):
+        return None
+    return Direction.RTO if words & RTO_WORDS else Direction.BACK
 
 
 def _plainly_said(folded: str, look: Look) -> Direction | None:

@@ -48,6 +48,10 @@ _DELIVERED_BACK = re.compile(
     r"(?:(?:client|merchant|seller|vendor) warehouse|warehouse|consignor|merchant|origin|seller"
     r"|sender|shipper|vendor)\b(?! (?!warehouse)\w)"
 )
+_AT_SELLER = re.compile(
+    r"\b(?:to|at) (?:the )?(?:client |merchant |seller |vendor )?"
+    r"(?:warehouse|consignor|merchant|seller|sender|shipper|vendor)\b"
+)
 _SPELLED = re.compile(r"\b(r[ /]t[ /]o|r[ /]v[ /]p|r[ /]t[ /]s)\b")
 
 #: The same words as people write them in their own scripts, and what follows a stem in these.
@@ -208,6 +212,8 @@ def speaks_against(cell: str, milestone: int) -> bool:
     if milestone == Milestone.BAG_PICKED and _NOT_PICKED.search(folded):
         return True
     way = way_named(cell)
+    if way is Direction.RTO and _AT_SELLER.search(folded) and not words & RTO_WORDS:
+        way = Direction.BACK  # what a customer sends back is delivered to the seller, too
     return way is not None and not agrees(milestone, way)
 
 

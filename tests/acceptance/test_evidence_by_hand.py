@@ -220,6 +220,22 @@ column(
     "hhh",
 )
 
+# What a customer sends back goes to the seller as well, and was delivered before.
+for name in ("Received By", "Delivered To", "Handed Over To", "To"):
+    column(name, ("Seller", "Seller Warehouse", "RTO"), "ssh", status="Return Delivered")
+    column(name, ("Seller", "Customer"), "hs")
+column("To", ("Seller",), "s", status="Return Picked Up")
+for name in ("Sub Status", "Remarks"):
+    cells = ("Delivered to seller", "Returned to seller", "Delivered to seller warehouse")
+    column(name, cells, "sss", status="Return Delivered")
+cells = ("RTO - returned to seller", "Returned to origin")
+column("Sub Status", cells, "hh", status="Return Delivered")
+for name in ("Order Status", "Forward Status"):
+    for status in ("Return Delivered", "Return Picked Up"):
+        column(name, ("Delivered", "RTO Delivered", "Delivered"), "shs", status=status)
+cells = ("Delivered to consignor", "Delivered to seller")
+column("Sub Status", cells, "ss", status="RTO Delivered")
+
 # Columns that say that a delivery is not true, or not the end.
 for name in ("Fake Delivery", "Disputed", "Is Fake Delivery?", "Wrong Delivery"):
     column(name, ("Yes", "No", "", "Yes - no OTP"), "hssh")
