@@ -204,6 +204,32 @@ def test_cancelled_while_its_answer_is_unclear_a_row_is_unknown_and_not_unsent(
     assert root.of("a").counts == {"unknown": 1}
 
 
+def test_what_the_api_says_of_our_token_and_password_is_kept_and_shown_without_them(
+    root: Root, api: AnsweringApi
+) -> None:
+    token, password = "tok/SECRET-123", 'p4"ss & SECRET'
+    words = f"token {token} of {password} is bad"
+    said = {
+        "NAMED1": Says({"errors": [{"orderId": "NAMED1", "message": words}]}, 422),
+        "FAILED1": Says({"data": {"failedCount": 1, "successCount": 0, "errors": [words]}}),
+        "PAGE1": Says(f"<html>{token}</html>".encode()),
+        "URL1": Says(b"see /login?t=tok%2FSECRET-123&p=p4%22ss+%26+SECRET"),
+        "SICK1": Says(f"Traceback {words}".encode(), 500),
+        "HELD1": Says(words.encode(), 403),
+    }
+    api.put = lambda updates, _: said.get(updates[0][0])
+    root.configure(api__chunk_size=1, api__concurrency=1, api__max_attempts=1)
+    root.configure(api__token=token, api__username="ann", api__password=password)
+    root.drop("a.csv", sheet([[each, DONE] for order in said for each in (f"GOOD-{order}", order)]))
+    ran = root.run("run", "--once", "--verbose")
+    assert ran.code == 5
+    assert "token [secret] of [secret] is bad" in ran.err
+    kept = [each.read_bytes() for each in root.path.rglob("*") if each.is_file()]
+    for told in (ran.err.encode(), ran.out.encode(), *kept):
+        assert b"SECRET" not in told
+    assert any(b"token [secret] of" in each for each in kept)
+
+
 # -- one order over several files --------------------------------------------------------------
 
 

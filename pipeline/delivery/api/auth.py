@@ -4,13 +4,19 @@ However many calls wait for a token, one is fetched for all of them.
 """
 
 import asyncio
+import html
+import json
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import orjson
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.core.errors import Held, Transient
+from pipeline.core.ports import Reply
 
 _TOKEN_NAMES = ("access_token", "accessToken", "token")
 
@@ -119,6 +125,47 @@ class Tokens:
         self._fetching = None
         if not task.cancelled():
             task.exception()  # who waits for it has it; without a waiter nobody needs it
+
+
+_MASK = b"[secret]"
+_LONG_ENOUGH = 8
+"""A shorter secret is covered only where it is a whole word: it may be part of anything."""
+_MOST_SECRETS = 8
+
+
+class Masks:
+    """Cover the secrets in answers: an API may repeat them, and its words are kept and shown.
+
+    The mask has a word that no success has, so that what is covered is never believed.
+    """
+
+    def __init__(self) -> None:
+        self._forms: dict[str, list[bytes]] = {}
+
+    def learn(self, secret: str) -> None:
+        """Cover this secret too; the last few are remembered, since late answers may have them."""
+        if secret and secret not in self._forms:
+            quoted = json.dumps(secret)[1:-1]
+            unquoted = json.dumps(secret, ensure_ascii=False)[1:-1]
+            forms = {secret, quoted, unquoted, quoted.replace("/", r"\/"), quote(secret)}
+            forms |= {quote(secret, safe=""), quote_plus(secret), html.escape(secret)}
+            longest_first = sorted((each.encode() for each in forms), key=len, reverse=True)
+            self._forms[secret] = longest_first
+            if len(self._forms) > _MOST_SECRETS:
+                del self._forms[next(iter(self._forms))]
+
+    def cover(self, reply: Reply) -> Reply:
+        """Return the answer without secrets."""
+        body = reply.body
+        for forms in self._forms.values():
+            for form in forms:
+                if form not in body:
+                    continue
+                if len(form) >= _LONG_ENOUGH:
+                    body = body.replace(form, _MASK)
+                else:
+                    body = re.sub(rb"(?<!\w)" + re.escape(form) + rb"(?!\w)", _MASK, body)
+        return reply if body is reply.body else replace(reply, body=body)
 
 
 def _sound(token: str, what: str) -> str:

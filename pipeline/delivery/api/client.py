@@ -13,7 +13,7 @@ import httpx
 
 from pipeline.core.errors import Held, Transient
 from pipeline.core.ports import Reply
-from pipeline.delivery.api.auth import Credentials, Tokens, token_in
+from pipeline.delivery.api.auth import Credentials, Masks, Tokens, token_in
 from pipeline.delivery.api.transport import ReqwestTransport, proxy_for
 
 STATUS_PATH = "/oms/v3/shipment/status"
@@ -56,25 +56,34 @@ class KonnectApi:
             proxy=proxy_for(base_url),
         )
         self._tokens = Tokens(credentials, self._fetch_token)
+        self._masks = Masks()
+        self._masks.learn(credentials.password or "")
         self._headers = httpx.Headers()
         self._headers_token = ""
         self._status_url = httpx.URL(base_url + STATUS_PATH)
 
     async def put_status(self, body: bytes) -> Reply:
         """Send one chunk: a JSON array of up to 20 updates. Raises Transient, Held (no token)."""
-        token = await self._tokens.current()
+        token = await self._current_token()
         if token != self._headers_token:
             self._headers = httpx.Headers(
                 {**_COMMON, "content-type": "application/json", "x-access-token": token},
                 encoding="ascii",
             )
             self._headers_token = token
-        return await self._call(_Put(self._status_url, self._headers, body))
+        return self._masks.cover(await self._call(_Put(self._status_url, self._headers, body)))
 
     async def order_info(self, order_id: str) -> Reply:
         """Ask where an order is now. Raises Transient, Held (no token)."""
         url = f"{self._base_url}{INFO_PATH}?orderId={quote(order_id, safe='')}"
-        return await self._get(url, {"x-access-token": await self._tokens.current()})
+        return self._masks.cover(
+            await self._get(url, {"x-access-token": await self._current_token()})
+        )
+
+    async def _current_token(self) -> str:
+        token = await self._tokens.current()
+        self._masks.learn(token)
+        return token
 
     @property
     def token_generation(self) -> int:
