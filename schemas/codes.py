@@ -582,6 +582,13 @@ class Code(StrEnum):
         "If its rows are shipments, give the sheet another name and upload the file again.",
         "Sample Data",
     )
+    SHEET_NOT_READ = (
+        "SHEET_NOT_READ",
+        Kind.NOTICE,
+        "The workbook has a sheet with rows like shipments and no known header: it was not read.",
+        "Give the sheet the heading row of the one that was read and upload the file again.",
+        "Sheet2",
+    )
     HIDDEN_ROWS = (
         "HIDDEN_ROWS",
         Kind.NOTICE,

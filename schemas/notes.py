@@ -58,7 +58,7 @@ def _taken_back(line: str) -> Direction | None:
     words = words_in(folded)
     if "if" in words or len(folded.split()) > _MANY_WORDS:
         return None
-    of_one = _names_an_id(line)
+    of_one = names_an_id(line)
     if _NOT_TO_BE_SENT.search(folded) or (of_one and words & _DROPPED):
         return Direction.WITHDRAWN
     if words & OF_MONEY:
@@ -70,6 +70,14 @@ def _taken_back(line: str) -> Direction | None:
         or (of_one and (words & _AGAINST or _NOT_THERE.search(folded)))
     )
     return Direction.UNDELIVERED if said else None
+
+
+def is_of_attempts(words: str) -> bool:
+    """Tell whether the name of a tab, or its first row, is of failed attempts: NDR, Attempt 2."""
+    return not words_in(fold(words)).isdisjoint(_ATTEMPTS)
+
+
+_ATTEMPTS = several("attempt attempted attempts history log ndr old previous yesterday")
 
 
 def is_legend(line: str) -> bool:
@@ -92,7 +100,7 @@ _LEGEND = re.compile(
 )
 
 
-def _names_an_id(line: str) -> bool:
+def names_an_id(line: str) -> bool:
     """Tell whether a word of a line may be an order id or an AWB: FYA1003, 1490511222."""
     return any(
         (digits := sum(map(str.isdigit, word))) >= _ID_DIGITS
@@ -154,7 +162,7 @@ def sides_of(line: str) -> tuple[bool, bool]:
     A title speaks of those below, a note on all rows of both unless it says which.
     """
     of_all = is_legend(line) or note_on_all(line) or _taken_back(line) is not None
-    words = words_in(fold(line)) if of_all or _names_an_id(line) else _BELOW
+    words = words_in(fold(line)) if of_all or names_an_id(line) else _BELOW
     above, below = "above" in words, bool(words & _BELOW)
     return above or not below, below or not above
 

@@ -30,6 +30,10 @@ class HeaderFinder(Protocol):
         """
         ...
 
+    def is_status(self, cell: str) -> bool:
+        """Return True if a cell is a status that a table may have."""
+        ...
+
     def later(self, headers: Sequence[str]) -> LaterHeaders | None:
         """Return a test for heading rows below this header; None: only its exact repeat is one."""
         ...

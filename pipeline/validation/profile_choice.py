@@ -57,6 +57,11 @@ class ProfileHeaderFinder:
             return False
         return any(fits(cells, profile) for profile in self._profiles)
 
+    def is_status(self, cell: str) -> bool:
+        """Tell whether a cell is a status, in words, of one of the profiles."""
+        folded = fold(cell)
+        return folded in _words_of(self._profiles)[0] and any(map(str.isalpha, folded))
+
     def later(self, headers: Sequence[str]) -> "LaterHeaders":
         """Return a test for heading rows below this header."""
         return _later(tuple(headers), self._profiles)

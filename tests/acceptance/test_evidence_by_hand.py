@@ -829,6 +829,7 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
 }
 """Names of tabs with one delivery each, and what becomes of it."""
 
+UNREAD = "a tab that is told of,"
 LISTED = (("Order ID", "Remark"), ("FYC101", "refused"))
 BOOKS: dict[str, tuple[str, Sequence[Sequence[object]], str]] = {
     f"a tab {tab} of {rows[-1]}": (tab, rows, ends)
@@ -841,13 +842,24 @@ BOOKS: dict[str, tuple[str, Sequence[Sequence[object]], str]] = {
         ("RTO", (("AWB No",), ("770102",)), "shs"),
         ("Notes", (("FYC102 is RTO",), ("FYC103 was cancelled",)), "shh"),
         ("NDR", LISTED, "sss"),  # of an attempt before
-        ("Corrections", (("Order ID", "Correct Status"), ("FYC102", "RTO")), "shs"),
         ("Delivered", LISTED, "sss"),
         ("Master", (("Order ID", "Policy"), ("FYC101", "7 days")), "sss"),
         ("RTO", (("City", "Count"), ("Delhi", 3)), "sss"),
+        ("Pivot", (("Status", "28-11-2026"), ("Delivered", 1234), ("Undelivered", 40)), "sss"),
+        ("Legend", (("Delivered", "with the customer"), ("RTO", "goes back")), "sss"),
         ("Notes", (("FYC101 is delivered",), ("RTO = returned to origin",)), "sss"),
         ("RTO", (("Order ID",), ("FYC999",)), "sss"),
         ("RTO", (("AWB No",), ("770104",)), "sss"),  # which is RTO Delivered
+    )
+} | {
+    f"{UNREAD} {tab} of {rows[-1]}": (tab, rows, ends)
+    for tab, rows, ends in (
+        ("Sheet2", (("FYC109", "770109", "Delivered", WHEN),), "sss"),
+        ("Sheet2", (("Ordr", "Trk", "Sttus"), ("FYC109", "770109", "Delivered")), "sss"),
+        ("Sheet2", (("FYC101", "770101", "Undelivered"), ("FYC102", "", "RTO Initiated")), "hhs"),
+        ("Sheet2", (("FYC101", "770101", "In Transit"), ("FYC102", "", "Lost")), "shs"),
+        ("Corrections", (("Order ID", "Correct Status"), ("FYC102", "RTO")), "shs"),
+        ("NDR", (("Attempt", "AWB", "Sttus"), (1, "FYC102", "Undelivered")), "sss"),
     )
 }
 """A tab without a table, what stands on it, and what becomes of three deliveries beside it."""
@@ -887,6 +899,13 @@ def test_rows_are_held_and_sent_as_a_clerk_would(tmp_path: Path, every: int) -> 
     assert found == {name: wanted for name, (_, wanted) in (chosen | TABS).items()} | {
         name: f"{wanted}s" for name, (_, _, wanted) in BOOKS.items()
     }
+    told = {
+        name
+        for name, file in files.items()
+        for made in (tmp_path / "out").glob(f"{file.stem}__*.summary.json")
+        if "SHEET_NOT_READ" in made.read_text(encoding="utf-8")
+    }
+    assert told == {name for name in BOOKS if name.startswith(UNREAD)}
 
 
 def _listed(each: str, status: str) -> tuple[str, ...]:

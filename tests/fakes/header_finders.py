@@ -17,6 +17,10 @@ class ExactHeader:
         """Return True for the very cells."""
         return bool(self.cells) and list(cells) == self.cells
 
+    def is_status(self, cell: str) -> bool:
+        """Return True for one word."""
+        return cell == "Delivered"
+
     def later(self, headers: Sequence[str]) -> None:
         """Return None: only an exact repeat of the header is known below it."""
 

@@ -51,10 +51,10 @@ from pipeline.reading.header_row import (
 from pipeline.reading.records import Heading, Parsed, Shaper
 from schemas.codes import Code
 from schemas.directions import DAMAGED
-from schemas.display import quoted
+from schemas.display import counted, quoted
 from schemas.headings import is_example
 from schemas.limits import EXACT_DIGITS
-from schemas.notes import ids_among, tells_against, tells_of_one
+from schemas.notes import ids_among, is_of_attempts, names_an_id, tells_against, tells_of_one
 from schemas.vocabulary import CellKind
 
 _Result = TypeVar("_Result")
@@ -95,6 +95,8 @@ def read_excel(
             opened.pass_over(index, info)
         else:
             opened.add(index, info)
+    for sheet, head in opened.unread if opened.tables else ():
+        opened.hear(sheet, head)
     if not opened.tables:
         raise header.refusal(opened.seen, opened.looked) if opened.seen else _empty(name)
     return Manifest(
@@ -122,6 +124,7 @@ class _Opened(Struct, kw_only=True):
     seen: list[list[str]] = field(default_factory=list)
     looked: list[tuple[str, int]] = field(default_factory=list)
     used: dict[int, int] = field(default_factory=dict)
+    unread: list[tuple[CalamineSheet, list[Record]]] = field(default_factory=list)
 
     def add(self, index: int, info: SheetMetadata) -> None:
         """Look for a table in a sheet; a hidden one is only named."""
@@ -136,7 +139,7 @@ class _Opened(Struct, kw_only=True):
         where = f"sheet {quoted(info.name)}"
         found = find_header(head, self.header, where=where)
         if found is None:
-            self.lists += _lists(sheet, self.name)
+            self.unread.append((sheet, head))
             return
         check_width(found.cells, self.limits.max_columns, where=where)
         notes = self.notes.sheet(index)
@@ -165,6 +168,29 @@ class _Opened(Struct, kw_only=True):
         )
         self.tables.append(source.as_sheet(info.name, title_above(head, found)))
         self.notices.extend(source.hidden_rows())
+
+    def hear(self, sheet: CalamineSheet, head: Sequence[Record]) -> None:
+        """Take what a sheet without a known header says of ids; tell of rows of shipments in it."""
+        self.lists += _lists(sheet, self.name)
+        statuses: dict[str, set[str]] = {}
+        rows = 0
+        for ids, status in _shipments(sheet, self.name, self.header):
+            rows += 1
+            statuses.setdefault(status, set()).update(ids)
+        if not rows:
+            return
+        message = (
+            f"The sheet {quoted(sheet.name)} was not read: no row of it is a heading row that we "
+            f"know, though {counted(rows, 'row')} of it {'looks' if rows == 1 else 'look'} like "
+            "shipments. Give it the heading row of the sheet that was read and upload it again."
+        )
+        self.notices.append(Notice(code=Code.SHEET_NOT_READ, message=message))
+        top = " ".join(chain([sheet.name], *(record.cells for record in head[:1])))
+        self.lists += (
+            ListedIds(tab=sheet.name, words=status, ids=frozenset(ids))
+            for status, ids in statuses.items()
+            if tells_of_one(status) or (tells_against(status) and not is_of_attempts(top))
+        )
 
     def pass_over(self, index: int, info: SheetMetadata) -> None:
         """Tell of a sheet with examples if there is a table in it."""
@@ -483,6 +509,22 @@ def _lists(sheet: CalamineSheet, file: str) -> Iterator[ListedIds]:
         few = len(words := line.split()) <= _SHORT_LINE
         if few and (ids := ids_among(words)) and tells_of_one(line):
             yield ListedIds(tab=sheet.name, words=line, ids=ids)
+
+
+def _shipments(
+    sheet: CalamineSheet, file: str, header: HeaderFinder
+) -> Iterator[tuple[frozenset[str], str]]:
+    """Give the ids and the status of each row that has both, though no header is known."""
+    try:
+        rows = _take(iter(sheet.iter_rows()), BLOCK_ROWS, file, sheet.name, 1)
+    except DropRefused:
+        return
+    for row in rows:
+        cells = [text for value in row if (text := text_of(value).strip())]
+        ids = ids_among(filter(names_an_id, cells))
+        status = next((cell for cell in cells if header.is_status(cell)), None) if ids else None
+        if status is not None:
+            yield ids, status
 
 
 _SHORT_LINE = 8

@@ -51,6 +51,10 @@ class Collector:
         """Return False: nothing is a header yet."""
         return False
 
+    def is_status(self, cell: str) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Return False: it knows no status."""
+        return False
+
     def later(self, headers: Sequence[str]) -> None:
         """Do nothing: nothing is a header yet."""
 
@@ -81,6 +85,10 @@ class HeadingWords:
     def fits(self, cells: Sequence[str]) -> bool:
         """Return True for that very row."""
         return trimmed(cells) == self._cells
+
+    def is_status(self, cell: str) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Return False: it knows no status."""
+        return False
 
     def later(self, headers: Sequence[str]) -> None:
         """Do nothing: only an exact repeat is passed over."""
