@@ -107,7 +107,9 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     ``nothing``: folded headings, tabs, titles and patterns of file names that say nothing about
     the direction, however they sound. ``parcels``: whether ``all`` parcels of an order must have
     come to a final status before it is the order's, or ``any`` of them.
-    ``expect``: when its files are to come, None where nobody said.
+    ``expect``: when its files are to come, None where nobody said. ``beside``: for a file that
+    another courier's name decided on, the profile whose own heading it has, and that heading: a
+    milestone counts only where both give it.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
     nothing: frozenset[str] = frozenset()
     parcels: str = ALL
     expect: Expectation | None = None
+    beside: tuple["Profile", str] | None = None
 
     def direction(self, cell: str, *, has_rto_awb: bool = False) -> Direction:
         """Read a direction cell, given as it stands in the file."""

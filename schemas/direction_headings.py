@@ -34,6 +34,7 @@ from schemas.directions import (
     way_of,
     with_known_ways,
     without_ticks,
+    words_apart,
     words_in,
 )
 from schemas.headings import (
@@ -280,6 +281,8 @@ class Look(Struct, frozen=True, kw_only=True):
     nobody has it, and nothing else. ``names``: it is of people's names. ``dated``: dates in it are
     compared with the event's. ``fates``: an expression for the plain words in it
     that are the fate of its row. ``partly``: it says something only where some rows are empty.
+    ``carriers``: it is of couriers and their services, of which a name may say the way: Delhivery
+    Reverse.
     """
 
     asks: Asks
@@ -293,6 +296,7 @@ class Look(Struct, frozen=True, kw_only=True):
     dated: bool = False
     partly: bool = False
     fates: str = ""
+    carriers: bool = False
 
 
 def look_of(heading: str) -> Look | None:
@@ -330,7 +334,24 @@ def look_of(heading: str) -> Look | None:
     letters = both or bool(words & _OF_WAYS)
     pairs = letters or words <= _OF_SHIPMENTS
     fates = _fates_under(words) if words <= _OF_ROWS else ""
-    return Look(asks=Asks.WORDS, sure=sure, letters=letters, both=both, pairs=pairs, fates=fates)
+    return Look(
+        asks=Asks.WORDS,
+        sure=sure,
+        letters=letters,
+        both=both,
+        pairs=pairs,
+        fates=fates,
+        carriers=bool(words & _OF_CARRIERS),
+    )
+
+
+OF_CARRIER = Look(asks=Asks.PLAIN, carriers=True)
+_OF_CARRIERS = several(
+    "carrier courier logistics method mode partner service shipper transporter vendor"
+)
+
+#: In the name of a company its trade is no way: Reverse Logistics Pvt Ltd.
+_OF_COMPANIES = several("co company corp inc limited llc llp ltd private pvt")
 
 
 #: Under these a fate is that of the row; under others (NDR Category) of something else or before.
@@ -493,6 +514,8 @@ def plain_look(heading: str) -> Look | None:
     if not _may_name_ways(heading):
         return None
     words, others = words_of(heading), other_subjects(heading)
+    if words & _OF_CARRIERS:
+        return OF_CARRIER
     fates = _fates_under(words) if others <= _OF_CLAIMS and not words & OF_STATUSES else ""
     return Look(asks=Asks.PLAIN, fates=fates)
 
@@ -530,7 +553,10 @@ def claim_of(cell: str, look: Look) -> Direction | None:
         return Direction.UNREADABLE
     if hides_a_known(cell) and direction_of(fold(cell)) is None:
         return Direction.UNREADABLE
-    return _claimed(cell, look)
+    if look.carriers and _comes_back_by(fold(cell)):
+        return Direction.BACK
+    apart = words_apart(cell)  # ReverseShipment, RTO1
+    return _claimed(cell, look) or (_claimed(apart, look) if apart != cell else None)
 
 
 def _claimed(cell: str, look: Look) -> Direction | None:
@@ -572,6 +598,8 @@ def may_speak(look: Look) -> str:
         at_sellers = rf"(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})"
         return rf"(?i)^\W*(?:{at_sellers}|{_NOT_SENT}|{_REMARKED})\W*$"
     if look.asks is Asks.PLAIN:
+        if look.carriers:
+            return r"(?i)\br|dto|crn|ba?ck|aap|ap[ai]s|laut|to |2|[^\x00-\x7f]"
         ways = r"\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
         return rf"(?i){ways}|^\s*(?:{look.fates})\W*$" if look.fates else rf"(?i){ways}"
     said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"not"}))
@@ -642,6 +670,12 @@ def _comes_back(folded: str) -> bool:
         return False
     others = words - WAYS_BACK
     return bool(words & _SURELY_BACK) or (others != words and others <= _BESIDE_RETURN)
+
+
+def _comes_back_by(folded: str) -> bool:
+    """Tell whether the name of a courier's account or service is that of a way back."""
+    of_company = words_in(folded) & _OF_COMPANIES
+    return not of_company and way_named(folded) not in {None, Direction.FORWARD}
 
 
 def _noted(folded: str, _: Look) -> Direction | None:

@@ -19,6 +19,7 @@ FORWARD_WORDS = frozenset({"forward", "frwd", "fwd"})
 
 #: The last ones are Hindi in Latin letters.
 _BACKWARD = several(
+    "retn rtnd rtv rtw "
     "backward backwards lautaya vaapas vaapsi vapas vapis vapsi waapas waapsi wapas wapis wapsi"
 )
 WAYS_BACK = RTO_WORDS | _RETURN | _BACKWARD
@@ -28,16 +29,17 @@ NEGATIONS = several("no non not without excl excluding excluded except never ple
 FILLERS = several(
     "air aggregator awb b2b b2c bag by cod consignment courier customer d2c delivery drop express "
     "flow initiated journey leg logistics mode mps order orders package parcel pick pickup pickups "
-    "ppd prepaid qc sale sales seller service shipment shipments standard surface trip type up"
+    "ppd prepaid qc sale sales seller service shipment shipments shipper standard surface trip "
+    "type up"
 )
 _TO_SELLER = re.compile(
-    r"\b(return|returned|returning|back) to (the )?"
+    r"\b(return|returned|returning|back|bk) to (the )?"
     r"(consignor|merchant|origin|seller|sender|shipper|vendor)\b|\bcourier return\b"
 )
 _CUSTOMER_TO_SELLER = re.compile(
     r"\b(?:(?:buyer|consignee|cust|customer|hub) to (?:the )?"
     r"(?:consignor|merchant|origin|seller|sender|shipper|vendor)"
-    r"|(?:buyer|consignee|cust|customer) to (?:the )?(?:warehouse|wh)|c2s)\b"
+    r"|(?:buyer|consignee|cust|customer) to (?:the )?(?:warehouse|wh)|[bc]2s|c2w)\b"
 )
 _SELLER_TO_CUSTOMER = re.compile(
     r"\b(?:(?:hub|merchant|origin|seller|vendor|warehouse|wh) to (?:the )?"

@@ -265,7 +265,13 @@ def _ways(root: Section, base: Profile | None) -> dict[str, Mapping[str, Directi
     return {**(base.ways if base else {}), **found}
 
 
-_WAYS = (Direction.FORWARD, Direction.RETURN, Direction.RTO, Direction.BACK)
+_WAYS = (
+    Direction.FORWARD,
+    Direction.RETURN,
+    Direction.RTO,
+    Direction.BACK,
+    Direction.UNDELIVERED,
+)
 
 
 def _words_of_ways(section: Section, ways: Iterable[Direction]) -> dict[str, Direction]:

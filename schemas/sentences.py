@@ -359,6 +359,11 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
             "statuses, and nothing says which of the two holds. Keep the column that is right; if "
             "it is always the same one, the courier's profile can say so."
         )
+    if case.ruling.doubt is Doubt.COURIER:
+        return (
+            f"{said} does not mean that at {case.source}. If it is that courier's file, put it "
+            "into its folder."
+        )
     if case.ruling.doubt is Doubt.EVIDENCE:
         return f"{said} {_elsewhere(case)}"
     if case.ruling.doubt is Doubt.DIRECTION:

@@ -43,7 +43,7 @@ _BEHIND = several("attempt dispatch erp fynd oms packing shopify wms")
 #: Recon, may be of another thing.
 _OF_SHIPMENTS = several(
     "actual as awb bag box by carrier check code consignment courier curent current delivery desc "
-    "description detail details docket event final hub in info last latest line live logistics "
+    "description detail details docket event final hub id in info last latest line live logistics "
     "movement name new now of on or order orders package parcel partner portal present real rto "
     "rts s scan seller shipment shipments shipping sub text the time to today track tracking "
     "transit transport transporter type update updated waybill words "
@@ -81,7 +81,13 @@ def asks_status(heading: str) -> AsksStatus | None:
         return None
     of_shipment = {word for word in words if not word.isdigit()} <= OF_STATUSES | _OF_SHIPMENTS
     named = (words & OF_STATUSES and of_shipment) or (words and words <= _NEWEST)
+    if named and words & _CODES and not words & _OF_ORDERS:
+        return AsksStatus.ANY
     return AsksStatus.WORDS if named or words in _RESULTS else AsksStatus.MOSTLY
+
+
+_CODES = several("code id")
+_OF_ORDERS = several("order orders")  # Shiprocket's have other numbers than its shipments
 
 
 def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:

@@ -70,6 +70,7 @@ class Doubt(Enum):
     DIRECTION = "direction"  # contradicts the row's direction
     EVIDENCE = "evidence"  # contradicts what the file says elsewhere
     OTHER = "other"  # another column of the row gives another status
+    COURIER = "courier"  # the courier whose heading the file has means something else by it
     BLANK = "blank"  # the table needs the direction for it, and the row has none
 
 

@@ -237,7 +237,8 @@ def _claim(
     way = (letters and letters.get(lone_word(fold(cell)))) or claim_of(cell, look)
     if own:
         folded = fold(cell)
-        way = own.get(folded) or own.get(_TEXT_OF_CODE.sub("", folded)) or way
+        codes = (folded, _TEXT_OF_CODE.sub("", folded), f"{folded.partition(' ')[0]} *")
+        way = next(filter(None, map(own.get, codes)), way)
     if way is None and look.sure and is_open(cell, look):
         way = Direction.UNREADABLE
     return f"{way.value}:{cell.strip()}" if way else ""

@@ -38,6 +38,7 @@ from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile
 from schemas.direction_headings import (
     ALONE,
+    OF_CARRIER,
     Asks,
     Look,
     denial_of,
@@ -390,11 +391,13 @@ class Evidence:
                 look = Look(asks=Asks.REMARKS)
             if look is None and self._mapping.is_like(at, Role.DIRECTION):
                 look = look_of(self._mapping.like[at][1])
+            if at == columns.get(Role.COURIER):
+                look = look or OF_CARRIER
             if look is None:
                 look = plain_look(header)
             # A column with a role of its own is looked at only where its heading names a way.
             named = look is not None and look.asks not in {Asks.WORDS, Asks.NOTES, Asks.PLAIN}
-            if at not in used or named or known_words:
+            if at not in used or named or known_words or (look is not None and look.carriers):
                 found.append((at, look))
         return found
 

@@ -278,7 +278,9 @@ def choose_profile(
     """
     choice = decided(file_name, named, profiles)
     if choice:
-        return choice if fits(headers, choice.profile) else _in_words(headers, choice, profiles)
+        if fits(headers, choice.profile):
+            return _beside(headers, choice, profiles)
+        return _in_words(headers, choice, profiles)
     fitting = [profile for profile in profiles.values() if _is_own(headers, profile, profiles)]
     if len(fitting) == 1:
         why = "its header is this courier's"
@@ -297,6 +299,19 @@ def choose_profile(
 def _with_plain(profile: Profile, profiles: Mapping[str, Profile]) -> tuple[Profile, ...]:
     """Return a profile, and ``generic`` beside one that also reads files without a status type."""
     return (profile, profiles[GENERIC]) if Role.STATUS_TYPE in profile.required else (profile,)
+
+
+def _beside(headers: Sequence[str], choice: Choice, profiles: Mapping[str, Profile]) -> Choice:
+    """Return the choice, with care where the header has what only another courier writes."""
+    profile = choice.profile
+    own = profile.signature.union(*(profile.headers[role] for role in profile.orders))
+    for other in profiles.values():
+        theirs = other.signature - own - profile.nothing
+        heading = next((each for each in headers if fold_header(each) in theirs), None)
+        if heading is not None and other is not profile and fits(headers, other, guess=False):
+            ways = {**other.ways, **profile.ways}
+            return replace(choice, profile=replace(profile, beside=(other, heading), ways=ways))
+    return choice
 
 
 def _in_words(headers: Sequence[str], choice: Choice, profiles: Mapping[str, Profile]) -> Choice:

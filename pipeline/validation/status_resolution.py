@@ -247,9 +247,8 @@ def _resolve(cells: _RowCells, awb: str, seldom: Collection[str], profile: Profi
         direction=profile.direction(cells.direction, has_rto_awb=bool(cells.rto_awb)),
     )
     taken = stated if stated.direction is not Direction.BLANK else _only_plain(claims) or stated
-    table = _Table(
-        statuses=profile.statuses, kind=cells.kind, direction=taken.direction, scan=cells.scan
-    )
+    scan = "" if speaks_against(cells.status, Milestone.BAG_PICKED) else cells.scan
+    table = _Table(statuses=profile.statuses, kind=cells.kind, direction=taken.direction, scan=scan)
     ruling = table.rule(cells.status)
     against = _claim_against(ruling, claims, named)
     if against is None and taken.source in seldom:
@@ -263,6 +262,12 @@ def _resolve(cells: _RowCells, awb: str, seldom: Collection[str], profile: Profi
     elif other is not None:
         taken = _Claim(source=other[0], cell=other[1], direction=taken.direction)
         ruling = Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.OTHER)
+    elif profile.beside and ruling.milestone:
+        courier, heading = profile.beside
+        if _denies(courier, cells, ruling, table):
+            source = f"{courier.title}, whose heading {quoted(heading)} the file has"
+            taken = replace(taken, source=source)
+            ruling = Ruling(meaning=StatusMeaning.AMBIGUOUS, doubt=Doubt.COURIER)
     return StatusCase(
         status=cells.status,
         kind=cells.kind,
@@ -272,6 +277,14 @@ def _resolve(cells: _RowCells, awb: str, seldom: Collection[str], profile: Profi
         source=taken.source,
         way=_way_back(stated, claims, named),
     )
+
+
+def _denies(courier: Profile, cells: _RowCells, ruling: Ruling, table: _Table) -> bool:
+    """Tell whether another courier means something else by a row's status; by its types, if any."""
+    types = courier.statuses.by_type
+    known = not types or fold(cells.kind) in types
+    theirs = replace(table, statuses=courier.statuses).rule(cells.status)
+    return known and theirs.milestone != ruling.milestone
 
 
 def _way_back(stated: _Claim, claims: Sequence[_Claim], named: Sequence[_Claim]) -> Direction:
@@ -311,8 +324,9 @@ def _other_status(cells: _RowCells, ruling: Ruling, table: _Table) -> tuple[str,
         if not cell or (way is None and fold(cell) == fold(cells.status)):
             continue
         found = table.rule_elsewhere(cell, way)
-        of_return = found.doubt is Doubt.DIRECTION and table.mean_the_same(cells.status, cell)
-        if _differ(ruling, found, cell, table.statuses) and not of_return:
+        by_way = found.doubt in {Doubt.DIRECTION, Doubt.BLANK}
+        same = by_way and table.mean_the_same(cells.status, cell)
+        if _differ(ruling, found, cell, table.statuses) and not same:
             return source, cell
     return None
 

@@ -87,6 +87,23 @@ column("Type", ("RTN", "Sales Return", "SALE"), "hhs")
 column("Leg", ("R", ""), "hs")
 column("Forward", ("No", "Yes"), "hs")
 column("F/R", ("F", "R", ""), "shh")
+
+# The name of a courier's account or service may be that of a way back, the name of a company not.
+REVERSE = ("Delhivery Reverse", "Bluedart RTO", "Ekart Reverse QC", "Delhivery Surface")
+for name in ("Courier Company", "Service", "Logistics Partner", "Courier Account"):
+    column(name, (*REVERSE, "Reverse Logistics Pvt Ltd"), "hhhss")
+column("Courier", (*REVERSE, "Xpressbees Air"), "sssss", status="RTO Delivered")
+column("Courier", ("Reverse Logistics Pvt Ltd",) * 3, "sss")
+column("Courier Name", ("Delhivery Reverse",) * 3, "hhh")
+column("Courier", ("Blue Dart", "No return courier", "Ekart", "Shree Maruti", "Bikaner"), "sssss")
+
+# Words in one.
+for word in (
+    *("ReverseShipment", "CustomerReturn", "RTOShipment", "RTO1", "RTOd", "RTV", "C2W", "b2s"),
+    *("Rtnd", "RETN", "Bk to seller", "shipper rtn", "IncomingShipment", "Exchange Pickup"),
+):
+    column("shipment_type", (word, "OutgoingShipment"), "hs")
+column("shipment_type", ("ForwardShipment", "RTVSealant", "B2CParcel", "iPhone12"), "ssss")
 column("Leg", ("Forward", "RTO", "", "Forward", ""), "shhss")  # a way, and the rows of its group
 column("Back to seller", ("Yes", "No"), "hs")
 column("दिशा", ("वापसी", "आरटीओ", "फॉरवर्ड"), "hhs")
