@@ -166,6 +166,32 @@ _FEW = 4
 _SECOND = re.compile(r"(?<=[a-z])\d$|(?<=id)[ .]\d$", re.IGNORECASE)
 
 
+def is_of_messages(headings: Iterable[str]) -> bool:
+    """Tell whether a table is of messages to customers, not of shipments: Template, DLR, SMS ID.
+
+    One with AWBs or couriers is of shipments, whatever it says of messages.
+    """
+    found = [words_of(heading) for heading in headings]
+    if any(words & _OF_SHIPMENTS for words in found):
+        return False
+    return any(words in _OF_MESSAGES or words & _SURELY_MESSAGES for words in found)
+
+
+_OF_SHIPMENTS = several("awb waybill airwaybill tracking courier carrier docket lrn shipment")
+_SURELY_MESSAGES = several("dlr template whatsapp")
+_OF_MESSAGES = tuple(
+    map(
+        several,
+        (
+            *("message id", "sms id", "sms", "webhook url", "campaign", "campaign name"),
+            *("clicked", "opened", "subject", "gift card", "gift card code", "sender id"),
+        ),
+    )
+)
+STATUSES_OF_MESSAGES = several("bounced clicked opened read seen")
+"""What only a message comes to: it is delivered, and then read."""
+
+
 def names_order(heading: str) -> bool:
     """Tell whether a heading is a name of the order id (Sale Order No, order_code, Order #).
 

@@ -17,7 +17,13 @@ from pipeline.core.free_text import joined, json_member
 from pipeline.core.model import Block, Disposition, PreparedBlock
 from pipeline.core.row_columns import PREPARED
 from pipeline.validation.canonical import Canonical, Evidence, normalise
-from pipeline.validation.columns import ColumnMap, check_ids, check_rivals, check_twins
+from pipeline.validation.columns import (
+    ColumnMap,
+    check_ids,
+    check_messages,
+    check_rivals,
+    check_twins,
+)
 from pipeline.validation.kept_evidence import kept_evidence
 from pipeline.validation.row_layout import footers
 from pipeline.validation.sheet_dates import Proof
@@ -105,6 +111,7 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
     check_rivals(block, mapping)
     for each in blocks:  # all rows of one file, not of several
         check_ids(each, mapping)
+        check_messages(each, mapping)
     canonical = normalise(
         block,
         mapping,

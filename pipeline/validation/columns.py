@@ -9,14 +9,16 @@ from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.model import Block, Notice
-from pipeline.validation.missing_headers import header_missing, spoken
+from pipeline.validation.missing_headers import header_missing, of_messages, spoken
 from pipeline.validation.order_ids import check_order_ids
 from schemas.codes import Code
 from schemas.courier import Profile
 from schemas.display import quoted
 from schemas.headings import (
+    STATUSES_OF_MESSAGES,
     is_bare_order,
     is_instead,
+    is_of_messages,
     is_of_person,
     is_place_or_thing,
     is_plain_order,
@@ -24,7 +26,7 @@ from schemas.headings import (
     other_subjects,
     words_of,
 )
-from schemas.normalise import ABSENT, fold_header
+from schemas.normalise import ABSENT, fold, fold_header
 from schemas.parcels import AWB_SHAPE
 from schemas.profile import is_awb_like
 from schemas.similarity import alike
@@ -213,6 +215,8 @@ def order_id_columns(folded: Sequence[str], profile: Profile) -> set[int]:
 
 def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> bool:
     """Tell whether a header holds every role that the profile requires."""
+    if is_of_messages(headers):
+        return False
     folded = [data_header(header) for header in headers]
     missing = {
         role for role in profile.required if _first(folded, profile.headers.get(role, ())) is None
@@ -305,6 +309,18 @@ def check_ids(block: Block, mapping: ColumnMap) -> None:
         and (at == mapping.columns.get(Role.AWB) or is_of_person(data_header(name)))
     ]
     check_order_ids(block.cells[mapping.columns[_ID]], heading, never)
+
+
+def check_messages(block: Block, mapping: ColumnMap) -> None:
+    """Refuse a file without AWBs (``HEADER_NOT_FOUND``) whose statuses are those of messages."""
+    if Role.AWB in mapping.columns:
+        return
+    cells = block.cells[mapping.columns[Role.STATUS]]
+    read = [word for word in pc.unique(cells).to_pylist() if fold(word) in STATUSES_OF_MESSAGES]
+    if read:
+        raise of_messages(
+            f"The column {quoted(mapping.header(Role.STATUS))} says {quoted(read[0])}"
+        )
 
 
 _BY_TWO_IDS = (

@@ -63,6 +63,16 @@ def header_missing(
     )
 
 
+def of_messages(why: str) -> DropRefused:
+    """Build the refusal of a report on messages to customers; ``why``: what shows that it is."""
+    return DropRefused(
+        Code.HEADER_NOT_FOUND,
+        f"{why}: the statuses are those of messages, not of shipments, and a message that was "
+        "delivered is no parcel.",
+        hint="Upload the courier's report. If the rows are shipments, add their AWB No.",
+    )
+
+
 def heading_row(
     rows: Sequence[Sequence[str]], known: Collection[str], statuses: Collection[str]
 ) -> Sequence[str]:

@@ -15,11 +15,17 @@ from pipeline.core.profile_by_name import (
     without_type,
 )
 from pipeline.validation.columns import columns_of, data_header, fits, order_id_columns
-from pipeline.validation.missing_headers import header_missing, heading_row, looks_like_data
+from pipeline.validation.missing_headers import (
+    header_missing,
+    heading_row,
+    looks_like_data,
+    of_messages,
+)
 from schemas.courier import GENERIC, Profile
 from schemas.direction_headings import Look, look_of, plain_look
 from schemas.directions import direction_of
-from schemas.headings import divides_a_heading, names_number, trimmed, words_of
+from schemas.display import quoted
+from schemas.headings import divides_a_heading, is_of_messages, names_number, trimmed, words_of
 from schemas.normalise import fold, fold_header
 from schemas.status_headings import AsksStatus, asks_status
 from schemas.statuses import NOTHING, UNCLEAR
@@ -84,6 +90,9 @@ class ProfileHeaderFinder:
         }
         statuses = {status for profile in self._profiles for status in profile.statuses.shown}
         row = heading_row(seen, known, statuses)
+        if is_of_messages(row):
+            named = ", ".join(quoted(cell.strip()) for cell in row if cell.strip())
+            return of_messages(f"The headings are {named}")
         profile = min(
             self._profiles, key=lambda each: (len(_lacking(row, each)), -len(each.required))
         )

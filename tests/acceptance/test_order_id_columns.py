@@ -189,6 +189,39 @@ def test_a_count_an_old_id_and_another_word_are_no_order_id(part: Part) -> Itera
         assert refused["code"] == "HEADER_NOT_FOUND", heading
 
 
+MESSAGES = (
+    ("Mobile,Template,Status,Sent At", "9820000001,order_shipped,Delivered,28-11-2026", True),
+    ("SMS ID,Sender ID,Status,DLR Time", "1,FYND,Delivered,28-11-2026", True),
+    ("Campaign,Mobile,Status,Clicked", "sale,9820000001,Delivered,", True),
+    ("Gift Card Code,Status,Email", "GC1,Delivered,a@example.com", True),
+    ("Mobile,Status,Sent At", "9820000001,Read,28-11-2026", True),
+    ("Message ID,Recipient,Status", "wamid1,9820000001,Delivered", True),
+    ("Mobile,Status,Remarks", "9820000001,Delivered,Read at the gate", False),
+    ("AWB No,Template,Status", "W1,order_shipped,Delivered", False),
+    ("Courier,SMS,Status", "DTDC,Yes,Delivered", False),
+    ("Mobile,Status,Message", "9820000001,Delivered,Left at the gate", False),
+    ("SMS Sent,Email,Status", "Yes,a@example.com,Delivered", False),
+    ("AWB No,Status", "W1,Read", False),
+)
+"""Headings beside Order ID, a row, and whether it is of messages to customers."""
+
+
+@together
+def test_a_report_on_messages_is_refused(part: Part) -> Iterator[None]:
+    for number, (headings, row, _) in enumerate(MESSAGES):
+        made = sheet(
+            [("FYM0001", *row.split(",")), ("FYM0002", *row.replace("Read", "Sent").split(","))],
+            header=("Order ID", *headings.split(",")),
+        )
+        part.drop(f"day{number}.csv", made)
+    yield
+    for number, (headings, _, wrong) in enumerate(MESSAGES):
+        refused = part.of(f"day{number}").summary["refused"]
+        assert (refused is not None) == wrong, headings
+        assert refused is None or refused["code"] == "HEADER_NOT_FOUND"
+        assert refused is None or "messages" in refused["message"], headings
+
+
 def rows_of(name: str, last: Sequence[str], count: int = 12) -> list[tuple[str, ...]]:
     """Rows of deliveries, and one more with another id."""
     rows = [(f"FY{name}{at:04}", f"990{at:04}", "Delivered") for at in range(count)]

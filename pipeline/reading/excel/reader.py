@@ -52,7 +52,7 @@ from pipeline.reading.records import Heading, Parsed, Shaper
 from schemas.codes import Code
 from schemas.directions import DAMAGED
 from schemas.display import counted, quoted
-from schemas.headings import is_example
+from schemas.headings import is_example, is_of_messages
 from schemas.limits import EXACT_DIGITS
 from schemas.notes import ids_among, is_of_attempts, names_an_id, tells_against, tells_of_one
 from schemas.vocabulary import CellKind
@@ -171,6 +171,8 @@ class _Opened(Struct, kw_only=True):
 
     def hear(self, sheet: CalamineSheet, head: Sequence[Record]) -> None:
         """Take what a sheet without a known header says of ids; tell of rows of shipments in it."""
+        if any(is_of_messages(record.cells) for record in head):
+            return
         self.lists += _lists(sheet, self.name)
         statuses: dict[str, set[str]] = {}
         rows = 0
