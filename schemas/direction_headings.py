@@ -4,7 +4,7 @@ A heading makes one look (``look_of``); a cell decides (``claim_of``).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from msgspec import Struct
@@ -449,6 +449,31 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
     if only_back or _is_of_way_out(words):
         return Look(asks=Asks.FILLED, way=Direction.BACK, partly=True)
     return None
+
+
+OF_RETURN = Look(asks=Asks.FILLED, way=Direction.RETURN)
+_AT_CUSTOMER = several("address city customer date drop name pickup pincode warehouse wh")
+
+
+def only_of_returns(headings: Sequence[str]) -> frozenset[int]:
+    """Return the columns that tell by other headings that a sheet is of customers' returns.
+
+    A pickup at the customer, a drop at the warehouse and an RMA do, beside each other or beside a
+    check or a refund, which alone say nothing.
+    """
+    words = [words_of(heading) for heading in headings]
+    places = [each if each <= _AT_CUSTOMER else frozenset() for each in words]
+    kinds = [
+        {at for at, each in enumerate(places) if {"pickup", "customer"} <= each},
+        {at for at, each in enumerate(places) if "drop" in each and each & {"warehouse", "wh"}},
+        {at for at, each in enumerate(words) if each in _RMA},
+    ]
+    beside = [any("qc" in each for each in words), any("refund" in each for each in words)]
+    told = sum(map(bool, (*kinds, *beside))) > 1
+    return frozenset().union(*kinds) if told else frozenset()
+
+
+_RMA = tuple(map(several, ("rma", "rma no", "rma number", "rma id")))
 
 
 class Denial(Struct, frozen=True, kw_only=True):

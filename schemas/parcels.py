@@ -108,17 +108,22 @@ NO_ID = rf"^(?:[0\-.,/ ]*|{'|'.join(re.escape(word) for word in sorted(ABSENT))}
 _HEADINGS = (
     *(
         f"{what}{number}"
-        for what in ("tracking", "docket", "consignment", "airwaybill", "lr", "cnote", "cn")
+        for what in (
+            *("tracking", "docket", "consignment", "airwaybill", "lr", "cnote", "cn"),
+            *("track", "gr", "pod", "article", "forwarding"),
+        )
         for number in ("id", "no", "number", "code", "ref", "reference")
     ),
     *(
         f"{what}{way}{number}"
-        for what in ("", "forward", "courier", "child", "main")
+        for what in ("", "forward", "courier", "child", "main", "master")
         for way in ("awb", "waybill", "hawb", "airwaybill")
         for number in ("", "no", "number", "code")
     ),
     *("awb/tracking", "awb/trackingno", "awb/lr", "awb/lrno", "lr/awbno", "docket/awbno"),
-    *("docket", "consignment", "cnote", "lr", "tracking"),
+    *("docket", "consignment", "cnote", "lr", "tracking", "awb/trackingid", "srshipmentid"),
+    *("logisticsid", "courierref", "courierrefno", "courierreference", "trackinglink"),
+    *("trackingurl", "deliverychallan", "deliverychallanno"),
     *(
         f"{what}{number}"
         for what in ("parcel", "package", "shippingpackage", "shipment", "box", "carton", "piece")
@@ -136,6 +141,7 @@ _HEADINGS = (
     "parcel", "package", "lineitem", "item",
     "suborder", "sellersku", "itemsku", "productsku", "skuid", "skucode", "sku", "asin", "fsn",
     "ean", "barcode", "productname", "producttitle", "itemname", "product", "article",
+    *("variant", "variantid", "variantname", "colour", "color"),
 )  # fmt: skip
 
 #: Headings of the boxes that travel under one AWB.

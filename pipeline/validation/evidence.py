@@ -39,11 +39,13 @@ from schemas.courier import Profile
 from schemas.direction_headings import (
     ALONE,
     OF_CARRIER,
+    OF_RETURN,
     Asks,
     Look,
     denial_of,
     is_of_customers,
     look_of,
+    only_of_returns,
     plain_look,
 )
 from schemas.directions import (
@@ -379,6 +381,7 @@ class Evidence:
             passed |= {*helpers.values()}
         used = {*columns.values(), *helpers.values()}
         found: list[tuple[int, Look | None]] = []
+        returns = only_of_returns(self._mapping.headers)
         for at, header in enumerate(self._mapping.headers):
             folded = data_header(header)
             if at in passed or is_ours(header) or folded in self._profile.nothing:
@@ -391,10 +394,10 @@ class Evidence:
                 look = Look(asks=Asks.REMARKS)
             if look is None and self._mapping.is_like(at, Role.DIRECTION):
                 look = look_of(self._mapping.like[at][1])
-            if at == columns.get(Role.COURIER):
-                look = look or OF_CARRIER
-            if look is None:
-                look = plain_look(header)
+            if at in returns:
+                look = OF_RETURN
+            elif look is None:
+                look = OF_CARRIER if at == columns.get(Role.COURIER) else plain_look(header)
             # A column with a role of its own is looked at only where its heading names a way.
             named = look is not None and look.asks not in {Asks.WORDS, Asks.NOTES, Asks.PLAIN}
             if at not in used or named or known_words or (look is not None and look.carriers):

@@ -97,6 +97,16 @@ column("Courier", ("Reverse Logistics Pvt Ltd",) * 3, "sss")
 column("Courier Name", ("Delhivery Reverse",) * 3, "hhh")
 column("Courier", ("Blue Dart", "No return courier", "Ekart", "Shree Maruti", "Bikaner"), "sssss")
 
+# Only a customer's return is picked up at his place, or brought to the warehouse.
+column("RMA No,QC,Pickup Date", ("R1,OK,20-11-2026", "R2,OK,20-11-2026"), "hh")
+column("Customer Pickup Date,QC Status,Refund Amount", ("20-11-2026,OK,5", ",,0"), "hs")
+column("Pickup Customer,Drop Warehouse", ("Asha,BLR", "Ravi,BLR"), "hh", status="Picked Up")
+column("Pickup Pincode,Drop Warehouse,Doorstep QC", ("560001,BLR,OK",), "h")
+column("Pickup Customer,Drop Warehouse", ("Asha,BLR",), "s", status="Return Delivered")
+column("QC Status,Refund Amount,Pickup Date", ("OK,0,20-11-2026",), "s")
+column("Pickup Warehouse,Drop Customer,QC", ("BLR,Asha,OK",), "s")
+column("RMA No,Pickup Date", ("R1,20-11-2026",), "s")
+
 # Words in one.
 for word in (
     *("ReverseShipment", "CustomerReturn", "RTOShipment", "RTO1", "RTOd", "RTV", "C2W", "b2s"),

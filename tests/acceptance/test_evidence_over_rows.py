@@ -156,6 +156,8 @@ ITEMS = (
     *("Item ID", "Sub Order No", "SKU", "Sale Order Item Code"),
     *("Docket No", "Waybill #", "HAWB", "Item"),
     *("Product Name", "Product", "Packet No", "Carton"),
+    *("GR No", "POD No", "Article No", "Track No", "AWB/Tracking ID", "Master AWB", "Courier Ref"),
+    *("SR Shipment ID", "Forwarding No", "Tracking URL", "Logistics ID", "Colour"),
 )
 
 
