@@ -46,11 +46,12 @@ class RowOutcomes:
         )
         self._known = known
         self._verdicts = {v.pos: v for v in known if v.outcome in _FINAL}
-        self._accepted: set[int] = set()
+        self._accepted: dict[int, int | None] = {}
+        """Rows that were accepted, each with the status of the answer that said so."""
         self._receipts: list[Receipt] = []
         if chunk.outcome is Outcome.ACCEPTED:
             # It ended once: whatever has no verdict of its own was accepted, and stays so.
-            self._accepted.update(set(range(chunk.size)) - {v.pos for v in known})
+            self._note_accepted(set(range(chunk.size)) - {v.pos for v in known})
 
     def sort(self, known: Sequence[Verdict]) -> tuple[list[int], list[int]]:
         """Return places to send, and places to ask about, since those may have arrived.
@@ -94,13 +95,16 @@ class RowOutcomes:
     def accept(self, positions: Iterable[int]) -> None:
         """Accept rows that the API took; one that was sent again gets a note."""
         if not self.doubted:
-            self._accepted.update(positions)
+            self._note_accepted(positions)
             return
         taken = set(positions)
-        self._accepted.update(taken - self.doubted)
+        self._note_accepted(taken - self.doubted)
         for pos in sorted(taken & self.doubted):
             words = f"The answer was {self._how(pos)}; it was sent again and accepted."
             self.set_outcome(pos, Outcome.ACCEPTED, Code.RESENT, words)
+
+    def _note_accepted(self, positions: Iterable[int]) -> None:
+        self._accepted.update(dict.fromkeys(positions, self.http_status))
 
     def send_again(self, positions: Iterable[int]) -> None:
         """Note that rows which may have arrived are sent once more."""
@@ -224,7 +228,7 @@ class RowOutcomes:
 
     def without_end(self, positions: Positions) -> list[int]:
         """Return those of these rows that have no end yet, and are not in doubt."""
-        over = self._verdicts.keys() | self._accepted | self.lost | self.doubted
+        over = self._verdicts.keys() | self._accepted.keys() | self.lost | self.doubted
         return [pos for pos in positions if pos not in over]
 
     # -- the end -------------------------------------------------------------------------------
@@ -255,15 +259,18 @@ class RowOutcomes:
         """Return what the ledger is to keep."""
         state = self._state()
         outcome, code, message = self._words(state)
-        if state is not ChunkState.DONE:
-            for pos in self._accepted - self._verdicts.keys():
+        for pos, http_status in self._accepted.items():
+            # A row without a verdict was accepted with the status of its chunk, which is that of
+            # the last call: another half of the chunk may have been refused since.
+            alike = state is ChunkState.DONE and http_status == self.http_status
+            if not alike and pos not in self._verdicts:
                 self._verdicts[pos] = Verdict(
                     chunk_no=self.chunk.no,
                     pos=pos,
                     outcome=Outcome.ACCEPTED,
                     code="",
                     message="",
-                    http_status=self.http_status,
+                    http_status=http_status,
                 )
         chunk = self.chunk
         return ChunkResult(
@@ -292,13 +299,13 @@ class RowOutcomes:
 
         Without it a row would go at the next pass, and the step it waits for would be forgotten.
         """
-        news = self._verdicts.keys() | self._accepted | self.lost | self.doubted
+        news = self._verdicts.keys() | self._accepted.keys() | self.lost | self.doubted
         return [v for v in self._known if v.code == Code.EARLIER_OPEN and v.pos not in news]
 
     def _state(self) -> ChunkState:
         if not self._verdicts and not self.lost and len(self._accepted) == self.chunk.size:
             return ChunkState.DONE
-        settled = self._accepted | self._verdicts.keys()
+        settled = self._accepted.keys() | self._verdicts.keys()
         if self.lost or self.unclear or self.doubted - settled:
             return ChunkState.SENDING
         waiting = any(v.outcome is Outcome.UNSENT for v in self._verdicts.values())

@@ -62,15 +62,15 @@ class RetryPolicy:
             return True
         return not (self._others() or limiter.in_flight or limiter.waiting)
 
-    async def failed(self, answer: Answer) -> None:
-        """Count a failure, and wait before the next try.
+    async def failed(self, answer: Answer, status: int | None = None) -> None:
+        """Count a failure, and wait before the next try. ``status``: that of the answer, if any.
 
         While others get through it is this chunk's own matter, and only it waits; else all pause.
         """
         tools = self._tools
         self.tries += 1
         asked = tools.policy.obeyed(answer.retry_after)
-        self._check(answer.message, asked, attempts=self.tries)
+        self._check(_outage(answer, status), asked, attempts=self.tries)
         pause = max(tools.policy.pause(self.tries, tools.rng), asked)
         if not asked and tools.limiter.last_success >= self.left_at:
             await tools.limiter.sleep(pause, self._queue)
@@ -85,7 +85,7 @@ class RetryPolicy:
         tools = self._tools
         self._limited += 1
         asked = tools.policy.obeyed(answer.retry_after)
-        self._check(answer.message, asked, attempts=0)
+        self._check(_outage(answer, 429), asked, attempts=0)
         tools.limiter.limited(asked or tools.policy.pause(self._limited, tools.rng), asked=asked)
 
     async def expired(self, answer: Answer, generation: int) -> None:
@@ -113,10 +113,10 @@ class RetryPolicy:
         self._tools.limiter.hold(words, status)
         raise SendingStopped
 
-    def _check(self, words: str, asked: float, *, attempts: int) -> None:
+    def _check(self, reason: str, asked: float, *, attempts: int) -> None:
         """Give up when tries or time are used up, or would be by waiting as long as asked."""
         tools = self._tools
-        others_fail = tools.limiter.failed(self._key, words)
+        others_fail = tools.limiter.failed(self._key, reason)
         elapsed = tools.clock.monotonic() - self._began + asked
         if not tools.policy.exhausted(attempts=attempts, elapsed=elapsed):
             return
@@ -128,11 +128,21 @@ class RetryPolicy:
             tools.limiter.close(
                 SendingStop(
                     held=False,
-                    reason=f"The API cannot be reached or does not answer: {words}.",
+                    reason=reason,
                     hint="Nothing is lost; sending goes on when it is back.",
                 )
             )
         raise GaveUp
+
+
+def _outage(answer: Answer, status: int | None) -> str:
+    """Return why nothing can be sent: there was no answer, or one with this status."""
+    words = answer.message.rstrip(".")
+    if status is None:
+        return f"The API cannot be reached or does not answer: {words}."
+    said = f"The API answered {status}" + (" (too many calls)" if status == 429 else "")
+    wait = f" It asks to wait {answer.retry_after:g} seconds." if answer.retry_after else ""
+    return f"{said}: {words}.{wait}" if words else f"{said}.{wait}"
 
 
 _NOT_ALONE = (
@@ -246,10 +256,10 @@ class ChunkSender:
                     await self._refused(answer, positions)
                     return
                 case Meaning.LOST:
-                    await self._retry.failed(answer)
+                    await self._retry.failed(answer, self._rows.http_status)
                     positions = await self._reconciler.reconcile_rows(positions)
                 case Meaning.RETRY:
-                    await self._retry.failed(answer)
+                    await self._retry.failed(answer, self._rows.http_status)
                 case Meaning.LIMITED:
                     self._retry.limited(answer)
                 case _:
@@ -284,7 +294,7 @@ class ChunkSender:
             rows.http_status = reply.status
         finally:
             tools.limiter.leave()
-        rows.last_words = answer.message
+        rows.last_words = answer.message or f"the API answered {rows.http_status}"
         if answer.meaning is Meaning.LOST:
             rows.lost.update(positions)
         rows.note_call(answer, positions)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -228,6 +228,48 @@ def test_what_the_api_says_of_our_token_and_password_is_kept_and_shown_without_t
     for told in (ran.err.encode(), ran.out.encode(), *kept):
         assert b"SECRET" not in told
     assert any(b"token [secret] of" in each for each in kept)
+
+
+def test_a_row_tells_the_status_of_its_own_last_answer(root: Root, api: AnsweringApi) -> None:
+    """The call is refused for one order; the others go first, and it alone is refused again."""
+
+    def put(updates: Sequence[tuple[str, str]], _number: int) -> Says | None:
+        named = {"errors": [{"orderId": "ORD000001", "message": "no"}]}
+        return Says(named, 422) if "ORD000001" in dict(updates) else None
+
+    api.put = put
+    root.drop("a.csv", orders(3))
+    once_more(root, 3)
+    told = {line["order_id"]: line["http_status"] for line in root.of("a").lines()}
+    assert told == {"ORD000000": "200", "ORD000001": "422", "ORD000002": "200"}
+
+
+@pytest.mark.parametrize(
+    ("says", "policy", "words"),
+    [
+        (Says(status=503), "resend", "The API answered 503."),
+        (Says(b"<b>sick</b>", 500), "resend", "The API answered 500: sick."),
+        (
+            Says(status=429, headers={"retry-after": "86400"}),
+            "resend",
+            "The API answered 429 (too many calls). It asks to wait 86400 seconds.",
+        ),
+        (Says(status=502), "hold", "The API answered 502."),
+        (Says(None), "resend", "The API cannot be reached or does not answer: "),
+    ],
+    ids=["503", "500", "429", "502", "nothing"],
+)
+def test_why_a_drop_is_open_is_what_the_api_answered(
+    root: Root, api: AnsweringApi, says: Says, policy: str, words: str
+) -> None:
+    api.put, api.info = lambda *_: says, lambda _: says
+    root.configure(api__max_attempts=1, api__when_in_doubt=policy)
+    root.drop("a.csv", orders(1))
+    once_more(root, 5)
+    assert root.of("a").summary["open"]["reason"].startswith(words)
+    (line,) = root.of("a").lines()
+    assert "interrupted" not in line["message"]
+    assert says.body is None or str(says.status) in line["message"] or "sick" in line["message"]
 
 
 # -- one order over several files --------------------------------------------------------------

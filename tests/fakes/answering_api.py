@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -31,6 +31,7 @@ class Says:
     status: int = 200
     applied: bool = False
     after: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,8 @@ class AnsweringApi:
                     return
                 body = said.body if isinstance(said.body, bytes) else json.dumps(said.body).encode()
                 self.send_response(said.status)
+                for name, value in said.headers.items():
+                    self.send_header(name, value)
                 if said.status != 204:
                     self.send_header("content-length", str(len(body)))
                 self.end_headers()
