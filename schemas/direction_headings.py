@@ -580,8 +580,13 @@ def claim_of(cell: str, look: Look) -> Direction | None:
         return Direction.UNREADABLE
     if look.carriers and _comes_back_by(fold(cell)):
         return Direction.BACK
-    apart = words_apart(cell)  # ReverseShipment, RTO1
-    return _claimed(cell, look) or (_claimed(apart, look) if apart != cell else None)
+    said = _claimed(cell, look)
+    if said is None and _MAY_BE_GLUED.search(cell) and (apart := words_apart(cell)) != cell:
+        return _claimed(apart, look)  # ReverseShipment, RTO1
+    return said
+
+
+_MAY_BE_GLUED = re.compile(r"(?i)r(?:ev|et|t|v)|dto|forward")
 
 
 def _claimed(cell: str, look: Look) -> Direction | None:
