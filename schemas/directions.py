@@ -211,7 +211,8 @@ def speaks_against(cell: str, milestone: int) -> bool:
         return True
     if milestone == Milestone.DELIVERY_DONE and NOT_DELIVERED.search(folded):
         return True
-    if milestone == Milestone.BAG_PICKED and _NOT_PICKED.search(folded):
+    picked = {Milestone.BAG_PICKED, Milestone.RETURN_BAG_IN_TRANSIT}
+    if milestone in picked and _NOT_PICKED.search(folded):
         return True
     way = way_named(cell)
     if way is Direction.RTO and _AT_SELLER.search(folded) and not words & RTO_WORDS:
@@ -225,7 +226,9 @@ _IN_THE_END = re.compile(
 )
 _EXCUSED = several("damaged failed undelivered unsuccessful")
 NOT_DELIVERED = re.compile(r"\bnot (?:been |yet |be )?delivered\b")
-_NOT_PICKED = re.compile(r"\bnot (?:been |yet )?picked\b")
+_NOT_PICKED = re.compile(
+    r"\bnot (?:been |yet )?picked\b|\bpick ?up (?:not done|failed|cancell?ed)\b|\bqc failed\b"
+)
 
 
 def direction_of(folded: str) -> Direction | None:

@@ -446,6 +446,31 @@ for name in ("Is Reverse", "RVP", "Customer Return"):
     column(name, ("Yes", ""), "hs", status="RTO Delivered")
 column("RTO Status", ("Delivered", "RTO Delivered", ""), "sss", status="RTO Delivered")
 column("RTO Status", ("Delivered", "", ""), "hss")
+# What denies a pickup, a return or an RTO; and what is of another step, or of none.
+for name in ("Return Lost", "Lost", "Cancelled", "Return Cancelled", "Disputed", "Seller Refused"):
+    column(name, ("Yes", "No", ""), "hss", status="Return Delivered")
+for name in ("Received at WH", "Return Received", "Seller Accepted"):
+    column(name, ("No", "Yes", ""), "hss", status="Return Delivered")
+for name in ("Return Cancelled", "Cancelled", "Pickup Failed", "Customer Refused Pickup"):
+    column(name, ("Yes", "No", ""), "hss", status="Return Picked Up")
+for name in ("QC Status", "Doorstep QC", "Pickup Status"):
+    column(name, ("Failed", "Passed", ""), "hss", status="Return Picked Up")
+column("Sub Status", ("QC failed at doorstep", "QC done"), "hs", status="Return Picked Up")
+column("Return Status", ("Rejected", "Cancelled", "Accepted"), "hhs", status="Return Delivered")
+for name in ("Fake RTO", "RTO Refused", "Refused by Seller"):
+    column(name, ("Yes", "No", ""), "hss", status="RTO Delivered")
+for name in ("RTO Accepted", "Received by Seller"):
+    column(name, ("No", "Yes", ""), "hss", status="RTO Delivered")
+column("Received Qty", ("0", "1", ""), "hss", status="Return Delivered")
+column("Received Qty", ("0", "0", ""), "sss", status="Return Delivered")  # nobody counts there
+for name in ("Cancelled", "Fake Pickup"):
+    column(name, ("Yes", "No", ""), "hss", status="Picked Up")
+column("Shipped", ("No", "Yes", ""), "hss", status="Picked Up")
+column("Shipped", ("No", "No", ""), "sss", status="Picked Up")  # a store's system is behind
+column("Lost", ("Yes", "No"), "ss", status="Picked Up")  # after that
+column("QC Status", ("Failed", "Passed"), "ss", status="Return Delivered")  # and there
+column("Pickup Failed", ("Yes", "No"), "ss", status="Return Delivered")  # at first
+column("Refund Status", ("Cancelled", "Rejected"), "ss", status="Return Delivered")
 column("RTS Status", ("Returned", "RVP", ""), "shs", status="RTO Delivered")
 column("RTS Status", ("Returned", "", ""), "hss")
 column("Courier Status", ("Delivered", "Undelivered"), "sh", status="Return Delivered")
