@@ -33,14 +33,16 @@ def backup(
 ) -> int:
     """Copy the ledger into a file, also while it is in use.
 
-    The copy is checked before it gets its name; an earlier backup of that name is replaced. The
-    drops' files in state/drops/ and work/ are not in it.
+    The copy is checked before it gets its name; an earlier backup of that name is replaced, any
+    other file is not. The drops' files in state/drops/ and work/ are not in it.
     """
-    from pipeline.storage.ledger.backup import back_up, ledger_file
+    from pipeline.storage.ledger.backup import back_up, is_database, ledger_file
 
     target = file.absolute()
     if target.is_dir() or not target.parent.is_dir():
         raise UsageError(f"{target} is not a place for a file.", hint="Name a file in a folder.")
+    if target.exists() and not (target.is_file() and is_database(target)):
+        raise UsageError(f"{target} is there and is no ledger.", hint="Name another file.")
     site = options.site()
     here = ledger_file(site.settings.ledger.url, site.root)
     if target == here:

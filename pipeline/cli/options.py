@@ -58,16 +58,20 @@ _SHARED: Mapping[str, tuple[Any, Any]] = {
 }
 
 
+def _is_root(site: "Site") -> bool:
+    elsewhere = not site.inbox_path.is_relative_to(site.root)
+    return site.inbox_path.is_dir() or (elsewhere and (site.root / "state").is_dir())
+
+
 class CommandOptions(Struct, frozen=True, dict=True):
     """The shared options of one command, and what follows from them.
 
-    ``root_named``: by ``--root``; ``root_given``: by ``--root`` or ``SHIPDROP_ROOT``. ``early``:
-    the process that reads, when it was started before the command was even understood.
+    ``root_named``: by ``--root``. ``early``: the process that reads, when it was started before the
+    command was even understood.
     """
 
     root: Path
     root_named: bool
-    root_given: bool
     config: Path | None
     as_json: bool
     quiet: bool
@@ -119,9 +123,9 @@ class CommandOptions(Struct, frozen=True, dict=True):
 
         ``flags``: see ``settings``.
 
-        Raises UsageError for a root that is not there, which only ``fresh`` may make, and for the
-        current folder when nobody named it and it has no inbox, unless the command works
-        ``anywhere``. An existing folder that was named is taken at its word.
+        Raises UsageError for a root that is not there or has no inbox, which only ``fresh`` may
+        make. A command that works ``anywhere`` needs no inbox, nor does a root that was in use and
+        has its inbox elsewhere: the share may be away.
 
         ``reads``: files will be read. The process that does it is started first of all, so that
         its imports, half of the time that a start takes, happen beside ours. ``light``: the
@@ -149,7 +153,7 @@ class CommandOptions(Struct, frozen=True, dict=True):
             also=tells,
         )
         site = Site(self.root, settings, child=child)
-        if not (fresh or anywhere or self.root_given or site.inbox_path.is_dir()):
+        if not (fresh or anywhere or _is_root(site)):
             raise UsageError(
                 f"{self.root} is not a Shipdrop root: it has no inbox.",
                 hint="Name the root with --root or SHIPDROP_ROOT; `shipdrop init` makes one.",
@@ -211,12 +215,10 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         context: typer.Context = given["context"] if wants_context else given.pop("context")
         common = {name: given.pop(name) or _from_group(context, name) for name in _SHARED}
         named = common.pop("root")
-        by_surroundings = os.environ.get("SHIPDROP_ROOT")
-        root = named or Path(by_surroundings or ".")
+        root = named or Path(os.environ.get("SHIPDROP_ROOT") or ".")
         options = CommandOptions(
             root=root.absolute(),
             root_named=named is not None,
-            root_given=bool(named or by_surroundings),
             early=context.obj,
             **common,
         )

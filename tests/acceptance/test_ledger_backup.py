@@ -184,4 +184,7 @@ def test_a_backup_never_replaces_the_ledger_nor_is_half_written(root: Root, tmp_
     assert root.run("ledger", "backup", root.path / "state/ledger.db").code == 2
     assert root.run("ledger", "backup", tmp_path / "nowhere" / "x").code == 2
     assert root.run("ledger", "backup", tmp_path).code == 2
+    (tmp_path / "notes.txt").write_text("not a ledger")
+    assert root.run("ledger", "backup", tmp_path / "notes.txt").code == 2
+    assert (tmp_path / "notes.txt").read_text() == "not a ledger"
     assert not list(tmp_path.glob(".*.part"))

@@ -1,5 +1,5 @@
-"""Only `init` and `run` make folders; all else says that there is no root. And how it introduces
-itself: version, help, a list that fits a terminal.
+"""Only `init`, `run` and `worker` make folders; all else says that there is no root. And how it
+introduces itself: version, help, a list that fits a terminal.
 """
 
 from pathlib import Path
@@ -15,6 +15,8 @@ ELSEWHERE = [
     "doctor", "drops", "drops show d1", "trace O1", "retry d1", "cancel d1", "why a.csv",
     "submit {file}", "check {file}", "profiles", "template", "map {file} --courier new",
 ]  # fmt: skip
+
+LEDGER = ["again d1", "ledger check", "ledger backup {file}.db", "ledger new", "drops show latest"]
 
 
 def refused(command: str, root: Path | None, file: Path) -> str:
@@ -35,25 +37,30 @@ def test_a_mistyped_root_is_told_and_not_made(tmp_path: Path, command: str) -> N
     assert not wrong.exists()
 
 
-@pytest.mark.parametrize("command", ELSEWHERE[1:8])
-def test_the_current_folder_is_no_root_by_chance(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+@pytest.mark.parametrize("named", [True, False], ids=["named", "current"])
+@pytest.mark.parametrize("command", [*ELSEWHERE[1:8], *LEDGER])
+def test_a_folder_without_an_inbox_is_no_root_and_nothing_is_made_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, *, named: bool
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
     monkeypatch.chdir(other)
     monkeypatch.delenv("SHIPDROP_ROOT", raising=False)
-    told = refused(command, None, tmp_path / "a.csv")
+    told = refused(command, other if named else None, tmp_path / "a.csv")
     assert "is not a Shipdrop root: it has no inbox." in told
     assert list(other.iterdir()) == []
+    assert [each.name for each in tmp_path.iterdir() if each != other] == ["a.csv"]
 
 
-def test_an_existing_folder_that_is_named_is_taken_at_its_word(root: Root, tmp_path: Path) -> None:
-    (tmp_path / "new").mkdir()
-    (tmp_path / "a.csv").write_text(orders(1))
-    assert root.run("drops", "--json", "--root", tmp_path / "new").json == []
-    assert root.run("submit", tmp_path / "a.csv", "--root", tmp_path / "new").code == 0
-    assert (tmp_path / "new" / "inbox" / "a.csv").is_file()
+def test_a_root_whose_inbox_lies_on_a_share_that_is_away_is_still_one(
+    root: Root, tmp_path: Path
+) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    root.configure(inbox__path=share)
+    assert root.once().code == 0
+    share.rmdir()
+    assert root.run("drops", "--json").json == []
 
 
 def test_doctor_finds_folders_missing_and_makes_none(root: Root, tmp_path: Path) -> None:

@@ -83,6 +83,9 @@ def test_a_page_without_a_service_is_alive_but_not_ready(root: Root) -> None:
             what="a first look",
         )
         assert ready.status_code == 503
+        for path, status in (("/healthz", 200), ("/readyz", 503)):
+            probed = client.head(path)
+            assert (probed.status_code, probed.content) == (status, b"")
         assert ready.json()["checks"] == {
             "service": False,
             "inbox": True,

@@ -202,6 +202,12 @@ def ledger_file(url: str, root: Path) -> Path:
     return root / address.database
 
 
+def is_database(path: Path) -> bool:
+    """Return whether a file is one of SQLite's, or empty. Raises StorageError."""
+    with storing("read", path), path.open("rb") as file:
+        return file.read(16) in {b"SQLite format 3\0", b""}
+
+
 def _fold(ledger: Path) -> None:
     """Write the log of a sound ledger into its file, so that the file alone has all."""
     if ledger.exists():

@@ -10,13 +10,13 @@ from pipeline.web.context import Ctx, Looker, NotThere, page
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> Response:
     """Answer as long as the web page lives. Needs no log-in, waits for nothing, tells no more."""
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(ctx: Ctx) -> Response:
     """Return 200 when files that are dropped are being worked on.
 
