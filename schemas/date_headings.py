@@ -1,8 +1,9 @@
 """Read from a heading the zone and the event of its dates, and whether they are newer."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from schemas.normalise import fold_header
@@ -188,15 +189,23 @@ def told_apart(headings: Sequence[str], column: int) -> tuple[int, int] | None:
 
     ``column``: one of the two. None where it has no other.
     """
-    words = [_WORD.findall(_spaced(heading).casefold()) for heading in headings]
-    own = words[column]
+    columns = _columns_by_words(tuple(headings))
+    own = tuple(_WORD.findall(_spaced(headings[column]).casefold()))
     for mine, other in (("date", "time"), ("time", "date")):
         if own.count(mine) == 1 and other not in own:
-            twin = [other if word == mine else word for word in own]
-            if words.count(twin) == words.count(own) == 1:
-                at = words.index(twin)
-                return (column, at) if mine == "date" else (at, column)
+            twin = columns.get(tuple(other if word == mine else word for word in own), ())
+            if len(twin) == len(columns[own]) == 1:
+                return (column, twin[0]) if mine == "date" else (twin[0], column)
     return None
+
+
+@lru_cache(maxsize=16)
+def _columns_by_words(headings: tuple[str, ...]) -> Mapping[tuple[str, ...], Sequence[int]]:
+    """Return the columns of a header by the words of their headings: each block asks for many."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for at, heading in enumerate(headings):
+        found.setdefault(tuple(_WORD.findall(_spaced(heading).casefold())), []).append(at)
+    return found
 
 
 def names_a_time(heading: str) -> bool:

@@ -285,7 +285,7 @@ _DELIVERY_WORD = "(?:del|deld|delivered|delivery|deliveries|dlvd)"
 _OF_BOTH = re.compile(
     rf"{_DELIVERY_WORD}[\W_]*(?:and\b|[&+/])[\W_]*{_BACK_WORD}\b"
     rf"|{_BACK_WORD}[\W_]*(?:and\b|[&+/])[\W_]*{_DELIVERY_WORD}\b"
-    rf"|\bfilters?\b[^:=]*[:=](?:.*,)? ?{_DELIVERY_WORD} ?(?:,|$)"
+    rf"|\bfilters?\b[^:=]{{0,40}}[:=](?:.{{0,200}},)? ?{_DELIVERY_WORD} ?(?:,|$)"
     rf"|(?:\b|_)(?:incl|including|with)[\W_]+{_BACK_WORD}(?:\b|_)"
 )
 

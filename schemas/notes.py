@@ -48,7 +48,7 @@ _MAY_BE_ID = re.compile(r"(?=(?:[^\d]*\d){3})(?!\d{1,4}$)[a-z0-9][\w/-]{3,}")
 #: RTO % 12; Delivered: 40, RTO: 8.
 _ASIDE = re.compile(
     r"^(?:(?:best|kind|warm) )?regards\b|^thanks?\b|^team\b|\bin case\b|\bwrite to\b|[a-z] ?%"
-    r"|^(?:[a-z][a-z ]*[:=-] ?\d+(?: ?[,;|]? ?|$)){2,}$"
+    r"|^(?:[a-z][a-z ]*[:=-] ?\d+(?: ?[,;|])? ?){2,}$"
 )
 
 

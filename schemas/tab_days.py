@@ -20,6 +20,8 @@ _DATE = re.compile(
 )
 _NUMBERED = frozenset({"date", "day", "week"})
 _LAST_DAY, _LAST_MONTH = 31, 12
+_LONGEST = 64
+"""Characters of a tab's name that may be one of a day; spreadsheets show 31."""
 
 #: After how many steps names begin anew: Sun, Mon are two days in a row, and Mon, Tue.
 _ROUND = {"weekday": 7, "month": _LAST_MONTH, "number": _LAST_DAY, "date": 12 * _LAST_DAY}
@@ -56,6 +58,8 @@ def is_of_later_day(other: str, name: str) -> bool:
 
 def _day(tab: str) -> tuple[str, int] | None:
     """Return what kind of a day a tab is named as, and its number among such days."""
+    if len(tab) > _LONGEST:
+        return None
     words = [word[:3] if word in _LONG else word for word in _WORD.findall(tab.casefold())]
     numbers = [int(word) for word in words if word.isdecimal()]
     if numbers and numbers[0] > _LAST_DAY:  # 2026-11-27

@@ -3,7 +3,7 @@
 A tab RTO with AWBs alone says of other tabs' rows where these went.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import numpy as np
 import pyarrow as pa
@@ -79,18 +79,20 @@ def lists_below(
 
 
 def said_by_lists(
-    block: Block, mapping: ColumnMap, lists: Mapping[List, frozenset[str]]
+    block: Block, mapping: ColumnMap, lists: Mapping[List, Set[str]]
 ) -> dict[str, pa.Array]:
     """Return what lists say of rows, by the list's name in messages: its words, or ""."""
     found: dict[str, pa.Array] = {}
     ids = _ids(block, mapping) if lists else []
+    here = {each for cells in ids for each in pc.unique(cells).to_pylist()}
     for (source, words), listed in lists.items():
-        values = pa.array(sorted(listed), pa.string())
+        if listed.isdisjoint(here):
+            continue  # a tab of notes has one list a line
+        values = pa.array([*listed], pa.string())
         hits = [pc.is_in(each, value_set=values) for each in ids]
         hit = pc.or_(*hits) if hits[1:] else hits[0]
-        if pc.any(hit).as_py():
-            before = found.get(source, pa.repeat("", len(block)))
-            found[source] = pc.if_else(hit, words, before)
+        before = found.get(source, pa.repeat("", len(block)))
+        found[source] = pc.if_else(hit, words, before)
     return found
 
 

@@ -42,7 +42,7 @@ class Traits(Struct, kw_only=True):
     notes: dict[int, str] = field(default_factory=dict)
     ending: set[int] = field(default_factory=set)
     followed: set[int] = field(default_factory=set)
-    lists: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    lists: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     missed: set[tuple[int, Trait]] = field(default_factory=set)
     late: bool = False
 
@@ -87,9 +87,9 @@ class Traits(Struct, kw_only=True):
 
     def list(self, name: tuple[str, str], ids: frozenset[str], *, first: bool) -> None:
         """Take in ids that the sheet lists; ``first``: they stand in the first block."""
-        known = self.lists.get(name, frozenset())
+        known = self.lists.setdefault(name, set())
         self.late |= not first and not ids <= known
-        self.lists[name] = known | ids
+        known |= ids  # a list may grow by one id a row
 
     def again(self) -> "Traits":
         """Return them as they are known when the sheet is read once more."""
