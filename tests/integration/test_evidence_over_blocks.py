@@ -22,6 +22,7 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 #: Of these one row alone looks like a column of directions or statuses: more is held.
 MORE_HELD = {
     "Delivered, Type = WHS": "shh",
+    "Return Delivered, Remarks = Delivered to seller": "shs",
     "Delivered, Bucket = RTO": "hh",
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
