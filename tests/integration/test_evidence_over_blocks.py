@@ -1,5 +1,6 @@
 """Evidence counts for all rows of a sheet, in however many blocks it is read."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -146,3 +147,18 @@ def test_a_note_below_holds_the_rows_of_every_block_and_forward_takes_none_back(
     assert ends(tmp_path, [titles, *rows[:2], forward, *rows[2:], note]) == "hhhhhh"
     assert ends(tmp_path, [titles, *rows, "A1 is RTO"]) == "hhhhh"
     assert ends(tmp_path, [titles, *rows[:2], "A1 is RTO", *rows[2:]]) == "sshhh"
+
+
+@pytest.mark.parametrize("words", ["x", "not ", "1/", "rto, "])
+def test_a_cell_of_a_megabyte_is_judged_at_once(tmp_path: Path, words: str) -> None:
+    """No expression over a cell may take the square of its length."""
+    cell = words * (1_000_000 // len(words))
+    rows = [f"FYA{n:04},AW{n:04},Delivered,{WHEN},ok" for n in range(30)]
+    began = time.process_time()
+    text = [
+        "Order ID,AWB No,Status,Event Time,Remarks",
+        *rows,
+        f'FYA9999,AW9999,Delivered,,"{cell}"',
+    ]
+    ends(tmp_path, text)
+    assert time.process_time() - began < 1
