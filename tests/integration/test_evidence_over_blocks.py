@@ -28,7 +28,6 @@ MORE_HELD = {
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
     "Return Delivered, Sub Status = Delivered to seller": "shs",
-    "Return Delivered, Remarks = Delivered to seller": "shs",
     **{f"Delivered, {name} = Regular": "shh" for name in OF_OTHERS},
 }
 #: Whether another table begins shows by rows of one block, of which a real one has some 18,000.
