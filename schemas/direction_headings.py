@@ -21,6 +21,7 @@ from schemas.directions import (
     RTO_WORDS,
     SELLERS,
     SHORT_TEXT,
+    TO_ANOTHER,
     WAYS_BACK,
     WORD,
     direction_of,
@@ -131,7 +132,8 @@ _OF_FATES = tuple(
             *("cancelled by customer", "deliver", "deliverd", "delivred", "dlvd"),
             *("delivery done", "delivery complete", "delivery completed", "delivery success"),
             *("delivery successful", "recd by customer", "recd by cust", "success", "mila"),
-            *("successful", "mila ya nahi", "customer ko mila"),
+            *("successful", "mila ya nahi", "customer ko mila", "destroyed", "disposed", "stolen"),
+            *("seized", "missing", "untraceable", "auctioned"),
         ),
     )
 )
@@ -159,13 +161,24 @@ _ENDS = several("cancel canceled cancellation cancelled lost")
 _WHENS = several("at date datetime dt of on time timestamp")
 
 #: Questions whether it came back, in other words than those for the ways.
-_CAME_BACK = tuple(map(several, ("came back", "received back", "sent back", "ret")))
+_CAME_BACK = tuple(
+    map(
+        several,
+        (
+            *("came back", "received back", "sent back", "ret", "physically received back"),
+            *("inwarded", "restocked"),
+        ),
+    )
+)
 
 #: Only a plain yes counts under these: Partial may be of a payment, Test of goods.
 _IN_PART = tuple(
     map(
         several,
-        ("partial", "partial delivery", "partially delivered", "part delivery", "short delivery"),
+        (
+            *("partial", "partial delivery", "partially delivered", "part delivery"),
+            *("short delivery", "short delivered"),
+        ),
     )
 )
 _NOT_COUNTED = tuple(
@@ -177,6 +190,8 @@ _NOT_COUNTED = tuple(
             *("ignore", "ignored", "to be ignored", "exclude", "excluded", "skip", "skipped"),
             *("do not process", "do not send", "do not sync", "do not consider"),
             *("wrong status", "status wrong", "incorrect status", "status mismatch", "mismatch"),
+            *("wrong awb", "awb mismatch", "superseded", "obsolete", "provisional"),
+            "assumed",
         ),
     )
 )
@@ -188,15 +203,22 @@ _COUNTED_IF = tuple(
         (
             *("include", "upload", "to upload", "to be uploaded", "send", "to be sent", "sync"),
             *("to be updated", "push to fynd", "upload to fynd", "send to fynd", "correct"),
-            *("status correct", "correct status", "status match", "status matched"),
+            *("status correct", "correct status", "status match", "status matched", "final"),
+            "status confirmed",
         ),
     )
 )
 
+#: Filled where the row has another than the true one.
+_REPLACED = tuple(map(several, ("correct awb", "actual awb", "replaced by")))
+
+#: Under Delivered? these are a no.
+_NOT_YET = re.compile(r"(?:attempted|awaited|hold|in transit|on hold|partly|pending|tomorrow)\b")
+
 #: Of these a number says how many pieces the customer did not get whole.
 _LACKING = several(
-    "canceled cancelled damage damaged damages lost missing pending refused rejected short "
-    "shortage shortages undelivered"
+    "bal balance canceled cancelled damage damaged damages lost missing pending refused rejected "
+    "short shortage shortages undelivered"
 )
 _SHORT = several("short shortage shortages")
 _COUNTED = several(
@@ -209,6 +231,14 @@ _OF_DESTINATIONS = tuple(
         several,
         ("destination type", "drop type", "drop location type", "delivered at", "to", "drop to"),
     )
+)
+_ELSEWHERE = r"(?:.* )?(?:branch|courier|dc|franchisee?|hub|transporter)(?: office)?"
+_WHERE_NOW = tuple(map(several, ("currently with", "now with", "lying at", "physical location")))
+
+#: Deliveries that a customer may look at first.
+_OPEN_BOXES = tuple(map(several, ("open box", "obd", "try buy", "tnb", "excess short")))
+_OF_OPEN_BOXES = several(
+    "and box buy delivery excess n obd open outcome result short status tnb try"
 )
 _SURE = frozenset({"dir", "direction"})
 _OF_SHIPMENTS = several("consignment of order parcel shipment type")
@@ -225,8 +255,8 @@ _COUNTS = frozenset({"no", "number", "num"})
 #: Subjects that only a shipment that comes back has anything for.
 _FILLED = several(
     "action at awb bag code date datetime delivered docket dt id initiated lrn no number on "
-    "pickup reason received ref reference remark remarks requested status time timestamp track "
-    "tracking type waybill"
+    "intransit pickup reason received ref reference remark remarks requested status time "
+    "timestamp track tracking type waybill"
 )
 
 #: First words of a cell that says yes or no, whatever comes behind.
@@ -304,8 +334,8 @@ def look_of(heading: str) -> Look | None:
     spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", _LOST_LETTER.sub("RVP", heading)))
     words = words_of(shortened(with_known_ways(in_english(fold(spelled)))))
     back = words & WAYS_BACK
-    if words in _OF_RECEIVERS or words in _OF_DESTINATIONS:
-        return Look(asks=Asks.WHOM, names=True)
+    if (whom := _whom_asked(words)) is not None:
+        return whom
     if (fate := _fate_asked(words)) is not None and "%" not in heading:
         return fate
     if (
@@ -325,15 +355,15 @@ def look_of(heading: str) -> Look | None:
         return Look(asks=Asks.PLAIN)
     if back or words & FORWARD_WORDS:
         return _look_of_way(words, back)
-    if {"to"} < words <= _TO_WHOM:
-        return Look(asks=Asks.WHOM)
     both = {*LETTERS} <= words
     if not words & _LOOKS and not both:
         return None
     sure = both or bool(words & _SURE)
     letters = both or bool(words & _OF_WAYS)
     pairs = letters or words <= _OF_SHIPMENTS
-    fates = _fates_under(words) if words <= _OF_ROWS else ""
+    fates = _fates_under(words) if words <= _OF_ROWS | _OF_WAYS | {"delivery", "task"} else ""
+    if words & _OF_WAYS:
+        fates = f"{fates or _NOT_THERE}|{_FIRST_LEG}"
     return Look(
         asks=Asks.WORDS,
         sure=sure,
@@ -354,6 +384,19 @@ _OF_CARRIERS = several(
 _OF_COMPANIES = several("co company corp inc limited llc llp ltd private pvt")
 
 
+def _whom_asked(words: frozenset[str]) -> Look | None:
+    """Return how to read a column that says who has a shipment, or how much of it he took."""
+    if words in _OF_RECEIVERS or words in _OF_DESTINATIONS:
+        return Look(asks=Asks.WHOM, names=True)
+    if {"to"} < words <= _TO_WHOM:
+        return Look(asks=Asks.WHOM, fates=_ELSEWHERE if "delivered" in words else "")
+    if words in _WHERE_NOW:
+        return Look(asks=Asks.WHOM, fates=rf"{_ELSEWHERE}|(?:.* )?(?:transit|us|warehouse|wh)")
+    if words <= _OF_OPEN_BOXES and any(each <= words for each in _OPEN_BOXES):
+        return Look(asks=Asks.PLAIN, fates="failed|refused|rejected|returned.*|short.*")
+    return None
+
+
 #: Under these a fate is that of the row; under others (NDR Category) of something else or before.
 _OF_ROWS = several(
     "bucket category claim class exception flag issue label order orders row shipment shipments "
@@ -363,7 +406,11 @@ _SHIPMENT = r"(?:(?:order|parcel|shipment) )?(?:is |was )?"
 _NOT_THERE = (
     rf"{_SHIPMENT}(?:fake(?: delivery)?|lost(?: in transit)?|non[ -]delivered"
     r"|not (?:yet )?(?:delivered|received)(?: but .*)?|undelivered)"
+    rf"|{TO_ANOTHER}|first mile|mid(?:dle)? mile|line ?haul|(?:hub|origin) to hub|hub delivery"
+    "|stock transfer|stn"
 )
+#: Short for the first of the ways that a parcel goes, where the heading asks for them.
+_FIRST_LEG = "fm|mm|1 ?(?:/|of) ?[2-9]"
 _NOT_TAKEN = rf"{_NOT_THERE}|{_SHIPMENT}(?:cancell?ed|refused|rejected)"
 
 #: A claim may be refused or cancelled itself, and an exception be of an attempt before.
@@ -445,6 +492,8 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=Asks.NO, way=Direction.WITHDRAWN)
     if asked in _CAME_BACK:
         return Look(asks=Asks.YES, way=Direction.BACK, bare=True)
+    if asked in _REPLACED:
+        return Look(asks=Asks.FILLED, way=Direction.WITHDRAWN, partly=True)
     only_back = words & WAYS_BACK and words & _ONLY_OF_BACK and not words & _NOT_PARTLY
     if only_back or _is_of_way_out(words):
         return Look(asks=Asks.FILLED, way=Direction.BACK, partly=True)
@@ -669,7 +718,9 @@ def _claimed(cell: str, look: Look) -> Direction | None:
     if look.asks is Asks.NO:
         return (
             look.way
-            if folded in FALSE_WORDS or first in {"false", "n", "nahi", "nahin", "no", "not"}
+            if folded in FALSE_WORDS
+            or first in {"false", "n", "nahi", "nahin", "no", "not"}
+            or (look.way is Direction.UNDELIVERED and _NOT_YET.match(folded))
             else None
         )
     if said is not None:
@@ -700,13 +751,13 @@ def may_speak(look: Look) -> str:
             return r"(?i)\br|dto|crn|ba?ck|aap|ap[ai]s|laut|to |2|[^\x00-\x7f]"
         ways = r"\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
         return rf"(?i){ways}|^\s*(?:{look.fates})\W*$" if look.fates else rf"(?i){ways}"
-    said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"not"}))
+    said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"given", "not", "over to", "red to"}))
     return rf"(?i){said}|[^\x00-\x7f]" if look.names else ""
 
 
 def filled_way(look: Look) -> Direction:
     """Return the way of whatever stands under a heading that names a way back, but for a no."""
-    if look.way is Direction.UNDELIVERED:
+    if look.way in {Direction.UNDELIVERED, Direction.WITHDRAWN}:
         return look.way
     if look.asks is not Asks.FILLED:
         return Direction.BACK
@@ -737,6 +788,8 @@ def _is_no(folded: str, look: Look) -> bool:
 def _handed_over(folded: str, look: Look) -> Direction | None:
     """Return that a shipment went back where it is the seller who has it, or that nobody has."""
     words, meant = words_in(folded), SELLERS | RTO_WORDS
+    if _is_fate(folded, look) or NOT_DELIVERED.search(folded):
+        return Direction.UNDELIVERED
     if words & (_NOBODY | {"not"}) and words <= _NOBODY | _BESIDE_NOBODY and words - {"na", "not"}:
         return Direction.UNDELIVERED
     if not words & meant or (look.names and not words <= meant | _BESIDE_SELLERS):
@@ -805,7 +858,7 @@ _REMARKED = (
     rf"{_SHIPMENT}(?:cancell?ed|lost(?: in transit)?|not delivered|not received(?: by customer)?)"
     r"|(?:fake|false|wrong) (?:delivered|delivery|pod|status)|rto delivered(?: to seller)?"
     r"|cust(?:omer)? (?:denies|denied) (?:the )?delivery|wrong entry(?: ignore)?"
-    r"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?"
+    rf"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?|{TO_ANOTHER}"
 )
 
 

@@ -225,7 +225,21 @@ _IN_THE_END = re.compile(
     r"(?: to (?:the )?(?:consignee|customer)\b)?( (?:after|in|on)\b.* attempts?\b)?"
 )
 _EXCUSED = several("damaged failed undelivered unsuccessful")
-NOT_DELIVERED = re.compile(r"\bnot (?:been |yet |be )?delivered\b")
+TO_ANOTHER = (
+    r"(?:delivered|given|handed over) to (?:an? |the )?(?:another|different|other|wrong) "
+    r"(?:address|buyer|consignee|customer|location|person)"
+    r"|delivered to (?:the )?(?:(?:destination|last mile|local|nearest|vendor) )?(?:branch|courier"
+    r"|franchisee?|hub|partner|pick ?up point|pudo(?: point)?|transporter)"
+    r"|(?:delivered|given|handed over) to (?:the )?(?:(?:courier|delivery) (?:agent|boy|executive)"
+    r"|(?:delivery|last mile) partner)"
+    r"|(?:(?:awaiting|ready for) (?:customer|self)|held for(?: customer| self)?) "
+    r"(?:collect|collection|pick ?up)(?: (?:at|from) .*)?"
+)
+"""An expression for words that somebody else has it: not the customer, and not the seller."""
+NOT_DELIVERED = re.compile(
+    r"\bnot (?:been |yet |be )?delivered\b|\bnot with (?:the )?customer\b"
+    rf"|\b(?:{TO_ANOTHER})\b(?! \w)"
+)
 _NOT_PICKED = re.compile(
     r"\bnot (?:been |yet )?picked\b|\bpick ?up (?:not done|failed|cancell?ed)\b|\bqc failed\b"
 )

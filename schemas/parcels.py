@@ -214,12 +214,14 @@ def piece_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:
 #: Words for the same things: the pieces of a shipment, and the goods in it.
 _COUNTED = (
     several(
-        "box boxes carton cartons package packages parcel parcels pc pcs piece pieces pkg pkgs"
+        "articles awbs box boxes carton cartons child ctn mps package packages parcel parcels "
+        "pc pcs piece pieces pkg pkgs pkt pkts"
     ),
     several("item items qty quantity unit units"),
 )
 _BESIDE_COUNTED = several("count no nos number num of total")
-_IN_ALL = several("booked ordered shipped")
+_IN_ALL = several("booked dispatched invoice invoiced ordered shipped")
+_DELIVERED = several("accepted del delivered dlvd pod received")
 
 
 def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:
@@ -230,16 +232,21 @@ def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:
         own = counted | _BESIDE_COUNTED
         named = [(at, said) for at, said in enumerate(words) if said & counted]
         every = [at for at, said in named if said <= own | _IN_ALL]
-        done = [at for at, said in named if "delivered" in said and said <= own | {"delivered"}]
+        done = [at for at, said in named if said & _DELIVERED and said <= own | _DELIVERED]
         found += [(at, every[0]) for at in done if every]
     return found
 
 
 def parts_delivered(headings: Sequence[str]) -> list[int]:
     """Return the columns that may tell both in one cell: Pieces Delivered, 1 of 3."""
-    known = _COUNTED[0] | _COUNTED[1] | _BESIDE_COUNTED | {"delivered"}
+    counted = _COUNTED[0] | _COUNTED[1]
+    known = counted | _BESIDE_COUNTED | _DELIVERED - {"received"}
     words = [words_of(heading) for heading in headings]
-    return [at for at, said in enumerate(words) if {"delivered"} < said <= known]
+    return [
+        at
+        for at, said in enumerate(words)
+        if said <= known and ({"delivered"} < said or (said & _DELIVERED and said & counted))
+    ]
 
 
 def same_parcel_unknown(awbs: Sequence[str]) -> list[bool]:

@@ -534,6 +534,8 @@ class Evidence:
         for done, every in self._counts:
             delivered, pieces = _numbers(block.cells[done]), _numbers(block.cells[every])
             fewer = delivered < pieces
+            if "delivered" not in words_of(self._mapping.headers[done]):
+                fewer &= bool((delivered > 0).any())  # a column of noughts is not filled in
             if fewer.any():
                 texts = pc.binary_join_element_wise(block.cells[done], block.cells[every], " of ")
                 claims = pc.binary_join_element_wise(Direction.UNDELIVERED, texts, ":")

@@ -263,6 +263,67 @@ for name in ("Order Status", "Forward Status"):
 cells = ("Delivered to consignor", "Delivered to seller")
 column("Sub Status", cells, "ss", status="RTO Delivered")
 
+# Somebody else has it: a hub, the next courier, a stranger. Or only a leg of its way was done.
+cells = ("Delivered to hub", "Delivered to delivery boy", "Delivered to transporter")
+for name in ("Sub Status", "Received By", "Delivered To", "Remarks", "Note 2"):
+    more = ("Delivered to wrong address", "Handed over to last mile partner", "Delivered to branch")
+    column(name, (*cells, *more, "Delivered to customer", "Asha"), "hhhhhhss")
+column("Sub Status", ("Ready for self collect", "Held for collection at branch"), "hh")
+column("Delivered To", ("Hub", "Mumbai branch", "Courier", "Customer", "Hub Towers"), "hhhss")
+column("Handed Over To", ("Courier", "Delhivery"), "ss")
+column("Received By", ("Hub", "Warehouse", "Branch manager"), "sss")
+column("Sub Status", ("Delivered to branch manager", "Delivered to Courier Lane 4"), "ss")
+column("Seller Status", ("Handed over to courier", "Handed over to courier partner"), "ss")
+column("Leg", ("First Mile", "FM", "1 of 2", "Last Mile", "LM", "2 of 2"), "hhhsss")
+column("Movement", ("Hub to Hub", "Line Haul", "Hub to Customer"), "hhs")
+column("Task Type", ("Line haul", "Delivery"), "hs")
+column("Delivery Type", ("Hub Delivery", "Home Delivery"), "hs")
+column("Order Type", ("STN", "Stock Transfer", "B2C"), "hhs")
+column("Unit", ("MM", "FM"), "ss")
+for name, cells in (
+    ("Currently With", ("Courier", "Bhiwandi Hub", "Customer")),
+    ("Physical Location", ("Warehouse", "In transit", "Customer address")),
+    ("Lying At", ("Bhiwandi Hub", "DC", "")),
+):
+    column(name, cells, "hhs")
+
+# Open boxes, and further words for pieces.
+for name in ("Open Box", "OBD Status", "Try & Buy", "Open Box Delivery"):
+    column(name, ("Rejected", "Returned", "Accepted", "Yes", "Kept all"), "hhsss")
+for name in ("Articles,Articles Delivered", "CTN,Del CTN", "Ordered Qty,Received Qty"):
+    column(name, ("10,8", "3,3", "4,"), "hss")
+for name in ("Total Pcs,Del Pcs", "Pkts,Dlvd Pkts", "MPS Count,MPS Delivered", "Qty,Accepted Qty"):
+    column(name, ("3,1", "2,2"), "hs")
+column("Qty,Received Qty", ("1,0", "1,0"), "ss")
+column("POD No", ("0", "12", "8/10"), "sss")
+column("Duplicate Order", ("Yes", "No"), "ss")
+column("Warehouse Stage", ("Ready for pickup", "Awaiting pickup", "Packed"), "sss")
+column("Qty,Received Qty", ("1,0", "1,1"), "hs")
+for name in ("Accepted Qty", "POD Qty", "Child AWBs Delivered", "Items Accepted"):
+    column(name, ("1 of 3", "8/10", "3 of 3"), "hhs")
+for name in ("Items Accepted", "Accepted Qty"):
+    column(name, ("0", "2"), "hs")
+for name in ("Balance Pkgs", "Balance Qty"):
+    column(name, ("2", "0", ""), "hss")
+column("Excess/Short", ("Short", "OK", "0"), "hss")
+column("Balance", ("250", "0"), "ss")
+
+# Further flags.
+for name in ("Destroyed", "Stolen", "Is Missing", "Wrong AWB", "AWB Mismatch", "Superseded"):
+    column(name, ("Yes", "No", ""), "hss")
+for name in ("Assumed", "Provisional", "Physically Received Back", "Restocked"):
+    column(name, ("Yes", "No", ""), "hss")
+for name in ("Is Final", "Status Confirmed"):
+    column(name, ("No", "Yes", ""), "hss")
+for name in ("Correct AWB", "Actual AWB", "Replaced By"):
+    column(name, ("77001", "", ""), "hss")
+column("Actual AWB", ("W000", "W100", ""), "sss")
+column("Correct AWB", ("77001", "77002"), "ss")
+cells = ("Partly", "Attempted", "Tomorrow", "Pending", "On hold", "Yes", "26-11-2026")
+column("Delivered?", cells, "hhhhhss")
+column("Actual Status", ("Not with customer", "Delivered"), "hs")
+column("RTO Intransit", ("28-11-2026", ""), "hs")
+
 # Columns that say that a delivery is not true, or not the end.
 for name in ("Fake Delivery", "Disputed", "Is Fake Delivery?", "Wrong Delivery"):
     column(name, ("Yes", "No", "", "Yes - no OTP"), "hssh")
