@@ -393,7 +393,7 @@ def _whom_asked(words: frozenset[str]) -> Look | None:
     if words in _WHERE_NOW:
         return Look(asks=Asks.WHOM, fates=rf"{_ELSEWHERE}|(?:.* )?(?:transit|us|warehouse|wh)")
     if words <= _OF_OPEN_BOXES and any(each <= words for each in _OPEN_BOXES):
-        return Look(asks=Asks.PLAIN, fates="failed|refused|rejected|returned.*|short.*")
+        return Look(asks=Asks.WHOM, fates="failed|refused|rejected|returned.*|short.*")
     return None
 
 

@@ -253,7 +253,7 @@ for name in ("Received By", "Delivered To", "Handed Over To", "To"):
     column(name, ("Seller", "Customer"), "hs")
 column("To", ("Seller",), "s", status="Return Picked Up")
 for name in ("Sub Status", "Remarks"):
-    cells = ("Delivered to seller", "Returned to seller", "Delivered to seller warehouse")
+    cells = ("Delivered to seller", "Delivered to seller warehouse", "Handed over to the vendor")
     column(name, cells, "sss", status="Return Delivered")
 cells = ("RTO - returned to seller", "Returned to origin")
 column("Sub Status", cells, "hh", status="Return Delivered")

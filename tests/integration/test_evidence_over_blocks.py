@@ -36,6 +36,9 @@ LESS_HELD = {
     for count in (1, 5)
 } | {
     "Delivered, Delivered Qty = 0": "ssss",
+    "Delivered, Items Accepted = 0": "ss",
+    "Delivered, Accepted Qty = 0": "ss",
+    "Delivered, Qty,Received Qty = 1,0, again": "ss",
     "a status put in": "ssss",
 }
 
