@@ -23,11 +23,9 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 #: Of these one row alone looks like a column of directions or statuses: more is held.
 MORE_HELD = {
     "Delivered, Type = WHS": "shh",
-    "Return Delivered, Remarks = Delivered to seller": "shs",
     "Delivered, Bucket = RTO": "hh",
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
-    "Return Delivered, Sub Status = Delivered to seller": "shs",
     **{f"Delivered, {name} = Regular": "shh" for name in OF_OTHERS},
 }
 #: Whether another table begins shows by rows of one block, of which a real one has some 18,000.
