@@ -9,6 +9,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from schemas.date_headings import told_by
 from schemas.directions import (
     DAMAGED,
     FAILED_WORDS,
@@ -545,9 +546,22 @@ class Denial(Struct, frozen=True, kw_only=True):
 
 
 def denial_of(heading: str) -> Denial | None:
-    """Return whether a column, by its heading, may deny other milestones than a delivery."""
+    """Return whether a column, by its heading, may deny milestones of its rows.
+
+    The time of the delivery does by a word in its stead, where other rows have one.
+    """
+    told, planned = told_by(heading)
+    if told == {Milestone.DELIVERY_DONE} and not planned:
+        return Denial(milestones=told, words=_NO_TIME, unless_all=True)
     asked = words_of(heading) - _ASKING
     return _DENIALS.get(frozenset(asked))
+
+
+_NO_TIME = (
+    r"\W*(?:await(?:ed|ing)\b.*|not (?:yet )?(?:delivered|received|done)|not yet|pending\b.*"
+    r"|rt[os]\b.*|tb[acd]|to be .*|undelivered|(?:expected|tentative)\b.*"
+    r"|.*\b(?:expected|tentative))\W*"
+)
 
 
 _PICKED = frozenset({Milestone.BAG_PICKED})

@@ -67,6 +67,7 @@ def _taken_back(line: str) -> Direction | None:
     said = (
         marked
         or _ALL_BACK.search(folded)
+        or _SECTION.fullmatch(folded)
         or (of_one and (words & _AGAINST or _NOT_THERE.search(folded)))
     )
     return Direction.UNDELIVERED if said else None
@@ -142,6 +143,19 @@ _ALL_BACK = re.compile(
 )
 
 
+_SECTION = re.compile(
+    r"(?:pl(?:ea)?se |pls )?ignore|(?:on )?hold|escalated|under investigation|not confirmed"
+    r"|(?:to (?:be )?(?:verify|verified|confirmed?)|(?:pending|awaiting) confirmation)\b.*"
+    r"|(?:cust(?:omer)? )?(?:denied|denies|says? not? received|says no)"
+    r"|marked (?:as )?delivered (?:but|by mistake)\b.*|delivered in system\b.*"
+    r"|.*\bphysically with us"
+    r"|(?:goods |maal |material |shipments? |stock )?(?:physically )?received back\b.*"
+    r"|(?:missing|lost) in transit|delivery reversed|ulta aaya"
+    r"|(?:delivery|customer ko|abhi tak|parcel) (?:abhi )?(?:nahin?|not) (?:hui|hua|mila|mili)"
+)
+"""Titles of rows between others, word for word, that say that a delivery is in doubt."""
+
+
 def note_on_all(line: str) -> bool:
     """Tell whether a line says of all rows where they went: These are RTO shipments."""
     said = _ON_ALL.search(in_english(fold(line)))
@@ -161,6 +175,8 @@ def sides_of(line: str) -> tuple[bool, bool]:
 
     A title speaks of those below, a note on all rows of both unless it says which.
     """
+    if _SECTION.fullmatch(fold(visible(line))):
+        return False, True
     of_all = is_legend(line) or note_on_all(line) or _taken_back(line) is not None
     words = words_in(fold(line)) if of_all or names_an_id(line) else _BELOW
     above, below = "above" in words, bool(words & _BELOW)

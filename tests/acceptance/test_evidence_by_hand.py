@@ -507,6 +507,11 @@ for name in ("Is Reverse", "RVP", "Customer Return"):
     column(name, ("Yes", ""), "hs", status="RTO Delivered")
 column("RTO Status", ("Delivered", "RTO Delivered", ""), "sss", status="RTO Delivered")
 column("RTO Status", ("Delivered", "", ""), "hss")
+for name in ("Delivered Date", "POD Date", "Delivered On"):
+    for word in ("Not delivered", "Awaited", "30-11-2026 (expected)"):
+        column(name, (word, "27-11-2026", ""), "hss")
+    column(name, ("Pending", "Pending", ""), "sss")  # nobody fills it in
+column("Expected Delivery Date", ("Pending", "27-11-2026"), "ss")
 # What denies a pickup, a return or an RTO; and what is of another step, or of none.
 for name in ("Return Lost", "Lost", "Cancelled", "Return Cancelled", "Disputed", "Seller Refused"):
     column(name, ("Yes", "No", ""), "hss", status="Return Delivered")
@@ -859,6 +864,14 @@ for title, listed, ends in (
 column("RTO list", ("W200", "", "", "W100"), "shhs")
 column("RTO AWBs", ("W200", "", "", "W900"), "sshs")
 column("Replaced AWBs", ("W200", "", "", "W300"), "ssss")
+for title in (
+    *("Customer denied", "Not confirmed", "Marked delivered by mistake", "Hold", "Escalated"),
+    *("Delivered in system but physically with us", "Received back at WH", "Please ignore"),
+    *("delivery nahi hui", "customer ko nahi mila", "To be verified"),
+):
+    lines(f"a section: {title}", f"{TITLES}\nA0\n{title},,,\nA1", "shh")
+for title in ("Delivered today", "Confirmed", "Household", "Received by customer", "Verified"):
+    lines(f"a section: {title}", f"{TITLES}\nA0\n{title},,,\nA1", "shs")
 lines("a note first", f"{TITLES}\nThese are RTO shipments,,,\nA0\nB1", "hhs")
 
 # A spreadsheet shows a date of this year without its year.
