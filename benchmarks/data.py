@@ -50,7 +50,7 @@ _BLOCK = 50_000
 
 
 def write_manifest(path: Path, rows: int, *, seed: int = 1) -> None:
-    """Write a CSV of ``rows`` rows and ten columns: every order once, text ids of 20 digits."""
+    """Write a CSV of ``rows`` rows and ten columns: every order and AWB once, ids of 20 digits."""
     rng = random.Random(seed)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(HEADER + "\r\n")
@@ -74,7 +74,7 @@ def _lines(rng: random.Random, seed: int, numbers: range) -> Iterator[str]:
             remark = f'"{remark}"'
         moment = today - timedelta(seconds=(bits >> 16) % 200_000)
         yield (
-            f"{1490000000000 + bits % 10**10},{order},{_STATUSES[(bits >> 20) % 10]},{remark},"
+            f"14{seed:05}{number:07},{order},{_STATUSES[(bits >> 20) % 10]},{remark},"
             f"{places[(bits >> 24) % 72]},{moment:%Y-%m-%d %H:%M:%S},{(bits >> 32) % 40},"
             f"{days[(bits >> 40) % 11]},{days[(bits >> 44) % 11]},{name}\r\n"
         )
