@@ -163,6 +163,14 @@ _PLANNED = frozenset({"delivery", "del", "dlv", "dely", "dlvry", "delivary", "di
 _DONE = frozenset({"delivered", "pod", "dlvd", "deld", "deliverd", "dod"})
 _FAILED = frozenset({"undelivered", "undelivery", "failed", "failure", "ndr", "unsuccessful"})
 _PICKUP = frozenset({"picked", "pickup", "pick"})
+#: Words that may stand beside them. Any other may make it the date of something else, such as
+#: Delivered Feedback Date, Last Delivered Date, Account Status Date.
+_BESIDE = frozenset(
+    {
+        *("rto", "status", "event", "actual", "final", "order", "shipment", "parcel", "package"),
+        *("consignment", "awb", "of", "to", "the", "in", "ist", "utc", "gmt", "courier"),
+    }
+)
 
 
 def told_by(heading: str) -> tuple[frozenset[Milestone], bool]:
@@ -172,8 +180,9 @@ def told_by(heading: str) -> tuple[frozenset[Milestone], bool]:
     """
     said = frozenset(_WORD.findall(_spaced(heading).casefold()))
     back = said & {"rto"}
-    other = said & _OTHER and "delivered" not in said
-    if said & ((_AHEAD - back) | _FAILED) or other or not said & _TIME:
+    if not said & _TIME or said - (_TIME | _PLANNED | _DONE | _PICKUP | _BESIDE):
+        return frozenset(), False
+    if "order" in said and not said & _DONE:
         return frozenset(), False
     if said & (_PLANNED | _DONE):
         end = Milestone.RTO_BAG_DELIVERED if back else Milestone.DELIVERY_DONE

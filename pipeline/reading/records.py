@@ -68,8 +68,6 @@ def surplus_of(cells: Sequence[str]) -> tuple[str, ...]:
 
 _OTHERS = 2
 """Other cells that are needed to know how long those of a column are."""
-_LONG = 8
-"""Characters that a date has at least, or a number of which the width says something."""
 _NAMED = frozenset({AsksStatus.ANY, AsksStatus.WORDS})
 
 
@@ -195,9 +193,9 @@ class Shaper:
     def _stops_in_a_cell(self, parsed: Parsed) -> bool:
         """Tell whether a text without a line end stops in its last cell: that has all but its end.
 
-        An order id shorter than all others; a date or number that begins like others of one width;
-        a beginning of another word, or nothing where all others have one, in a column that may tell
-        a way or a fate.
+        An order id shorter than all others; a date that begins like others of one width; a
+        beginning of another word, or nothing where all others have one, in a column that may tell a
+        way or a fate. AWBs, mobiles and numbers of invoices are of several widths as they are.
         """
         later, last = self._heading.later, len(self._headers) - 1
         lacks = parsed.counts is not None and parsed.counts[-1] != len(self._headers)
@@ -211,8 +209,9 @@ class Shaper:
             return True
         if own and any(map(str.isdigit, own)):
             (shape, *further), rest = {*map(_shape, filled)}, _shape(own)
-            begins = shape.startswith(rest) and shape[len(rest)] != " "  # 28-11-2026 is a date
-            return begins and not further and len(shape) >= _LONG
+            # 28-11-2026 is a date, and 28-11-2026 10:15 a time.
+            begins = shape.startswith(rest) and shape[len(rest)] not in " :"
+            return begins and not further and last in (*later.dates, *later.ids)
         heading = self._headers[last]
         tells = look_of(heading) or asks_status(heading) in _NAMED
         if not tells or speaks_of_other(heading) or [last] == [*later.statuses]:

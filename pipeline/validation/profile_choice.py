@@ -22,6 +22,7 @@ from pipeline.validation.missing_headers import (
     of_messages,
 )
 from schemas.courier import GENERIC, Profile
+from schemas.date_headings import event_meant
 from schemas.direction_headings import Look, look_of, plain_look
 from schemas.directions import direction_of
 from schemas.display import quoted
@@ -29,7 +30,7 @@ from schemas.headings import divides_a_heading, is_of_messages, names_number, tr
 from schemas.normalise import fold, fold_header
 from schemas.status_headings import AsksStatus, asks_status
 from schemas.statuses import NOTHING, UNCLEAR
-from schemas.vocabulary import Role
+from schemas.vocabulary import DATE_ROLES, Role
 
 _LONGEST = 120
 """No heading that a profile knows is longer."""
@@ -110,7 +111,7 @@ class LaterHeaders:
 
     ``ids``, ``statuses``: the columns of the header in which a further one would show;
     ``may_be_ids``: those that may be read as the order id, by whatever heading. ``ways``: those
-    that may tell a way or a fate.
+    that may tell a way or a fate. ``dates``: those with dates, by whatever heading.
     """
 
     def __init__(self, headers: Sequence[str], profiles: Sequence[Profile]) -> None:
@@ -123,6 +124,10 @@ class LaterHeaders:
             {at for each in self._profiles for at in order_id_columns(self._folded, each)}
         )
         self.statuses = self._columns(Role.STATUS)
+        dated = {at for role in DATE_ROLES for at in self._columns(role)}
+        self.dates: Sequence[int] = [
+            at for at, name in enumerate(headers) if at in dated or event_meant(name) is not None
+        ]
         told = {at for role in {*Role} - _OF_WAYS for at in self._columns(role)}
         self.ways: Sequence[int] = [
             at

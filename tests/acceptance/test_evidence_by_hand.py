@@ -574,6 +574,10 @@ for name in ("Delivered Date", "POD Date", "Delivered On"):
 column("Delivery Date", ("12-01-2025", "05-12-2026", "26-11-2026"), "hss")  # promised
 column("Delivered Date", ("12-01-2025", ""), "ss", status="RTO Delivered")
 column("RTO Delivered Date", ("12-01-2025", "26-11-2026"), "hs", status="RTO Delivered")
+for name in ("Last Delivered Date", "Account Status Date", "Status Since Date", "Sale Event Date"):
+    column(name, ("12-01-2025", "26-11-2026"), "ss")
+for name in ("POD Submission Date", "Status Review Date", "Delivered Payout Date"):
+    column(name, ("09-12-2026", "26-11-2026"), "ss")
 column("Pickup Date", ("12-01-2025", "05-12-2026"), "hs", status="Picked Up")
 column("Pickup Date", ("12-01-2025", ""), "ss")
 for name in ("Order Date", "Invoice Date", "Booking Date", "Failed Delivery Date", "Upload Date"):

@@ -91,7 +91,10 @@ STOPS = (
     ("Current Status", ("Delivered", "Undelivered", "Un"), True),
     ("RTO AWB", ("7712345678", "7712345679", ""), True),
     ("EDD", ("2026-11-28", "2026-11-29", "2026-11-2"), True),
-    ("Waybill 2", ("7712345678", "7712345679", "7712"), True),
+    ("Waybill 2", ("7712345678", "7712345679", "771234567"), False),
+    ("Mobile", ("9812345678", "9812345679", "981234567"), False),
+    ("Event Time", ("28-11-2026 10:15:10", "28-11-2026 11:15:10", "28-11-2026 12:15"), False),
+    ("Event Time", ("28-11-2026 10:15", "28-11-2026 11:15", "28-11-20"), True),
     ("Is RTO", ("No", "", ""), False),
     ("Type", ("Forward", "COD", "FWD"), False),
     ("Payment Mode", ("COD", "Prepaid", ""), False),
@@ -113,6 +116,7 @@ def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandl
     found = [
         (root.of(f"day {at}").summary["refused"] or {}).get("code") for at in range(len(STOPS))
     ]
+    assert "add an empty line at its end" in (root.of("day 0").summary["refused"] or {})["message"]
     assert found == ["TRUNCATED" if is_cut else None for *_, is_cut in STOPS]
     assert all(root.of(f"whole {at}").summary["refused"] is None for at in range(len(STOPS)))
     assert root.of("ids").summary["refused"]["code"] == "TRUNCATED"

@@ -189,6 +189,11 @@ def test_a_courier_s_own_words_for_the_way_back_hold_deliveries(root: Root) -> N
         ("dtdc", {"Status": "RTO Initiated"}, ""),
         ("increff", {"Status": "PICKED"}, ""),
         ("ekart", {"Status": "Return Delivered"}, "return_bag_delivered"),
+        (
+            "clickpost",
+            {"Clickpost Unified Status": "Delivered", "Status Code": "8", "is_rvp": "True"},
+            "return_bag_delivered",
+        ),
         ("clickpost", {"Status": "Delivered"}, "delivery_done"),
         ("clickpost", {"Status": "Delivered", "is_rvp": "1"}, "STATUS_AMBIGUOUS:status"),
         ("bluedart", {"Status": "SHIPMENT DELIVERED", "StatusType": "DL"}, "delivery_done"),

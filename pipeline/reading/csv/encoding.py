@@ -222,7 +222,10 @@ def _check_tail(data: Buffer, encoding: Encoding, name: str) -> None:
 def truncated(message: str) -> DropRefused:
     """Return the refusal of a file that is not whole."""
     return DropRefused(
-        Code.TRUNCATED, message, hint="The upload was probably interrupted: send the file again."
+        Code.TRUNCATED,
+        message,
+        hint="The upload was probably interrupted: send the file again. If it is whole, add an "
+        "empty line at its end first.",
     )
 
 
