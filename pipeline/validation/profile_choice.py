@@ -270,7 +270,7 @@ def possible_profiles(
     """Return profiles whose header may be looked for: one when name or file name already decide."""
     choice = decided(file_name, named, profiles)
     if choice:
-        return _with_plain(choice.profile, profiles)
+        return (choice.profile,) if named else _with_plain(choice.profile, profiles)
     first = (None if named else profiles.get(default)) or profiles[GENERIC]
     return (first, *(profile for profile in profiles.values() if profile is not first))
 
@@ -294,7 +294,7 @@ def choose_profile(
     if choice:
         if fits(headers, choice.profile):
             return _beside(headers, choice, profiles)
-        return _in_words(headers, choice, profiles)
+        return choice if named else _in_words(headers, choice, profiles)
     fitting = [profile for profile in profiles.values() if _is_own(headers, profile, profiles)]
     if len(fitting) == 1:
         why = "its header is this courier's"

@@ -179,19 +179,20 @@ def test_delhivery_needs_the_status_type_too() -> None:
 
 def test_a_file_named_delhivery_without_a_status_type_is_read_with_care() -> None:
     headers = ("Order No", "Waybill", "Status")
-    for where in ({"named": "delhivery"}, {"file_name": "Delhivery MIS 29 Nov.csv"}):
-        choice = choose_profile(
-            headers, **{"file_name": "x.csv", "named": None, **where}, profiles=PROFILES,
-            default="generic",
-        )  # fmt: skip
-        rulings = [choice.profile.statuses.rule(each) for each in ("Delivered", "RTO", "Picked")]
-        assert choice.profile.name == "generic"
-        assert [each.meaning for each in rulings] == [
-            StatusMeaning.MILESTONE,
-            StatusMeaning.AMBIGUOUS,
-            StatusMeaning.AMBIGUOUS,
-        ]
-        assert "status type" in choice.notices[-1].message
+    name = "Delhivery MIS 29 Nov.csv"
+    choice = choose_profile(
+        headers, file_name=name, named=None, profiles=PROFILES, default="generic"
+    )
+    rulings = [choice.profile.statuses.rule(each) for each in ("Delivered", "RTO", "Picked")]
+    assert choice.profile.name == "generic"
+    assert [each.meaning for each in rulings] == [
+        StatusMeaning.MILESTONE,
+        StatusMeaning.AMBIGUOUS,
+        StatusMeaning.AMBIGUOUS,
+    ]
+    assert "status type" in choice.notices[-1].message
+    # Its folder says which export it is.
+    assert choose(*headers, named="delhivery") == "delhivery"
     assert choose(*headers, "Status Type", named="delhivery") == "delhivery"
     assert choose("Waybill", "Status", named="delhivery") == "delhivery"
 
