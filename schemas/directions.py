@@ -333,7 +333,7 @@ def fate_named(name: str) -> Direction | None:
     lacks = "delivered" in words and "not" in words
     if "delivered" in words and not lacks:
         return None
-    if lacks or (words & _FATES and not words & NEGATIONS):
+    if lacks or (words & _FATES and not words & (NEGATIONS | _OF_OTHERS)):
         return Direction.UNDELIVERED
     known = WAYS_BACK | FORWARD_WORDS | _FATES
     strange = words_like(_IN_CELL.findall(in_english(fold(name))), known)
@@ -366,6 +366,7 @@ _LONE = {**LETTERS, **PAIRS, "dl": Direction.FORWARD, "ud": Direction.BACK}
 _BACK_TABS = frozenset({"c2b", "came back", "crp", "crr", "ret", "to seller"})
 _WHOLESALE = frozenset({"b2b", "bulk", "retail", "whs", "wholesale"})  # RET beside it is retail
 _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
+_OF_OTHERS = several("bill exchange invoice invoices")  # may be cancelled or lost themselves
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 
 

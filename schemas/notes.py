@@ -15,7 +15,9 @@ _MANY_WORDS = 12
 def told_of_rows(line: str) -> Direction | None:
     """Return the way or fate that a title or note names, or that rows are not to be sent."""
     plain = visible(line)
-    return None if _ASIDE.search(fold(plain)) else fate_named(plain) or _taken_back(plain)
+    if _ASIDE.search(fold(plain)):
+        return None
+    return (None if _FOOTNOTE.match(plain) else fate_named(plain)) or _taken_back(plain)
 
 
 def tells_against(words: str) -> bool:
@@ -184,6 +186,8 @@ def sides_of(line: str) -> tuple[bool, bool]:
 
 
 _VERB = re.compile(r"\b(?:am|are|is|was|were|came|come|gone|went|do not|dont|don't|hai|hain)\b")
+#: Of stars, what says no more than a fate or which rows are meant: not *RTO charges extra*.
+_FOOTNOTE = re.compile(rf"(?i)\W*\*+ *(?!.*{_VERB.pattern}|.*\b{_COLOUR}\b)\w+(?:\W+\w+){{2,}}")
 _BELOW = several("below beneath following follows hereunder underneath")
 _ON_ALL = re.compile(
     r"\b(?:above|all|these|this (?:file|list|report|sheet))\b.{0,60}?\b(?:are|is|were|was) "

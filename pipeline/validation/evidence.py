@@ -6,7 +6,7 @@ stand; statuses are resolved with them (``validation.status_resolution``).
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain
 
@@ -233,7 +233,7 @@ class Evidence:
             said |= {
                 source: pa.repeat(words, len(block))
                 for source, words in whole.items()
-                if not (direction_said(source, words) is Direction.RTO and apart(words))
+                if not apart(words, direction_said(source, words))
             }
         others = {}
         for at, asks in self._statuses.items():
@@ -244,12 +244,12 @@ class Evidence:
         self._first = False
         return replace(block, said=said, others=others) if said or others else block
 
-    def _ways_told_apart(self, block: Block) -> Callable[[str], bool]:
+    def _ways_told_apart(self, block: Block) -> Callable[[str, Direction | None], bool]:
         """Return a test for names that claim RTO of a sheet whose own statuses tell the ways apart.
 
         *RTO Delivered* for some rows, and others that only happen on the way to a customer: a
-        pickup, and an attempt that failed. Beside a name that lists NDR or deliveries too, one of
-        these two is enough.
+        pickup, and an attempt that failed. Beside a name that lists NDR or deliveries too, and for
+        a legend, one of these two is enough. A legend of *Undelivered* means rows that say so.
         """
         at, kinds = self._mapping.columns[Role.STATUS], self._mapping.columns.get(Role.STATUS_TYPE)
         types = pa.repeat("", len(block)) if kinds is None else block.cells[kinds]
@@ -260,7 +260,24 @@ class Evidence:
             for trait in (Trait.RTO_ENDS, Trait.PICKUPS, Trait.FAILURES)
         }
         ends = told.pop(Trait.RTO_ENDS)
-        return lambda name: ends and (any if is_list_of_fates(name) else all)(told.values())
+
+        def apart(name: str, said: Direction | None) -> bool:
+            legend = is_legend(name)
+            if said is Direction.RTO:
+                some = legend or is_list_of_fates(name)
+                return ends and (any if some else all)(told.values())
+            attempts = legend and said is Direction.UNDELIVERED and is_failed_attempt(name)
+            return attempts and told[Trait.FAILURES]
+
+        return apart
+
+    def _needless(self, block: Block, lines: Iterable[str]) -> set[str]:
+        """Return the legends of what the sheet's own statuses say: Red = RTO."""
+        legends = {line for line in lines if is_legend(line)}
+        if not legends:
+            return set()
+        apart = self._ways_told_apart(block)
+        return {line for line in legends if apart(line, told_of_rows(line))}
 
     def _trait_of(self, status: str, kind: str) -> Trait | None:
         ruling = self._profile.statuses.rule(status, status_type=kind)
@@ -409,12 +426,15 @@ class Evidence:
 
         A note may stand in a later block. One that says forward takes none back.
         """
-        titles, notes, rests = [self._title], [""], ["", self._line]
+        alone = self._alone(block)
+        told = (self._title, *self._traits.notes.values(), *(line for _, line, _ in alone))
+        needless = self._needless(block, told)
+        titles = ["" if self._title in needless else self._title]
+        notes, rests = [""], ["", self._line]
         of_title, of_note, of_rest = np.zeros((3, len(block)), dtype=np.int64)
         of_rest[:] = 1
-        alone = self._alone(block)
         last = self._last_row(block, [at for at, _, _ in alone])
-        for at, line, is_rest in alone:
+        for at, line, is_rest in (each for each in alone if each[1] not in needless):
             title = self._way_titled(line)
             if is_rest:
                 if title:
@@ -429,7 +449,8 @@ class Evidence:
                 of_title[at:], of_rest[at:] = len(titles), 0
                 titles.append(title)
         self._title, self._line = titles[-1], rests[of_rest[-1]]
-        for row, line in sorted(self._traits.notes.items()):
+        needed = (each for each in self._traits.notes.items() if each[1] not in needless)
+        for row, line in sorted(needed):
             above = block.rows < row
             if fate_named(line) is Direction.FORWARD:
                 above &= of_note == 0

@@ -684,7 +684,12 @@ def lines(name: str, text: str, ends: str) -> None:
     """Add a file; A0, A1 … stand for rows that say Delivered, B0 and C0 for others."""
     made = []
     for line in text.splitlines():
-        said = {"A": "Delivered", "B": "RTO Delivered", "C": "Return Delivered"}.get(line[:1])
+        said = {
+            "A": "Delivered",
+            "B": "RTO Delivered",
+            "C": "Return Delivered",
+            "D": "Picked Up",
+        }.get(line[:1])
         is_row = said is not None and line[1:].isdigit()
         made.append(f"{line},W{line},{said},{WHEN}" if is_row else line)
     FILES[name] = (made, ends)
@@ -786,6 +791,29 @@ AGAINST = (
 )
 for note in AGAINST:
     lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "hhh")
+# Where the sheet's own statuses tell which rows came back, a legend says nothing more.
+for note in (
+    "Red = RTO",
+    "Yellow = RTO, Green = Delivered",
+    "RTO cases highlighted in red",
+    "* RTO Delivered means received at Bhiwandi WH",
+    "Red = RTO SLA breach",
+    "* RTO",
+):
+    lines(f"told apart, above: {note}", f'"{note}"\n{TITLES}\nA0\nB1\nD2', "sss")
+    lines(f"told apart, right: {note}", f'{TITLES},,"{note}"\nA0\nB1\nD2', "sss")
+lines("told apart, below: Red = RTO", f"{TITLES}\nA0\nB1\nD2\n\nRed = RTO", "sssh")
+lines("a legend hides no note", f"{TITLES},,Red = RTO\nA0\nB1\nD2\nDO NOT UPLOAD", "hhhh")
+lines("told apart, but cancelled", f"Red = Cancelled\n{TITLES}\nA0\nB1\nD2", "hss")
+for note in (
+    "* RTO charges extra",
+    "*RTO AWB shared separately",
+    "* Report excludes RTO and cancelled shipments",
+    "Orange = invoice cancelled",
+    "Pink = Exchange cancelled",
+):
+    lines(f"a footnote: {note}", f"{note}\n{TITLES}\nA0\nB1", "ss")
+lines("a footnote of rows", f"* These are RTO shipments\n{TITLES}\nA0\nB1", "hs")
 LEGENDS = (
     "Red = RTO",
     "RTO = highlighted",
