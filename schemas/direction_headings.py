@@ -236,6 +236,15 @@ _OF_DESTINATIONS = tuple(
 _ELSEWHERE = r"(?:.* )?(?:branch|courier|dc|franchisee?|hub|transporter)(?: office)?"
 _WHERE_NOW = tuple(map(several, ("currently with", "now with", "lying at", "physical location")))
 
+#: Columns with whole scans, and cells that begin with one and tell of no delivery after it.
+_STORIES = several("activity checkpoint event history log logs response scan timeline tracking")
+_BESIDE_STORIES = several("api courier details events last latest scans track update updates")
+_STORY = (
+    r"[^a-z]*(?:(?:scan|status)\W+)?(?:(?:order|shipment) )?(?:(?:is|has been) )?(?:being )?"
+    r"(?:not delivered|out for delivery|rto|return(?:ed|ing)? to|undelivered)\b"
+    r"(?:[^d]|d[^e]|de[^l]|del[^i])*(?:d|de|del)?"
+)
+
 #: Deliveries that a customer may look at first.
 _OPEN_BOXES = tuple(map(several, ("open box", "obd", "try buy", "tnb", "excess short")))
 _OF_OPEN_BOXES = several(
@@ -393,6 +402,8 @@ def _whom_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=Asks.WHOM, fates=_ELSEWHERE if "delivered" in words else "")
     if words in _WHERE_NOW:
         return Look(asks=Asks.WHOM, fates=rf"{_ELSEWHERE}|(?:.* )?(?:transit|us|warehouse|wh)")
+    if words <= _BESIDE_STORIES | _STORIES and words & _STORIES:
+        return Look(asks=Asks.PLAIN, fates=_STORY)
     if words <= _OF_OPEN_BOXES and any(each <= words for each in _OPEN_BOXES):
         return Look(asks=Asks.WHOM, fates="failed|refused|rejected|returned.*|short.*")
     return None

@@ -225,6 +225,19 @@ def _filled_down(claims: pa.Array, cells: pa.Array, before: str) -> tuple[pa.Arr
     return pc.if_else(wanted, filled, claims), bool(pc.any(wanted).as_py()), last
 
 
+_DITTO = r"""(?i)^\s*(?:["'`´“”′″,]{1,3}|[〃↑^]|\W?(?:do|ditto|same|(?:same )?as above)\W?)\s*$"""
+
+
+def written_out(cells: pa.Array, before: str) -> pa.Array:
+    """Return cells with ditto marks as the text above them. ``before``: that above the first."""
+    marks = _matching(cells, _DITTO)
+    if not pc.any(marks).as_py():
+        return cells
+    marked = marks.to_numpy(zero_copy_only=False)
+    above = np.maximum.accumulate(np.where(marked, -1, np.arange(len(cells))))
+    return pa.concat_arrays([pa.array([before], pa.string()), cells]).take(pa.array(above + 1))
+
+
 #: Behind a code, folded: 777 - RTO Lock.
 _TEXT_OF_CODE = re.compile(r"(?<=\d)[ (:].*")
 

@@ -25,6 +25,7 @@ from pipeline.validation.direction_columns import (
     DirectionColumn,
     first_texts,
     sound,
+    written_out,
 )
 from pipeline.validation.listed_ids import (
     columns_of_lists,
@@ -169,6 +170,7 @@ class Evidence:
         self._line = ""
         self._traits = traits
         self._first = True
+        self._above: dict[int, str] = {}
         self._looks = dict(self._candidates())
         self._directions = {
             at: DirectionColumn(
@@ -206,6 +208,7 @@ class Evidence:
 
         ``heard`` keeps what spoke: its name in messages → what about.
         """
+        whole, block = block, self._with_dittos(block)
         said = {}
         own, directed = self._own, False
         if own is not None:
@@ -227,12 +230,12 @@ class Evidence:
         said |= self._listed(block, said)
         for source, marked in self._ids_marked(block).items():
             said.setdefault(source, marked)
-        whole = self._tabs if directed else self._tabs | self._named
-        if whole:
+        names = self._tabs if directed else self._tabs | self._named
+        if names:
             apart = self._ways_told_apart(block)
             said |= {
                 source: pa.repeat(words, len(block))
-                for source, words in whole.items()
+                for source, words in names.items()
                 if not apart(words, direction_said(source, words))
             }
         others = {}
@@ -242,7 +245,15 @@ class Evidence:
                 others[self._column(at)] = self._unordered(at, statuses, block)
         self.heard |= dict.fromkeys(others, "status") | dict.fromkeys(said, "direction")
         self._first = False
-        return replace(block, said=said, others=others) if said or others else block
+        return replace(whole, said=said, others=others) if said or others else whole
+
+    def _with_dittos(self, block: Block) -> Block:
+        """Return the block with what stands above in place of ditto marks, where evidence is."""
+        cells = [*block.cells]
+        for at in {*self._looks, *self._statuses}:
+            cells[at] = written_out(cells[at], self._above.get(at, ""))
+            self._above[at] = cells[at][-1].as_py() if len(block) else ""
+        return replace(block, cells=tuple(cells))
 
     def _ways_told_apart(self, block: Block) -> Callable[[str, Direction | None], bool]:
         """Return a test for names that claim RTO of a sheet whose own statuses tell the ways apart.

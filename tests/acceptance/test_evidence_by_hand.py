@@ -324,6 +324,32 @@ column("Delivered?", cells, "hhhhhss")
 column("Actual Status", ("Not with customer", "Delivered"), "hs")
 column("RTO Intransit", ("28-11-2026", ""), "hs")
 
+# A scan with its place and time in one cell, and ditto marks below a way back.
+cells = (
+    "Undelivered - Mumbai Hub - 28/11/2026 18:00",
+    "28-11-2026 18:00 RTO Initiated",
+    "RTO Initiated | Mumbai",
+    "Shipment is being returned to origin",
+    "Delivered - Mumbai - 27/11/2026 10:15",
+    "26-11-2026 Undelivered | 27-11-2026 Delivered",
+    "Picked Up | In Transit | Out for delivery",
+)
+for name in (
+    "Tracking",
+    "Scan History",
+    "Timeline",
+    "Latest Checkpoint",
+    "Courier Response",
+    "Log",
+):
+    column(name, cells, "hhhhsss")
+column("Tracking", ("https://track.example/rto/1", "Tracking link"), "ss")
+for mark in ('""""', "\u3003", "''", "\u2191", "^", "-do-", "ditto", "Same as above"):
+    for name, way, other in (("Is RTO", "Yes", "No"), ("Bucket", "RTO", "Sale")):
+        column(name, (other, mark, way, mark, mark, other), "sshhhs")
+column("Current Status", ("Delivered", "RTO Initiated", "-do-", "ditto"), "shhh")
+column("Colour", ("Red", "same", "ditto"), "sss")
+
 # Columns that say that a delivery is not true, or not the end.
 for name in ("Fake Delivery", "Disputed", "Is Fake Delivery?", "Wrong Delivery"):
     column(name, ("Yes", "No", "", "Yes - no OTP"), "hssh")
