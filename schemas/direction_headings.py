@@ -415,12 +415,15 @@ _OF_ROWS = several(
     "tag type"
 )
 _SHIPMENT = r"(?:(?:order|parcel|shipment) )?(?:is |was )?"
-_NOT_THERE = (
-    rf"{_SHIPMENT}(?:fake(?: delivery)?|lost(?: in transit)?|non[ -]delivered"
-    r"|not (?:yet )?(?:delivered|received)(?: but .*)?|undelivered)"
+_BUT = "(?: but .*)?"
+#: Of the shipment under any heading; of the others one may be a paper's or an offer's fate.
+_ITS_OWN = (
+    rf"{_SHIPMENT}(?:fake delivery|lost in transit|non[ -]delivered"
+    rf"|not (?:yet )?delivered{_BUT}|undelivered)"
     rf"|{TO_ANOTHER}|first mile|mid(?:dle)? mile|line ?haul|(?:hub|origin) to hub|hub delivery"
     "|stock transfer|stn"
 )
+_NOT_THERE = rf"{_ITS_OWN}|{_SHIPMENT}(?:fake|lost|not (?:yet )?received{_BUT})"
 #: Short for the first of the ways that a parcel goes, where the heading asks for them.
 _FIRST_LEG = "fm|mm|1 ?(?:/|of) ?[2-9]"
 _NOT_TAKEN = rf"{_NOT_THERE}|{_SHIPMENT}(?:cancell?ed|refused|rejected)"
@@ -683,8 +686,14 @@ def plain_look(heading: str) -> Look | None:
     words, others = words_of(heading), other_subjects(heading)
     if words & _OF_CARRIERS:
         return OF_CARRIER
-    fates = _fates_under(words) if others <= _OF_CLAIMS and not words & OF_STATUSES else ""
-    return Look(asks=Asks.PLAIN, fates=fates)
+    if not others <= _OF_CLAIMS or words & OF_STATUSES or _OF_A_DAY.fullmatch(fold(heading)):
+        return Look(asks=Asks.PLAIN)
+    known = words & (_OF_ROWS | _OF_CLAIMS | _OF_SORTS)
+    return Look(asks=Asks.PLAIN, fates=_fates_under(words) if known else _ITS_OWN)
+
+
+_OF_SORTS = several("alert disposition marking outcome position result segment stage tags")
+_OF_A_DAY = re.compile(r"d(?:ay)?[- ]?\d+|last(?: exception)?|next .*")
 
 
 def _fates_under(words: frozenset[str]) -> str:
@@ -700,7 +709,7 @@ def _may_name_ways(heading: str) -> bool:
 
 
 #: What is done about a parcel on its way, of which the end may be another.
-_SAID_BEFORE = several("action attempt call dispatch failure mile ndr request")
+_SAID_BEFORE = several("action agent attempt call dispatch failure ivr mile ndr request try")
 
 
 def is_of_customers(heading: str) -> bool:
@@ -836,7 +845,8 @@ def _plainly_said(folded: str, look: Look) -> Direction | None:
 
 
 def _is_fate(folded: str, look: Look) -> bool:
-    return bool(look.fates) and re.fullmatch(rf"(?:{look.fates})\W*", folded) is not None
+    said = bool(look.fates) and re.fullmatch(rf"(?:{look.fates})\W*", folded) is not None
+    return said and "resolved" not in folded
 
 
 def _comes_back(folded: str) -> bool:

@@ -29,7 +29,7 @@ _OTHERS = several(
     "invoice item items kyc label manifest message mobile ndr notification notifications payment "
     "payout phone pickup price product push qc quantity refund refunds remittance return returns "
     "reverse seller settlement sku sms stock supplier sync tax ticket upload user vendor "
-    "verification webhook whats whatsapp"
+    "msg verification wa webhook whats whatsapp"
 )
 
 _EARLIER = several("1st before earlier first former initial old prev previous prior yesterday")

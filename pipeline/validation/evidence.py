@@ -82,6 +82,7 @@ from schemas.status_headings import (
     misspells_another,
 )
 from schemas.statuses import Direction, StatusMeaning, StatusTable
+from schemas.tab_days import days_of, is_of_later_day
 from schemas.vocabulary import FINALS, UNCALCULATED, Milestone, Role
 
 _FILE_NAME = "the name of the file"
@@ -478,8 +479,16 @@ class Evidence:
         return found
 
     def _claims(self, at: int, look: Look | None, block: Block) -> pa.Array | None:
-        """Return the claims of a column; the AWB of its row says nothing as that of the way out."""
+        """Return the claims of a column.
+
+        The AWB of its row says nothing as that of the way out, nor do words of a day (27-Nov)
+        before the event's.
+        """
         claims = self._directions[at].claims(block.cells[at], block.kinds.get(at))
+        heading, when = self._mapping.headers[at], self._mapping.columns.get(Role.EVENT_TIME)
+        if claims is not None and when is not None and days_of([heading]) != [-1]:
+            later = _which(block.cells[when], lambda event: is_of_later_day(event, heading))
+            claims = pc.if_else(later, "", claims)
         of_awbs = self._mapping.columns.get(Role.AWB)
         if claims is None or look is None or not look.partly or of_awbs is None:
             return claims

@@ -638,6 +638,17 @@ for name in ("Tag", "Alert", "Marking", "Disposition", "Segment"):
     column(name, (*cells, "Not delivered but marked delivered", "", "Normal", "Lost & found shop"),
            "h" * 7 + "sss")  # fmt: skip
     column(name, ("Lost", "Refused", ""), "sss", status="RTO Delivered")
+# Of a paper, a code or an offer; of an attempt or a day before.
+for name in ("POD Copy", "Signature", "Ack", "OTP", "Gift Wrap", "Coupon", "Exchange", "Rating"):
+    column(name, ("Not received", "Rejected", "Cancelled", "Refused", "Lost"), "sssss")
+column("Documents", ("Undelivered", "Not delivered", "Lost in transit", "Not received"), "hhhs")
+for name in ("26-Nov", "26-11-2026", "Day 1", "D-1", "Last", "Last Exception", "Try 1", "WA Msg"):
+    column(name, ("Undelivered", "Out For Delivery"), "ss")
+for name in ("27-Nov", "28-Nov", "28-11-2026"):
+    column(name, ("Undelivered", "Delivered"), "hs")  # of the event's day, or a later one
+for name in ("Next Order", "IVR Response", "Agent Disposition"):
+    column(name, ("Cancelled", "Refused"), "ss")
+column("Issue", ("Not delivered but resolved", "Not delivered but agent called"), "sh")
 for name in ("Claim", "Claim Type", "Issue", "Exception", "Customer Voice", "Ticket Subject"):
     cells = ("Lost in transit", "Fake delivery", "Not received", "Not delivered", "Undelivered")
     column(name, (*cells, "Cancelled", "Rejected", "Refused", "Normal"), "h" * 5 + "ssss")
