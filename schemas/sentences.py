@@ -356,8 +356,8 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
     if case.ruling.doubt is Doubt.OTHER:
         return (
             f"{said} there and {quoted(case.direction_cell)} in {case.source} are different "
-            "statuses, and nothing says which of the two holds. Keep the column that is right; if "
-            "it is always the same one, the courier's profile can say so."
+            "statuses, and nothing says which of the two holds. Correct the one that is wrong and "
+            "upload the file again; if it is always the same one, the courier's profile can say so."
         )
     if case.ruling.doubt is Doubt.COURIER:
         return (
@@ -433,9 +433,11 @@ def _elsewhere(case: StatusCase) -> str:
         )
     against = f"does not fit {case.source}{cell}, which says that {_WAYS[case.direction]}."
     if case.source.startswith("the column "):
+        known = case.direction is Direction.UNDELIVERED
+        such = "" if known else ', such as "RTO Delivered" or "Return Delivered"'
         return (
-            f'{against} Write what happened, such as "RTO Delivered" or "Return Delivered", or '
-            "remove what is wrong there."
+            f"{against} If that is so, write what happened{such}. If it is wrong, correct that "
+            "cell and upload the file again, with its column."
         )
     return (
         f'{against} If that is so, write what happened, such as "RTO Delivered". If the customer '

@@ -5,8 +5,9 @@ The ledger remembers of each row which parcel it named, what it said of it, and 
 scan later than an end keeps that from being sent.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, time
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +18,8 @@ from msgspec import Struct
 from pipeline.core.chunks import Verdict
 from pipeline.core.findings import Finding
 from pipeline.core.order_lines import ParcelSeen
+from pipeline.core.rejects_file import evidence_in
+from pipeline.core.row_keys import RejectedRow
 from pipeline.planning.replan import Pending
 from pipeline.planning.sendable_rows import (
     NO_TIME,
@@ -30,6 +33,7 @@ from pipeline.planning.sendable_rows import (
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import DAY_MS
+from schemas.normalise import fold_header
 from schemas.parcels import BY_AWB, TO_CONFIRM, UNHEARD, Said, awb_key, parcel_of
 from schemas.tab_days import is_of_later_day
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
@@ -136,6 +140,28 @@ def held_by_earlier_files(
         )
         for code, (rows, sentences) in held.items()
     ]
+
+
+def without_settled(
+    seen: Sequence[ParcelSeen],
+    headers: Iterable[Sequence[str]],
+    rejected: Callable[[str], Mapping[int, Sequence[RejectedRow]]],
+) -> list[ParcelSeen]:
+    """Return rows of other drops without the denied deliveries whose columns this file has too.
+
+    What stood there (Fake Delivery: Yes) it says no more, or its row would be held for that. A file
+    that merely lacks the column settles nothing, nor is a title or a tab settled so. ``headers``:
+    of each sheet; ``rejected``: what is kept of a drop's rejected rows, by record number.
+    """
+    here = frozenset.intersection(*(frozenset(map(fold_header, each)) for each in headers))
+    kept = cache(rejected)
+
+    def is_settled(each: ParcelSeen) -> bool:
+        rows = [evidence_in(row.around) for row in kept(each.drop_id).get(each.row, ())]
+        cells = {fold_header(cell.heading) for row in rows for cell in row.cells}
+        return bool(cells) and cells <= here - {""} and not any(row.around for row in rows)
+
+    return [each for each in seen if each.said is not Said.DENIED or not is_settled(each)]
 
 
 def _add_nameless(

@@ -23,6 +23,7 @@ from pipeline.core.errors import DropRefused, ReaderDied, UsageError
 from pipeline.core.model import Disposition, Drop, DropState, ResultBlock, Source
 from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.core.profile_by_name import find_profile, profile_of_drop
+from pipeline.planning.earlier_files import without_settled
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
 from pipeline.planning.plan import ending_awbs, ending_orders, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
@@ -126,7 +127,9 @@ def _planned(
     site: Site, drop: Drop, prepared: Prepared, spool: Spool, out: Path | None
 ) -> tuple[Checked, Report]:
     histories = _histories(site, prepared)
-    planned = make_plan(prepared, histories, site.plan_rules, seen=_seen(site, prepared))
+    headers = [each.headers for each in prepared.sheets]
+    seen = without_settled(_seen(site, prepared), headers, site.spools.rejected)
+    planned = make_plan(prepared, histories, site.plan_rules, seen=seen)
     drop = replace(
         drop,
         courier=prepared.choice.profile.name,

@@ -25,6 +25,7 @@ from pipeline.core.errors import (
 from pipeline.core.model import Drop, DropState, Facts
 from pipeline.core.order_lines import FrozenPlan, OrderHistory, ParcelSeen
 from pipeline.core.shipment import Closed, Ready, Step
+from pipeline.planning.earlier_files import without_settled
 from pipeline.planning.freeze import (
     Planned,
     facts_of,
@@ -206,6 +207,8 @@ class Planner:
         drop, prepared = candidate.drop, candidate.prepared
         try:
             first = blocking(histories, drop.seq)
+            headers = [each.headers for each in prepared.sheets]
+            seen = without_settled(seen, headers, self._spools.rejected)
             planned = make_plan(prepared, histories, self._rules, blocking=first, seen=seen)
             trim(prepared.total)
             try:

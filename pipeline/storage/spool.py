@@ -64,6 +64,10 @@ class Spools:
         """Return what is kept of the rows of a drop that a person may correct (``Spool.ids``)."""
         return Spool(self.folder / drop_id).ids()
 
+    def rejected(self, drop_id: str) -> "dict[int, tuple[RejectedRow, ...]]":
+        """Return those rows with the evidence about them (``Spool.rejected``)."""
+        return Spool(self.folder / drop_id).rejected()
+
     def kept(self, drop_id: str) -> "pa.Table | None":
         """Return those rows as they are kept (``Spool.kept``)."""
         return Spool(self.folder / drop_id).kept()

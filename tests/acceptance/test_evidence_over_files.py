@@ -383,6 +383,39 @@ def test_what_was_not_delivered_by_a_rejected_row_is_not_delivered_by_the_same_e
 
 
 @together
+def test_a_later_file_whose_own_column_no_longer_denies_a_delivery_settles_it(
+    part: Part,
+) -> Iterator[None]:
+    noon = "27-11-2026 12:00"
+    beside = (
+        *(("Is Delivered", "No", "Yes"), ("Tag", "Undelivered", ""), ("Tag", "Refused", "")),
+        *(("Claim", "Lost", "Claim rejected"), ("Current Status", "Undelivered", "Delivered")),
+    )
+    for at, (heading, denied, _) in enumerate(beside):
+        rows = [(f"{each}{at}", "X1", "Delivered", noon, denied) for each in "ABCD"]
+        part.drop_rows(f"monday {at}", rows, (*WITH_TIME, heading))
+    header = ",".join((*WITH_TIME, "Tag"))
+    part.drop("Tab.csv", f"{header}\nUndelivered,,,,\n{part.order('T1')},X1,Delivered,{noon},\n")
+    yield
+    for at, (heading, denied, now) in enumerate(beside):
+        told = part.of(f"monday {at}").lines()[0]["message"]
+        assert "correct" in told.lower(), told
+        row = ("X1", "Delivered", noon)
+        part.drop_rows(f"tuesday {at}", [(f"A{at}", *row, now)], (*WITH_TIME, heading))
+        part.drop_rows(f"lacks {at}", [(f"B{at}", *row, "")], (*WITH_TIME, "Hub"))
+        part.drop_rows(f"still {at}", [(f"B{at}", *row, denied)], (*WITH_TIME, heading))
+    part.drop_rows("titled", [("T1", "X1", "Delivered", noon, "")], (*WITH_TIME, "Tag"))
+    part.drop("meant.csv", came_back(part, "monday 1", _reject_codes="CONFIRMED", Tag=""))
+    yield
+    for at in range(len(beside)):
+        assert part.ends(f"tuesday {at}") == [SENT], beside[at]
+        assert part.ends(f"lacks {at}") == [TAKEN_BACK], beside[at]
+        assert part.ends(f"still {at}")[0][0] == "rejected", beside[at]
+    assert part.ends("titled") == [TAKEN_BACK]
+    assert part.ends("meant")[1:] == [SENT] * 3
+
+
+@together
 def test_a_corrected_row_says_no_more_what_it_said_before(part: Part) -> Iterator[None]:
     words = ("RTO Initiatd", "RTO", "RTO Deliverd", "RTO")
     rows = [(f"A{at}", "X1", word, DAYS[0]) for at, word in enumerate(words)]
