@@ -367,8 +367,20 @@ def test_a_row_that_is_crossed_out_is_held_in_other_workbooks_too(root: Root) ->
 
     root.drop("old.xls", ole2({"Workbook": xls(rows("A"), struck=[3])}))
     root.drop("open.ods", ods(rows("B"), struck=[3]))
+    # Contents are read in pieces of 1 MiB: one ends within the name of the attribute.
+    book, begin, end = ods(rows("C"), struck=[3]), b"<office:automatic-styles>", b"</table:table>"
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        before = parts.read("content.xml").index(b"through-style=")
+    comment = b"<!--%b-->" % (b"x" * (1024 * 1024 - before - 7))
+    root.drop("cut.ods", changed(book, begin, comment + begin))
+    empty = (
+        b'<table:table-row table:number-rows-repeated="10000"><table:table-cell '
+        b'table:style-name="ce1" table:number-columns-repeated="16384"/></table:table-row>'
+    )
+    root.drop("area.ods", changed(ods(rows("D"), struck=[3]), end, empty * 4 + end))
+    root.configure(inbox__read_memory_mb=400)
     assert root.once().code == 3
-    for name in ("old", "open"):
+    for name in ("old", "open", "cut", "area"):
         codes = [line["codes"] for line in root.of(name).lines()]
         assert codes == ["", "STATUS_AMBIGUOUS:status", "", ""], name
 

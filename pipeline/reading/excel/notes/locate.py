@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain, pairwise
 
 from msgspec import Struct, field
 
@@ -180,6 +181,10 @@ class _InXlsx(Notes, frozen=True, kw_only=True):
         return found
 
 
+_OVERLAP = 64
+"""Bytes of a piece that are looked at with the next: no attribute's name is cut in two."""
+
+
 class _InOds(Notes, frozen=True, kw_only=True):
     package: Package
 
@@ -191,7 +196,8 @@ class _InOds(Notes, frozen=True, kw_only=True):
         return ShownNumbers(texts=walk.shown)
 
     def by_hand(self, index: int) -> Sequence[ByHand]:
-        if not any(map(HAS_STRUCK.search, self.package.pieces(_CONTENT))):
+        pieces = chain((b"",), self.package.pieces(_CONTENT))
+        if not any(HAS_STRUCK.search(last[-_OVERLAP:] + each) for last, each in pairwise(pieces)):
             return ()
         walk = ContentXml(every_row=True)
         for piece in self.package.pieces(_CONTENT):

@@ -85,7 +85,8 @@ class ContentXml(XmlPart):
             left, above = self._column, self._row
             place = left, left + columns - 1, above + 1, above + rows
             self.sheets[-1].merged.append(place)
-        if attributes.get("table:style-name") in self._struck:
+        is_filled = "office:value-type" in attributes  # a whole empty area may be crossed out
+        if is_filled and attributes.get("table:style-name") in self._struck:
             for row in range(min(self._rows, _MOST_REPEATS)):
                 at = range(self._column, self._column + min(self._columns, _MOST_STRUCK))
                 self.sheets[-1].struck.extend((self._row + row + 1, each) for each in at)
