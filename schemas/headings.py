@@ -189,7 +189,7 @@ _OF_MESSAGES = tuple(
     )
 )
 STATUSES_OF_MESSAGES = several("bounced clicked opened read seen")
-"""What only a message comes to: it is delivered, and then read."""
+"""Ends that only a message has: it is delivered, and then read."""
 
 
 def names_order(heading: str) -> bool:

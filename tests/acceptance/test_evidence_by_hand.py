@@ -247,7 +247,7 @@ column(
     "hhh",
 )
 
-# What a customer sends back goes to the seller as well, and was delivered before.
+# A customer's return goes to the seller as well, and was delivered before.
 for name in ("Received By", "Delivered To", "Handed Over To", "To"):
     column(name, ("Seller", "Seller Warehouse", "RTO"), "ssh", status="Return Delivered")
     column(name, ("Seller", "Customer"), "hs")
@@ -538,7 +538,7 @@ for name in ("Delivered Date", "POD Date", "Delivered On"):
         column(name, (word, "27-11-2026", ""), "hss")
     column(name, ("Pending", "Pending", ""), "sss")  # nobody fills it in
 column("Expected Delivery Date", ("Pending", "27-11-2026"), "ss")
-# What denies a pickup, a return or an RTO; and what is of another step, or of none.
+# Columns that deny a pickup, a return or an RTO; and others of another step, or of none.
 for name in ("Return Lost", "Lost", "Cancelled", "Return Cancelled", "Disputed", "Seller Refused"):
     column(name, ("Yes", "No", ""), "hss", status="Return Delivered")
 for name in ("Received at WH", "Return Received", "Seller Accepted"):

@@ -129,7 +129,7 @@ _DONE = ChunkState.DONE.value
 
 
 class Overview:
-    """What pages, measures and commands ask about drops and orders. Only reads."""
+    """Answers pages, measures and commands about drops and orders. Only reads."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
