@@ -463,7 +463,7 @@ _BOTH_WAYS = re.compile(
 #: Beside a way back, what only a shipment has that went it, where others have none.
 _ONLY_OF_BACK = several("ageing aging attempts courier days edd grn inscan inscanned scan scanned")
 _NOT_PARTLY = _FILLED | several(
-    "allowed eligible label max maximum policy returnable window within"
+    "allowed eligible label max maximum policy returnable tat window within"
 )
 _FIRST = several("forward fwd frwd orig original ref")
 _OF_AWBS = several("awb docket lrn tracking waybill")
@@ -509,7 +509,8 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=Asks.YES, way=Direction.BACK, bare=True)
     if asked in _REPLACED:
         return Look(asks=Asks.FILLED, way=Direction.WITHDRAWN, partly=True)
-    only_back = words & WAYS_BACK and words & _ONLY_OF_BACK and not words & _NOT_PARTLY
+    ruled = words & _SAID_OF_BOTH and words & {"courier", "days", "edd"}  # of a later return
+    only_back = words & WAYS_BACK and words & _ONLY_OF_BACK and not (words & _NOT_PARTLY or ruled)
     if only_back or _is_of_way_out(words):
         return Look(asks=Asks.FILLED, way=Direction.BACK, partly=True)
     return None

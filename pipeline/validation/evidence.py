@@ -490,10 +490,27 @@ class Evidence:
             later = _which(block.cells[when], lambda event: is_of_later_day(event, heading))
             claims = pc.if_else(later, "", claims)
         of_awbs = self._mapping.columns.get(Role.AWB)
-        if claims is None or look is None or not look.partly or of_awbs is None:
+        if claims is None or look is None or not look.partly:
+            return claims
+        if self._has_others(at, block):
+            return None
+        if of_awbs is None:
             return claims
         other, own = (pc.utf8_trim_whitespace(block.cells[each]) for each in (at, of_awbs))
         return pc.if_else(pc.equal(other, own), "", claims)
+
+    def _has_others(self, at: int, block: Block) -> bool:
+        """Tell whether a column is filled for parcels on the way to customers, too: RTO Days."""
+        own = block.cells[self._mapping.columns[Role.STATUS]]
+        forward = _which(
+            own,
+            lambda status: (
+                self._trait_of(status, "") is Trait.PICKUPS
+                or re.search(r"^out for delivery$|^ofd$", fold(status)) is not None
+            ),
+        )
+        found = pc.any(pc.and_not(forward, _which(block.cells[at], is_absent))).as_py()
+        return self._traits.holds(at, Trait.PICKUPS, found=bool(found), matters=True)
 
     def _denied(self, block: Block, said: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
         """Return where a column denies the milestone of its row's status: RTO Received, No."""

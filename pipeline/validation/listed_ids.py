@@ -36,7 +36,7 @@ def lists_of_tabs(lists: Sequence[ListedIds], profile: Profile) -> dict[List, fr
 def columns_of_lists(mapping: ColumnMap, profile: Profile) -> list[int]:
     """Return the columns that may list ids of other rows, by headings such as RTO orders.
 
-    RTO AWB is of its own row.
+    RTO AWB is of its own row, and an Exchange/Return Order was delivered before.
     """
     used = {*mapping.columns.values(), *mapping.helpers.values()}
     return [
@@ -49,7 +49,7 @@ def columns_of_lists(mapping: ColumnMap, profile: Profile) -> list[int]:
     ]
 
 
-_OF_ITS_ROW = several("awb code id no number ref reference waybill")
+_OF_ITS_ROW = several("awb code exchange id invoice no number ref reference replacement waybill")
 
 
 def lists_beside(

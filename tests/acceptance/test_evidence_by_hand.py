@@ -700,7 +700,15 @@ for name, filled in ONLY_BACK:
     column(name, (filled, "", "0"), "hss")
     column(name, (filled, filled), "ss")
     column(name, (filled, ""), "ss", status="RTO Delivered")
-for name in ("Return Window Days", "Max RTO Attempts", "Return Days Allowed", "Parent AWB"):
+    said = ("Delivered", "Delivered", "Picked Up", "Out For Delivery", "RTO Delivered")
+    made = [f"A{at},W{at}00,{each},{WHEN}," for at, each in enumerate(said)]
+    for at, ends in ((2, "ssshs"), (3, "ssshs"), (4, "hsshs")):  # filled for others, too
+        cells = [made[0] + filled, *made[1:]]
+        cells[at] += filled
+        FILES[f"{name} of a row {said[at]}"] = ([f"{','.join(HEADER)},{name}", *cells], ends)
+for name in ("Return Days", "Return Courier", "Return EDD", "RTO TAT Days", "Parent AWB"):
+    column(name, ("7", ""), "ss")
+for name in ("Return Window Days", "Max RTO Attempts", "Return Days Allowed"):
     column(name, ("7", ""), "ss")
 for name in ("Remarks", "Ops Remarks", "Comments 2"):
     cells = ("Not delivered", "Fake delivery!", "Parcel lost in transit", "wrong entry ignore")
@@ -933,6 +941,8 @@ for title, listed, ends in (
 column("RTO list", ("W200", "", "", "W100"), "shhs")
 column("RTO AWBs", ("W200", "", "", "W900"), "sshs")
 column("Replaced AWBs", ("W200", "", "", "W300"), "ssss")
+for name in ("Exchange/Return Order", "Replacement of Cancelled Order", "RTO Invoice"):
+    column(name, ("W200", "", "", "W300"), "ssss")
 for title in (
     *("Customer denied", "Not confirmed", "Marked delivered by mistake", "Hold", "Escalated"),
     *("Delivered in system but physically with us", "Received back at WH", "Please ignore"),
