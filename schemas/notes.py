@@ -25,6 +25,18 @@ def tells_against(words: str) -> bool:
     return told_of_rows(words) not in {None, Direction.FORWARD}
 
 
+def tells_of_list(name: str) -> bool:
+    """Tell whether a tab of ids alone says by its name that they did not come to their customers.
+
+    A customer's return comes after the delivery, and after one day's failed attempts it may come.
+    """
+    way = told_of_rows(name)
+    if way in {None, Direction.FORWARD, Direction.RETURN} or _STOPPED.search(fold(visible(name))):
+        return False
+    of_a_day = is_of_attempts(name) or any(map(str.isdigit, name))
+    return way is not Direction.UNDELIVERED or not of_a_day
+
+
 def tells_of_one(line: str) -> bool:
     """Tell whether a line on a tab says that an order went back or is not to be sent.
 
@@ -32,8 +44,19 @@ def tells_of_one(line: str) -> bool:
     cells, as on a tab of failed attempts, that may have been before.
     """
     said = told_of_rows(line)
-    sure = {Direction.RTO, Direction.RETURN, Direction.BACK, Direction.WITHDRAWN}
+    sure = {Direction.RTO, Direction.BACK, Direction.WITHDRAWN}
+    if said is Direction.RETURN or _STOPPED.search(fold(visible(line))):
+        return False
     return said in sure or (tells_against(line) and note_on_some(line))
+
+
+#: A way back that came to nothing, or what is about papers: RTO stopped; not RTO; Lost & Found.
+_STOPPED = re.compile(
+    r"\brto (?:request )?(?:cancell?ed|denied|prevent(?:ed|ion)|reversed|revoked|risk|saved)\b"
+    r"|\brto stopped\b|\b(?:fake|not|wrong|saved from) rto\b|\brto to reattempt\b"
+    r"|\bdelivered after rto\b|\blost (?:& |and )found\b|\binvoices?\b"
+    r"|\b(?:accepted|mistake), (?:now )?delivered$"
+)
 
 
 def ids_among(cells: Iterable[str]) -> frozenset[str]:

@@ -1053,6 +1053,32 @@ BOOKS: dict[str, tuple[str, Sequence[Sequence[object]], str]] = {
         ("Pivot", (("Status", "28-11-2026"), ("Delivered", 1234), ("Undelivered", 40)), "sss"),
         ("Legend", (("Delivered", "with the customer"), ("RTO", "goes back")), "sss"),
         ("Notes", (("FYC101 is delivered",), ("RTO = returned to origin",)), "sss"),
+        *(
+            (tab, (("FYC101",), ("FYC102",)), "sss")
+            for tab in (
+                *("Returns", "Return requests", "Return Initiated", "Reverse pickups", "RTO risk"),
+                *("Undelivered 27-Nov", "Not delivered yesterday", "RTO cancelled", "RTO Saved"),
+                *("RTO Stopped", "NDR saved from RTO", "RTO Prevention", "Delivered after RTO"),
+                *("Lost & Found", "Cancelled invoices"),
+            )
+        ),
+        *(
+            ("Notes", ((f"FYC101 {line}",),), "sss")
+            for line in (
+                *("RTO stopped, delivered", "was RTO, customer accepted, delivered", "fake RTO"),
+                *(
+                    "is delivered not RTO",
+                    "RTO request cancelled",
+                    "cancelled by mistake, delivered",
+                ),
+                *("return pickup booked", "customer wants return", "wrong RTO, delivered"),
+            )
+        ),
+        *(
+            (tab, (("FYC101",), ("FYC102",)), "hhs")
+            for tab in ("RTO, Cancelled", "RTO & Lost", "Lost", "RTO 27-Nov", "Not delivered")
+        ),
+        ("Notes", (("FYC101 marked delivered by mistake, RTO",), ("FYC102 RTO",)), "hhs"),
         ("RTO", (("Order ID",), ("FYC999",)), "sss"),
         ("RTO", (("AWB No",), ("770104",)), "sss"),  # which is RTO Delivered
     )

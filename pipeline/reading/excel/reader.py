@@ -54,7 +54,14 @@ from schemas.directions import DAMAGED
 from schemas.display import counted, quoted
 from schemas.headings import is_example, is_of_messages
 from schemas.limits import EXACT_DIGITS
-from schemas.notes import ids_among, is_of_attempts, names_an_id, tells_against, tells_of_one
+from schemas.notes import (
+    ids_among,
+    is_of_attempts,
+    names_an_id,
+    tells_against,
+    tells_of_list,
+    tells_of_one,
+)
 from schemas.vocabulary import CellKind
 
 _Result = TypeVar("_Result")
@@ -498,7 +505,7 @@ def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
 
 def _lists(sheet: CalamineSheet, file: str) -> Iterator[ListedIds]:
     """Give what a tab without a table says of ids: by its name of all on it, or line by line."""
-    tells = tells_against(sheet.name)
+    tells = tells_of_list(sheet.name)
     try:
         rows = _take(iter(sheet.iter_rows()), BLOCK_ROWS if tells else _BATCH, file, sheet.name, 1)
     except DropRefused:  # a cell that cannot be, on a tab that nobody reads
