@@ -18,6 +18,7 @@ _DATE = re.compile(
     r"(?<!\d)(?:20\d\d[-_. ]\d\d?[-_. ]\d\d?|\d\d?[-_. ]\d\d?[-_. ]20\d\d"
     rf"|\d\d?[-_. ]?{_MONTH}(?![a-z])|(?<![a-z]){_MONTH}[-_. ]?\d\d?)(?!\d)"
 )
+_BEGUN = re.compile("booked|created|dispatch|manifest|placed")
 _NUMBERED = frozenset({"date", "day", "week"})
 _LAST_DAY, _LAST_MONTH = 31, 12
 _LONGEST = 64
@@ -50,9 +51,15 @@ def days_of(tabs: Sequence[str]) -> list[int]:
 
 @lru_cache(maxsize=256)
 def is_of_later_day(other: str, name: str) -> bool:
-    """Tell whether two names of files have a date, and the other's is later: MIS_29-11-2026."""
-    dates = [_DATE.search(each.casefold()) for each in (name, other)]
-    own, its = days_of([date[0] if date else "" for date in dates])
+    """Tell whether two names of files have a date, and the other's is later: MIS_29-11-2026.
+
+    Of a period, its last day counts; that orders were booked or sent off says nothing.
+    """
+    dates = [
+        [] if _BEGUN.search(each.casefold()) else _DATE.findall(each.casefold())
+        for each in (name, other)
+    ]
+    own, its = days_of([date[-1] if date else "" for date in dates])
     return -1 < own < its
 
 

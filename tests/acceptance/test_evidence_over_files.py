@@ -300,7 +300,7 @@ def test_a_way_back_that_an_earlier_file_named_beside_its_rows_holds_a_delivery(
 def test_a_file_of_an_earlier_day_by_its_name_takes_no_later_scan_back(
     part: Part,
 ) -> Iterator[None]:
-    orders = ["A1", "A2", "A3", "A4"]
+    orders = [f"A{at}" for at in range(1, 8)]
     part.drop_rows("MIS_29-11-2026", [(o, "X1", "Undelivered") for o in orders], WITH_AWB)
     part.drop_rows("MIS 26 Nov", [("B1", "X1", "In Transit")], WITH_AWB)
     part.drop_rows("MIS", [("B2", "X1", "In Transit")], WITH_AWB)
@@ -309,12 +309,15 @@ def test_a_file_of_an_earlier_day_by_its_name_takes_no_later_scan_back(
     part.drop_rows("MIS_30-11-2026", [("A2", "X1", "Delivered")], WITH_AWB)
     part.drop_rows("update", [("A3", "X1", "Delivered")], WITH_AWB)
     part.drop_rows("MIS 27 Nov", [("B1", "X1", "Delivered"), ("B2", "X1", "Delivered")], WITH_AWB)
+    periods = ("MIS_01-11-2026_to_29-11-2026", "POD 01 Nov to 30 Nov", "Orders booked 25-11-2026")
+    for at, name in enumerate(periods, 5):
+        part.drop_rows(name, [(f"A{at}", "X1", "Delivered")], WITH_AWB)
     timed = [("A4", "X1", "Delivered", "29-11-2026 18:00")]
     part.drop_rows("MIS 28-11-2026 late", timed, WITH_TIME)
     yield
     assert part.ends("MIS_28-11-2026") == [TAKEN_BACK]
     assert "a file of a later day by its name" in part.of("MIS_28-11-2026").lines()[0]["message"]
-    for name in ("MIS_30-11-2026", "update", "MIS 28-11-2026 late"):
+    for name in ("MIS_30-11-2026", "update", "MIS 28-11-2026 late", *periods):
         assert part.ends(name) == [SENT], name
     assert part.ends("MIS 27 Nov") == [SENT] * 2
 
