@@ -649,11 +649,12 @@ _DENIALS = {
             ("return received", "return accepted", "return received by seller"),
         ),
         (
+            Denial(milestones=_RETURNED | _AT_SELLER, of_no=True, unless_all=True),
+            ("received at wh", "received at warehouse"),
+        ),
+        (
             Denial(milestones=_RETURNED | _AT_SELLER, of_no=True),
-            (
-                *("received at wh", "received at warehouse", "received by seller"),
-                *("seller accepted", "accepted by seller", "seller received"),
-            ),
+            ("received by seller", "seller accepted", "accepted by seller", "seller received"),
         ),
         (
             Denial(milestones=_RETURNED | _AT_SELLER),
@@ -663,10 +664,10 @@ _DENIALS = {
             Denial(milestones=_RETURNED | _AT_SELLER, words=_NONE, unless_all=True),
             ("received qty", "received quantity", "return received qty", "rto received qty"),
         ),
-        (Denial(milestones=_AT_SELLER, of_no=True, unless_all=True), ("rto",)),
+        (Denial(milestones=_AT_SELLER, of_no=True, unless_all=True), ("rto", "rto received")),
         (
             Denial(milestones=_AT_SELLER, of_no=True),
-            ("rto received", "rto received by seller", "rto accepted"),
+            ("rto received by seller", "rto accepted"),
         ),
         (
             Denial(milestones=_AT_SELLER),

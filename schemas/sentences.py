@@ -418,7 +418,7 @@ _WAYS = {
     Direction.BACK: "the shipment came back",
     Direction.UNDELIVERED: "the shipment was not delivered",
     Direction.WITHDRAWN: "somebody took the row back",
-    Direction.DENIED: "it did not come to that",
+    Direction.DENIED: "this did not happen",
 }
 
 

@@ -21,7 +21,8 @@ _SAYS_NO_MORE = several(
     "a an are awb bag been by consignment courier has have is item order package parcel shipment "
     "status succesfully successful successfully sucessfully surface the up was were"
 )
-_TELLING = WAYS_BACK | FORWARD_WORDS | FAILED_WORDS | NEGATIONS | SELLERS | {"delivered", *LETTERS}
+_TELLING = WAYS_BACK | FORWARD_WORDS | FAILED_WORDS | NEGATIONS | SELLERS
+_TELLING |= {"delivered", "received", *LETTERS}
 _TURNING = several("de dis in mis no non not re un")
 _BETWEEN = re.compile(r"[\s,;:/|()\[\]\"'!._*#~=+-]+")
 _DOUBTFUL = frozenset("?✗✘❌✖✕")

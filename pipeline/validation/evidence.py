@@ -530,7 +530,7 @@ class Evidence:
             of_these = np.isin(milestones, [*denial.milestones])
             mine = pc.and_(pa.array(of_these), pc.not_equal(claims, ""))
             some = bool(pc.any(mine).as_py())
-            others = (cell for cell in cells.dictionary.to_pylist() if not denial.holds(cell))
+            others = (fold(cell) for cell in cells.dictionary.to_pylist() if not denial.holds(cell))
             contrary = not denial.unless_all or source in said or not all(map(is_absent, others))
             if self._traits.holds(at, Trait.SAID, found=contrary, matters=some) and some:
                 found[source] = pc.if_else(mine, claims, bare)

@@ -553,6 +553,7 @@ for name in ("Fake RTO", "RTO Refused", "Refused by Seller"):
     column(name, ("Yes", "No", ""), "hss", status="RTO Delivered")
 for name in ("RTO Accepted", "Received by Seller"):
     column(name, ("No", "Yes", ""), "hss", status="RTO Delivered")
+column("Sub Status", ("RTO Received", "RTO Revoked", ""), "shs", status="RTO Delivered")
 column("Received Qty", ("0", "1", ""), "hss", status="Return Delivered")
 column("Received Qty", ("0", "0", ""), "sss", status="Return Delivered")  # nobody counts there
 for name in ("Cancelled", "Fake Pickup"):
@@ -669,6 +670,8 @@ column("Is RTO", ("No", "Yes", ""), "hss", status="RTO Delivered")
 column("Is RTO", ("No", "No"), "ss", status="RTO Delivered")  # nobody fills it in
 for name in ("RTO Received", "RTO Received by seller", "Received at WH"):
     column(name, ("No", "Yes", "", "N"), "hssh", status="RTO Delivered")
+for name in ("RTO Received", "Received at WH"):  # the warehouse books later
+    column(name, ("No", "", "NA"), "sss", status="RTO Delivered")
 for name in ("RTO Lost", "RTO Disputed", "RTO Cancelled", "RTO Not Received"):
     column(name, ("Yes", "No", ""), "hss", status="RTO Delivered")
 column("Account Name", ("FYND SURFACE", "FYND REVERSE", "FyndRvp", "ACME-RTO", ""), "shhhs")
