@@ -14,6 +14,9 @@ from schemas.display import quoted
 from schemas.parcels import TO_CONFIRM, Said, awb_key
 from schemas.vocabulary import Milestone, Role
 
+_ORDERS = 2
+"""An AWB under more is no parcel's."""
+
 
 def one_parcel_of_two_orders(
     orders: Orders,
@@ -25,7 +28,8 @@ def one_parcel_of_two_orders(
     """Return the ends that another order's row contradicts about the same AWB.
 
     One of the two rows has the AWB or the order id of another, as in a column that was sorted or
-    filled down. All arguments have a value per row of the drop; ``record``: record numbers.
+    filled down. One of three orders and more is a trip's (LRN), and no parcel's. All arguments have
+    a value per row of the drop; ``record``: record numbers.
     """
     sends = disposition == Disposition.SEND
     delivered = np.flatnonzero(sends & (status == Milestone.DELIVERY_DONE))
@@ -47,7 +51,8 @@ def one_parcel_of_two_orders(
     held: dict[int, str] = {}
     of = orders.number
     for awb, sides in by_awb.items():
-        for mine, others in (sides, sides[::-1]):
+        few = len({*of[[*sides[0], *sides[1]]].tolist()}) <= _ORDERS
+        for mine, others in (sides, sides[::-1]) if few else ():
             first = others[0]
             second = next((each for each in others if of[each] != of[first]), None)
             for place in mine:

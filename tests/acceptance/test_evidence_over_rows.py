@@ -361,7 +361,10 @@ def test_a_parcel_of_two_orders_has_one_end(part: Part) -> Iterator[None]:
     for at, (awb, said, _) in enumerate(OF_TWO_ORDERS):
         rows = [(f"A{at}", awb, "Delivered"), (f"B{at}", awb, said)]
         part.drop_rows(f"day{at}", rows, WITH_AWB)
+    trip = [(f"T{at}", "149051990", word) for at, word in enumerate(("Delivered", "RTO Delivered"))]
+    part.drop_rows("trip", [*trip, ("T2", "149051990", "Delivered")], WITH_AWB)
     yield
+    assert part.ends("trip") == [SENT] * 3
     for at, (*case, ends) in enumerate(OF_TWO_ORDERS):
         assert part.ends(f"day{at}") == ends, case
 
