@@ -210,7 +210,9 @@ def sides_of(line: str) -> tuple[bool, bool]:
 
 _VERB = re.compile(r"\b(?:am|are|is|was|were|came|come|gone|went|do not|dont|don't|hai|hain)\b")
 #: Of stars, what says no more than a fate or which rows are meant: not *RTO charges extra*.
-_FOOTNOTE = re.compile(rf"(?i)\W*\*+ *(?!.*{_VERB.pattern}|.*\b{_COLOUR}\b)\w+(?:\W+\w+){{2,}}")
+_FOOTNOTE = re.compile(
+    rf"(?i)\W*\* *(?=\w)(?!.*{_VERB.pattern}|.*\b{_COLOUR}\b)\w+(?:\W+\w+){{2,}}"
+)
 _BELOW = several("below beneath following follows hereunder underneath")
 _ON_ALL = re.compile(
     r"\b(?:above|all|these|this (?:file|list|report|sheet))\b.{0,60}?\b(?:are|is|were|was) "

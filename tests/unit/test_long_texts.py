@@ -25,6 +25,7 @@ def _list_ids(count: int) -> Traits:
     "read",
     [
         pytest.param(lambda: told_of_rows("rto:1 " * 24 + "of all"), id="a line of counts"),
+        pytest.param(lambda: told_of_rows("* " * 8_000 + "RTO"), id="a line of stars"),
         pytest.param(lambda: fate_named("filter " * 4_000), id="a line of filters"),
         pytest.param(lambda: way_of_file("filter:," * 4_000), id="a name of filters"),
         pytest.param(lambda: _list_ids(20_000), id="ids that are listed one a row"),
