@@ -420,12 +420,12 @@ _BUT = "(?: but .*)?"
 _ITS_OWN = (
     rf"{_SHIPMENT}(?:fake delivery|lost in transit|non[ -]delivered"
     rf"|not (?:yet )?delivered{_BUT}|undelivered)"
-    rf"|{TO_ANOTHER}|first mile|mid(?:dle)? mile|line ?haul|(?:hub|origin) to hub|hub delivery"
+    rf"|{TO_ANOTHER}|line ?haul|(?:hub|origin) to hub|hub delivery"
     "|stock transfer|stn"
 )
 _NOT_THERE = rf"{_ITS_OWN}|{_SHIPMENT}(?:fake|lost|not (?:yet )?received{_BUT})"
 #: Short for the first of the ways that a parcel goes, where the heading asks for them.
-_FIRST_LEG = "fm|mm|1 ?(?:/|of) ?[2-9]"
+_FIRST_LEG = "1 ?(?:/|of) ?[2-9]"
 _NOT_TAKEN = rf"{_NOT_THERE}|{_SHIPMENT}(?:cancell?ed|refused|rejected)"
 
 #: A claim may be refused or cancelled itself, and an exception be of an attempt before.
