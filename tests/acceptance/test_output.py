@@ -106,7 +106,8 @@ def test_run_as_json_gives_an_object_per_file_and_nothing_else_on_stdout(root: R
     ran = root.run("run", "--once", "--json", "-v", "--log-format", "json")
     summaries = [json.loads(line) for line in ran.out.splitlines()]
     assert {s["source_file"]: s["rows"]["accepted"] for s in summaries} == {"a.csv": 2, "b.csv": 2}
-    assert summaries[0] == root.of("a").summary
+    # On a busy machine b.csv may end first.
+    assert {s["source_file"]: s for s in summaries}["a.csv"] == root.of("a").summary
     # Its logs are one object per line, with a stable event; then it says why it ends as it does.
     *logs, last = ran.err.splitlines()
     assert last.startswith("shipdrop: exit code 3")
