@@ -341,7 +341,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
 def look_of(heading: str) -> Look | None:
     """Return the evidence to look for under a column's heading, or None."""
-    spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", _LOST_LETTER.sub("RVP", heading)))
+    spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", _with_lost_letter(heading)))
     words = words_of(shortened(with_known_ways(in_english(fold(spelled)))))
     back = words & WAYS_BACK
     if (whom := _whom_asked(words)) is not None:
@@ -447,7 +447,13 @@ def _look_of_way(words: frozenset[str], back: frozenset[str]) -> Look:
     return Look(asks=Asks.YES, way=way, sure=sure, bare=bare)
 
 
-_LOST_LETTER = re.compile(r"(?i)\brv(?=[ _-]?flag\b)")
+def _with_lost_letter(heading: str) -> str:
+    """Return a heading that asks for a way with the letter that it lost: RV Flag, Is RO."""
+    return _SHORT_RTO.sub("RTO", _SHORT_RVP.sub("RVP", heading))
+
+
+_SHORT_RVP = re.compile(r"(?i)\brv(?=[ _-]?flag\b)")
+_SHORT_RTO = re.compile(r"(?i)(?<=\bis[ _-])(?:ro|rt)\b|\b(?:ro|rt)(?=[ _-]?flag\b)")
 _BOTH_ENDS = re.compile(r"(?i)[/&+|,]|\bor\b|\band\b")
 
 RETURNS = frozenset({Direction.RETURN, Direction.BACK})

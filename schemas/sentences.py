@@ -424,7 +424,8 @@ _WAYS = {
 
 def _elsewhere(case: StatusCase) -> str:
     """Tell that something in the file speaks against the status."""
-    cell = f" ({quoted(case.direction_cell)})" if case.direction_cell else ""
+    said = quoted(case.direction_cell) if case.direction_cell else ""
+    cell = "" if said in case.source else f" ({said})"  # a tab "RTO" is named once
     if case.direction is Direction.UNREADABLE:
         return (
             f"stands beside {case.source}{cell}, which is not a known direction. Write "
@@ -432,16 +433,16 @@ def _elsewhere(case: StatusCase) -> str:
             "courier's profile says so there."
         )
     against = f"does not fit {case.source}{cell}, which says that {_WAYS[case.direction]}."
+    such = "" if case.direction is Direction.UNDELIVERED else ', such as "RTO Delivered"'
     if case.source.startswith("the column "):
-        known = case.direction is Direction.UNDELIVERED
-        such = "" if known else ', such as "RTO Delivered" or "Return Delivered"'
+        such = such and f'{such} or "Return Delivered"'
         return (
             f"{against} If that is so, write what happened{such}. If it is wrong, correct that "
             "cell and upload the file again, with its column."
         )
     return (
-        f'{against} If that is so, write what happened, such as "RTO Delivered". If the customer '
-        f"has it, tick the row {TO_CONFIRM}. {_CLEARED.get(case.source, _NOT_CLEARED)}"
+        f"{against} If that is so, write what happened{such}. If the customer has it, tick the "
+        f"row {TO_CONFIRM}. {_CLEARED.get(case.source, _NOT_CLEARED)}"
     )
 
 

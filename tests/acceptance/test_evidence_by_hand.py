@@ -639,7 +639,7 @@ for name in ("Tag", "Alert", "Marking", "Disposition", "Segment"):
     column(name, (*cells, "Not delivered but marked delivered", "", "Normal", "Lost & found shop"),
            "h" * 7 + "sss")  # fmt: skip
     column(name, ("Lost", "Refused", ""), "sss", status="RTO Delivered")
-# Of a paper, a code or an offer; of an attempt or a day before.
+# Fates of a paper, a code or an offer, and of an attempt or a day before.
 for name in ("POD Copy", "Signature", "Ack", "OTP", "Gift Wrap", "Coupon", "Exchange", "Rating"):
     column(name, ("Not received", "Rejected", "Cancelled", "Refused", "Lost"), "sssss")
 column("Documents", ("Undelivered", "Not delivered", "Lost in transit", "Not received"), "hhhs")
@@ -683,6 +683,10 @@ for name in ("Latest", "Now"):
     column(name, ("Delivered", "Delivered"), "ss")
     column(name, ("Yes", "No"), "ss")
 column("RV Flag", ("true", "false"), "hs", status="RTO Delivered")  # a letter is lost
+for name in ("Is RO", "is_rt", "RT Flag"):
+    column(name, ("true", "true", "", "No"), "hhss")
+for name in ("RO No", "RT Zone", "RO"):
+    column(name, ("12", "true", "", "No"), "ssss")
 AWBS_OUT = ("Original AWB", "Fwd AWB", "Ref AWB No", "Forward Tracking Number")
 for name in AWBS_OUT:
     column(name, ("7712345678", "", "NA"), "hss")

@@ -1,4 +1,4 @@
-"""Whatever names our code, in an import inside a function or in a string, names what is there.
+"""Resolve each name of our code in an import inside a function, and in a string.
 
 A rename breaks imports at the top of a module at once. Those inside functions, dotted names in
 strings (``tests/forked.py``, code for another interpreter) and names that are watched or replaced
