@@ -438,9 +438,10 @@ def _a_name_of_a_file(mutant: Mutant) -> bool | None:
     mutant.stem = mutant.rng.choice(
         {RTO: ("RTO list", "rto_day"), REVERSE: ("reverse pickups", "Return mis")}[way]
     )
-    for line in mutant.lines:
-        # What its own row says of its way goes before the name: of the others only these have none.
-        line.may -= {DONE, PICKED}
+    if way == REVERSE or not _tells_ways_apart(mutant):
+        for line in mutant.lines:
+            # A row's own words go before the name: of the other statuses only these have none.
+            line.may -= {DONE, PICKED}
     # A column that says a direction would go before it.
     mutant.done += [
         "a_direction_in_a_column",
@@ -449,6 +450,17 @@ def _a_name_of_a_file(mutant: Mutant) -> bool | None:
         "a_tab_of_its_own",
     ]
     return None
+
+
+def _tells_ways_apart(mutant: Mutant) -> bool:
+    """Tell whether a sheet has RTOs, pickups and failed attempts (hazard H131).
+
+    A name of RTOs is that of a whole day's file then, and says nothing of its rows.
+    """
+    at = mutant.at("status")
+    assert at is not None
+    failed = any("undelivered" in str(line.cells[at]).casefold() for line in mutant.lines)
+    return failed and {BACK, PICKED} <= {line.status for line in mutant.lines}
 
 
 @spoiling
