@@ -231,8 +231,8 @@ class Closer:
         drop = self._refused(drop, keep=("refused", "summary"))
         name = write.write_refusal(drop, refusal, self._folders, self._zone)
         files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
-        facts = write.refused_summary(drop, refusal, files)
-        summary = write.write_summary(facts, self._folders)
+        summary = write.refused_summary(drop, refusal, files)
+        write.write_summary(drop, summary, self._folders)
         return self._closed_one(_Written(drop=drop, summary=summary, outcomes=None))
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, outcomes: DropOutcomes) -> Closed:

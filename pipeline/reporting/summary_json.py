@@ -3,74 +3,67 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec.structs import asdict
 
-from pipeline.core.model import Drop, DropState, Notice, group_notices
+from pipeline.core.model import Drop, DropState, Notice, Skipped, group_notices
 from pipeline.core.summary import summary_of_parts
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.display import encodable
 from schemas.vocabulary import Outcome
 
 _TELLABLE = {DropState.COMPLETED, DropState.REFUSED, DropState.OPEN, DropState.CANCELLED}
+_NONE_SKIPPED = Skipped()
+_NO_FILES: Mapping[str, str] = {}
 
 
-class SummaryFacts(Struct, frozen=True, kw_only=True):
-    """Everything a summary tells.
-
-    ``total`` and ``counts`` are in data rows; an outcome that is missing counts 0. ``notices``
-    may hold several for one code and column: they are grouped. ``calls_sent`` counts every call
-    that left, ``calls_retried`` those among them that repeated another. ``corrections`` is
-    (rows of the rejects file this drop corrects, rows of them now sound) or None. ``refused`` is
-    the reason the whole file was refused. ``files`` maps what a file is to its name. ``more``
-    holds keys beyond the contract's: they are added after them and never replace one.
-    """
-
-    drop: Drop
-    total: int = 0
-    counts: Mapping[Outcome, int] = field(default_factory=dict)
-    calls_sent: int = 0
-    calls_retried: int = 0
-    notices: tuple[Notice, ...] = ()
-    blank: int = 0
-    header: int = 0
-    footer: int = 0
-    corrections: tuple[int, int] | None = None
-    refused: Notice | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
-    more: Mapping[str, Any] = field(default_factory=dict)
-
-
-def summary_object(facts: SummaryFacts) -> dict[str, Any]:
+def summary_object(
+    drop: Drop,
+    *,
+    counts: Mapping[Outcome, int] | None = None,
+    calls: tuple[int, int] = (0, 0),
+    notices: Iterable[Notice] = (),
+    skipped: Skipped = _NONE_SKIPPED,
+    corrections: tuple[int, int] | None = None,
+    refused: Notice | None = None,
+    files: Mapping[str, str] = _NO_FILES,
+    more: Mapping[str, Any] = _NO_FILES,
+) -> dict[str, Any]:
     """Give the object of ``summary.json`` (outside contract), fit for JSON.
 
-    A refused drop has zeros for rows. Information that is neither error nor warning stands under
-    ``notices``. Raises ValueError if ``total`` is not the sum of the outcomes, the drop's state
-    is none that is allowed, or a time has no zone.
+    ``counts``: data rows by outcome; one that is missing counts 0, and so does every one of a
+    refused drop. ``calls``: how many left, and those among them that repeated another. ``notices``
+    may hold several for one code and column: they are grouped, and information that is neither
+    error nor warning stands under ``notices``. ``corrections``: rows of the rejects file this drop
+    corrects, and rows of them now sound. ``refused``: why the whole file was refused. ``files``:
+    what a file is → its name. ``more``: keys beyond the contract's, which never replace one. Raises
+    ValueError if the drop's state is none that is allowed, or a time has no zone.
     """
-    drop = facts.drop
     if drop.state not in _TELLABLE:
         raise ValueError(f"a drop that is {drop.state} has no summary yet")
-    remarks = _remarks([*facts.notices, *_of_the_file(drop)])
+    sent, retried = calls
     summary = summary_of_parts(
         drop,
-        rows=_rows(facts),
-        calls={"sent": facts.calls_sent, "retried": facts.calls_retried},
-        remarks=remarks,
-        skipped={"blank": facts.blank, "header": facts.header, "footer": facts.footer},
-        corrections=_corrections(facts.corrections),
-        refused=_refusal(facts.refused),
-        files=facts.files,
+        rows=_rows({} if drop.state is DropState.REFUSED else counts or {}),
+        calls={"sent": sent, "retried": retried},
+        remarks=_remarks([*notices, *_of_the_file(drop)]),
+        skipped=asdict(skipped),
+        corrections=None
+        if corrections is None
+        else {"rows": corrections[0], "fixed": corrections[1]},
+        refused=_refusal(refused) if refused else None,
+        files=files,
         continues=drop.continues,
     )
-    return summary | {key: value for key, value in facts.more.items() if key not in summary}
+    return summary | {key: value for key, value in more.items() if key not in summary}
 
 
-def _rows(facts: SummaryFacts) -> dict[str, int]:
-    counts = {outcome: facts.counts.get(outcome, 0) for outcome in Outcome}
-    if facts.total != sum(counts.values()):
-        raise ValueError(f"{facts.total} rows, but {sum(counts.values())} outcomes")
-    counted = {"total": facts.total, **{outcome.value: n for outcome, n in counts.items()}}
-    return dict.fromkeys(counted, 0) if facts.drop.state is DropState.REFUSED else counted
+def _rows(counts: Mapping[Outcome, int]) -> dict[str, int]:
+    by_outcome = {outcome.value: counts.get(outcome, 0) for outcome in Outcome}
+    return {"total": sum(by_outcome.values()), **by_outcome}
+
+
+def _refusal(refused: Notice) -> dict[str, str]:
+    return {"code": refused.code.value, "message": encodable(refused.message)}
 
 
 def _remarks(notices: Iterable[Notice]) -> dict[str, list[dict[str, Any]]]:
@@ -110,16 +103,3 @@ def _of_the_file(drop: Drop) -> Iterator[Notice]:
 
 
 _CHANGED = Notice(code=Code.FILE_CHANGED, message=Code.FILE_CHANGED.what)
-
-
-def _corrections(corrections: tuple[int, int] | None) -> dict[str, int] | None:
-    if corrections is None:
-        return None
-    rows, fixed = corrections
-    return {"rows": rows, "fixed": fixed}
-
-
-def _refusal(refused: Notice | None) -> dict[str, str] | None:
-    if refused is None:
-        return None
-    return {"code": refused.code.value, "message": encodable(refused.message)}

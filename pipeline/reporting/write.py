@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pipeline.core.errors import DropRefused
 from pipeline.core.file_names import (
@@ -24,7 +23,7 @@ from pipeline.core.row_keys import RowKey, row_key
 from pipeline.core.summary import json_text
 from pipeline.reporting.rejects_csv import rejects_csv
 from pipeline.reporting.rows import Report, results_pieces
-from pipeline.reporting.summary_json import SummaryFacts, summary_object
+from pipeline.reporting.summary_json import summary_object
 from pipeline.storage.root_folders import Folders
 from schemas.codes import ERRORS, Code
 from schemas.display import clock_time, counted, encodable, one_line
@@ -36,14 +35,10 @@ _WHAT_WAS_SENT = {Code.PROCESSING_FAILED: "Its results file says what was sent b
 
 
 def refusal_text(
-    *,
-    source_file: str,
-    code: Code,
-    message: str,
-    hint: str,
-    received_at: datetime,
-    drop_id: str,
+    drop: Drop,
+    refusal: DropRefused,
     zone: tzinfo,
+    *,
     rejects: str = "",
     faults: Iterable[Notice] = (),
 ) -> bytes:
@@ -51,25 +46,24 @@ def refusal_text(
 
     ``rejects`` names the file with the rows to correct, where there is one; ``faults`` says what
     is wrong with them. Control and direction characters of file names and values are escaped: the
-    text is shown in terminals. ``received_at`` is shown in ``zone``; raises ValueError if it has
-    none itself.
+    text is shown in terminals. Times are shown in ``zone``; raises ValueError if one has none.
     """
     wrong = [
         f"  {counted(each.count, 'row')}: {each.code}. {one_line(each.message)}" for each in faults
     ]
     lines = (
-        one_line(message),
+        one_line(refusal.message),
         "",
-        f"What to do: {one_line(hint) or _DEFAULT_HINT}",
+        f"What to do: {one_line(refusal.hint) or _DEFAULT_HINT}",
         "",
-        _WHAT_WAS_SENT.get(code, "Nothing of this file was sent."),
+        _WHAT_WAS_SENT.get(refusal.code, "Nothing of this file was sent."),
         "",
         *(["The most frequent faults, each with its first row:", *wrong, ""] if wrong else []),
-        f"File:      {one_line(source_file)}",
+        f"File:      {one_line(drop.source_file)}",
         *([f"Rejects:   {one_line(rejects)}"] if rejects else []),
-        f"Received:  {clock_time(received_at, zone)}",
-        f"Code:      {code}",
-        f"Drop:      {one_line(drop_id)}",
+        f"Received:  {clock_time(drop.received_at, zone)}",
+        f"Code:      {refusal.code}",
+        f"Drop:      {one_line(drop.drop_id)}",
         "",
     )
     return "\r\n".join(lines).encode()
@@ -142,19 +136,17 @@ def write_report(report: Report, folders: Folders) -> dict[str, Any]:
     pieces: Iterable[bytes] = report.lines or results_pieces(report)
     folders.outbox.write(drop.folder, files["results"], pieces, more_follows=True)
     files |= _write_rejects(report, folders)
-    return write_summary(summary_of(report, files), folders)
+    return write_summary(drop, summary_of(report, files), folders)
 
 
-def write_summary(facts: SummaryFacts, folders: Folders) -> dict[str, Any]:
-    """Write the summary, whose presence means that the other files are complete.
+def write_summary(drop: Drop, summary: dict[str, Any], folders: Folders) -> dict[str, Any]:
+    """Write the summary, whose presence means that the other files are complete; return it.
 
     As with all that is written here, the name is on the disk after ``Outbox.sync``.
     """
-    drop = facts.drop
-    fields = summary_object(facts)
-    summary = [json_text(fields)]
-    folders.outbox.write(drop.folder, file_name(drop, SUMMARY), summary, more_follows=True)
-    return fields
+    text = [json_text(summary)]
+    folders.outbox.write(drop.folder, file_name(drop, SUMMARY), text, more_follows=True)
+    return summary
 
 
 def write_refusal(
@@ -172,27 +164,17 @@ def write_refusal(
     what is wrong with them.
     """
     name = file_name(drop, REFUSED)
-    text = refusal_text(
-        source_file=drop.source_file,
-        code=refusal.code,
-        message=refusal.message,
-        hint=refusal.hint,
-        received_at=drop.received_at,
-        drop_id=drop.drop_id,
-        zone=zone,
-        rejects=rejects,
-        faults=faults,
-    )
+    text = refusal_text(drop, refusal, zone, rejects=rejects, faults=faults)
     folders.outbox.write(drop.folder, name, [text], more_follows=True)
     return name
 
 
 def refused_summary(
-    drop: Drop, refusal: DropRefused, files: Mapping[str, str], notices: tuple[Notice, ...] = ()
-) -> SummaryFacts:
-    """Return the summary of a file that was refused whole."""
+    drop: Drop, refusal: DropRefused, files: Mapping[str, str], **more: Any
+) -> dict[str, Any]:
+    """Return the summary of a file that was refused whole; ``more``: as ``summary_object``."""
     reason = Notice(code=refusal.code, message=str(refusal))
-    return SummaryFacts(drop=drop, refused=reason, files=files, notices=notices)
+    return summary_object(drop, refused=reason, files=files, **more)
 
 
 def write_refused_rows(
@@ -210,19 +192,19 @@ def write_refused_rows(
     )
     files = {"refused": refused, **rejects}
     files["summary"] = file_name(drop, SUMMARY)
-    return write_summary(refused_rows_summary(report, refusal, files), folders)
+    return write_summary(drop, refused_rows_summary(report, refusal, files), folders)
 
 
 def refused_rows_summary(
     report: Report, refusal: DropRefused, files: Mapping[str, str]
-) -> SummaryFacts:
+) -> dict[str, Any]:
     """Return the summary of a file that is refused for its many bad rows.
 
     It tells what is wrong.
     """
-    facts = report.drop.facts
-    summary = refused_summary(report.drop, refusal, files, facts.notices)
-    return replace(summary, more={"columns": columns_of(facts)})
+    drop, facts = report.drop, report.drop.facts
+    more = {"columns": columns_of(facts)}
+    return refused_summary(drop, refusal, files, notices=facts.notices, more=more)
 
 
 def _write_rejects(report: Report, folders: Folders) -> dict[str, str]:
@@ -273,21 +255,15 @@ def _chain(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def summary_of(report: Report, files: Mapping[str, str]) -> SummaryFacts:
+def summary_of(report: Report, files: Mapping[str, str]) -> dict[str, Any]:
     """Return the summary of a drop whose files have these names."""
     outcomes, facts = report.outcomes, report.drop.facts
-    counts = outcomes.counts()
-    sent, retried = outcomes.ends.calls
-    return SummaryFacts(
-        drop=report.drop,
-        total=sum(counts.values()),
-        counts=counts,
-        calls_sent=sent,
-        calls_retried=retried,
-        notices=group_notices([*facts.notices, *_delivery_notices(report)]),
-        blank=facts.skipped.blank,
-        header=facts.skipped.header,
-        footer=facts.skipped.footer,
+    return summary_object(
+        report.drop,
+        counts=outcomes.counts(),
+        calls=outcomes.ends.calls,
+        notices=[*facts.notices, *_delivery_notices(report)],
+        skipped=facts.skipped,
         corrections=_corrections(report),
         files={**files, "summary": file_name(report.drop, SUMMARY)},
         more={

@@ -31,7 +31,6 @@ from pipeline.reading.drop_reader import poison
 from pipeline.reporting import write
 from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
 from pipeline.reporting.rows import Report
-from pipeline.reporting.summary_json import SummaryFacts, summary_object
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool
@@ -194,7 +193,7 @@ def _judged(
     if out is not None:
         summary = write.write_report(report, _outbox(out))
     else:
-        summary = summary_object(write.summary_of(report, {}))
+        summary = write.summary_of(report, {})
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
@@ -212,8 +211,9 @@ def _refused(
     files: dict[str, str] = {}
     if out is not None:
         files["refused"] = write.write_refusal(drop, refusal, _outbox(out), site.zone)
-    facts: SummaryFacts = write.refused_summary(drop, refusal, files)
-    summary = write.write_summary(facts, _outbox(out)) if out else summary_object(facts)
+    summary = write.refused_summary(drop, refusal, files)
+    if out is not None:
+        write.write_summary(drop, summary, _outbox(out))
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 
@@ -226,7 +226,7 @@ def _refused_rows(
     if out is not None:
         summary = write.write_refused_rows(report, refusal, _outbox(out), site.zone)
     else:
-        summary = summary_object(write.refused_rows_summary(report, refusal, {}))
+        summary = write.refused_rows_summary(report, refusal, {})
     return Checked(shown_name=shown(drop.source_file), summary=summary, why=why)
 
 

@@ -11,7 +11,7 @@ from xlsxwriter import Workbook
 
 from pipeline.core.chunks import ChunkBody, ChunkResult, ChunkState, Verdict
 from pipeline.core.errors import DropRefused
-from pipeline.core.model import Drop, DropState, Limits, Notice, ReadingSettings, Source
+from pipeline.core.model import Drop, DropState, Limits, ReadingSettings, Source
 from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.freeze import (
     Planned,
@@ -30,7 +30,6 @@ from pipeline.reporting.rows import Report
 from pipeline.reporting.write import summary_of
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.spool import Spool
-from schemas.codes import Code
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.ledger_plans import begun
@@ -155,8 +154,8 @@ def test_a_workbook_of_more_sheets_than_a_byte_counts(bench):
     assert last.sheet == 139
     outcomes = outcomes_of(planned.table, chunks(), [], waiting=unsent())
     report = Report(drop=drop, outcomes=outcomes, spool=bench.spool)
-    notice = next(e for e in summary_of(report, {}).notices if e.code is not Code.NO_EVENT_TIME)
-    assert (notice.code, notice.count, notice.example_row) == ("NOT_SENT", 140, 2)
+    warnings = {each["code"]: each for each in summary_of(report, {})["warnings"]}
+    assert (warnings["NOT_SENT"]["count"], warnings["NOT_SENT"]["example_row"]) == (140, 2)
 
 
 def test_a_remark_of_delivery_names_its_first_row_by_its_record_number(bench):
@@ -171,8 +170,9 @@ def test_a_remark_of_delivery_names_its_first_row_by_its_record_number(bench):
     ]
     outcomes = outcomes_of(planned.table, chunks, verdicts, waiting=unsent())
     report = Report(drop=drop, outcomes=outcomes, spool=bench.spool)
-    refused = Notice(code=Code.API_REFUSED, message="first", count=3, example_row=29)
-    assert refused in summary_of(report, {}).notices
+    errors = {each["code"]: each for each in summary_of(report, {})["errors"]}
+    refused = errors["API_REFUSED"]
+    assert (refused["message"], refused["count"], refused["example_row"]) == ("first", 3, 29)
 
 
 def test_every_row_that_names_an_order_is_found_by_it(bench):

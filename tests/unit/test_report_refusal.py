@@ -6,22 +6,29 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.core.model import Notice
+from pipeline.core.errors import DropRefused
+from pipeline.core.model import Drop, DropState, Notice
 from pipeline.reporting.write import refusal_text
 from schemas.codes import Code
 
 
-def text(**changed: Any) -> str:
-    given: dict[str, Any] = {
-        "source_file": "a.csv",
-        "code": Code.HEADER_NOT_FOUND,
-        "message": "No row of this file has the columns Order Id and Status.",
-        "hint": "Add them.",
-        "received_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-        "drop_id": "d1",
-        "zone": ZoneInfo("Asia/Kolkata"),
-    }
-    return refusal_text(**(given | changed)).decode()
+def text(
+    source_file: str = "a.csv",
+    code: Code = Code.HEADER_NOT_FOUND,
+    message: str = "No row of this file has the columns Order Id and Status.",
+    hint: str = "Add them.",
+    **more: Any,
+) -> str:
+    drop = Drop(
+        seq=1,
+        drop_id="d1",
+        folder="",
+        source_file=source_file,
+        state=DropState.REFUSED,
+        received_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+    refusal = DropRefused(code, message, hint=hint)
+    return refusal_text(drop, refusal, ZoneInfo("Asia/Kolkata"), **more).decode()
 
 
 def test_the_reason_comes_first_and_what_to_do_second() -> None:
