@@ -13,7 +13,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from errno import EFBIG
 from io import BytesIO
 from pathlib import Path
@@ -28,13 +27,15 @@ from pipeline.storage.memory import give_back
 from schemas.codes import Code
 
 if TYPE_CHECKING:
+    from pipeline.core.draft import Sample
     from pipeline.core.model import ReadingSettings
+    from pipeline.reading.process.protocol import Job, ReadingRules
     from pipeline.storage.spool import Spool
 
 
 def main() -> NoReturn:
     """Serve the parent, whose process id is in ``argv``, until it wants no more."""
-    asked, answers = confine(int(sys.argv[2]))
+    parent = _Parent(*confine(int(sys.argv[2])))
     give_back()
     sys.modules["hypothesis"] = None  # type: ignore[assignment]  # pandera loads it where tests do
     from pipeline.reading import read_file  # noqa: F401 - the long part, while the parent imports its own
@@ -43,10 +44,7 @@ def main() -> NoReturn:
 
     builtin_profiles()
     make_ready()
-    line = asked.readline()
-    if line:
-        _serve(_Parent(asked, answers), line)
-    leave()
+    _serve(parent)
 
 
 class _Parent(Struct, frozen=True):
@@ -63,14 +61,14 @@ class _Parent(Struct, frozen=True):
         self.answers.write(line + b"\n")
         self.answers.flush()
 
-    def read_message(self) -> dict[str, Any]:
-        import orjson
+    def read_message(self) -> Any:  # noqa: ANN401 - see protocol.asked
+        """Return the next message; end this process when there will be none."""
+        from pipeline.reading.process.protocol import as_asked
 
         line = self.asked.readline()
         if not line:
             leave()
-        message: dict[str, Any] = orjson.loads(line)
-        return message
+        return as_asked(line)
 
 
 class _Earlier(Struct, frozen=True):
@@ -84,7 +82,7 @@ class _Earlier(Struct, frozen=True):
         """Return the courier of an earlier drop, or None if there is no such drop."""
         if drop_id not in self.known:
             self.parent.tell({"ask": drop_id})
-            self.known[drop_id] = self.parent.read_message()["courier"]
+            self.known[drop_id] = self.parent.read_message()
         return self.known[drop_id]
 
     def rejected_ids(self, drop_id: str) -> Mapping[tuple[str, int], tuple[tuple[str, str], ...]]:
@@ -104,77 +102,57 @@ class _Earlier(Struct, frozen=True):
         return None if self.courier(drop_id) is None else Spool(self.spools / drop_id)
 
 
-def _serve(parent: _Parent, first: bytes) -> None:
-    import orjson
+def _serve(parent: _Parent) -> NoReturn:
+    from math import ceil
+
     import pyarrow as pa
 
-    given = orjson.loads(first)
-    reading = _reading(given)
-    limit_memory(given["memory"])
+    from pipeline.reading.process.protocol import BURST, GRACE
+
+    rules = parent.read_message()
+    reading = _reading(rules)
+    limit_memory(rules.memory + BURST)
     silence()
     parent.tell({})  # ready
     while True:
         wanted = parent.read_message()
-        limit_seconds(wanted["seconds"])
-        if "draft" in wanted:
-            answers = [_draft(wanted["draft"], reading)]
+        limit_seconds(ceil(wanted.seconds) + GRACE)
+        if wanted.sample is not None:
+            answers = [_draft(wanted.sample, reading)]
         else:
-            earlier = _Earlier(parent, Path(_text(given["spools"])))
-            answers = _read(wanted["files"], reading, earlier)
+            answers = _read(wanted.jobs, reading, _Earlier(parent, rules.spools))
         pa.default_memory_pool().release_unused()  # the parent looks at what we keep
         for answer in answers:
             parent.tell(answer)
 
 
-def _reading(given: Mapping[str, Any]) -> "ReadingSettings":
-    from pipeline.core.model import Limits, ReadingSettings
+def _reading(rules: "ReadingRules") -> "ReadingSettings":
+    from pipeline.core.model import ReadingSettings
     from schemas.profile import builtin_profiles, load_profile
 
-    own = [load_profile(text, origin=origin) for origin, text in given["profiles"]]
+    own = [load_profile(text, origin=origin) for origin, text in rules.profiles]
     return ReadingSettings(
         profiles={**builtin_profiles(), **{profile.name: profile for profile in own}},
-        default=given["default"],
-        limits=Limits(**given["limits"]),
-        timezone=given["timezone"],
+        default=rules.default,
+        limits=rules.limits,
+        timezone=rules.timezone,
     )
 
 
 def _read(
-    wanted: Sequence[Mapping[str, Any]], reading: "ReadingSettings", earlier: _Earlier
+    jobs: Sequence["Job"], reading: "ReadingSettings", earlier: _Earlier
 ) -> list[dict[str, Any]]:
     """Read some files; whatever happens to one comes out as its answer."""
-    from pipeline.core.model import Source
-    from pipeline.reading.process.protocol import Job
     from pipeline.reading.read_file import prepare_together
-    from pipeline.storage.spool import Spool
 
-    jobs = [
-        Job(
-            source=Source(
-                path=Path(_text(each["path"])),
-                name=_text(each["name"]),
-                named=each["named"],
-                now=datetime.fromisoformat(each["now"]),
-            ),
-            spool=Spool(Path(_text(each["spool"]))),
-        )
-        for each in wanted
-    ]
     ended = prepare_together(jobs, reading, earlier)
     return [_failed(one) if isinstance(one, Exception) else {"facts": one} for one in ended]
 
 
-def _draft(wanted: Mapping[str, Any], reading: "ReadingSettings") -> dict[str, Any]:
+def _draft(sample: "Sample", reading: "ReadingSettings") -> dict[str, Any]:
     """Make a starting profile; whatever happens comes out as the answer."""
-    from pipeline.core.draft import RoleChoices, Sample
     from pipeline.reading.draft_sample import make_draft
 
-    sample = Sample(
-        path=Path(_text(wanted["path"])),
-        name=wanted["name"],
-        title=wanted["title"],
-        choices=msgspec.convert(wanted["choices"], RoleChoices),
-    )
     try:
         return {"draft": make_draft(sample, reading.limits, reading.profiles)}
     except UsageError as error:
@@ -205,11 +183,6 @@ def _refused(refusal: DropRefused) -> dict[str, Any]:
         return {"memory": True}
     fields = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
     return {"refused": fields}
-
-
-def _text(wire: str) -> str:
-    """Return a path or name as it was before ``protocol`` made plain text of its bytes."""
-    return os.fsdecode(wire.encode("latin-1"))
 
 
 def _traceback_of(error: BaseException) -> str:

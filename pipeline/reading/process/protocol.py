@@ -1,21 +1,19 @@
-"""Messages between the service and the process that reads: lines of JSON.
+"""Messages between the service and the process that reads: a line each.
 
-The service tells once what holds for all files, then asks for a file, or for several small ones,
-at a time; each is answered for by a line of its own. An answer is checked against
+The service tells once what holds for all files (``ReadingRules``), then asks for a file, or for
+several small ones, at a time (``Request``); each is answered for by a line of its own. What the
+service says is pickled, as names of files may be no text; an answer is JSON and checked against
 ``ReaderMessage`` before it is believed, for the process at the other end has been reading what
 strangers wrote. That end is ``pipeline.reading.process.child_main``.
 """
 
-import os
-from collections.abc import Sequence
-from math import ceil
+import base64
+import pickle
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-import orjson
 from msgspec import Meta, Struct
-from msgspec.structs import asdict
 
 from pipeline.core.draft import ProfileDraft, Sample
 from pipeline.core.model import Facts, Limits, Source
@@ -35,10 +33,10 @@ MB = 1024 * 1024
 OwnProfiles = tuple[tuple[str, str], ...]
 """The profiles of a root: each file's path and text."""
 
-_BURST = 512 * MB
+BURST = 512 * MB
 """Memory beyond its limit that it may take between two looks; past that the system refuses it."""
 
-_GRACE = 5
+GRACE = 5
 """Seconds after which the system ends a process that we should have ended."""
 
 
@@ -57,6 +55,17 @@ class ReadingRules(Struct, frozen=True, kw_only=True):
     spools: Path
     seconds: float
     memory: int
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Files to read, or a sample to make a starting profile from, in so much processor time.
+
+    They are answered for one by one, in this order.
+    """
+
+    seconds: float
+    jobs: tuple[Job, ...] = ()
+    sample: Sample | None = None
 
 
 class _Words(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,54 +95,11 @@ def answer_of(line: bytes) -> ReaderMessage:
     return msgspec.json.decode(line, type=ReaderMessage)
 
 
-def introduction(rules: ReadingRules) -> bytes:
-    """Build the first message to the process: what holds for all files."""
-    return orjson.dumps(
-        {
-            "profiles": rules.profiles,
-            "default": rules.default,
-            "limits": asdict(rules.limits),
-            "timezone": rules.timezone,
-            "spools": _wire(rules.spools),
-            "memory": rules.memory + _BURST,
-        }
-    )
+def asked(what: ReadingRules | Request | str | None) -> bytes:
+    """Return what the service says as a line. A text or None answers a question (``ask``)."""
+    return base64.b64encode(pickle.dumps(what))
 
 
-def request(jobs: Sequence[Job], seconds: float) -> bytes:
-    """Build the message that asks for some files, which may take so much processor time in all.
-
-    They are answered for one by one, in this order.
-    """
-    files = [
-        {
-            "path": _wire(job.source.path),
-            "name": _wire(job.source.name),
-            "named": job.source.named and _wire(job.source.named),
-            "now": job.source.now.isoformat(),
-            "spool": _wire(job.spool.folder),
-        }
-        for job in jobs
-    ]
-    return orjson.dumps({"files": files, "seconds": ceil(seconds) + _GRACE})
-
-
-def draft_request(sample: Sample, seconds: float) -> bytes:
-    """Build the message that asks for a starting profile, made from a sample file."""
-    wanted = {
-        "path": _wire(sample.path),
-        "name": sample.name,
-        "title": sample.title,
-        "choices": msgspec.to_builtins(sample.choices),
-    }
-    return orjson.dumps({"draft": wanted, "seconds": ceil(seconds) + _GRACE})
-
-
-def reply(courier: str | None) -> bytes:
-    """Build the answer to its question for an earlier drop: how that drop was read, or None."""
-    return orjson.dumps({"courier": courier})
-
-
-def _wire(text: str | Path) -> str:
-    """Return a name or path as it travels: they are bytes, not always text."""
-    return os.fsencode(text).decode("latin-1")
+def as_asked(line: bytes) -> Any:  # noqa: ANN401 - what was given to ``asked``
+    """Return what the service said. Only for the process that it started, on the pipe from it."""
+    return pickle.loads(base64.b64decode(line))  # noqa: S301 - the service's own words

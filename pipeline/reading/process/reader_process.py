@@ -32,11 +32,9 @@ from pipeline.reading.process.protocol import (
     OwnProfiles,
     ReaderMessage,
     ReadingRules,
+    Request,
     answer_of,
-    draft_request,
-    introduction,
-    reply,
-    request,
+    asked,
 )
 from pipeline.storage.spool import Spool
 from schemas.codes import Code
@@ -199,7 +197,7 @@ class ReaderProcess:
         source = Source(path=sample.path, name=name, named=None, now=datetime.now(UTC))
         allowed = self._rules.seconds + _size(sample.path) / MB * _SECONDS_PER_MB
         try:
-            child = self._asked(draft_request(sample, allowed))
+            child = self._asked(Request(sample=sample, seconds=allowed))
             watch = Watch(child, allowed=allowed, memory=self._rules.memory)
             answer = self._answer(child, source, watch, lambda _: None)
         except ChildGone as gone:
@@ -228,7 +226,7 @@ class ReaderProcess:
         )
         allowed = seconds + size / MB * _SECONDS_PER_MB
         try:
-            child = self._asked(request(jobs, allowed))
+            child = self._asked(Request(jobs=tuple(jobs), seconds=allowed))
             watch = Watch(child, allowed=allowed, memory=self._rules.memory)
             answers = [self._answer(child, job.source, watch, earlier) for job in jobs]
         except ChildGone as gone:
@@ -279,8 +277,9 @@ class ReaderProcess:
 
     # -- the process ---------------------------------------------------------------------------
 
-    def _asked(self, message: bytes) -> Child:
-        """Return a process that has this message."""
+    def _asked(self, request: Request) -> Child:
+        """Return a process that has this request."""
+        message = asked(request)
         try:
             child = self._at_hand()
             child.send(message)
@@ -299,7 +298,7 @@ class ReaderProcess:
         for again in (2, 1, 0):
             child = self._started()
             try:
-                child.send(introduction(self._rules))
+                child.send(asked(self._rules))
                 self._await_ready(child)
             except ChildGone as gone:
                 self._forget()
@@ -371,7 +370,7 @@ class ReaderProcess:
                 raise ReadingBug("the answer has another form than agreed") from None
             if answer.ask is None:
                 return answer
-            child.send(reply(earlier(answer.ask)))
+            child.send(asked(earlier(answer.ask)))
 
     def _facts(self, answer: ReaderMessage, source: Source) -> Tried[Facts]:
         if answer.facts is not None:
