@@ -20,6 +20,50 @@ def told_of_rows(line: str) -> Direction | None:
     return (None if _FOOTNOTE.match(plain) else fate_named(plain)) or _taken_back(plain)
 
 
+def told_by_comment(bare: str) -> Direction | None:
+    """Return what a comment without its author says of rows, or that they are not to be sent."""
+    return told_of_rows(bare) or (Direction.WITHDRAWN if _VOID.fullmatch(fold(bare)) else None)
+
+
+def said_of_row(comments: str) -> str:
+    """Return the first of the comments on a row's cells that speaks against it, "" without one."""
+    bare = map(_without_author, comments.split("\n"))
+    return next((each for each in bare if told_by_comment(each) is not None), "")
+
+
+def said_of_all(comment: str) -> str:
+    """Return the words of a comment on a heading where they speak against its rows, else "".
+
+    Most tell how to fill the column: Delivered, RTO, Lost; do not edit this column.
+    """
+    bare = _without_author(comment)
+    words = fold(bare).split()
+    if words_in(fold(bare)) & _HOW_TO_FILL or told_by_comment(bare) is None:
+        return ""
+    plain = len(words) <= _FEW_WORDS and not re.search(r"[,;/|]", bare)
+    return bare if plain or note_on_all(bare) or _NOT_TO_BE_SENT.search(fold(bare)) else ""
+
+
+def _without_author(comment: str) -> str:
+    """Return a comment without what programs put around it: Ravi: RTO; RTO -Ravi; a preface."""
+    bare = _AUTHOR.sub("", comment).strip()
+    words, _, name = bare.rpartition(" -")
+    return words if words and told_of_rows(name) is None else bare
+
+
+_AUTHOR = re.compile(r"^\[threaded comment\].*?\bcomment:|^[^:,;]{1,40}:(?= )", re.IGNORECASE)
+_HOW_TO_FILL = several(
+    "blank cell column columns empty field fill format formula if manually mandatory or select"
+)
+
+
+_VOID = re.compile(
+    r"(?:(?:all|it|status(?:es)?|these|this) )*(?:(?:are|is|was|were) )?(?:assumed|expected"
+    r"|incorrect|(?:by |a )?mistake|not (?:correct|final)|planned|provisional|tentative|wrong)"
+    r"(?: (?:awb|date|entry|order|order id|row|status|time|update))?(?: only)?"
+)
+
+
 def tells_against(words: str) -> bool:
     """Tell whether a title says that shipments did not come to their customers."""
     return told_of_rows(words) not in {None, Direction.FORWARD}

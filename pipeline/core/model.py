@@ -71,8 +71,8 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     ``cells``: how many cells the record has, None where it has one for each heading. ``shown``:
     column → how a spreadsheet shows the number in it (``as 0012``), where that is not as it is
     stored. ``counts_rows``: it is the last and tells, in its only cell, how many there are.
-    ``crossed_out``: its id or status is; ``comment``: on these cells, by a person. ``odd_id``: its
-    id, where that is unlike the other ids of the file.
+    ``crossed_out``: its id, AWB, status or time is; ``comment``: those on these cells, by a person,
+    each on a line. ``odd_id``: its id, where that is unlike the other ids of the file.
 
     In a rejects file that came back: ``beyond``: text right of the last named column.
     ``damaged_id``: what a spreadsheet had made of its id before that was put back. ``codes``: those
@@ -188,7 +188,8 @@ class Sheet(Struct, frozen=True, kw_only=True):
     ``blocks`` yields the rows in order, block by block, and fills in the tally on the way; it may
     be called again. ``name`` is "" for CSV. ``header_row`` is the header's record number.
     ``title``: what stands alone in the last filled row above the header, "" without one.
-    ``hidden``: the columns that a person does not see in it.
+    ``hidden``: the columns that a person does not see in it. ``comments``: column → that on its
+    heading, where it speaks of the rows. ``table``: the name that a spreadsheet program has for it.
     """
 
     name: str
@@ -197,6 +198,8 @@ class Sheet(Struct, frozen=True, kw_only=True):
     blocks: Callable[[ReadTally], Iterator[Block]]
     title: str = ""
     hidden: frozenset[int] = frozenset()
+    comments: Mapping[int, str] = field(default_factory=dict)
+    table: str = ""
 
 
 class ListedIds(Struct, frozen=True, kw_only=True):

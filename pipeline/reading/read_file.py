@@ -303,7 +303,7 @@ class _File(Struct, frozen=True, kw_only=True):
         headers = _headers_of(sheet, self.manifest)
         mapping = map_columns(headers, profile, hidden=sheet.hidden)
         tabs = [each.name for each in self.manifest.sheets]
-        said = around(sheet.name, source.name, source.named, profile, headers, tabs=tabs)
+        said = around(sheet, source.name, source.named, profile, headers, tabs=tabs)
         mapping = replace(mapping, around=said)
         mapping = with_dates(mapping, profile)
         return CourierRules(

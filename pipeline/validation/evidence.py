@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.core.model import Block, ListedIds
+from pipeline.core.model import Block, ListedIds, Sheet
 from pipeline.core.profile_by_name import is_named
 from pipeline.validation.columns import WORDS, ColumnMap, data_header, is_ours
 from pipeline.validation.direction_columns import (
@@ -62,7 +62,15 @@ from schemas.directions import (
 from schemas.display import quoted
 from schemas.headings import is_free_text, words_of
 from schemas.normalise import fold, fold_header, is_absent
-from schemas.notes import is_legend, is_title, sides_of, told_of_rows
+from schemas.notes import (
+    is_legend,
+    is_title,
+    said_of_all,
+    said_of_row,
+    sides_of,
+    told_by_comment,
+    told_of_rows,
+)
 from schemas.order_ids import only_digits
 from schemas.parcels import (
     BACK_IN_ID,
@@ -87,19 +95,20 @@ from schemas.vocabulary import FINALS, UNCALCULATED, Milestone, Role
 
 _FILE_NAME = "the name of the file"
 _FOLDER_NAME = "the name of its folder"
-NAMES = frozenset({_FILE_NAME, _FOLDER_NAME})
+_TABLE_NAME = "the name of its table"
+NAMES = frozenset({_FILE_NAME, _FOLDER_NAME, _TABLE_NAME})
 """How messages name a claim that such a name makes; it holds only where nothing else speaks."""
 
 _TITLE = "the title above its rows"
 _LINE = "the line above its rows"
 _NOTE = "the note below its rows"
 _CROSSED_OUT = "the line that crosses its cells out"
-_COMMENT = "the comment on its cells"
+_COMMENT = "the comment on "
 _COLUMN = "the column "
 
 
 def around(
-    tab: str,
+    sheet: Sheet,
     file_name: str,
     folder: str | None,
     profile: Profile,
@@ -109,11 +118,15 @@ def around(
 ) -> dict[str, str]:
     """Return where a whole sheet may say its direction: its tab, and the file's or folder's name.
 
-    A name counts only where no column says a direction (``Evidence``), and without the words of a
-    heading of the file: ``rto_awb.csv`` with a column RTO AWB is called after it. A folder's name
+    Also the name that a spreadsheet program has for its table, and comments on its headings. A name
+    counts only where no column says a direction (``Evidence``), and a file's without the words of a
+    heading in it: ``rto_awb.csv`` with a column RTO AWB is called after it. A folder's name
     counts only where the file's says none, and where it is not the very name of the profile.
     """
-    found = {}
+    found, tab = {}, sheet.name
+    for at, comment in sheet.comments.items():
+        if (words := said_of_all(comment)) and not is_ours(headers[at]):
+            found[f"{_COMMENT}the heading {quoted(headers[at])}"] = words
     speaks = fate_named(tab) is not None or back_beside(tab, tabs)
     if speaks and fold_header(tab) not in profile.nothing:
         found[f"the tab {quoted(tab)}"] = tab
@@ -123,6 +136,8 @@ def around(
         found[_FILE_NAME] = file_name
     elif folder and _tells(folder, profile):
         found[_FOLDER_NAME] = folder
+    if fold_header(sheet.table) not in profile.nothing and way_of_file(sheet.table) is not None:
+        found[_TABLE_NAME] = sheet.table
     return found
 
 
@@ -580,8 +595,11 @@ class Evidence:
         ours = any(map(is_ours, self._mapping.headers))
         found: dict[str, list[str]] = {}
         for at, fact in block.facts.items():
-            comment = "" if ours or told_of_rows(fact.comment) is None else fact.comment
-            for source, text in ((_CROSSED_OUT, "x" * fact.crossed_out), (_COMMENT, comment)):
+            comment = "" if ours else said_of_row(fact.comment)
+            for source, text in (
+                (_CROSSED_OUT, "x" * fact.crossed_out),
+                (f"{_COMMENT}its cells", comment),
+            ):
                 if text:
                     found.setdefault(source, [""] * len(block))[at] = text
         return {source: pa.array(texts, pa.string()) for source, texts in found.items()}
@@ -705,7 +723,8 @@ def direction_said(source: str, cell: str) -> Direction:
     if not is_column(source):
         if source in NAMES:
             return way_of_file(cell) or Direction.BLANK
-        return told_of_rows(cell) or Direction.BACK  # a tab such as Inbound beside Outbound
+        told = told_by_comment if source.startswith(_COMMENT) else told_of_rows
+        return told(cell) or Direction.BACK  # a tab such as Inbound beside Outbound
     way, _, _ = cell.partition(":")
     return Direction(way)
 

@@ -111,7 +111,8 @@ class LaterHeaders:
 
     ``ids``, ``statuses``: the columns of the header in which a further one would show;
     ``may_be_ids``: those that may be read as the order id, by whatever heading. ``ways``: those
-    that may tell a way or a fate. ``dates``: those with dates, by whatever heading.
+    that may tell a way or a fate. ``dates``: those with dates, by whatever heading. ``marked``:
+    those in which a comment or a line through a cell speaks of its row.
     """
 
     def __init__(self, headers: Sequence[str], profiles: Sequence[Profile]) -> None:
@@ -128,6 +129,8 @@ class LaterHeaders:
         self.dates: Sequence[int] = [
             at for at, name in enumerate(headers) if at in dated or event_meant(name) is not None
         ]
+        of_rows = {at for role in (Role.AWB, Role.EVENT_TIME) for at in self._columns(role)}
+        self.marked = of_rows | {*self.may_be_ids, *self.statuses}
         told = {at for role in {*Role} - _OF_WAYS for at in self._columns(role)}
         self.ways: Sequence[int] = [
             at

@@ -333,9 +333,9 @@ def test_what_a_merged_cell_hides_leaves_its_rows_open(root: Root) -> None:
 def test_a_row_that_is_crossed_out_and_one_with_a_comment_are_held(root: Root) -> None:
     def write(book: Any, sheet: Any) -> None:
         struck, bold = book.add_format({"font_strikeout": True}), book.add_format({"bold": True})
-        sheet.write_row(2, 1, ["Order ID", "Status", "City"])
-        for row in range(3, 11):
-            sheet.write_row(row, 1, [f"A{row}", "Delivered", "Pune"], bold)
+        sheet.write_row(2, 1, ["Order ID", "Status", "City", "AWB", "Event Time"])
+        for row in range(3, 17):
+            sheet.write_row(row, 1, [f"A{row}", "Delivered", "Pune", f"W{row}", at], bold)
         sheet.write_row(3, 1, ["A3", "Delivered", "Pune"], struck)
         sheet.write(4, 2, "Delivered", struck)
         sheet.write(5, 3, "Pune", struck)  # says nothing of the shipment
@@ -344,21 +344,65 @@ def test_a_row_that_is_crossed_out_and_one_with_a_comment_are_held(root: Root) -
             (7, 1, "Cancelled"),
             (8, 2, "Signed by guard"),
             (9, 3, "RTO hub"),
+            (11, 4, "Ravi: wrong AWB"),
+            (12, 5, f"{thread} do not upload"),
+            (13, 4, "Ops: checked with courier"),
+            (13, 2, "Asha: tentative"),
+            (14, 4, "old AWB 77001"),
+            (15, 5, "POD pending"),
         ):
             sheet.write_comment(row, column, text)
+        sheet.write(16, 4, "W16", struck)
 
+    at = "2026-11-27 10:15"
+    thread = "[Threaded comment] Edits will get removed if it is opened in a newer one. Comment:"
     root.drop("marked.xlsx", made(write))
     root.configure(manifest__max_reject_ratio=1)
     assert root.once().code == 3
     lines = root.of("marked").lines()
     held = "STATUS_AMBIGUOUS:status"
-    assert [line["codes"] for line in lines] == [held, held, "", held, held, "", "", ""]
+    ends = ["h" if line["codes"] == held else "s" for line in lines if line["codes"] in {held, ""}]
+    assert "".join(ends) == "hhshhssshhhssh"
     assert "the line that crosses its cells out" in lines[0]["message"]
     assert "the comment on its cells" in lines[3]["message"]
     rejects = root.of("marked").path("rejects.xlsx").read_bytes()  # has comments of our own
     root.drop("back.xlsx", changed(rejects, b"<t>Delivered<", b"<t>RTO Delivered<"))
     root.once()
-    assert root.of("back").counts == {"accepted": 4}
+    assert root.of("back").counts == {"accepted": 8}
+
+
+def test_a_comment_on_a_heading_and_the_name_of_a_table_hold_its_rows(root: Root) -> None:
+    def write(book: Any, sheet: Any, order: str, comment: str, table: str, name: str) -> None:
+        titles = ["Order ID", "AWB", "Status"]
+        sheet.write_row(0, 0, titles)
+        sheet.write_row(1, 0, [order, f"W{order}", "Delivered"])
+        if comment:
+            sheet.write_comment(0, 2, comment)
+        if table:
+            columns = [{"header": title} for title in titles]
+            sheet.add_table(0, 0, 1, 2, {"name": table, "columns": columns})
+        if name:
+            sheet.autofilter(0, 0, 1, 2)  # a name of its own
+            book.define_name(name, f"={sheet.get_name()}!$A$1:$C$2")
+
+    held = (
+        *(("expected only", "", ""), ("Ravi: These are all RTO", "", ""), ("RTO date", "", "")),
+        *(("", "RTO_Shipments", ""), ("", "tblReturns", ""), ("", "", "RTO_Nov")),
+    )
+    sent = (
+        ("Allowed values: Delivered, RTO, Lost", "Table1", ""),
+        ("Do not update this column", "Delivered_Nov", "RTO_Rate"),
+        *(("Ops: from the portal", "", "Orders"), ("Delivered, RTO", "", "Delivered_and_RTO")),
+    )
+    for at, marks in enumerate((*held, *sent)):
+        marked = partial(write, order=f"FY100{at}", comment=marks[0], table=marks[1], name=marks[2])
+        root.drop(f"day{at}.xlsx", made(marked))
+    root.configure(manifest__max_reject_ratio=1)
+    assert root.once().code == 3
+    found = [root.of(f"day{at}").lines()[0]["codes"] for at in range(len(held + sent))]
+    assert found == ["STATUS_AMBIGUOUS:status"] * len(held) + [""] * len(sent)
+    message = root.of("day0").lines()[0]["message"]
+    assert 'the comment on the heading "Status"' in message
 
 
 def test_a_row_that_is_crossed_out_is_held_in_other_workbooks_too(root: Root) -> None:

@@ -171,6 +171,7 @@ class _Opened(Struct, kw_only=True):
             shown=partial(self.notes.shown, index),
             merged=[each for each in ranges + notes.merged if found.number < each[2]],
             by_hand=self.notes.by_hand(index),
+            table=self.notes.table(index, info.name, found.number),
             word_formats=self.notes.word_formats(index),
         )
         self.tables.append(source.as_sheet(info.name, title_above(head, found)))
@@ -252,6 +253,7 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
     shown: Callable[[int], ShownNumbers]
     merged: Sequence[Merged]
     by_hand: Sequence[ByHand]
+    table: str
     word_formats: Sequence[WordFormat]
     known: dict[int, ShownNumbers] = field(default_factory=dict)
     tops: dict[Merged, tuple[str, int]] = field(default_factory=dict)
@@ -269,6 +271,10 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             headers=self.heading.cells,
             blocks=self,
             title=title,
+            table=self.table,
+            comments={
+                at: text for _, at, text in self._marks(self.heading.row, self.heading.row + 1)
+            },
             hidden=frozenset(at for at in columns if self.notes.hides(at + self.origin)),
         )
 
@@ -376,14 +382,18 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
             columns[at] = pa.array(cells, pa.string()), marks
 
     def _put_by_hand(self, start: int, end: int, facts: dict[int, RowFacts]) -> None:
-        """Put which rows have an id or a status that is crossed out or has a comment."""
-        later = self.heading.later
-        kept = {*later.may_be_ids, *later.statuses} if later else set[int]()
+        """Put which rows have an id, AWB, status or time that is crossed out or has a comment."""
+        for row, _, text in self._marks(start, end):
+            fact = facts.get(row - start, RowFacts())
+            crossed_out, comment = fact.crossed_out or not text, f"{fact.comment}\n{text}"
+            facts[row - start] = replace(fact, crossed_out=crossed_out, comment=comment.strip())
+
+    def _marks(self, start: int, end: int) -> Iterator[ByHand]:
+        """Give what was marked by hand in rows and speaks of them; columns as they are read."""
+        kept = self.heading.later.marked if self.heading.later else ()
         for row, column, text in self.by_hand:
             if start <= row < end and column - self.origin in kept:
-                fact = facts.get(row - start, RowFacts())
-                crossed_out, comment = fact.crossed_out or not text, f"{fact.comment} {text}"
-                facts[row - start] = replace(fact, crossed_out=crossed_out, comment=comment.strip())
+                yield row, column - self.origin, text
 
     def _with_merged(self, columns: list[Column], start: int) -> list[Column]:
         """Return the columns with merged cells in all of their rows and columns.

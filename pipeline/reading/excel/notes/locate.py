@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
 from msgspec import Struct, field
@@ -26,8 +26,10 @@ from pipeline.reading.excel.notes.xlsx import (
     cells_with_texts,
     comments,
     letters_of,
+    ranges,
     struck_styles,
     struck_texts,
+    tables,
 )
 from pipeline.reading.excel.ole2 import open_compound
 from pipeline.reading.excel.regular_rows import rows_with_plain_numbers
@@ -40,7 +42,8 @@ _RELATIONSHIP = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
 _ID = re.compile(rb"\b(?:\w+:id|Id)\s*=\s*[\"']([^\"']*)[\"']")
 _TARGET = re.compile(rb"\bTarget\s*=\s*[\"']([^\"']*)[\"']")
 _COMMENTS = re.compile(r"(?:^|/)comments?\d*\.xml$", re.IGNORECASE)
-_TEXTS = "xl/sharedstrings.xml"
+_TABLES = re.compile(r"(?:^|/)table\d*\.xml$", re.IGNORECASE)
+_BOOK, _TEXTS = "xl/workbook.xml", "xl/sharedstrings.xml"
 _STYLES, _XML_STYLES, _CONTENT = "xl/styles.bin", "xl/styles.xml", "content.xml"
 
 
@@ -90,6 +93,13 @@ class Notes(Struct, frozen=True, kw_only=True):
         Comments are read of XLSX alone, and of XLSB nothing.
         """
         return ()
+
+    def table(self, _index: int, _tab: str, _row: int) -> str:
+        """Return the name of the table, or of the range, that has a row of a sheet: of XLSX alone.
+
+        "" without one.
+        """
+        return ""
 
     def word_formats(self, _index: int) -> Sequence[WordFormat]:
         """Return the cells of a sheet whose format may show words that are not stored: not of ODS.
@@ -174,11 +184,21 @@ class _InXlsx(Notes, frozen=True, kw_only=True):
         if any(each.struck_texts for each in self.package.notes.get(_TEXTS, ())):
             texts = struck_texts(b"".join(self.package.pieces(_TEXTS)))
             found += [(*place, "") for place in cells_with_texts(self.package.pieces(part), texts)]
-        folder, _, name = part.rpartition("/")
-        for target in _targets(self.package, f"{folder}/_rels/{name}.rels").values():
-            if _COMMENTS.search(target):
-                found += comments(self.package.small(_beside(target, folder)))
+        for each in self._parts_beside(index, _COMMENTS):
+            found += comments(each)
         return found
+
+    def table(self, index: int, tab: str, row: int) -> str:
+        named = [*chain(*map(tables, self._parts_beside(index, _TABLES)))]
+        named += ranges(self.package.small(_BOOK), tab)
+        return next((name for name, first, last in named if first <= row <= last), "")
+
+    def _parts_beside(self, index: int, kind: re.Pattern[str]) -> Iterator[bytes]:
+        """Give the parts of a kind that belong to a sheet."""
+        folder, _, name = self.parts[index].rpartition("/") if index < len(self.parts) else [""] * 3
+        for target in _targets(self.package, f"{folder}/_rels/{name}.rels").values():
+            if kind.search(target):
+                yield self.package.small(_beside(target, folder))
 
 
 _OVERLAP = 64

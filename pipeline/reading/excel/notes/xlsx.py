@@ -290,6 +290,47 @@ def comments(part: bytes) -> Iterator[tuple[int, int, str]]:
         yield row, column - 1, " ".join("".join(texts).split())
 
 
+def tables(part: bytes) -> Iterator[tuple[str, int, int]]:
+    """Yield name, first and last row of the table that a part of tables holds."""
+    found: list[tuple[str, str]] = []
+
+    def start(local: str, attributes: Mapping[str, str]) -> None:
+        if local == "table":
+            name = attributes.get("displayName") or attributes.get("name", "")
+            found.append((name, attributes.get("ref", "")))
+
+    _walk(part, start, lambda _: None)
+    for name, ref in found:
+        yield (name, *_rows_of(ref))
+
+
+def ranges(book: bytes, tab: str) -> Iterator[tuple[str, int, int]]:
+    """Yield name, first and last row of the ranges of several columns on a tab that have a name."""
+    found: list[tuple[str, list[str]]] = []
+    parser = expat.ParserCreate()
+
+    def start(local: str, attributes: Mapping[str, str]) -> None:
+        if local == "definedName" and not attributes.get("name", "").startswith("_xlnm."):
+            found.append((attributes.get("name", ""), []))
+            parser.CharacterDataHandler = found[-1][1].append
+
+    def end(local: str) -> None:
+        if local == "definedName":
+            parser.CharacterDataHandler = None
+
+    _walk(book, start, end, parser)
+    for name, texts in found:
+        sheet, _, place = "".join(texts).replace("$", "").rpartition("!")
+        first, _, last = place.partition(":")
+        if sheet.strip("'").replace("''", "'") == tab and place_of(first)[1] < place_of(last)[1]:
+            yield (name, *_rows_of(place))
+
+
+def _rows_of(place: str) -> tuple[int, int]:
+    first, _, last = place.partition(":")
+    return place_of(first)[0], place_of(last)[0]
+
+
 def _walk(
     part: bytes,
     start: Callable[[str, Mapping[str, str]], None],
