@@ -27,6 +27,19 @@ REJECT_DROP = "_reject_drop"
 REJECT_SHEET = "_reject_sheet"
 #: The sheet of the workbook we write. There a cell is as it was: nothing has been guarded.
 ROWS_SHEET = "Rows to correct"
+FIX_SHEET = "What to fix"
+"""The sheet beside it: the faults with values of the file, and the statuses in the same lines."""
+FIX_HEADER = (
+    "Code",
+    "Column",
+    "Rows",
+    "In your file",
+    "First in row",
+    "Should look like",
+    "What is wrong",
+    "What to do",
+    "Message of that row",
+)
 _ROUNDINGS = (ROUND_DOWN, ROUND_HALF_UP, ROUND_HALF_EVEN)
 #: Ids that a spreadsheet takes for a number; a damaged one (``1.7E+19``) is none of them.
 _NUMERIC_ID = re.compile(rf"[0-9]{{1,{ID_LENGTH}}}|[0-9]{{1,{EXACT_DIGITS}}}[eE][0-9]{{1,2}}")
@@ -49,6 +62,11 @@ def is_rejects_header(headers: Sequence[str]) -> bool:
     """
     ours = {REJECT_ROW, REJECT_DROP, REJECT_CODES} & {plain_heading(header) for header in headers}
     return len(ours) > 1
+
+
+def is_fix_header(cells: Sequence[str]) -> bool:
+    """Say whether a row is the header of our sheet of advice, which holds no rows of the file."""
+    return tuple(cells[: len(FIX_HEADER)]) == FIX_HEADER
 
 
 SAYING = (Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION)

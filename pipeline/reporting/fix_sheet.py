@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from pipeline.core.rejects_file import REJECT_CODES, ROWS_SHEET
+from pipeline.core.rejects_file import FIX_HEADER, FIX_SHEET, REJECT_CODES, ROWS_SHEET
 from pipeline.reporting.rejects_csv import LEADING, Picked
 from schemas.codes import ERRORS, Code, Kind
 from schemas.normalise import fold
@@ -18,21 +18,9 @@ from schemas.parcels import CONFIRMED, TO_CONFIRM
 from schemas.suggestions import statuses_meant
 from schemas.vocabulary import Role
 
-FIX_SHEET: Final = "What to fix"
 #: The drop-down of the first sheet takes its list from here.
 STATUS_COLUMN: Final = 9
 
-_HEADER = (
-    "Code",
-    "Column",
-    "Rows",
-    "In your file",
-    "First in row",
-    "Should look like",
-    "What is wrong",
-    "What to do",
-    "Message of that row",
-)
 _WIDTHS = (24, 22, 8, 28, 10, 26, 44, 52, 60)
 _STEPS = (
     "Correct the coloured cells on the first sheet, save, and upload this file (or its CSV "
@@ -141,7 +129,7 @@ def write_fix_sheet(
     """
     sheet = workbook.add_worksheet(FIX_SHEET)
     formats = _formats(workbook)
-    for place, (name, width) in enumerate(zip(_HEADER, _WIDTHS, strict=True)):
+    for place, (name, width) in enumerate(zip(FIX_HEADER, _WIDTHS, strict=True)):
         sheet.set_column(place, place, width)
         sheet.write_string(0, place, name, formats["header"])
     if statuses:

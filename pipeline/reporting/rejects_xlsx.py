@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from pipeline.core.model import ResultBlock
 from pipeline.core.rejects_file import (
+    FIX_SHEET,
     REJECT_CODES,
     REJECT_DROP,
     REJECT_MESSAGE,
@@ -23,13 +24,7 @@ from pipeline.core.rejects_file import (
     REJECT_SHEET,
     ROWS_SHEET,
 )
-from pipeline.reporting.fix_sheet import (
-    FIX_SHEET,
-    FaultTally,
-    cell_of,
-    row_height,
-    write_fix_sheet,
-)
+from pipeline.reporting.fix_sheet import FaultTally, cell_of, row_height, write_fix_sheet
 from pipeline.reporting.rejects_csv import (
     LEADING,
     Columns,

@@ -398,6 +398,35 @@ def test_a_corrected_parcel_names_the_row_of_another_that_came_back_as_it_was_he
     assert "rejected" not in part.of("settled").counts
 
 
+@together
+def test_the_advice_beside_the_rows_of_a_workbook_says_nothing_of_them(
+    part: Part,
+) -> Iterator[None]:
+    """Its list of statuses stands in the same lines as AWBs from the file: one beside "RTO…"."""
+    header = ("Order ID", "AWB No", "Status")
+    rows = [(f"W{at}", f"78000{at:05}", f"Nonesuch{'x' * at}") for at in range(11)]
+    parcels = [(f"P{at}", f"88100{at:05}") for at in range(5)]
+    rows += [(order, awb, "Delivered") for order, awb in parcels]
+    rows += [(order, f"9{awb}", "In Transit") for order, awb in parcels]
+    part.drop_rows("day", rows, header)
+    yield
+    book, data = load_workbook(part.of("day").path("rejects.xlsx")), io.BytesIO()
+    head, *lines = book.worksheets[0].iter_rows()
+    names = [cell.value for cell in head]
+    codes, awb_no, status = (names.index(name) for name in ("_reject_codes", *header[1:]))
+    for line in lines:
+        if str(line[awb_no].value).startswith("881"):
+            line[codes].value = "CONFIRMED"
+        else:
+            line[status].value = "In Transit"
+    book.save(data)
+    part.drop("back.xlsx", data.getvalue())
+    yield
+    back = part.of("back")
+    assert back.counts["accepted"] == len(parcels), back.lines()
+    assert {each["code"] for each in back.summary["warnings"]} == {"NO_EVENT_TIME"}
+
+
 def _without(line: dict[str, str], name: str) -> dict[str, str]:
     return {heading: cell for heading, cell in line.items() if heading != name}
 

@@ -33,6 +33,7 @@ from pipeline.core.model import (
     RowFacts,
     Sheet,
 )
+from pipeline.core.rejects_file import is_fix_header
 from pipeline.reading.excel.cell_text import Column, column_of, joined, text_of
 from pipeline.reading.excel.notes.locate import Notes, ShownNumbers, notes_of
 from pipeline.reading.excel.notes.number_format import shown_as, shown_text
@@ -179,7 +180,7 @@ class _Opened(Struct, kw_only=True):
 
     def hear(self, sheet: CalamineSheet, head: Sequence[Record]) -> None:
         """Take what a sheet without a known header says of ids; tell of rows of shipments in it."""
-        if any(is_of_messages(record.cells) for record in head):
+        if any(is_fix_header(record.cells) or is_of_messages(record.cells) for record in head):
             return
         self.lists += _lists(sheet, self.name)
         statuses: dict[str, set[str]] = {}
