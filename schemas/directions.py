@@ -215,9 +215,15 @@ def speaks_against(cell: str, milestone: int) -> bool:
     if milestone in picked and _NOT_PICKED.search(folded):
         return True
     way = way_named(cell)
-    if way is Direction.RTO and _AT_SELLER.search(folded) and not words & RTO_WORDS:
+    if way is Direction.RTO and is_at_seller(folded):
         way = Direction.BACK  # what a customer sends back is delivered to the seller, too
     return way is not None and not agrees(milestone, way)
+
+
+def is_at_seller(cell: str) -> bool:
+    """Tell whether words say that the seller has it, and nothing of an RTO: Returned to seller."""
+    folded = fold(cell)
+    return _AT_SELLER.search(folded) is not None and not words_in(folded) & RTO_WORDS
 
 
 _IN_THE_END = re.compile(

@@ -49,6 +49,40 @@ def days_of(tabs: Sequence[str]) -> list[int]:
     return [days.index(each[1]) if each and each[0] == kind else -1 for each in read]
 
 
+def columns_of_days(headings: Sequence[str]) -> list[int]:
+    """Return the columns of a tracker that has one for each day, the oldest day first.
+
+    Mon, Tue, Wed, or 27-Nov Status and 28-Nov Status; none where there is only one.
+    """
+    read = [_day(each) if _is_day_alone(each) else None for each in headings]
+    kinds = Counter(day[0] for day in read if day and day[0] in _OF_TRACKERS)
+    if not kinds or max(kinds.values()) == 1:
+        return []
+    ((kind, _),) = kinds.most_common(1)
+    found = {at: day[1] for at, day in enumerate(read) if day and day[0] == kind}
+    first, second, *_ = found.values()
+    if kind == "weekday":  # the week may begin with any day
+        return [*found] if (first - second) % len(_DAYS) != 1 else [*found][::-1]
+    places = dict(zip(found, days_of([headings[at] for at in found]), strict=True))
+    return sorted(found, key=places.__getitem__)
+
+
+_OF_TRACKERS = frozenset({"counted", "date", "weekday"})
+
+
+def _is_day_alone(heading: str) -> bool:
+    words = {*re.findall("[a-z]+", heading.casefold())}
+    return words <= {*_DAYS, *_MONTHS, *_LONG} | _BESIDE_DAYS
+
+
+_BESIDE_DAYS = frozenset(
+    (
+        *("as", "courier", "current", "date", "day", "delivery", "latest", "nd", "of", "on"),
+        *("order", "rd", "scan", "shipment", "st", "status", "th", "tracking", "update"),
+    )
+)
+
+
 @lru_cache(maxsize=256)
 def is_of_later_day(other: str, name: str) -> bool:
     """Tell whether two names of files have a date, and the other's is later: MIS_29-11-2026.

@@ -31,6 +31,7 @@ from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.limits import TEXT_LENGTH
 from schemas.manifest import Rows, Rule, RuleResults, check_rows
+from schemas.normalise import fold_header
 from schemas.parcels import said_of, said_unheard
 from schemas.sentences import Place
 from schemas.update import META_KEYS
@@ -125,7 +126,8 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
     findings = _findings(results, canonical, block, mapping, profile)
     live = np.flatnonzero(~results.ignored)
     items = transform(canonical, live, dropped=_dropped(results), date_output=profile.date_output)
-    table = _table(block, mapping, canonical, results, findings, live, items)
+    told = [each for each in findings if not _is_told_once(each, mapping)]
+    table = _table(block, mapping, canonical, results, told, live, items)
     return [
         PreparedBlock(
             table=table.slice(end - len(each), len(each)),
@@ -133,6 +135,15 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
         )
         for each, end in zip(blocks, ends.tolist(), strict=True)
     ]
+
+
+def _is_told_once(finding: Finding, mapping: ColumnMap) -> bool:
+    """Tell whether a finding is for the summary alone: words where a column has no codes.
+
+    A reason in words is the rule under RTO Reason, and a slip under Reason Code.
+    """
+    codes = "code" in fold_header(mapping.header(Role.REASON_CODE))
+    return finding.code is Code.REASON_NOT_NUMERIC and not codes
 
 
 def _one_below_the_other(blocks: Sequence[Block]) -> Block:

@@ -79,6 +79,7 @@ from schemas.parcels import (
     WORD_IN_ID,
     counts_delivered,
     is_before_pickup,
+    is_cancelled,
     is_failed_attempt,
     parts_delivered,
 )
@@ -90,7 +91,7 @@ from schemas.status_headings import (
     misspells_another,
 )
 from schemas.statuses import Direction, StatusMeaning, StatusTable
-from schemas.tab_days import days_of, is_of_later_day
+from schemas.tab_days import columns_of_days, days_of, is_of_later_day
 from schemas.vocabulary import FINALS, UNCALCULATED, Milestone, Role
 
 _FILE_NAME = "the name of the file"
@@ -215,6 +216,12 @@ class Evidence:
         self._parts = parts_delivered(mapping.headers)
         self._lists = lists_of_tabs(lists, profile)
         self._columns_of_lists = columns_of_lists(mapping, profile)
+        self._days = [
+            at
+            for at in columns_of_days(mapping.headers)
+            if at not in mapping.columns.values() and at not in mapping.helpers.values()
+        ]
+        self._passed: Mapping[int, pa.Array] = {}
         self.heard: dict[str, str] = {}
         self._named = {name: mapping.around[name] for name in NAMES & {*mapping.around}}
         self._tabs = {tab: words for tab, words in mapping.around.items() if tab not in NAMES}
@@ -225,7 +232,7 @@ class Evidence:
         ``heard`` keeps what spoke: its name in messages → what about.
         """
         whole, block = block, self._with_dittos(block)
-        said = {}
+        said, self._passed = {}, self._days_passed(block)
         own, directed = self._own, False
         if own is not None:
             directed = _says_something(block.cells[own])
@@ -258,8 +265,10 @@ class Evidence:
         for at, asks in self._statuses.items():
             statuses = self._other_statuses(at, block.cells[at], asks)
             if statuses is not None:
-                others[self._column(at)] = self._unordered(at, statuses, block)
+                statuses = self._unordered(at, statuses, block)
+                others[self._column(at)] = self._of_now(statuses, block, self._passed.get(at))
         self.heard |= dict.fromkeys(others, "status") | dict.fromkeys(said, "direction")
+        said |= self._second_awbs(block)
         self._first = False
         return replace(whole, said=said, others=others) if said or others else whole
 
@@ -270,6 +279,28 @@ class Evidence:
             cells[at] = written_out(cells[at], self._above.get(at, ""))
             self._above[at] = cells[at][-1].as_py() if len(block) else ""
         return replace(block, cells=tuple(cells))
+
+    def _days_passed(self, block: Block) -> dict[int, pa.Array]:
+        """Return of each column of a day in which rows a later day's says something."""
+        found, later = {}, pa.repeat(False, len(block))
+        for at in reversed(self._days):
+            found[at] = later
+            later = pc.or_(later, pc.invert(_which(block.cells[at], _says_nothing)))
+        return found
+
+    def _of_now(self, statuses: pa.Array, block: Block, passed: pa.Array | None) -> pa.Array:
+        """Return the statuses of a day's column without those that a later day passed.
+
+        An end counts whenever it was, and so does a way back beside what goes to the customer.
+        """
+        if passed is None:
+            return statuses
+        rule, own = self._profile.statuses.rule, block.cells[self._mapping.columns[Role.STATUS]]
+        ends = _which(statuses, lambda cell: rule(cell).milestone in FINALS or is_cancelled(cell))
+        back = _which(statuses, lambda cell: way_named(cell) not in {None, Direction.FORWARD})
+        out = _which(own, lambda cell: rule(cell).milestone in _OUTWARD)
+        stays = pc.or_(ends, pc.and_(back, out))
+        return pc.if_else(pc.and_not(passed, stays), "", statuses)
 
     def _ways_told_apart(self, block: Block) -> Callable[[str, Direction | None], bool]:
         """Return a test for names that claim RTO of a sheet whose own statuses tell the ways apart.
@@ -501,21 +532,48 @@ class Evidence:
         """
         claims = self._directions[at].claims(block.cells[at], block.kinds.get(at))
         heading, when = self._mapping.headers[at], self._mapping.columns.get(Role.EVENT_TIME)
+        if claims is not None and at in self._passed:
+            failed = pc.starts_with(claims, f"{Direction.UNDELIVERED}:")
+            claims = pc.if_else(pc.and_(failed, self._passed[at]), "", claims)
         if claims is not None and when is not None and days_of([heading]) != [-1]:
             later = _which(block.cells[when], lambda event: is_of_later_day(event, heading))
             claims = pc.if_else(later, "", claims)
-        of_awbs = self._mapping.columns.get(Role.AWB)
-        if claims is None or look is None or not look.partly:
+        if claims is None or look is None or look.asks is not Asks.FILLED:
             return claims
-        if self._has_others(at, block):
+        if look.partly and self._has_others(
+            at, block, pc.invert(_which(block.cells[at], _says_nothing))
+        ):
             return None
-        if of_awbs is None:
-            return claims
-        other, own = (pc.utf8_trim_whitespace(block.cells[each]) for each in (at, of_awbs))
-        return pc.if_else(pc.equal(other, own), "", claims)
+        same = self._own_awbs(at, block)
+        needless = look.partly or (same is not None and self._has_others(at, block, same))
+        return claims if same is None or not needless else pc.if_else(same, "", claims)
 
-    def _has_others(self, at: int, block: Block) -> bool:
-        """Tell whether a column is filled for parcels on the way to customers, too: RTO Days."""
+    def _own_awbs(self, at: int, block: Block) -> pa.Array | None:
+        """Return where a column has the AWB of its row once more, None where it nowhere does."""
+        of_awbs = self._mapping.columns.get(Role.AWB)
+        if of_awbs is None:
+            return None
+        other, own = (pc.utf8_trim_whitespace(block.cells[each]) for each in (at, of_awbs))
+        same = pc.and_(pc.equal(other, own), pc.not_equal(own, ""))
+        return same if pc.any(same).as_py() else None
+
+    def _second_awbs(self, block: Block) -> dict[str, pa.Array]:
+        """Return where the second AWB, which a profile reads itself, is the row's own.
+
+        It says nothing where parcels on the way to customers have theirs there, too; elsewhere
+        couriers write the AWB of the way back into both.
+        """
+        at = self._mapping.helpers.get("rto_awb")
+        same = None if at is None else self._own_awbs(at, block)
+        if at is None or same is None or not self._has_others(at, block, same):
+            return {}
+        return {self._column(at): pc.if_else(same, f"{Direction.BLANK}:", "")}
+
+    def _has_others(self, at: int, block: Block, filled: pa.Array) -> bool:
+        """Tell whether a column is filled for parcels on the way to customers, too: RTO Days.
+
+        ``filled``: where it is.
+        """
         own = block.cells[self._mapping.columns[Role.STATUS]]
         forward = _which(
             own,
@@ -524,7 +582,7 @@ class Evidence:
                 or re.search(r"^out for delivery$|^ofd$", fold(status)) is not None
             ),
         )
-        found = pc.any(pc.and_not(forward, _which(block.cells[at], is_absent))).as_py()
+        found = pc.any(pc.and_(forward, filled)).as_py()
         return self._traits.holds(at, Trait.PICKUPS, found=bool(found), matters=True)
 
     def _denied(self, block: Block, said: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
@@ -704,6 +762,13 @@ class Evidence:
     def _way_titled(self, title: str) -> str:
         known = fold_header(title) in self._profile.nothing
         return title if title and not known and told_of_rows(title) is not None else ""
+
+
+_OUTWARD = frozenset({Milestone.BAG_PICKED, Milestone.DELIVERY_DONE})
+
+
+def _says_nothing(cell: str) -> bool:
+    return is_absent(fold(cell))
 
 
 _OF_ALL = 1 << 40

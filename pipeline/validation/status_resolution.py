@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import WORDS, ColumnMap
-from pipeline.validation.evidence import NAMES, cell_said, direction_said
+from pipeline.validation.evidence import NAMES, cell_said, column_named, direction_said
 from schemas.courier import Profile
-from schemas.directions import speaks_against, way_named
+from schemas.directions import is_at_seller, speaks_against, way_named
 from schemas.display import quoted
 from schemas.normalise import fold
 from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB
@@ -57,6 +57,8 @@ class Statuses(Struct, frozen=True, kw_only=True):
 
 def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Statuses:
     """Combine status, type, direction and scan of every row, and resolve each combination."""
+    second = mapping.helpers.get("rto_awb")
+    awb = "" if second is None else column_named(mapping.headers, second)
     columns = [
         _with_words(
             status_cells(block, mapping.columns[Role.STATUS]),
@@ -65,7 +67,7 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
         ),
         _cells(block, mapping.columns.get(Role.STATUS_TYPE)),
         _cells(block, mapping.columns.get(Role.DIRECTION)),
-        *_second_awbs(block, mapping.helpers.get("rto_awb"), profile),
+        *_second_awbs(block, second, profile, own=block.said.get(awb)),
         _scans(block, mapping.columns.get(Role.REASON_CODE), profile),
         *block.others.values(),
         *block.said.values(),
@@ -77,10 +79,6 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
         for source, said in block.said.items()
         if 2 * pc.sum(pc.not_equal(said, "")).as_py() <= len(block)
     }
-    second = mapping.helpers.get("rto_awb")
-    awb = (
-        "" if second is None else f"the column {quoted(' '.join(mapping.headers[second].split()))}"
-    )
     cases = []
     for status, kind, direction, rto_awb, no_awb, scan, *more in combinations:
         cells = _RowCells(
@@ -126,15 +124,17 @@ def _cells(block: Block, at: int | None) -> pa.Array | None:
 
 
 def _second_awbs(
-    block: Block, at: int | None, profile: Profile
+    block: Block, at: int | None, profile: Profile, *, own: pa.Array | None
 ) -> tuple[pa.Array | None, pa.Array | None]:
     """Return "1" where there is a second AWB, for profiles to which that means a way back.
 
     And the cells that are filled with what is no AWB, such as the date of a row that is shifted.
+    ``own``: filled where it is the row's own AWB, and says nothing.
     """
     if at is None or not profile.filled_rto_awb:
         return None, None
     cells = without_absent(block.cells[at])
+    cells = cells if own is None else pc.if_else(pc.equal(own, ""), cells, "")
     filled = pc.invert(pc.is_in(cells, value_set=pa.array(["", "0"])))
     sound = pc.and_(filled, pc.match_substring_regex(cells, AWB_SHAPE))
     sound = pc.and_(sound, pc.match_substring_regex(cells, LIKE_AN_AWB))
@@ -241,6 +241,8 @@ def _resolve(cells: _RowCells, awb: str, seldom: Collection[str], profile: Profi
     ``seldom``: what says a direction of few rows only, so that it is no column of directions.
     """
     claims, named = _claims(cells, awb)
+    if profile.statuses.rule(cells.status).milestone in _RETURNS:
+        claims = [*map(_to_seller, claims)]
     stated = _Claim(
         source="",
         cell=cells.direction,
@@ -277,6 +279,15 @@ def _resolve(cells: _RowCells, awb: str, seldom: Collection[str], profile: Profi
         source=taken.source,
         way=_way_back(stated, claims, named),
     )
+
+
+def _to_seller(claim: _Claim) -> _Claim:
+    """Return a claim as one of either way back where it says that the seller has it, and not RTO.
+
+    What a customer sends back is returned to the seller, too.
+    """
+    is_back = claim.direction is Direction.RTO and is_at_seller(claim.cell)
+    return replace(claim, direction=Direction.BACK) if is_back else claim
 
 
 def _denies(courier: Profile, cells: _RowCells, ruling: Ruling, table: _Table) -> bool:

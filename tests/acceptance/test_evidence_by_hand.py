@@ -982,6 +982,33 @@ for ids, ends in (
     FILES[f"order ids {ids}"] = ([TITLES, *of_ids], ends)
     of_awbs = [f"A{at},{each},Delivered,{WHEN}" for at, each in enumerate(ids.split())]
     FILES[f"AWBs {ids}"] = ([TITLES, *of_awbs], ends)
+
+# A tracker has a column for each day: the last one that is filled is the row's.
+for days in ("Mon,Tue,Wed", "27-Nov Status,28-Nov Status,29-Nov Status", "Day 1,Day 2,Day 3"):
+    column(days, ("In Transit,Undelivered,Delivered", ",Undelivered,", "OFD,Delivered,"), "shs")
+    column(days, ("Undelivered,RTO Initiated,Delivered", "OFD,Delivered,Undelivered"), "hh")
+    column(days, ("Undelivered,RTO Initiated,RTO Delivered",) * 2, "ss", status="RTO Delivered")
+column("Wed,Tue,Mon", ("Delivered,Undelivered,OFD", "Undelivered,Delivered,"), "sh")
+
+# What the seller has is an RTO, or a customer's return.
+for cell in ("Returned to seller", "Delivered back to merchant"):
+    column("Sub Status", (cell,) * 3, "sss", status="Return Delivered")
+column("Sub Status", ("RTO - returned to seller",) * 3, "hhh", status="Return Delivered")
+column("Sub Status", ("Returned to seller",) * 3, "hhh", status="Picked Up")
+
+# A second AWB that is the row's own says nothing where parcels on their way have theirs, too.
+for heading in ("RTO AWB", "RTO Waybill No", "Return AWB"):
+    for on_its_way, end in (("W3", "s"), ("", "h")):
+        FILES[f"{heading}, {on_its_way or 'none'} of a parcel on its way"] = (
+            [
+                f"{TITLES},{heading}",
+                f"A1,W1000001,Delivered,{WHEN},W1000001",
+                f"A2,W2000002,Delivered,{WHEN},R2000002",
+                f"A3,W3000003,Out For Delivery,{WHEN},{on_its_way and 'W3000003'}",
+            ],
+            f"{end}hh",
+        )
+
 FILES["an RTO AWB of an RTO"] = ([TITLES, f"A1,W1-RTO,RTO Delivered,{WHEN}"], "s")
 
 # A cell was put in, as a spreadsheet lets one: the rest of the row is one column further right.
