@@ -195,7 +195,7 @@ def test_a_courier_s_own_words_for_the_way_back_hold_deliveries(root: Root) -> N
             "return_bag_delivered",
         ),
         ("clickpost", {"Status": "Delivered"}, "delivery_done"),
-        ("clickpost", {"Status": "Delivered", "is_rvp": "1"}, "STATUS_AMBIGUOUS:status"),
+        ("clickpost", {"Status": "Delivered", "is_rvp": "1"}, "return_bag_delivered"),
         ("bluedart", {"Status": "SHIPMENT DELIVERED", "StatusType": "DL"}, "delivery_done"),
         ("unicommerce", {"Status": "PICKED"}, ""),
         ("unicommerce", {"Status": "Returned"}, "STATUS_AMBIGUOUS:status"),
