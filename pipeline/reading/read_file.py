@@ -317,6 +317,7 @@ class _File(Struct, frozen=True, kw_only=True):
                 title=sheet.title,
                 traits=gathered.traits.setdefault((number, profile.name), Traits()),
                 lists=self.manifest.lists,
+                only_sheet=len(tabs) == 1,
             ),
             now=source.now,
             gathered=gathered,

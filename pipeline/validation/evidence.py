@@ -169,7 +169,7 @@ class Evidence:
     """Looks through the blocks of one sheet, in their order.
 
     ``traits``: what is known of the whole sheet; each block adds to it. ``lists``: what tabs
-    without a table say of ids.
+    without a table say of ids. ``only_sheet``: whether no other sheet of the file has rows.
     """
 
     def __init__(
@@ -180,9 +180,11 @@ class Evidence:
         title: str,
         traits: Traits,
         lists: Sequence[ListedIds] = (),
+        only_sheet: bool = True,
     ) -> None:
         self._mapping = mapping
         self._profile = profile
+        self._only_sheet = only_sheet
         self._title = self._way_titled(title)
         self._line = ""
         self._traits = traits
@@ -259,7 +261,11 @@ class Evidence:
             said |= {
                 source: pa.repeat(words, len(block))
                 for source, words in names.items()
-                if not apart(words, direction_said(source, words))
+                # A tab beside others is called after what sets its rows apart from theirs.
+                if not (
+                    (self._only_sheet or source in NAMES)
+                    and apart(words, direction_said(source, words))
+                )
             }
         others = {}
         for at, asks in self._statuses.items():

@@ -1129,6 +1129,13 @@ BOOKS: dict[str, tuple[str, Sequence[Sequence[object]], str]] = {
 }
 """A tab without a table, what stands on it, and what becomes of three deliveries beside it."""
 
+STATUSES = ("Delivered", "Picked Up", "Undelivered", "RTO Delivered")
+BOOKS["a tab of RTOs whose statuses tell the ways apart, beside another tab"] = (
+    "rto shipments",
+    (HEADER, *((f"FYC20{at}", f"77020{at}", each, WHEN) for at, each in enumerate(STATUSES))),
+    "sssshhh",
+)
+
 
 @pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.soak)])
 def test_rows_are_held_and_sent_as_a_clerk_would(tmp_path: Path, every: int) -> None:
