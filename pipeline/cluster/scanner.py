@@ -18,7 +18,7 @@ from pipeline.cluster.tasks import Tasks, plannable
 from pipeline.core.errors import Fenced, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.service.health import Problems, health_writer_of
-from pipeline.service.intake import intake_of
+from pipeline.service.intake import Intake
 from pipeline.service.wiring import Site
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ class Scanner:
         self._leaving = False
         self._problems = problems = Problems(clock=site.clock)
         self._health_file = health_writer_of(site, problems)
-        self._intake = intake_of(site, problems, self._bell.set)
+        self._intake = Intake(site, problems, self._bell.set)
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:

@@ -9,16 +9,15 @@ from datetime import datetime, timedelta
 import structlog
 from msgspec import Struct
 
-from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import SUMMARY, file_name
 from pipeline.core.model import Drop
 from pipeline.core.summary import json_text
 from pipeline.reporting.summary_json import with_changed_file
-from pipeline.storage.changed_file_notes import ChangedFileNotes, ReturnedFile
+from pipeline.service.wiring import Site
+from pipeline.storage.changed_file_notes import ReturnedFile
 from pipeline.storage.file_systems import Writer
-from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.root_folders import Folders, digest_of, inode_of, place_of
+from pipeline.storage.root_folders import digest_of, inode_of, place_of
 from schemas.display import shown
 
 log = structlog.get_logger(__name__)
@@ -36,13 +35,11 @@ class _Watched(Struct):
 class ChangedFiles:
     """Owned by the thread that claims. ``look`` raises StorageError where notes cannot be read."""
 
-    def __init__(
-        self, *, folders: Folders, ledger: SqlLedger, notes: ChangedFileNotes, clock: Clock
-    ) -> None:
-        self._folders = folders
-        self._ledger = ledger
-        self._notes = notes
-        self._clock = clock
+    def __init__(self, site: Site) -> None:
+        self._folders = site.folders
+        self._ledger = site.ledger
+        self._notes = site.changed_file_notes
+        self._clock = site.clock
         self._known: dict[str, _Watched] = {}
 
     def look(self) -> list[tuple[str, str]]:

@@ -1,24 +1,21 @@
 """The inbox as the loop uses it: looked at, listened to, and claimed from, oldest first."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 from msgspec.structs import replace
 
-from pipeline.core.clock import Clock
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, ReadyFile
-from pipeline.inbox.claim import Claimed, Claimer
+from pipeline.inbox.claim import Claimed
 from pipeline.inbox.late_files import Late, Latecomers
-from pipeline.inbox.scan import Inbox, Scan, WaitCause, Waiting, by_arrival
+from pipeline.inbox.scan import Scan, WaitCause, Waiting, by_arrival
 from pipeline.service.changed_files import ChangedFiles
 from pipeline.service.health import Problems
 from pipeline.service.wiring import Site
-from pipeline.storage.root_folders import Folders
-from schemas.courier import Profile
 from schemas.display import shown
 
 if TYPE_CHECKING:
@@ -40,34 +37,29 @@ _Place = tuple[str, str]
 class Intake:
     """Owned by the service's thread. Raises StorageError where a folder or the ledger fails.
 
-    ``watcher`` is asked for once, by who wants to listen: a run over what is there does not.
+    ``wake`` is called when something happens in the inbox, once ``start`` has begun to listen: a
+    run over what is there does not.
     """
 
-    def __init__(
-        self,
-        *,
-        inbox: Inbox,
-        watcher: "Callable[[], Watcher]",
-        folders: Folders,
-        claimer: Claimer,
-        changed_files: ChangedFiles,
-        latecomers: Latecomers,
-        problems: Problems,
-        clock: Clock,
-        profiles: Mapping[str, Profile],
-        min_free_bytes: int,
-    ) -> None:
-        self._inbox = inbox
-        self._make_watcher = watcher
+    def __init__(self, site: Site, problems: Problems, wake: Callable[[], None]) -> None:
+        inbox = site.settings.inbox
+        self._inbox = site.inbox
+        self._path = site.inbox_path
+        self._wake = wake
         self._watcher: Watcher | None = None
-        self._folders = folders
-        self._claimer = claimer
-        self._changed_files = changed_files
-        self._latecomers = latecomers
+        self._folders = site.folders
+        self._claimer = site.claimer
+        self._changed_files = ChangedFiles(site)
+        self._latecomers = Latecomers(
+            outbox=site.folders.outbox,
+            clock=site.clock,
+            after_seconds=inbox.late_seconds,
+            zone=site.zone,
+        )
         self._problems = problems
-        self._clock = clock
-        self._profiles = profiles
-        self._min_free = min_free_bytes
+        self._clock = site.clock
+        self._profiles = site.profiles
+        self._min_free = inbox.min_free_mb * 2**20
         self._scan = Scan(ready=(), waiting=(), left_alone=())
         self._ready: deque[ReadyFile] = deque()
         self._first: frozenset[_Place] | None = None
@@ -80,7 +72,9 @@ class Intake:
 
     def start(self) -> None:
         """Listen for what happens in the inbox."""
-        self._watcher = self._watcher or self._make_watcher()
+        from pipeline.inbox.watcher import Watcher  # watchdog, for who listens
+
+        self._watcher = self._watcher or Watcher(self._path, self._wake)
         self._watcher.start()
         self._inbox.unclosed = self._watcher.unclosed
 
@@ -287,36 +281,3 @@ class Intake:
         for path in sorted(odd.keys() - self._strange):
             log.warning("inbox.left_alone", file=shown(path.name), reason=odd[path].reason)
         self._strange = frozenset(odd)
-
-
-def intake_of(site: Site, problems: Problems, wake: Callable[[], None]) -> Intake:
-    """Return the inbox as a loop uses it. ``wake`` is called when something happens there."""
-    inbox = site.settings.inbox
-
-    def watcher() -> "Watcher":
-        from pipeline.inbox.watcher import Watcher  # watchdog, for who listens
-
-        return Watcher(site.inbox_path, wake)
-
-    return Intake(
-        inbox=site.inbox,
-        watcher=watcher,
-        folders=site.folders,
-        claimer=site.claimer,
-        changed_files=ChangedFiles(
-            folders=site.folders,
-            ledger=site.ledger,
-            notes=site.changed_file_notes,
-            clock=site.clock,
-        ),
-        latecomers=Latecomers(
-            outbox=site.folders.outbox,
-            clock=site.clock,
-            after_seconds=inbox.late_seconds,
-            zone=site.zone,
-        ),
-        problems=problems,
-        clock=site.clock,
-        profiles=site.profiles,
-        min_free_bytes=inbox.min_free_mb * 1024 * 1024,
-    )

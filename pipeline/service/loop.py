@@ -13,7 +13,7 @@ from pipeline.core.errors import LedgerLost, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.core.shipment import Cause, Closed, OpenReason
 from pipeline.service.health import Problems, health_writer_of
-from pipeline.service.intake import intake_of
+from pipeline.service.intake import Intake
 from pipeline.service.requests import Requests
 from pipeline.service.run_outcome import RunOutcome, rows_for_a_person
 from pipeline.service.scan_timer import Bell, ScanTimer
@@ -47,7 +47,7 @@ class Service:
         self._bell = Bell()
         self._problems = Problems(clock=site.clock)
         self._health_file = health_writer_of(site, self._problems)
-        self._intake = intake_of(site, self._problems, self.wake)
+        self._intake = Intake(site, self._problems, self.wake)
         self._retention = site.retention
         self._ledger = site.ledger
         self._claimer = site.claimer

@@ -153,9 +153,7 @@ def closed_all(site: Site) -> None:
 
 
 def late_writes(site: Site) -> ChangedFiles:
-    return ChangedFiles(
-        folders=site.folders, ledger=site.ledger, notes=site.changed_file_notes, clock=site.clock
-    )
+    return ChangedFiles(site)
 
 
 def write_late(site: Site) -> None:

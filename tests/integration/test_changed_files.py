@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from pipeline.core.model import DropFacts, DropState
 from pipeline.service.changed_files import ChangedFiles
+from pipeline.service.settings import Settings
+from pipeline.service.wiring import Site
 from pipeline.storage.changed_file_notes import ChangedFileNotes
-from pipeline.storage.ledger import SqlLedger, open_ledger
-from pipeline.storage.root_folders import Folders, place_of
+from pipeline.storage.root_folders import place_of
 from tests.fakes.ledger_plans import begun
 from tests.fakes.manual_clock import ManualClock
 
@@ -45,10 +46,10 @@ class Place:
 @contextmanager
 def placed(root: Path) -> Iterator[Place]:
     """A root with one drop that was closed just now."""
-    clock, notes = ManualClock(), ChangedFileNotes(root)
-    folders = Folders(root, root / "inbox", root / "outbox", done_marker="")
+    clock = ManualClock()
+    site = Site(root, Settings(), clock=clock)
+    folders, ledger, notes = site.folders, site.ledger, site.changed_file_notes
     folders.prepare()
-    ledger: SqlLedger = open_ledger("sqlite:///state/ledger.db", root=root)
     began = begun(
         ledger,
         drop_id="d20261123t144123123k7qz",
@@ -74,9 +75,9 @@ def placed(root: Path) -> Iterator[Place]:
         kept=kept,
         clock=clock,
         notes=notes,
-        changed_files=ChangedFiles(folders=folders, ledger=ledger, notes=notes, clock=clock),
+        changed_files=ChangedFiles(site),
     )
-    ledger.close()
+    site.close()
 
 
 @pytest.fixture

@@ -2,26 +2,18 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, timedelta
+from datetime import timedelta
 from pathlib import Path
-from random import Random
 
 import pytest
 from structlog.testing import capture_logs
 
 from pipeline.core.errors import StorageError
-from pipeline.core.file_names import DropIds
-from pipeline.inbox.claim import Claimer
-from pipeline.inbox.late_files import Latecomers
-from pipeline.inbox.scan import Inbox
-from pipeline.inbox.watcher import Watcher
-from pipeline.service.changed_files import ChangedFiles
 from pipeline.service.health import Problems
 from pipeline.service.intake import Intake
-from pipeline.storage.changed_file_notes import ChangedFileNotes
+from pipeline.service.settings import InboxSettings, Settings
+from pipeline.service.wiring import Site
 from pipeline.storage.ledger import SqlLedger, open_ledger
-from pipeline.storage.root_folders import Folders
-from schemas.profile import load_profile
 from tests.fakes.manual_clock import ManualClock
 
 ROWS = "Order ID,Status\n1,Delivered\n"
@@ -61,37 +53,23 @@ Making = Callable[..., Intake]
 
 
 @pytest.fixture
-def make(tmp_path: Path, clock: ManualClock, ledger: SqlLedger, problems: Problems) -> Making:
-    def made(*, settle: float = 0, marker: str = "", min_free: int = 0) -> Intake:
-        folders = Folders(tmp_path, tmp_path / "inbox", tmp_path / "outbox", done_marker=marker)
-        folders.prepare()
-        notes = ChangedFileNotes(tmp_path)
-        return Intake(
-            inbox=Inbox(
-                tmp_path / "inbox",
-                settle_seconds=settle,
-                incomplete_seconds=60,
-                done_marker=marker,
-                monotonic=clock.monotonic,
-            ),
-            watcher=lambda: Watcher(tmp_path / "inbox", lambda: None),
-            folders=folders,
-            claimer=Claimer(
-                folders=folders,
-                ledger=ledger,
-                notes=notes,
-                clock=clock,
-                new_id=DropIds(clock.now, Random(1)).new,
-            ),
-            changed_files=ChangedFiles(folders=folders, ledger=ledger, notes=notes, clock=clock),
-            latecomers=Latecomers(outbox=folders.outbox, clock=clock, after_seconds=LATE, zone=UTC),
-            problems=problems,
-            clock=clock,
-            profiles={"acme": load_profile(DATED, origin="acme.toml")},
-            min_free_bytes=min_free,
-        )
+def make(tmp_path: Path, clock: ManualClock, problems: Problems) -> Iterator[Making]:
+    sites: list[Site] = []
+    (tmp_path / "couriers").mkdir()
+    (tmp_path / "couriers" / "acme.toml").write_text(DATED)
 
-    return made
+    def made(*, settle: float = 0, marker: str = "", min_free: int = 0) -> Intake:
+        inbox = InboxSettings(
+            settle_seconds=settle, done_marker=marker, min_free_mb=min_free, late_seconds=LATE
+        )
+        site = Site(tmp_path, Settings(inbox=inbox), clock=clock)
+        sites.append(site)
+        site.folders.prepare()
+        return Intake(site, problems, lambda: None)
+
+    yield made
+    for site in sites:
+        site.close()
 
 
 def drop(root: Path, name: str, content: str = ROWS, folder: str = "") -> Path:
@@ -188,7 +166,7 @@ def test_two_files_of_one_stem_have_two_notes(tmp_path, clock, make):
 
 def test_with_too_little_space_nothing_is_claimed(tmp_path, make, ledger):
     drop(tmp_path, "a.csv")
-    intake = make(min_free=shutil.disk_usage(tmp_path).free * 5 // 4)
+    intake = make(min_free=shutil.disk_usage(tmp_path).free * 5 // 4 // 2**20)
     look(intake)
     with pytest.raises(StorageError, match="nearly full") as full:
         intake.claim(9)
