@@ -4,10 +4,11 @@ import random
 from collections import Counter, deque
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import orjson
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from pipeline.sandbox.config import Clock, Faults, SandboxConfig
 from pipeline.sandbox.core import CallRefusedError, Order, Sandbox
@@ -20,25 +21,6 @@ class Kind(StrEnum):
     STATUS = "status"
     INFO = "info"
     TOKEN = "token"
-
-
-class Stats(TypedDict):
-    """The answer of `/_sandbox/stats`. `calls` and all that follows it is about status calls."""
-
-    orders: int
-    accepted: int
-    refused: int
-    illegal: int
-    repeats: int
-    duplicates: int
-    info_calls: int
-    token_calls: int
-    calls: int
-    calls_refused: int
-    max_items: int
-    max_concurrency: int
-    status_codes: dict[str, int]
-    faults: dict[str, int]
 
 
 class Call(Struct, kw_only=True):
@@ -56,16 +38,8 @@ class Call(Struct, kw_only=True):
 
     def described(self) -> dict[str, Any]:
         """Return the call as plain JSON values."""
-        return {
-            "number": self.number,
-            "at": self.at,
-            "method": self.method,
-            "path": self.path,
-            "status": self.status,
-            "updates": [list(update) for update in self.updates],
-            "fault": self.fault,
-            "ended": self.ended,
-        }
+        plain = {name: value for name, value in asdict(self).items() if name != "kind"}
+        return {**plain, "updates": [list(update) for update in self.updates]}
 
 
 class CallLog:
@@ -192,25 +166,21 @@ class Backend(Struct, frozen=True, kw_only=True):
     faults: FaultInjector
     calls: CallLog
 
-    def stats(self) -> Stats:
-        """Return the counts since the start or the last reset."""
+    def stats(self) -> dict[str, Any]:
+        """Return the counts since the start or the last reset: `calls` and on of status calls."""
         tally, calls = self.sandbox.tally, self.calls
-        return Stats(
-            orders=len(self.sandbox),
-            accepted=tally.accepted,
-            refused=tally.refused,
-            illegal=tally.illegal,
-            repeats=tally.repeats,
-            duplicates=tally.duplicates,
-            info_calls=calls.kinds[Kind.INFO],
-            token_calls=calls.kinds[Kind.TOKEN],
-            calls=calls.kinds[Kind.STATUS],
-            calls_refused=calls.refused,
-            max_items=calls.max_items,
-            max_concurrency=calls.max_running,
-            status_codes=dict(calls.statuses),
-            faults={str(kind): count for kind, count in calls.faults.items()},
-        )
+        return {
+            "orders": len(self.sandbox),
+            **asdict(tally),
+            "info_calls": calls.kinds[Kind.INFO],
+            "token_calls": calls.kinds[Kind.TOKEN],
+            "calls": calls.kinds[Kind.STATUS],
+            "calls_refused": calls.refused,
+            "max_items": calls.max_items,
+            "max_concurrency": calls.max_running,
+            "status_codes": dict(calls.statuses),
+            "faults": {str(kind): count for kind, count in calls.faults.items()},
+        }
 
     def orders(self, order_id: str | None = None) -> dict[str, Any]:
         """Return state and history of one order, or of all: `{id: {"state", "history"}}`."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Literal, Protocol
+from typing import Annotated, Final, Literal
 
 import orjson
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -71,20 +71,8 @@ COARSE: Final[Mapping[OrderState, str]] = {
 }
 
 
-class Clock(Protocol):
-    """Where the sandbox reads the time."""
-
-    def now(self) -> float:
-        """Return the wall clock, in seconds since the epoch."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that only ever grow, for intervals."""
-        ...
-
-
-class SystemClock:
-    """The machine's own clock."""
+class Clock:
+    """Where the sandbox reads the time: the machine's own clock."""
 
     def now(self) -> float:
         """Return the wall clock, in seconds since the epoch."""

@@ -18,9 +18,8 @@ from aiohttp.abc import AbstractAccessLogger
 from msgspec import Struct
 
 from pipeline.sandbox.app import Endpoints, application
-from pipeline.sandbox.backend import Stats
-from pipeline.sandbox.config import Clock, OrderState, SandboxConfig, SystemClock
-from pipeline.sandbox.core import Accepted, BodyTally, Order, Sandbox
+from pipeline.sandbox.config import Clock, SandboxConfig
+from pipeline.sandbox.core import BodyTally, Order, Sandbox
 
 _T = TypeVar("_T")
 _LOGGER: Final = logging.getLogger("pipeline.sandbox")
@@ -37,14 +36,14 @@ class SandboxHandle:
         """Start the server and wait until it listens; raises OSError when it cannot."""
         self.token = config.token
         self._config = config
-        self._endpoints = Endpoints(config, clock or SystemClock(), random.Random(config.seed))
+        self._endpoints = Endpoints(config, clock or Clock(), random.Random(config.seed))
         self._stop = asyncio.Event()
         self._started: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
         self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
         self._thread.start()
         self.url, self._loop = self._started.result(timeout=_START_SECONDS)
 
-    def stats(self) -> Stats:
+    def stats(self) -> dict[str, Any]:
         """Return the counts, as `GET /_sandbox/stats` does."""
         return self._ask(self._endpoints.backend.stats)
 
@@ -120,7 +119,7 @@ async def _serve(config: SandboxConfig, ready: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    endpoints = Endpoints(config, SystemClock(), random.Random(config.seed))
+    endpoints = Endpoints(config, Clock(), random.Random(config.seed))
     async with _kept(config, endpoints), _listening(config, endpoints) as url:
         ready(url)
         await stop.wait()
@@ -181,22 +180,10 @@ def _url(host: str, port: int) -> str:
 _EVERY_SECONDS: Final = 1.0
 
 
-class _Update(Struct, frozen=True, array_like=True):
-    """One update of a history, as it is kept."""
-
-    status: OrderState
-    call: int
-    at: float
-    meta: str | None
-
-
-class _Order(Struct, frozen=True):
-    state: OrderState
-    history: list[_Update]
-
-
 class _Kept(Struct, frozen=True):
-    orders: dict[str, _Order]
+    """What a sandbox holds, as it is kept."""
+
+    orders: dict[str, Order]
     tally: BodyTally
 
 
@@ -212,33 +199,13 @@ def take_up(sandbox: Sandbox, path: Path) -> None:
     except msgspec.MsgspecError as exc:
         msg = f"{path} holds no state of a sandbox: {exc}"
         raise ValueError(msg) from exc
-    orders = {
-        order_id: Order(
-            each.state,
-            [
-                Accepted(u.status, u.call, u.at, None if u.meta is None else u.meta.encode())
-                for u in each.history
-            ],
-        )
-        for order_id, each in kept.orders.items()
-    }
-    sandbox.go_on(orders, kept.tally)
+    sandbox.go_on(kept.orders, kept.tally)
 
 
 def keep(sandbox: Sandbox, path: Path) -> None:
     """Write what a sandbox holds; whole, or not at all. Raises OSError."""
-    orders = {
-        order_id: _Order(
-            order.state,
-            [
-                _Update(u.status, u.call, u.at, None if u.meta is None else u.meta.decode())
-                for u in order.history
-            ],
-        )
-        for order_id, order in sandbox.orders()
-    }
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(msgspec.json.encode(_Kept(orders, sandbox.tally)))
+    temporary.write_bytes(msgspec.json.encode(_Kept(dict(sandbox.orders()), sandbox.tally)))
     temporary.replace(path)
 
 

@@ -121,7 +121,7 @@ def test_history_keeps_call_time_and_meta() -> None:
     box.apply([item(remark="Picked", reasonCode=0)], call=7)
     order = box.order("1")
     assert order is not None
-    assert order.history == [("bag_picked", 7, 1_000.0, b'{"remark":"Picked","reasonCode":0}')]
+    assert order.history == [("bag_picked", 7, 1_000.0, '{"remark":"Picked","reasonCode":0}')]
     without = sandbox(keep_meta=False)
     without.apply([item(remark="Picked")])
     order = without.order("1")
