@@ -5,12 +5,12 @@ expectation. Settings of the environment are passed over, so that nothing leaves
 """
 
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,7 +43,6 @@ README = "README.md"
 COUNTS = ("total", "accepted", "duplicate", "ignored", "rejected", "failed", "unsent")
 HEADINGS = ("file", "what it is", *COUNTS, "ends as")
 
-_ENDS = re.compile(r"completed|refused [A-Z_]+")
 _SHOWN_LINES = 4
 _LEAST_WIDTH = 100  # below it a cell would break after every few letters
 _WIDTH_OF_A_FILE = 140
@@ -129,22 +128,16 @@ def find_samples() -> Traversable:
 
 
 def read_table(text: str) -> tuple[Expectation, ...]:
-    """Read the README's table, in its order. Raises ValueError naming the line that is wrong."""
-    lines = enumerate(text.splitlines(), start=1)
-    if not any(_cells(line) == list(HEADINGS) for _, line in lines):
+    """Read the README's table, in its order. Raises ValueError where it is not one."""
+    lines = iter(text.splitlines())
+    if not any(_cells(line) == list(HEADINGS) for line in lines):
         raise ValueError(f"no table with the columns {', '.join(HEADINGS)}")
     next(lines, None)  # the rule below the headings
-    found: list[Expectation] = []
-    for number, line in lines:
-        if not line.startswith("|"):
-            break
-        each = _expectation(_cells(line), number)
-        if each.path in {earlier.path for earlier in found}:
-            raise ValueError(f"line {number}: {each.path} is listed twice")
-        found.append(each)
+    rows = takewhile(lambda line: line.startswith("|"), lines)
+    found = tuple(_expectation(_cells(line)) for line in rows)
     if not found:
         raise ValueError("the table has no rows")
-    return tuple(found)
+    return found
 
 
 def lay_out(samples: Traversable, expected: Sequence[Expectation], inbox: Path) -> None:
@@ -186,23 +179,10 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def _expectation(cells: Sequence[str], number: int) -> Expectation:
-    if len(cells) != len(HEADINGS):
-        raise ValueError(f"line {number}: {len(cells)} cells instead of {len(HEADINGS)}")
+def _expectation(cells: Sequence[str]) -> Expectation:
     path, what, *numbers, ends_as = cells
-    wrong = next((cell for cell in numbers if not cell.isdecimal()), None)
-    if wrong is not None:
-        raise ValueError(f'line {number}: "{wrong}" is not a number')
-    if not _ENDS.fullmatch(ends_as):
-        raise ValueError(f'line {number}: "{ends_as}" is neither completed nor refused CODE')
     counts = dict(zip(COUNTS, map(int, numbers), strict=True))
-    if counts["total"] != sum(counts.values()) - counts["total"]:
-        raise ValueError(f"line {number}: the outcomes do not add up to {counts['total']}")
-    path = path.strip("`")
-    parts = PurePosixPath(path).parts
-    if not 1 <= len(parts) <= 2 or ".." in parts or path.startswith("/"):
-        raise ValueError(f'line {number}: "{path}" is not a file of the samples')
-    return Expectation(path=path, what=what, counts=counts, ends_as=ends_as)
+    return Expectation(path=path.strip("`"), what=what, counts=counts, ends_as=ends_as)
 
 
 def _new_root(root: Path | None) -> Path:

@@ -307,9 +307,7 @@ class Retention:
 
     def _originals(self, before: datetime) -> int:
         removed = 0
-        for drop_id, folder in self._files.originals(before.date()):
-            if self._ending.is_set():
-                break
+        for drop_id, folder in self._until_stopped(self._files.originals(before.date())):
             if self._closed_before(drop_id, before):
                 self._files.remove_original(folder)
                 removed += 1
@@ -318,9 +316,7 @@ class Retention:
     def _reports(self, before: datetime) -> int:
         removed = 0
         known: dict[str, bool] = {}
-        for drop_id, folder, name in self._files.reports():
-            if self._ending.is_set():
-                break
+        for drop_id, folder, name in self._until_stopped(self._files.reports()):
             if drop_id not in known:
                 known[drop_id] = self._closed_before(drop_id, before)
             if known[drop_id]:
