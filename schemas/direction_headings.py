@@ -266,7 +266,7 @@ _COUNTS = frozenset({"no", "number", "num"})
 _FILLED = several(
     "action at awb bag code date datetime delivered docket dt id initiated lrn no number on "
     "intransit pickup reason received ref reference remark remarks requested status time "
-    "timestamp track tracking type waybill"
+    "timestamp track tracking type updated waybill"
 )
 
 #: First words of a cell that says yes or no, whatever comes behind.
@@ -356,7 +356,7 @@ def look_of(heading: str) -> Look | None:
     ):
         return None
     if _OF_CUSTOMERS.fullmatch(fold(heading)) or (
-        {"last", "date"} <= words and not back & RTO_WORDS
+        {"last", "date"} <= words and not back & RTO_WORDS and not words & {"scan", "status"}
     ):
         return None
     if "rev" in words and words <= {"rev"} | _COUNTS:  # a revision

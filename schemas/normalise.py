@@ -19,9 +19,26 @@ _TELLING = frozenset(
     }
 )
 
-#: So does a plan beside a status: Status (Expected). EDD (Expected Delivery Date) is a remark.
+#: So does a plan beside a status or a time: Status (Expected). EDD (Expected Delivery Date) is a
+#: remark.
 _PLANNED = frozenset(
     {"expected", "planned", "plan", "tentative", "target", "forecast", "proposed", "provisional"}
+)
+_EVENTS = frozenset({"status", "event", "scan", "updated", "delivered"})
+
+#: And so do others beside the words of some columns, but not Last Updated (Pickup/Delivery).
+_STEPS = frozenset(
+    {"pickup", "dispatch", "dispatched", "booking", "booked", "manifest", "manifested"}
+)
+_DATES = frozenset({"date", "time", "updated", "scan", "edd", "promise", "delivered"})
+_PLACES = frozenset({"consignee", "customer", "destination", "drop", "origin", "pickup", "seller"})
+_OWN = frozenset({"accounts", "confidential", "finance", "internal", "ops", "private"})
+_TELLING_BESIDE = (
+    (_EVENTS, _PLANNED),
+    (_DATES, _STEPS),
+    (frozenset({"awb", "waybill", "tracking"}), _STEPS),
+    (frozenset({"location"}), _PLACES | {"source", "warehouse"}),
+    (frozenset({"comment", "comments", "remark", "remarks"}), _OWN),
 )
 
 #: Characters nobody sees: zero-width, joiners, byte order mark, soft hyphen. Only ever taken off
@@ -97,8 +114,11 @@ def _remark(bracket: re.Match[str]) -> str:
     """Return nothing for a remark such as ``(dd-mm-yyyy)``, and words that tell without it."""
     text = bracket[0][1:-1]
     words = {*_WORD.findall(text.casefold())}
-    planned = words and words <= _PLANNED and "status" in bracket.string.casefold()
-    return f" {text} " if planned or words & _TELLING else " "
+    beside = {*_WORD.findall(bracket.string.casefold().replace("_", " "))}
+    tells = bool(words & _TELLING) or any(
+        beside & of and words and words <= telling for of, telling in _TELLING_BESIDE
+    )
+    return f" {text} " if tells else " "
 
 
 def _unwrapped(text: str) -> str:

@@ -748,6 +748,9 @@ def lines(name: str, text: str, ends: str) -> None:
 
 
 TITLES = ",".join(HEADER)
+for heading in ("Last Updated (RTO)", "Last Updated - RTO", "Last Scan Date (Return)"):
+    lines(f"times of another way: {heading}", f"Order ID,AWB No,Status,{heading}\nA0\nA1", "hh")
+lines("times of a step", "Order ID,AWB No,Status,Last Updated (Pickup)\nA0\nD1", "ss")
 lines("a title far above", f"RTO Report for November\nACME\nBy,Ravi\n\n{TITLES}\nA0\nB1", "hs")
 lines("a title in two cells", f"Report Type,Reverse Pickups\nPeriod,Nov\n\n{TITLES}\nA0", "h")
 lines("a title with a stray byte", f"Rever\0se Pickups\n\n{TITLES}\nA0", "h")
