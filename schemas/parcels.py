@@ -64,6 +64,8 @@ class Said(IntEnum):
     DENIED = 7  # its row says delivered, and was rejected: something says that no customer has it
     UNDELIVERED = 8  # its row was rejected, and its own status says so: Undeliverd
     ON_ITS_WAY_AGAIN = 9  # to the customer: its RTO was called off
+    NOT_PICKED = 10  # at the seller: the pickup failed or was called off
+    NOT_RETURNED = 11  # nor at the customer
 
 
 UNHEARD = frozenset({Said.MAYBE_BACK, Said.DENIED, Said.UNDELIVERED})
@@ -188,6 +190,10 @@ _TYPES_BACK = frozenset({"rt", "rto", "rts"})
 _NOT_MOVING = frozenset(
     {"pickup", "pick", "pickups", "manifested", "manifest", "awaiting", "ready", "scheduled"}
 )
+_PICKED = frozenset({"pickup", "pick", "picked", "pickups", "return", "rvp", "reverse", "rev"})
+_NO_PICKUP = _CANCELLED | {"not", "failed", "fail", "failure", "unsuccessful"}
+#: A customer who has not picked a parcel up leaves it at the courier's.
+_BY_CUSTOMER = frozenset({"customer", "consignee", "buyer", "receiver"})
 _FAILED = frozenset({"attempt", "attempted", "ndr", "reattempt", "ud", "undelivered"})
 _NOT_DELIVERED = frozenset(
     {
@@ -282,6 +288,13 @@ def is_failed_attempt(status: str) -> bool:
     return bool(_words(status) & _FAILED)
 
 
+def is_not_picked(status: str) -> bool:
+    """Tell whether a status says that a pickup came to nothing: Not Picked, Return Cancelled."""
+    words = _words(status)
+    none = words & _NO_PICKUP and words & _PICKED and not words & _BY_CUSTOMER
+    return bool(none) or is_cancelled(status)
+
+
 def is_cancelled(status: str) -> bool:
     """Tell whether a status says that there is no shipment any more."""
     words = _words(status)
@@ -325,9 +338,10 @@ def said_of(case: StatusCase) -> Said:
             return Said.NOTHING
         return Said.ENDED if step.final else Said.ON_ITS_WAY
     if {case.direction, case.way} & _RETURNING or is_return(case.status):
-        return Said.NOTHING if words & _CALLED_OFF else Said.RETURNING
-    if is_cancelled(case.status):
-        return Said.CANCELLED
+        none = Said.NOT_RETURNED if is_not_picked(case.status) else Said.NOTHING
+        return none if none or words & _CALLED_OFF else Said.RETURNING
+    if is_not_picked(case.status):
+        return Said.CANCELLED if is_cancelled(case.status) else Said.NOT_PICKED
     if _turns_back(case):
         return Said.ON_ITS_WAY_BACK
     if words & _REVOKED and words & RTO_WORDS:

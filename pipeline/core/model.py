@@ -76,15 +76,17 @@ class RowFacts(Struct, frozen=True, kw_only=True):
 
     In a rejects file that came back: ``beyond``: text right of the last named column.
     ``damaged_id``: what a spreadsheet had made of its id before that was put back. ``codes``: those
-    that it was rejected with. ``still_unclear``: its status was unclear, and no cell that tells
-    what happened was changed since. ``around``: what its own file said of it elsewhere, as source,
-    words and way. ``two_way``: roles of dates that were not taken there, and are as they were.
+    that it was rejected with; ``held_as``: its milestone then, 0 where that is not known.
+    ``still_unclear``: its status was unclear, and no cell that tells what happened was changed
+    since. ``around``: what its own file said of it elsewhere, as source, words and way.
+    ``two_way``: roles of dates that were not taken there, and are as they were.
     """
 
     cells: int | None = None
     beyond: str = ""
     damaged_id: str | None = None
     codes: str = ""
+    held_as: int = 0
     still_unclear: bool = False
     around: tuple[tuple[str, str, str], ...] = ()
     two_way: frozenset[str] = frozenset()

@@ -32,19 +32,26 @@ from pipeline.planning.sendable_rows import (
 )
 from schemas.codes import Code
 from schemas.display import quoted
-from schemas.limits import DAY_MS
+from schemas.limits import CLOCKS_OFF_MS, DAY_MS
 from schemas.normalise import fold_header
 from schemas.parcels import BY_AWB, TO_CONFIRM, UNHEARD, Said, awb_key, parcel_of
 from schemas.tab_days import is_of_later_day
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
+OUTWARD = (Milestone.BAG_PICKED, *OUTWARD_ENDS)
 RETURNS = tuple(each for each in Milestone if STEPS[each].journey is Journey.RETURN)
 _TO_CUSTOMER = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_AGAIN})
 _UNDER_WAY = _TO_CUSTOMER | {Said.ON_ITS_WAY_BACK}
 _NOT_THERE = _UNDER_WAY | {Said.MAYBE_BACK}
 _TURNED = frozenset({Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.MAYBE_BACK})
-_AGAINST = _TURNED | UNHEARD | {Said.RETURNING}
+_NEVER_DELIVERED = frozenset({Said.ON_ITS_WAY_BACK, Said.CANCELLED})
+_TOLD = frozenset({Said.ENDED, Said.ON_ITS_WAY})
+_NO_PICKUP = {
+    Milestone.BAG_PICKED: frozenset({Said.NOT_PICKED, Said.CANCELLED}),
+    Milestone.RETURN_BAG_IN_TRANSIT: frozenset({Said.NOT_RETURNED}),
+}
+_AGAINST = _TURNED | UNHEARD | {Said.RETURNING, Said.NOT_PICKED, Said.NOT_RETURNED}
 
 
 Mended = tuple[str, int, str]
@@ -103,8 +110,7 @@ def held_by_earlier_files(
     known = np.zeros(len(orders.names), dtype=np.bool_)
     known[[*history]] = True
     delivered = told | (work.milestones() & bit(Milestone.DELIVERY_DONE) != 0)
-    called_return = np.isin(work.status, RETURNS) & ~delivered[work.order]
-    ends = np.isin(work.status, OUTWARD_ENDS) | called_return
+    ends = np.isin(work.status, (*OUTWARD, *RETURNS))
     mine = work.only(ends & known[work.order] & ~parcels.vouched[work.rows])
     mine = _suspects(mine, parcels, history)
     here = _named_here(mine, parcels, orders)
@@ -124,6 +130,7 @@ def held_by_earlier_files(
             history[order],
             zone,
             parcels.source_file,
+            delivered=bool(delivered[order]),
         )
         if objection is not None:
             code, words, against = objection
@@ -210,13 +217,13 @@ def blocked_since(
         history.setdefault(row.order_id, []).append(row)
     verdicts = []
     for each in pending:
-        if each.milestone not in OUTWARD_ENDS or each.doubtful:
+        if each.milestone not in OUTWARD or each.doubtful:
             continue
         rows = history.get(each.order_id, [])
         own = [row for row in rows if row.drop_id == drop_id]
         later = rows[rows.index(own[-1]) + 1 :] if own else []
         here = {parcel_of(row.awb) for row in own}
-        ends = [row for row in own if row.said is Said.ENDED and row.status == each.milestone]
+        ends = [row for row in own if row.said in _TOLD and row.status == each.milestone]
         others = [] if any_parcel else [row for row in later if parcel_of(row.awb) not in here]
         for end in ends:
             parcel, event = parcel_of(end.awb), NO_TIME if end.event is None else end.event
@@ -248,17 +255,17 @@ def _objection(
     history: Sequence[ParcelSeen],
     zone: ZoneInfo,
     source_file: str = "",
+    *,
+    delivered: bool = False,
 ) -> tuple[Code, str, ParcelSeen] | None:
     """Return why a final status is held: the code, the sentence, and the row that speaks against.
 
     ``until``: when it ended; ``others``: rows about other parcels, of ``history``, all rows;
-    ``source_file``: the name of the file that has it, which may be a day's.
+    ``source_file``: the name of the file that has it, which may be a day's; ``delivered``: whether
+    the order was, which can come back then.
     """
-    if final in RETURNS:
-        same = _same(parcel, history)
-        back = [e for e in same if e.said is Said.ON_ITS_WAY_BACK and not _called_off(e, same)]
-        rto = next(iter(back), None)
-        return None if rto is None else (Code.STATUS_CONFLICT, _CALLED_RETURN, rto)
+    if final not in OUTWARD_ENDS:
+        return _objection_to_step(parcel, final, until, history, zone, delivered=delivered)
     if (still := _still_open(parcel, final, others, zone)) is not None:
         return Code.PARCELS_OPEN, _OPEN if parcel else _WHICH, still
     if (later := _taken_back(parcel, until, final, history, zone)) is not None:
@@ -281,6 +288,26 @@ def _objection(
         if denied is not None:
             return Code.STATUS_CONFLICT, _DENIED, denied
     return None
+
+
+def _objection_to_step(
+    parcel: str,
+    step: Milestone,
+    until: int,
+    history: Sequence[ParcelSeen],
+    zone: ZoneInfo,
+    *,
+    delivered: bool,
+) -> tuple[Code, str, ParcelSeen] | None:
+    """Return why a pickup, or a step of a customer's return, is held."""
+    if (off := _not_picked(parcel, until, step, history, zone)) is not None:
+        return Code.STATUS_CONFLICT, _NOT_PICKED, off
+    if step is Milestone.BAG_PICKED or delivered:
+        return None
+    same = _same(parcel, history)
+    back = (e for e in same if e.said in _NEVER_DELIVERED and not _called_off(e, same))
+    rto = next(back, None)
+    return None if rto is None else (Code.STATUS_CONFLICT, _CALLED_RETURN, rto)
 
 
 def _is_scan(seen: ParcelSeen) -> bool:
@@ -336,7 +363,7 @@ def _suspects(
     awbs = parcels.awbs.take(pa.array(mine.rows)).to_pylist()
     for order, awb, event in zip(mine.order.tolist(), awbs, mine.event.tolist(), strict=True):
         for each in history[order]:
-            late = not each.status and each.event is not None and each.event > event != NO_TIME
+            late = each.event is not None and _scanned(each) > event != NO_TIME
             odd = each.said in _UNDER_WAY and (late or each.awb != awb)
             if event == NO_TIME and each.event is None and _is_scan(each):
                 odd |= is_of_later_day(each.source_file, parcels.source_file)
@@ -385,17 +412,33 @@ def _taken_back(
 ) -> ParcelSeen | None:
     """Return the last scan of the same parcel that is later than its end, if there is one.
 
-    A pickup is none: the clocks of hand-held scanners are often wrong, and nothing is taken back.
+    A pickup is none unless it is days later: the clocks of hand-held scanners are often wrong.
     """
     if until == NO_TIME:
         return None
     same = [each for each in _same(parcel, history) if each.event is not None]
-    scans = (each for each in same if each.said in _UNDER_WAY and not each.status)
-    last = max(scans, key=lambda each: _time(each, zone), default=None)
-    if last is None or _time(last, zone) <= until:
+    scans = (each for each in same if each.said in _UNDER_WAY)
+    last = max(scans, key=_scanned, default=None)
+    if last is None or _scanned(last) <= until:
         return None
     ends = (each for each in same if each.said is Said.ENDED and each.status == final)
-    return None if any(_time(each, zone) >= _time(last, zone) for each in ends) else last
+    return None if any(_time(each, zone) >= _scanned(last) for each in ends) else last
+
+
+def _scanned(seen: ParcelSeen) -> int:
+    """Return since when a scan speaks against an end; a pickup has only that of its clock."""
+    return _event(seen) - (CLOCKS_OFF_MS if seen.status else 0)
+
+
+def _not_picked(
+    parcel: str, until: int, step: Milestone, history: Sequence[ParcelSeen], zone: ZoneInfo
+) -> ParcelSeen | None:
+    """Return the last word on a parcel, later than its pickup, where it says that it was none."""
+    timed = [each for each in _same(parcel, history) if each.event is not None]
+    last = max(timed, key=lambda each: _time(each, zone), default=None)
+    if last is None or not NO_TIME != until < _event(last):
+        return None
+    return last if last.said in _NO_PICKUP.get(step, ()) else None
 
 
 def _same(parcel: str, history: Sequence[ParcelSeen]) -> list[ParcelSeen]:
@@ -468,9 +511,9 @@ _TURNED_BACK = (
     f"{TO_CONFIRM}."
 )
 _CALLED_RETURN = (
-    "another file says of the same shipment that it goes back to the seller, and none that it was "
-    "delivered: {where}. If the seller has it, correct the status. If the customer had it, tick "
-    f"the row {TO_CONFIRM}."
+    "another file says of the same shipment that it goes back to the seller or was cancelled, and "
+    "none that it was delivered: {where}. If the seller has it, correct the status. If the "
+    f"customer had it, tick the row {TO_CONFIRM}."
 )
 _SAID_BESIDE = (
     "a row or file that was not accepted names a way back for the same shipment, in a column, a "
@@ -491,6 +534,10 @@ _DENIED = (
     "a row that was not accepted says of the same shipment that it was not delivered, in its "
     "status, a column, a title or a tab: {where}. Find out which is true. If the customer has it, "
     f"tick the row {TO_CONFIRM}."
+)
+_NOT_PICKED = (
+    "another file says later of the same shipment that it was not picked up: {where}. Find out "
+    f"which is true. If it is this row, tick it {TO_CONFIRM}."
 )
 _TAKEN_BACK = (
     "another file has a later scan of the same shipment that is not final: {where}. Find out "

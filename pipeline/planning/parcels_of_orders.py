@@ -24,7 +24,7 @@ from schemas.courier import Profile
 from schemas.date_headings import told_apart
 from schemas.display import quoted
 from schemas.headings import age_of
-from schemas.limits import DAY_MS, ID_SHAPE
+from schemas.limits import CLOCKS_OFF_MS, DAY_MS, ID_SHAPE
 from schemas.parcels import (
     ANY,
     AROUND_AN_ID,
@@ -34,9 +34,11 @@ from schemas.parcels import (
     TO_CONFIRM,
     Said,
     goes_back,
+    is_before_pickup,
     is_cancelled,
     is_lost,
     is_not_delivered,
+    is_not_picked,
     is_on_paper,
     is_return,
     parcel_heading,
@@ -45,15 +47,16 @@ from schemas.parcels import (
 )
 from schemas.statuses import Direction
 from schemas.tab_days import days_of
-from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Role
+from schemas.vocabulary import FINALS, NO_MILESTONE, STEPS, Journey, Milestone, Role
 
 _DATE_ALONE = re.compile(r"(?!.*:)(?:\D*\d){0,8}\D*")
 _MIDNIGHT = re.compile(r".*\b00:00(?::00(?:\.0+)?)?\b.*")
 _RETURNS = [m for m in Milestone if STEPS[m].journey is Journey.RETURN]
+_NEVER = np.iinfo(np.int64).max
 
 
 class Siblings(Struct, frozen=True, kw_only=True):
-    """The rows of orders that several rows of a file tell of, one of them with a final status.
+    """The rows of orders that several rows of a file tell of, one of them to be sent.
 
     Per row: ``rows``, its place in the drop, ascending; ``order``: the number of its order;
     ``adopted``: whether it is that of another row, as its own id is lost; ``parcel``: a number for
@@ -145,7 +148,7 @@ def siblings(
 def _rows(
     orders: Orders, number: Numbers, status: Numbers, disposition: Numbers
 ) -> npt.NDArray[np.int64]:
-    ends = np.isin(status, [*FINALS, *_RETURNS]) & (disposition == Disposition.SEND)
+    ends = (status != NO_MILESTONE) & (disposition == Disposition.SEND)
     count = np.bincount(number, minlength=len(orders.names))
     wanted = np.zeros(len(orders.names), dtype=np.bool_)
     wanted[number[ends]] = True
@@ -349,7 +352,7 @@ class ParcelRows(Struct, frozen=True, kw_only=True):
     confirmed: Mask
 
     def final(self, milestone: Milestone) -> Mask:
-        """Return the rows that would send this final status."""
+        """Return the rows that would send this status."""
         found: Mask = self.sends & (self.status == milestone)
         return found
 
@@ -511,6 +514,76 @@ def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
     return found
 
 
+def began_later(rows: ParcelRows) -> list[Finding]:
+    """Hold an end, and an earlier step of the same parcel that is days later by its time.
+
+    One of the two is wrong. Less is the clock of a scanner, and told by TIME_ORDER alone.
+    """
+    given, timed = rows.given, rows.event != NO_TIME
+    of, size = _one_parcel(rows)
+    found = []
+    for final in FINALS:
+        mine = np.flatnonzero(rows.final(final) & timed & (of >= 0))
+        before = [m for m in Milestone if STEPS[m].journey is STEPS[final].journey and m < final]
+        steps = rows.sends & np.isin(rows.status, before) & ~np.isin(rows.status, FINALS)
+        last = np.full(size, _NEVER, dtype=np.int64)
+        last[of[mine]] = NO_TIME
+        np.maximum.at(last, of[mine], rows.event[mine] + np.where(given.dated[mine], DAY_MS, 0))
+        late = np.flatnonzero(steps & timed & (of >= 0) & (rows.event - CLOCKS_OFF_MS > last[of]))
+        if not len(late):
+            continue
+        ends, begun = _first(mine, of, size), _first(late, of, size)
+        hit = np.zeros(len(of), dtype=np.bool_)
+        hit[[*late, *mine[begun[of[mine]] >= 0]]] = True
+        hit &= ~rows.confirmed
+        details = [
+            f": {Milestone(rows.status[at]).wire} is not sent, because {rows.row(by, at)} says "
+            f"{quoted(given.statuses[given.said[by]])} of the same shipment days "
+            f"{'before' if rows.status[at] != final else 'later'}. Find out which is true. If it "
+            f"is this row, tick it {TO_CONFIRM}."
+            for at in np.flatnonzero(hit).tolist()
+            for by in ((begun if rows.status[at] == final else ends)[of[at]],)
+        ]
+        found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details))
+    return found
+
+
+def not_picked(rows: ParcelRows) -> list[Finding]:
+    """Hold a pickup, at the seller or the customer, whose parcel's last word is that it was none.
+
+    Any later scan shows that there was one; so does one without a time. Without times a shipment
+    that was cancelled counts; a pickup that failed once may have come about since.
+    """
+    given, timed = rows.given, rows.event != NO_TIME
+    of, size = _one_parcel(rows)
+    none = (rows.status == NO_MILESTONE) & (of >= 0) & given.which(is_not_picked)
+    scans = ~none & (of >= 0) & ~given.which(is_on_paper)
+    last = np.full(size, NO_TIME, dtype=np.int64)
+    end = rows.event + np.where(given.dated, DAY_MS - 1, 0)
+    np.maximum.at(last, of[scans & timed], end[scans & timed])
+    late = none & np.where(timed, rows.event > last[of], given.which(_calls_off))
+    found = []
+    for step in (Milestone.BAG_PICKED, Milestone.RETURN_BAG_IN_TRANSIT):
+        way = given.back == (STEPS[step].journey is Journey.RETURN)
+        further = way & (rows.status != step) & ~given.which(is_before_pickup)
+        moved = _any(scans & ~timed & further, of, size)
+        first = _first(np.flatnonzero(late & way), of, size)
+        hit = rows.final(step) & (of >= 0) & ~rows.confirmed & (first[of] >= 0) & ~moved[of]
+        if hit.any():
+            details = [
+                f": {step.wire} is not sent, because {rows.row(by, at)} says "
+                f"{quoted(given.statuses[given.said[by]])} of the same shipment. Find out which is "
+                f"true. If it is this row, tick it {TO_CONFIRM}."
+                for at, by in zip(np.flatnonzero(hit).tolist(), first[of[hit]], strict=True)
+            ]
+            found.append(rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details))
+    return found
+
+
+def _calls_off(status: str) -> bool:
+    return "cancel" in status.casefold()
+
+
 def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     """Hold a delivery of a parcel that, by another row, goes back to the seller or was cancelled.
 
@@ -538,7 +611,7 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     hit = mine & (other >= 0)
     sent = rows.final(Milestone.DELIVERY_DONE) & ~hit
     delivered = told | _any(sent, rows.order, len(told))
-    rto = _first(np.flatnonzero(by_rto & (of >= 0)), of, size)
+    rto = _first(np.flatnonzero((by_rto | (rows.said == Said.CANCELLED)) & (of >= 0)), of, size)
     called_return = rows.sends & np.isin(rows.status, _RETURNS) & (of >= 0) & ~rows.confirmed
     called_return &= (rto[of] >= 0) & ~delivered[rows.order]
     other = np.where(called_return, rto[of], other)

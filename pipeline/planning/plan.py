@@ -19,7 +19,6 @@ from pipeline.core.model import Disposition
 from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.planning.earlier_files import (
     OUTWARD_ENDS,
-    RETURNS,
     ParcelColumns,
     held_by_earlier_files,
 )
@@ -27,6 +26,8 @@ from pipeline.planning.order_history_rules import Known, bits_of, contradicts, t
 from pipeline.planning.parcels_of_orders import (
     ParcelRows,
     Siblings,
+    began_later,
+    not_picked,
     open_parcels,
     superseded,
     taken_back,
@@ -53,7 +54,6 @@ __all__ = [
     "Plan",
     "PlanInput",
     "ending_awbs",
-    "ending_orders",
     "one_by_one",
     "plan",
     "sendable_orders",
@@ -117,16 +117,6 @@ def sendable_orders(given: PlanInput) -> pa.Array:
     return given.orders.among(given.disposition == Disposition.SEND)
 
 
-def ending_orders(given: PlanInput) -> pa.Array:
-    """Return the distinct order ids of the rows that earlier files may speak against.
-
-    They would send the end of a way out, or a return, which may be none.
-    """
-    return given.orders.among(
-        (given.disposition == Disposition.SEND) & np.isin(given.status, OUTWARD_ENDS + RETURNS)
-    )
-
-
 def ending_awbs(given: PlanInput) -> Iterator[str]:
     """Yield by which names rows without an order id are found that tell of the rows that end."""
     ends = (given.disposition == Disposition.SEND) & np.isin(given.status, OUTWARD_ENDS)
@@ -166,9 +156,10 @@ def plan(
     rows = np.flatnonzero(disposition == Disposition.SEND)
     work = select_rows(given.orders, rows, given.status, given.event_ms)
     work, conflicts = _without_conflicts(work, given, disposition)
-    held = _hold_parcels(given, disposition, open_parcels, taken_back, superseded)
+    rules = (open_parcels, taken_back, superseded, began_later, not_picked)
+    held = _hold_parcels(given, disposition, *rules)
     shared = one_parcel_of_two_orders(
-        given.orders, given.parcels, given.status, disposition, given.row
+        given.orders, given.parcels, given.status, given.event_ms, disposition, given.row
     )
     for finding in shared:
         disposition[finding.rows] = Disposition.REJECTED

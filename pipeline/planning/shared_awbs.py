@@ -3,16 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
 from pipeline.planning.earlier_files import ParcelColumns
-from pipeline.planning.sendable_rows import Numbers, Orders
+from pipeline.planning.sendable_rows import NO_TIME, Numbers, Orders
 from schemas.codes import Code
 from schemas.display import quoted
+from schemas.limits import DAY_MS
 from schemas.parcels import TO_CONFIRM, Said, awb_key
-from schemas.vocabulary import Milestone, Role
+from schemas.vocabulary import NO_MILESTONE, Milestone, Role
 
 _ORDERS = 2
 """An AWB under more is no parcel's."""
@@ -22,48 +22,57 @@ def one_parcel_of_two_orders(
     orders: Orders,
     parcels: ParcelColumns,
     status: Numbers,
+    event: Numbers,
     disposition: npt.NDArray[np.int8],
     record: Numbers,
 ) -> list[Finding]:
     """Return the ends that another order's row contradicts about the same AWB.
 
     One of the two rows has the AWB or the order id of another, as in a column that was sorted or
-    filled down. One of three orders and more is a trip's (LRN), and no parcel's. All arguments have
-    a value per row of the drop; ``record``: record numbers.
+    filled down. One of three orders and more is a trip's (LRN), and no parcel's. A scan on the way
+    to the customer counts from the day after the delivery. All arguments have a value per row of
+    the drop; ``event``: milliseconds; ``record``: record numbers.
     """
     sends = disposition == Disposition.SEND
-    delivered = np.flatnonzero(sends & (status == Milestone.DELIVERY_DONE))
+    delivered = sends & (status == Milestone.DELIVERY_DONE)
     returned = sends & (status == Milestone.RTO_BAG_DELIVERED)
-    back = np.flatnonzero(returned | (parcels.said == Said.ON_ITS_WAY_BACK))
-    if not (len(delivered) and len(back)):
+    back = returned | (parcels.said == Said.ON_ITS_WAY_BACK)
+    on_its_way = (parcels.said == Said.ON_ITS_WAY) & (status == NO_MILESTONE) & (event != NO_TIME)
+    rows = np.flatnonzero(delivered | back | on_its_way)
+    if not (delivered.any() and len(rows)):
         return []
-    awbs = [parcels.awbs.take(pa.array(rows)) for rows in (delivered, back)]
-    shared = pc.unique(awbs[0].filter(pc.is_in(awbs[0], value_set=pc.unique(awbs[1]))))
-    shared = pa.array([awb for awb in shared.to_pylist() if awb_key(awb)], pa.string())
-    if not len(shared):
-        return []
-    by_awb: dict[str, tuple[list[int], list[int]]] = {}
-    for side, (rows, cells) in enumerate(zip((delivered, back), awbs, strict=True)):
-        some = pc.is_in(cells, value_set=shared)
-        found = rows[some.to_numpy()].tolist()
-        for row, awb in zip(found, cells.filter(some).to_pylist(), strict=True):
-            by_awb.setdefault(awb, ([], []))[side].append(row)
+    encoded = parcels.awbs.take(pa.array(rows)).combine_chunks().dictionary_encode()
+    awb, of = encoded.indices.to_numpy(), orders.number
+    least = np.full(len(encoded.dictionary), len(orders.names), dtype=np.int64)
+    most = np.zeros(len(encoded.dictionary), dtype=np.int64)
+    np.minimum.at(least, awb, of[rows])
+    np.maximum.at(most, awb, of[rows])
+    by_awb: dict[str, list[int]] = {}
+    for at in np.flatnonzero((least < most)[awb]).tolist():
+        by_awb.setdefault(encoded.dictionary[awb[at]].as_py(), []).append(int(rows[at]))
+
+    def contradicts(place: int, other: int) -> bool:
+        if delivered[place] and on_its_way[other]:
+            return bool(event[other] > event[place] + DAY_MS) and event[place] != NO_TIME
+        return bool((delivered[place] and back[other]) or (returned[place] and delivered[other]))
+
     held: dict[int, str] = {}
-    of = orders.number
-    for awb, sides in by_awb.items():
-        few = len({*of[[*sides[0], *sides[1]]].tolist()}) <= _ORDERS
-        for mine, others in (sides, sides[::-1]) if few else ():
-            first = others[0]
-            second = next((each for each in others if of[each] != of[first]), None)
-            for place in mine:
-                against = second if of[place] == of[first] else first
-                if against is not None and sends[place] and not parcels.confirmed[place]:
-                    held[place] = (
-                        f"Row {record[place]}: {Milestone(status[place]).wire} is not sent, "
-                        f"because row {record[against]} says otherwise of the same AWB, "
-                        f"{quoted(awb)}, under another order. Find out whose AWB it is, "
-                        f"and correct the other row's. If this row is true, tick it {TO_CONFIRM}."
-                    )
+    for cell, places in by_awb.items():
+        if not awb_key(cell) or len({*of[places].tolist()}) > _ORDERS:
+            continue
+        # One of each kind will do, the last of the scans: an AWB may stand in any number of rows.
+        places.sort(key=lambda place: (on_its_way[place], -int(event[place]), place))
+        told = {(of[e], delivered[e], back[e]): e for e in reversed(places)}.values()
+        for place in places:
+            others = (e for e in told if of[e] != of[place] and contradicts(place, e))
+            against = next(others, None)
+            if against is not None and not parcels.confirmed[place]:
+                held[place] = (
+                    f"Row {record[place]}: {Milestone(status[place]).wire} is not sent, "
+                    f"because row {record[against]} says otherwise of the same AWB, "
+                    f"{quoted(cell)}, under another order. Find out whose AWB it is, "
+                    f"and correct the other row's. If this row is true, tick it {TO_CONFIRM}."
+                )
     if not held:
         return []
     places = sorted(held)

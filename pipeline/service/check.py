@@ -25,7 +25,7 @@ from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.core.profile_by_name import find_profile, profile_of_drop
 from pipeline.planning.earlier_files import without_settled
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
-from pipeline.planning.plan import ending_awbs, ending_orders, one_by_one, sendable_orders
+from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
 from pipeline.reporting import write
@@ -253,7 +253,7 @@ def _seen(site: Site, prepared: Prepared) -> list[ParcelSeen]:
     if not _has_ledger(site):
         return []
     keys = prepared.keys
-    orders = one_by_one(ending_orders(keys))
+    orders = one_by_one(sendable_orders(keys))
     return site.ledger.parcels_seen(orders, ending_awbs(keys), except_seqs=[1 << 62])
 
 

@@ -26,7 +26,7 @@ from pipeline.core.shipment import (
     Shipment,
     StillOpen,
 )
-from pipeline.planning.earlier_files import OUTWARD_ENDS, blocked_since
+from pipeline.planning.earlier_files import OUTWARD, blocked_since
 from pipeline.planning.freeze import blocked_words, pending_in, pending_of
 from pipeline.planning.order_history_rules import blocking, to_wait_for
 from pipeline.planning.replan import Pending, doubts, let_go, recheck
@@ -215,7 +215,7 @@ class DropSteps:
         """Return which of these updates, without a verdict yet, later files hold."""
         known = {(each.chunk_no, each.pos) for each in verdicts}
         left = [each for each in pending if (each.chunk_no, each.pos) not in known]
-        orders = sorted({each.order_id for each in left if each.milestone in OUTWARD_ENDS})
+        orders = sorted({each.order_id for each in left if each.milestone in OUTWARD})
         if not orders:
             return []
         profile = self._profiles.get(drop.courier or "")

@@ -35,7 +35,7 @@ from pipeline.planning.freeze import (
 )
 from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen, of_refused
-from pipeline.planning.plan import ending_awbs, ending_orders, one_by_one, sendable_orders
+from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reporting.row_outcomes import Remark, outcomes_of
 from pipeline.storage.memory import trim
@@ -186,13 +186,11 @@ class Planner:
         return self._ledger.order_histories_of({e.drop.seq: e.orders.to_pylist() for e in group})
 
     def _seen(self, group: Sequence[DropToPlan]) -> list[ParcelSeen]:
-        """Return what rows of other drops said of parcels of the orders that would end now."""
-        keys = [each.prepared.keys for each in group]
-        ending = [ending_orders(each) for each in keys]
-        if not any(len(each) for each in ending):
+        """Return what rows of other drops said of parcels of the orders that would be sent now."""
+        if not any(len(each.orders) for each in group):
             return []
-        orders = chain.from_iterable(map(one_by_one, ending))
-        awbs = chain.from_iterable(map(ending_awbs, keys))
+        orders = chain.from_iterable(one_by_one(each.orders) for each in group)
+        awbs = chain.from_iterable(ending_awbs(each.prepared.keys) for each in group)
         return self._ledger.parcels_seen(
             orders, awbs, except_seqs=[each.drop.seq for each in group]
         )

@@ -289,12 +289,13 @@ def _put_statuses_for_ids(
 
 
 def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
-    """Put which final statuses came back as they had been held."""
-    final = {
+    """Put which statuses came back as they had been held; unclear ones only if they are final."""
+    told = {
         at: each
         for at, each in facts.block.facts.items()
-        if milestones[at] and STEPS[milestones[at]].final and not is_confirmed(each.codes)
+        if milestones[at] and not is_confirmed(each.codes)
     }
+    final = {at: each for at, each in told.items() if STEPS[milestones[at]].final}
     held: dict[int, tuple[int, object]] = {}
     for at, each in final.items():
         against = next(
@@ -309,9 +310,9 @@ def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
             held[at] = (int(BlockReason.UNCLEAR), None if each.still_unclear else against)
     held |= {
         at: (int(why), "")
-        for at, each in final.items()
+        for at, each in told.items()
         for why, label in BLOCKED_AS.items()
-        if label in each.codes.split(";")
+        if label in each.codes.split(";") and (at in final or each.held_as == milestones[at])
     }
     facts.mark(Fact.BLOCKED, held)
 

@@ -288,6 +288,7 @@ def _as_they_were(
             if unclear or around:
                 told = UNCLEAR if copied else fact.codes or own
                 fact = replace(fact, still_unclear=unclear, around=around, codes=told)
+        fact = replace(fact, held_as=max((each.milestone for each in kept), default=0))
         if dates := _dates_as_they_were(block, mapping, pos, kept):
             fact = replace(fact, two_way=dates)
         if (doubt := _doubt_of_id(ids[pos], kept)) and id_column not in fact.shown:

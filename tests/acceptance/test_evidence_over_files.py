@@ -160,9 +160,26 @@ def test_earlier_files_that_take_no_delivery_back_hold_nothing(part: Part) -> It
         (("X1", "Manifested", "27-11-2026 09:00"), earlier),
         # As within a file: a pickup is the step before, by whatever clock.
         (("X1", "Picked Up", "27-11-2026 09:00"), earlier),
+        (("X1", "Pickup Cancelled", "25-11-2026 09:00"), ("X1", "Picked Up", "26-11-2026 10:15")),
+        (("X1", "Pickup Cancelled", ""), ("X1", "Picked Up", "26-11-2026 10:15")),
+        (("X1", "Return Cancelled", "27-11-2026 09:00"), ("X1", "Picked Up", "26-11-2026 10:15")),
+        (("X2", "Cancelled", "27-11-2026 09:00"), ("X1", "Picked Up", "26-11-2026 10:15")),
     ]
     found = yield from both(part, pairs, WITH_TIME)
     assert not [codes for _, codes in found if "STATUS_CONFLICT" in codes]
+
+
+@together
+def test_a_pickup_that_an_earlier_file_calls_off_later_is_not_sent(part: Part) -> Iterator[None]:
+    pairs = [
+        (("X1", "Pickup Cancelled", "27-11-2026"), ("X1", "Picked Up", "26-11-2026")),
+        (("X1", "Cancelled", "27-11-2026"), ("X1", "Picked Up", "26-11-2026")),
+        (("X1", "Return Cancelled", "27-11-2026"), ("X1", "Return Picked Up", "26-11-2026")),
+        (("X1", "Cancelled", "25-11-2026"), ("X1", "Return Picked Up", "26-11-2026")),
+        (("X1", "Picked Up", "27-11-2026"), ("X1", "Delivered", "20-11-2026")),
+    ]
+    found = yield from both(part, pairs, WITH_TIME)
+    assert found == [TAKEN_BACK] * 5
 
 
 @together

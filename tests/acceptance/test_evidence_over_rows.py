@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -345,12 +346,57 @@ def test_a_time_of_day_beside_its_date_tells_which_scan_was_the_last(part: Part)
         assert part.ends(f"day{at}") == [TAKEN_BACK, NOTHING, NOTHING, SENT], headings
 
 
+#: Statuses of a parcel, each with its day of November, and how the rows end: s sent, h held.
+PICKUPS = (
+    ("Picked Up 20", "Pickup Cancelled 21", "h-"),
+    ("Picked Up 20", "Not Picked 21", "h-"),
+    ("Picked Up 20", "Cancelled 21", "h-"),
+    ("Picked Up", "Pickup Cancelled", "h-"),
+    ("Return Picked Up 20", "Return Pickup Failed 21", "h-"),
+    ("Pickup Failed 19", "Picked Up 20", "-s"),
+    ("Pickup Failed", "Picked Up", "-s"),
+    ("Picked Up 20", "Pickup Failed 21", "In Transit 22", "s--"),
+    ("Picked Up", "In Transit", "Cancelled", "s--"),
+    ("Picked Up 8", "Delivered 10", "Return Cancelled 12", "ss-"),
+    ("Delivered 10", "Return Cancelled 12", "Return Picked Up 15", "s-s"),
+    ("Delivered 20", "Picked Up 25", "hh"),
+    ("Delivered 20", "Picked Up 22", "ss"),  # by the clock of another scanner
+    ("Return Delivered 20", "Return In Transit 25", "hh"),
+    ("Cancelled 20", "Return Picked Up 21", "-h"),
+)
+LETTERS = {SENT: "s", TAKEN_BACK: "h", NOTHING: "-", ("accepted", "TIME_ORDER:event_time"): "s"}
+
+
+@together
+def test_a_pickup_that_came_to_nothing_or_is_days_after_the_end_is_not_sent(
+    part: Part,
+) -> Iterator[None]:
+    for at, (*words, _) in enumerate(PICKUPS):
+        pairs = [re.fullmatch(r"(\D+?) ?(\d*)", each) for each in words]
+        rows = [
+            (f"A{at}", f"X{at}", each[1], each[2] and f"{int(each[2]):02}-11-2026 10:00")
+            for each in pairs
+            if each
+        ]
+        part.drop_rows(f"day{at}", rows, WITH_TIME)
+    yield
+    for at, (*words, ends) in enumerate(PICKUPS):
+        assert "".join(LETTERS[each] for each in part.ends(f"day{at}")) == ends, words
+    part.drop("as it was.csv", came_back(part, "day3"))
+    part.drop("meant.csv", came_back(part, "day0", _reject_codes="CONFIRMED"))
+    yield
+    assert part.ends("as it was") == [TAKEN_BACK]
+    assert part.ends("meant") == [SENT]
+
+
 #: AWB of both orders, what is said of the other one, and how the delivery and it end.
 OF_TWO_ORDERS = (
     ("7700100", "RTO Initiated", [TAKEN_BACK, NOTHING]),
     ("7700100", "RTO Delivered", [TAKEN_BACK, TAKEN_BACK]),
     ("7700100", "Delivered", [SENT, SENT]),
     ("7700100", "Undelivered", [SENT, NOTHING]),
+    ("7700100", "Undelivered,19-11-2026 18:00", [SENT, NOTHING]),
+    ("7700100", "Undelivered,22-11-2026 18:00", [TAKEN_BACK, NOTHING]),
     ("1", "RTO Initiated", [SENT, NOTHING]),
     ("NA", "RTO Delivered", [SENT, SENT]),
 )
@@ -359,8 +405,10 @@ OF_TWO_ORDERS = (
 @together
 def test_a_parcel_of_two_orders_has_one_end(part: Part) -> Iterator[None]:
     for at, (awb, said, _) in enumerate(OF_TWO_ORDERS):
-        rows = [(f"A{at}", awb, "Delivered"), (f"B{at}", awb, said)]
-        part.drop_rows(f"day{at}", rows, WITH_AWB)
+        word, _, when = said.partition(",")
+        mine = "20-11-2026 10:00" if when else ""
+        rows = [(f"A{at}", awb, "Delivered", mine), (f"B{at}", awb, word, when)]
+        part.drop_rows(f"day{at}", rows, WITH_TIME)
     trip = [(f"T{at}", "149051990", word) for at, word in enumerate(("Delivered", "RTO Delivered"))]
     part.drop_rows("trip", [*trip, ("T2", "149051990", "Delivered")], WITH_AWB)
     yield
