@@ -34,22 +34,10 @@ from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.send_chunk import ChunkSender
 from pipeline.storage.ledger import SqlLedger, open_ledger
+from pipeline.storage.ledger.tables import lines
 
 ROWS = 20
-_NO_LINES = pa.table(
-    {
-        name: pa.array([], of)
-        for name, of in {
-            "order_id": pa.string(),
-            "idx": pa.int32(),
-            "row": pa.int32(),
-            "sheet": pa.int8(),
-            "status": pa.int8(),
-            "chunk": pa.int32(),
-            "pos": pa.int8(),
-        }.items()
-    }
-)
+_NO_LINES = pa.table({column.name: pa.nulls(0) for column in lines.columns})
 
 
 class NoBooks:

@@ -42,7 +42,7 @@ class _ReadsHere:
         self._reading = reading
 
     def read_together(
-        self, jobs: Sequence[Job], courier: Callable[[str], str | None], *, beside: bool
+        self, jobs: Sequence[Job], courier: Callable[[str], str | None]
     ) -> list[Tried[Facts]]:
         blocks = reader.CsvBlocks
         vars(reader)["CsvBlocks"] = partial(blocks, fast=False)  # Arrow's parser starts threads

@@ -48,8 +48,8 @@ class ClaimedFiles:
         self._spools = spools
         self._readers = readers
 
-    def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Tried[Facts]]:
-        """Read claimed drops into their spools; ``beside``: others are read meanwhile.
+    def read(self, drops: Sequence[Drop]) -> list[Tried[Facts]]:
+        """Read claimed drops into their spools.
 
         Returned is, in their order, the facts of each or what kept it from being read: DropChanged,
         and what ``ReaderProcess.read_together`` returns but ReaderDied; the file is then read once
@@ -71,14 +71,14 @@ class ClaimedFiles:
                     together.append((drop, spool))
             except (StorageError, DropRefused) as error:
                 ended[drop.drop_id] = error
-        for (drop, spool), one in zip(together, self._jobs(together, beside=beside), strict=True):
-            ended[drop.drop_id] = self._ended(drop, spool, one, beside=beside)
+        for (drop, spool), one in zip(together, self._jobs(together), strict=True):
+            ended[drop.drop_id] = self._ended(drop, spool, one)
         for drop in drops:
             if drop.drop_id not in ended:
-                (ended[drop.drop_id],) = self.read([drop], beside=beside)
+                (ended[drop.drop_id],) = self.read([drop])
         return [ended[drop.drop_id] for drop in drops]
 
-    def _ended(self, drop: Drop, spool: Spool, one: Tried[Facts], *, beside: bool) -> Tried[Facts]:
+    def _ended(self, drop: Drop, spool: Spool, one: Tried[Facts]) -> Tried[Facts]:
         """Count a try, and read a file again at once that ended the process which read it."""
         try:
             while isinstance(one, ReaderDied):
@@ -86,7 +86,7 @@ class ClaimedFiles:
                 tries = spool.tries.failed()
                 log.error("drop.reader_died", drop=drop.drop_id, signal=one.signal, tries=tries)
                 _check_tries(spool.tries.begin(), spool)
-                (one,) = self._jobs([(drop, spool)], beside=beside)
+                (one,) = self._jobs([(drop, spool)])
             match one:
                 case StorageError() | DropChanged():
                     spool.tries.end_all()  # not the file's fault, but the disk's, or its writer's
@@ -100,7 +100,7 @@ class ClaimedFiles:
             return error
         return one
 
-    def _jobs(self, drops: Sequence[tuple[Drop, Spool]], *, beside: bool) -> list[Tried[Facts]]:
+    def _jobs(self, drops: Sequence[tuple[Drop, Spool]]) -> list[Tried[Facts]]:
         """Have files read that are there, and make sure that they were as they were hashed."""
         jobs: list[tuple[int, Path, Job]] = []
         ended: dict[int, Tried[Facts]] = {}
@@ -115,9 +115,7 @@ class ClaimedFiles:
             )
             jobs.append((at, path, Job(source=source, spool=spool)))
         results = (
-            self._readers.read_together([job for *_, job in jobs], self._courier, beside=beside)
-            if jobs
-            else []
+            self._readers.read_together([job for *_, job in jobs], self._courier) if jobs else []
         )
         for (at, path, _), one in zip(jobs, results, strict=True):
             ended[at] = self._unchanged(drops[at][0], path, one)

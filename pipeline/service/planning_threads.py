@@ -254,7 +254,7 @@ class PlanningThreads:
     def _read_beside(self, drop: Drop) -> None:
         """Read a large file beside the small ones; it is planned once it is read."""
         self._hand_out([drop])
-        read = self._large.submit(self._files.read, [drop], beside=True)
+        read = self._large.submit(self._files.read, [drop])
         job = partial(self._admit, [drop], read)
         when_done(self._post, read, lambda _: self._in_planning(job, [drop]))
 

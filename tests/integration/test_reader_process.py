@@ -64,9 +64,7 @@ def forked(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("forked_readers")
 
 
-def read_and_meanwhile(
-    reader: ReaderPool, folder: Path, act: Callable[[], object], *, beside: bool = False
-) -> None:
+def read_and_meanwhile(reader: ReaderPool, folder: Path, act: Callable[[], object]) -> None:
     """Read a file, and do something while it is read: when its reader asks for an earlier drop."""
 
     def earlier(_: str) -> None:
@@ -77,7 +75,7 @@ def read_and_meanwhile(
     rows = [("2", "ID_MISSING", "", "d20261120-abcdef", "A1", "Delivered")]
     path.write_text(sheet(rows, header=(*header, "Order ID", "Status")))
     source = Source(path=path, name=path.name, named=None, now=NOW)
-    reader.read(source, Spool(folder / "back"), earlier, beside=beside)
+    reader.read(source, Spool(folder / "back"), earlier)
 
 
 def put(folder: Path, *rows: tuple[str, ...]) -> Path:
@@ -195,43 +193,24 @@ def test_the_process_outlives_the_thread_that_needed_it_first(
 
 
 @pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize("in_service", [False, True])
 def test_two_files_are_read_at_once_and_one_process_stays(
-    reader: ReaderPool, tmp_path: Path
+    reader: ReaderPool, tmp_path: Path, in_service: bool
 ) -> None:
     before = our_readers()
+    if in_service:
+        reader.keep_ready()
     small = put(tmp_path, ("A1", "Delivered"))
     seen: list[int] = []
 
     def another() -> None:
+        seen.append(len(our_readers() - before))
         assert read(reader, small, Spool(tmp_path / "s")).total == 1
         seen.append(len(our_readers() - before))
 
     read_and_meanwhile(reader, tmp_path, another)
-    assert seen == [2]
+    assert seen == [1, 2], "a second process is started when a second file wants it"
     assert len(our_readers() - before) == 1
-
-
-@pytest.mark.usefixtures("forked")
-def test_a_service_has_a_process_ready_while_another_reads_beside(
-    reader: ReaderPool, tmp_path: Path
-) -> None:
-    before = our_readers()
-    reader.keep_ready()
-    seen: list[int] = []
-    small = put(tmp_path, ("A1", "Delivered"))
-    read(reader, small, Spool(tmp_path / "s"))
-    (ready,) = our_readers() - before
-
-    def another() -> None:
-        """See another process before a small file needs one."""
-        seen.append(len(our_readers() - before))
-        read(reader, small, Spool(tmp_path / "t"))
-        seen.append(len(our_readers() - before))
-
-    read_and_meanwhile(reader, tmp_path, another, beside=True)
-    assert seen == [2, 2]
-    (other,) = our_readers() - before
-    assert other != ready, "the one that was ready did not read the large file at once"
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ class Model:
 
     # -- read and plan -------------------------------------------------------------------------
 
-    def read(self, drops: Sequence[Drop], *, beside: bool = False) -> list[Drop]:
+    def read(self, drops: Sequence[Drop]) -> list[Drop]:
         return list(drops)
 
     def plan_read(self, drops: Sequence[Drop], _read: object) -> list[Step]:

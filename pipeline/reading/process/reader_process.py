@@ -415,27 +415,20 @@ class ReaderPool:
         self._changed = threading.Condition()
         self._keeps_ready = False
 
-    def read(
-        self, source: Source, spool: Spool, earlier: CourierOf, *, beside: bool = False
-    ) -> Facts:
+    def read(self, source: Source, spool: Spool, earlier: CourierOf) -> Facts:
         """Read a file to its end into the spool; waits while all processes read others.
 
-        ``beside``: it takes long, and others shall not wait for it. Raises what
-        ``ReaderProcess.read_together`` returns.
+        Raises what ``ReaderProcess.read_together`` returns.
         """
-        (ended,) = self.read_together([Job(source=source, spool=spool)], earlier, beside=beside)
+        (ended,) = self.read_together([Job(source=source, spool=spool)], earlier)
         if isinstance(ended, Exception):
             raise ended
         return ended
 
-    def read_together(
-        self, jobs: Sequence[Job], earlier: CourierOf, *, beside: bool = False
-    ) -> list[Tried[Facts]]:
+    def read_together(self, jobs: Sequence[Job], earlier: CourierOf) -> list[Tried[Facts]]:
         """Read small files, which cost less together. Returns each result, or the exception."""
         reader = self._taken()
         try:
-            if beside:
-                self._have_one_ready()
             return reader.read_together(jobs, earlier)
         finally:
             self._give_back(reader)
@@ -449,7 +442,7 @@ class ReaderPool:
             self._give_back(reader)
 
     def keep_ready(self) -> None:
-        """Have a process ready for the next file, also while another is read ``beside``.
+        """Have a process ready for the next file whenever nothing is read.
 
         For a service: one that had to go is replaced at once, not when that file comes.
         """
@@ -479,14 +472,8 @@ class ReaderPool:
             if any(each.has_process for each in self._free):
                 reader.end()
             self._free.append(reader)
-            self._have_one_ready()
+            if self._keeps_ready and not any(each.has_process for each in self._free):
+                # Whoever needs it tries again, and says why it fails.
+                with suppress(StorageError, ReadingStopped):
+                    reader.start()
             self._changed.notify()
-
-    def _have_one_ready(self) -> None:
-        """Start a process for the next file, where one is to be ready and none is."""
-        with self._changed:
-            if not self._keeps_ready or not self._free or any(e.has_process for e in self._free):
-                return
-            # Whoever needs it tries again, and says why it fails.
-            with suppress(StorageError, ReadingStopped):
-                self._free[0].start()
