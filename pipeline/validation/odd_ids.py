@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Block, RowFacts
 from pipeline.validation.order_ids import unnumbered
-from schemas.headings import reads_as_footer
-from schemas.normalise import is_absent
+from schemas.headings import reads_as_footer, several
+from schemas.normalise import fold, is_absent
 
 _COUNT_LENGTH = 7
 _MOST_COUNTS = 30
@@ -26,11 +26,19 @@ _SEEN = 256
 _AROUND = " \t'\"`"
 _COUNT = r"^[1-9][0-9]*$"
 _WORD = r"[A-Za-z]+(?:[_-][A-Za-z]+)*"
-_DAY = r"^(?:\d{1,2}-(?:\d{1,2}|[A-Za-z]{3,9})-(?:\d\d){1,2}|\d{4}-\d{1,2}-\d{1,2})$"
+_DAY = r"^(?:\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d|\d{1,2}-(?:\d{1,2}|[A-Za-z]{3,9})-(?:\d\d){1,2}|\d{4}-\d{1,2}-\d{1,2})$"
+_NEVER = several(
+    "above awaited cod ditto do dummy false na no noorder pending prepaid same tba tbc tbd test "
+    "true unknown yes"
+)
+"""Words that no order is called, be the file as short as it may."""
 
 
 class _Odd(Struct, frozen=True):
-    """An id that may be none. ``count``: the number that it is, 0 for a word or a date."""
+    """An id that may be none.
+
+    ``count``: the number that it is, 0 for a word or a date, -1 for a word that none is called.
+    """
 
     count: int
     taken: bool
@@ -64,9 +72,12 @@ class OddIds(Struct, kw_only=True):
         self.rows += len(cells)
         if not found:
             return block
-        counts = {at: int(text) if text.isdecimal() else 0 for at, text in found.items()}
+        counts = {
+            at: int(text) if text.isdecimal() else -(fold(text) in _NEVER)
+            for at, text in found.items()
+        }
         self.counts += sum(count > 0 for count in counts.values())
-        self.words += sum(count == 0 for count in counts.values())
+        self.words += sum(count <= 0 for count in counts.values())
         known = self.before or self
         taken = {at: known.is_odd(count) for at, count in counts.items()}
         self.judged |= {_Odd(counts[at], odd) for at, odd in taken.items()}
@@ -80,6 +91,8 @@ class OddIds(Struct, kw_only=True):
     def is_odd(self, count: int) -> bool:
         """Tell whether an id that is this number, or 0 for a word, is unlike the others."""
         usual = self.rows - self.counts - self.words
+        if count < 0:
+            return usual > 0
         if usual < _FEWEST_USUAL:
             return False
         if count == 0:
@@ -110,7 +123,7 @@ class OddIds(Struct, kw_only=True):
         """Tell whether an id is a date, or a word that is not as long as others are."""
         if not re.fullmatch(_WORD, text):
             return bool(re.fullmatch(_DAY, text))
-        alike = text.isupper() and len(text) in usual
+        alike = text.isupper() and len(text) in usual and fold(text) not in _NEVER
         return not is_absent(text.casefold()) and (not alike or reads_as_footer(text))
 
 

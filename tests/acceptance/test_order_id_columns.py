@@ -222,6 +222,14 @@ def test_a_report_on_messages_is_refused(part: Part) -> Iterator[None]:
         assert refused is None or "messages" in refused["message"], headings
 
 
+@together
+def test_a_word_that_no_order_is_called_is_none_beside_any_other(part: Part) -> Iterator[None]:
+    rows = [(each, f"W{each}", "Delivered") for each in ("FYSOLE1", "PENDING", "Ravi")]
+    part.drop("sole.csv", sheet(rows, header=("Order ID", "AWB", "Status")))
+    yield
+    assert [codes for _, codes in part.ends("sole")] == ["", "ID_INVALID:order_id", ""]
+
+
 def rows_of(name: str, last: Sequence[str], count: int = 12) -> list[tuple[str, ...]]:
     """Rows of deliveries, and one more with another id."""
     rows = [(f"FY{name}{at:04}", f"990{at:04}", "Delivered") for at in range(count)]
@@ -232,7 +240,10 @@ ODD_IDS = {
     "count": (["12", "4"], True),
     "total": (["Total"], True),
     "word": (["Mumbai", "TBD", "COD"], True),
+    "words": (["same", "as above", "pending"], True),
     "date": (["27-11-2026"], True),
+    "month": (["12-Mar", "Mar-12"], True),
+    "months": ([f"Mar-{at}" for at in range(11, 19)], False),
     "numbers": (["9912"], False),  # more than there are rows
     "others": (["AB12CD34", "OD-1002"], False),
     "letters": (["FYABCDEFGHIJK"], False),  # as long as the others
