@@ -26,7 +26,10 @@ _SEEN = 256
 _AROUND = " \t'\"`"
 _COUNT = r"^[1-9][0-9]*$"
 _WORD = r"[A-Za-z]+(?:[_-][A-Za-z]+)*"
-_DAY = r"^(?:\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d|\d{1,2}-(?:\d{1,2}|[A-Za-z]{3,9})-(?:\d\d){1,2}|\d{4}-\d{1,2}-\d{1,2})$"
+_MONTH = r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
+_DAY = (
+    rf"^(?:{_MONTH}|\d{1, 2}-(?:\d{1, 2}|[A-Za-z]{3, 9})-(?:\d\d){1, 2}|\d{4}-\d{1, 2}-\d{1, 2})$"
+)
 _NEVER = several(
     "above awaited cod ditto do dummy false na no noorder pending prepaid same tba tbc tbd test "
     "true unknown yes"
