@@ -27,9 +27,8 @@ _AROUND = " \t'\"`"
 _COUNT = r"^[1-9][0-9]*$"
 _WORD = r"[A-Za-z]+(?:[_-][A-Za-z]+)*"
 _MONTH = r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
-_DAY = (
-    rf"^(?:{_MONTH}|\d{1, 2}-(?:\d{1, 2}|[A-Za-z]{3, 9})-(?:\d\d){1, 2}|\d{4}-\d{1, 2}-\d{1, 2})$"
-)
+_DAY = r"\d{1,2}-(?:\d{1,2}|[A-Za-z]{3,9})-(?:\d\d){1,2}|\d{4}-\d{1,2}-\d{1,2}"
+_DATED = rf"^(?:{_MONTH}|{_DAY})$"
 _NEVER = several(
     "above awaited cod ditto do dummy false na no noorder pending prepaid same tba tbc tbd test "
     "true unknown yes"
@@ -112,7 +111,7 @@ class OddIds(Struct, kw_only=True):
         usual = {*pc.unique(lengths.filter(pa.array(places))).to_pylist()} if words else set[int]()
         found = {
             at: text
-            for at in (*words, *_matching(cells, dates, _DAY))
+            for at in (*words, *_matching(cells, dates, _DATED))
             if self._is_word(text := cells[at].as_py().strip(_AROUND), usual)
         }
         found |= _doubled(cells, lengths)
@@ -125,7 +124,7 @@ class OddIds(Struct, kw_only=True):
     def _is_word(self, text: str, usual: set[int]) -> bool:
         """Tell whether an id is a date, or a word that is not as long as others are."""
         if not re.fullmatch(_WORD, text):
-            return bool(re.fullmatch(_DAY, text))
+            return bool(re.fullmatch(_DATED, text))
         alike = text.isupper() and len(text) in usual and fold(text) not in _NEVER
         return not is_absent(text.casefold()) and (not alike or reads_as_footer(text))
 
