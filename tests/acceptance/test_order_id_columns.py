@@ -241,7 +241,7 @@ ODD_IDS = {
     "total": (["Total"], True),
     "word": (["Mumbai", "TBD", "COD"], True),
     "words": (["same", "as above", "pending"], True),
-    "date": (["27-11-2026"], True),
+    "date": (["27-11-2026", "5-Nov-26", "2026-11-27"], True),
     "month": (["12-Mar", "Mar-12"], True),
     "months": ([f"Mar-{at}" for at in range(11, 19)], False),
     "numbers": (["9912"], False),  # more than there are rows
