@@ -282,17 +282,12 @@ def whole_number(text: str) -> int | None:
 def page(
     request: Request,
     template: str,
-    values: Mapping[str, Any] | Struct,
+    values: Mapping[str, Any],
     *,
     visitor: Visitor | None,
     status: int = 200,
 ) -> Response:
-    """Return a page as HTML. ``visitor``: None on pages for everybody.
-
-    ``values``: what the template is given, by its names; of a record each field.
-    """
-    if isinstance(values, Struct):
-        values = {name: getattr(values, name) for name in values.__struct_fields__}
+    """Return a page as HTML. ``visitor``: None on pages for everybody."""
     ctx = context_of(request)
     api = ctx.health_bar.health().api if visitor is not None else ""
     given = {

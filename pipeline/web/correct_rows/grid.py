@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl
 
 import numpy as np
 import pyarrow.compute as pc
-from msgspec import Struct, structs
+from fastapi import Query
+from msgspec import Struct
 
 from pipeline.web import faults
 from pipeline.web.correct_rows.table import LineGroups, Lines, Table
@@ -26,7 +28,6 @@ WRONG_FIRST: Final = "wrong"
 """How rows are sorted where a whole file is to be corrected: the order of the file otherwise,
 so that a column that is pasted falls into the rows it was copied from.
 """
-SHOWS: Final = ("ready", "wrong", "untouched", "left_out")
 _WIDE: Final = 40
 """Columns beyond which only the wrong cells of a row can be edited here."""
 _FEW: Final = 7
@@ -36,31 +37,35 @@ _LOST: Final = frozenset({Code.ID_DAMAGED, Code.ID_INVALID, Code.ID_MISSING})
 _ID_WIDTH, _WIDTH, _WIDEST = 22, 12, 40
 
 
-class View(Struct, frozen=True, kw_only=True):
-    """A part of the rows. ``fault``: a code with its column; ``show``: how far rows are, or "".
+Short = Annotated[str, Query(max_length=200)]
 
-    ``q`` stands in one of a row's cells; ``sort``: the column they are sorted by; ``more``: "1"
-    where all cells are open.
+
+@dataclass(frozen=True)
+class View:
+    """A part of the rows, as an address names it. ``show``: how far rows are, or "".
+
+    ``fault``: a code with its column; ``q`` stands in one of a row's cells; ``sort``: the column
+    they are sorted by; ``more``: "1" where all cells are open.
     """
 
-    page: int = 1
-    fault: str = ""
-    show: str = ""
-    q: str = ""
-    sort: str = ""
-    more: str = ""
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1
+    fault: Short = ""
+    show: Annotated[Literal["", "ready", "wrong", "untouched", "left_out"], Query()] = ""
+    q: Short = ""
+    sort: Annotated[str, Query(pattern=rf"^([0-9]{{0,5}}|{WRONG_FIRST})$")] = ""
+    more: Annotated[str, Query(pattern=r"^1?$")] = ""
 
     @classmethod
     def of(cls, text: str) -> "View":
         """Return the view that a form carried along."""
-        parts = {name: value[:200] for name, value in parse_qsl(text)}
-        page = parts.get("page", "")
-        plain = {name: parts.get(name, "") for name in ("fault", "show", "q", "sort", "more")}
-        return cls(page=int(page) if page.isdecimal() and len(page) < 8 else 1, **plain)
+        parts: dict[str, Any] = {name: value[:200] for name, value in parse_qsl(text)}
+        page = parts.pop("page", "")
+        known = {name: value for name, value in parts.items() if name in cls.__dataclass_fields__}
+        return cls(page=int(page) if page.isdecimal() and len(page) < 8 else 1, **known)
 
     def on(self, drop_id: str, **more: Any) -> str:  # noqa: ANN401 - whatever prints
         """Return its address, with these parts instead."""
-        parts = {**structs.asdict(self), **more}
+        parts = {**asdict(self), **more}
         if parts["page"] == 1:
             parts["page"] = ""
         return address(f"/drops/{drop_id}/fix", **parts)
@@ -73,7 +78,9 @@ class View(Struct, frozen=True, kw_only=True):
 
 def lines_of(table: Table, view: View) -> Lines:
     """Return the lines that fit a view, in its order."""
-    lines = getattr(table.groups, view.show) if view.show in SHOWS else table.lines_left
+    groups = table.groups
+    known = view.show in groups.__struct_fields__
+    lines = getattr(groups, view.show) if known else table.lines_left
     if view.fault:
         has = [view.fault in each.split(";") for each in table.codes(lines)]
         lines = lines[np.array(has, dtype=bool)]

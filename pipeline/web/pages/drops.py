@@ -1,15 +1,16 @@
 """The list of files, one file and what can be asked of it, and finding an order across files."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import groupby
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
-from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec import structs
+from pydantic import AfterValidator
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from pipeline.core.drop_lines import DropLine, Search
@@ -37,48 +38,35 @@ _NEEDS: Final = tuple(outcome.value for outcome in Outcome)
 _SORTS: Final = ("file", "state", "courier", "rows", "need")
 
 Text = Annotated[str, Query(max_length=200)]
-Words = Annotated[str, Query(max_length=2_000)]
-When = Annotated[str, Query(pattern=r"^(|today|yesterday|week|\d{4}-\d{2}-\d{2})$")]
-Sort = Annotated[str, Query(pattern=r"^-?[a-z]{0,10}$")]
 PageNo = Annotated[int, Query(alias="page", ge=1, le=1_000_000)]
 
 
-class Filters(Struct, frozen=True, kw_only=True):
+def _one_of(known: Collection[str]) -> AfterValidator:
+    return AfterValidator(lambda text: text if text in known else "")
+
+
+@dataclass(frozen=True)
+class Filters:
     """Which files a list shows, and how, as its address says. ``sort``: with "-" the other way."""
 
-    q: str = ""
-    state: str = ""
-    courier: str = ""
-    needs: str = ""
-    when: str = ""
-    sort: str = ""
-
-    @property
-    def given(self) -> dict[str, str]:
-        """Return those that say something."""
-        return {name: value for name, value in asdict(self).items() if value}
-
-
-def _filters(
-    q: Words = "",
-    state: Text = "",
-    courier: Text = "",
-    needs: Text = "",
-    when: When = "",
-    sort: Sort = "",
-) -> Filters:
-    return Filters(
-        q=" ".join(q.replace("\x00", "").split()),
-        state=state if state in _STATES else "",
-        courier=courier.replace("\x00", ""),
-        needs=needs if needs in _NEEDS else "",
-        when=when,
-        sort=sort if sort.lstrip("-") in {*_SORTS, ""} else "",
-    )
+    q: Annotated[
+        str,
+        Query(max_length=2_000),
+        AfterValidator(lambda q: " ".join(q.replace("\x00", "").split())),
+    ] = ""
+    state: Annotated[Text, _one_of(_STATES)] = ""
+    courier: Annotated[Text, AfterValidator(lambda name: name.replace("\x00", ""))] = ""
+    needs: Annotated[Text, _one_of(_NEEDS)] = ""
+    when: Annotated[str, Query(pattern=r"^(|today|yesterday|week|\d{4}-\d{2}-\d{2})$")] = ""
+    sort: Annotated[
+        str,
+        Query(pattern=r"^-?[a-z]{0,10}$"),
+        AfterValidator(lambda sort: sort if sort.lstrip("-") in {*_SORTS, ""} else ""),
+    ] = ""
 
 
 DayGroup = tuple[date | None, Mapping[str, int] | None, list[DropView]]
-AsFiltered = Annotated[Filters, Depends(_filters)]
+AsFiltered = Annotated[Filters, Depends()]
 
 
 def _search(ctx: WebContext, filters: Filters, page_no: int) -> Search:
@@ -105,7 +93,7 @@ def listed(ctx: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
     hits = ctx.site.ledger.overview.hits(search)
     pages = max(1, -(-hits // _PAGE))
     if page_no > pages:
-        page_no, search = pages, replace(search, offset=(pages - 1) * _PAGE)
+        page_no, search = pages, structs.replace(search, offset=(pages - 1) * _PAGE)
     found = ctx.site.ledger.overview.search(search)
     shown = [view_of(ctx.site, drop) for drop in found]
     corrections = ctx.site.ledger.overview.corrections_of([each.drop_id for each in found])
@@ -113,7 +101,7 @@ def listed(ctx: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
         "groups": _by_day(ctx, filters, shown),
         "corrections": corrections,
         "filters": asdict(filters),
-        "filtered": bool(replace(filters, sort="").given),
+        "filtered": replace(filters, sort="") != Filters(),
         "live": page_no == 1,
         "hits": hits,
         "page_no": page_no,
@@ -217,7 +205,7 @@ def drop_page(
     drop_id: str,
     outcome: Text = "",
     code: Text = "",
-    page_no: Annotated[int, Query(alias="page", ge=1, le=1_000_000)] = 1,
+    page_no: PageNo = 1,
 ) -> Response:
     """Return one drop: verdict, counts, faults, rows, files, family."""
     drop = line_of(ctx, drop_id)

@@ -1,12 +1,11 @@
 """Correcting rows: a cell, a pasted column, or one value everywhere; then a new drop."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Final
 
 import numpy as np
-from fastapi import APIRouter, Query, Request
-from msgspec import Struct
-from msgspec.structs import replace
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, Response
 
@@ -42,14 +41,13 @@ from pipeline.web.correct_rows.cells import (
     take_over,
     undo_paste,
 )
-from pipeline.web.correct_rows.corrected_file import SharedId
 from pipeline.web.correct_rows.draft import DraftSheet, Rule
-from pipeline.web.correct_rows.editors import PAGE_SECONDS, WORD_SECONDS, Neighbour
+from pipeline.web.correct_rows.editors import PAGE_SECONDS, WORD_SECONDS
 from pipeline.web.correct_rows.grid import View
 from pipeline.web.correct_rows.load import line_of, overtaken_in_words, table_of
 from pipeline.web.correct_rows.recheck import get_ready, rechecked_table
 from pipeline.web.correct_rows.send import Doubtful, doubts_of, mark_of, send
-from pipeline.web.correct_rows.table import LineGroups, Table
+from pipeline.web.correct_rows.table import Table
 from pipeline.web.faults import FaultGroup, Rejects, ValueFault
 from pipeline.web.set_aside import REASONS, rows_in, rows_with, set_aside, take_back
 from schemas.display import counted, one_line
@@ -62,8 +60,6 @@ router = APIRouter(include_in_schema=False)
 _CHANGED: Final = 500
 """Rows that others changed meanwhile, in one answer; a page shows far fewer."""
 
-Short = Annotated[str, Query(max_length=200)]
-
 
 @router.get("/drops/{drop_id}/fix")
 def fix_page(
@@ -71,16 +67,9 @@ def fix_page(
     ctx: Ctx,
     visitor: Operator,
     drop_id: str,
+    view: Annotated[View, Depends()],
     column: Annotated[int | None, Query(ge=0, le=10_000)] = None,
     value: Annotated[str, Query(max_length=5000)] = "",
-    page_no: Annotated[int, Query(alias="page", ge=1, le=1_000_000)] = 1,
-    fault: Short = "",
-    show_only: Annotated[
-        Literal["", "ready", "wrong", "untouched", "left_out"], Query(alias="show")
-    ] = "",
-    q: Short = "",
-    sort: Annotated[str, Query(pattern=rf"^([0-9]{{0,5}}|{grid.WRONG_FIRST})$")] = "",
-    more: Annotated[str, Query(pattern=r"^1?$")] = "",
 ) -> Response:
     """Return the rows that need somebody, to be edited."""
     session = request.scope["session"]
@@ -92,129 +81,79 @@ def fix_page(
     table = rechecked_table(ctx, drop_id)
     get_ready(ctx, table)
     ctx.editors.note(drop_id, session, name=visitor.name, row="", seconds=PAGE_SECONDS)
-    view = View(page=page_no, fault=fault, show=show_only, q=q, sort=sort, more=more)
-    shown = replace(
-        _shown(ctx, table, view),
-        at=at,
-        version=version,
-        offer=_offer(ctx, table, column, value) if column is not None else None,
-        others=ctx.editors.others(drop_id, session),
-        said=told_once(request),
-    )
+    values = _shown(ctx, table, view) | {
+        "at": at,
+        "version": version,
+        "offer": _offer(ctx, table, column, value) if column is not None else None,
+        "others": ctx.editors.others(drop_id, session),
+        "said": told_once(request),
+    }
     if unsaved:
-        shown = replace(
-            shown,
-            conflicts=conflicts,
-            note=text_of(unsaved, "note"),
-            ids=pasted,
-            said="You are logged in again. What you typed is kept here, and not sent yet.",
-        )
-    return page(request, "fix.html", shown, visitor=visitor)
+        values |= {
+            "conflicts": conflicts,
+            "note": text_of(unsaved, "note"),
+            "ids": pasted,
+            "said": "You are logged in again. What you typed is kept here, and not sent yet.",
+        }
+    return page(request, "fix.html", values, visitor=visitor)
 
 
-class Offer(Struct, frozen=True, kw_only=True):
-    """A value that many rows have, and what it probably should be. ``teach``: name and title."""
+def _shown(ctx: WebContext, table: Table, view: View) -> dict[str, Any]:
+    """Return the values of the page of rows to correct.
 
-    column: int
-    header: str
-    value: str
-    count: int
-    near: str
-    is_status: bool
-    teach: Sequence[tuple[str, str]]
-    courier: str
-
-
-class FixPage(Struct, frozen=True, kw_only=True):
-    """Hold the values of the page of rows to correct, by the names that its template has.
-
-    ``columns``: those that are shown, and the others. ``fits``: rows that fit ``view``. ``lost``:
-    rows whose order id is pasted. ``at``, ``version``: what the page has seen. ``once``: the name
-    of the form. ``sure``: the name of ``doubts``. ``aside``: number, sheet, words, note of a row.
-
-    From ``conflicts`` on: what came of a form, or was left in it.
+    ``fits``: rows that fit ``view``. ``at``, ``version``: what the page has seen. ``sure``: the
+    name of ``doubts``. From ``conflicts`` on: what came of a form, or was left in it.
     """
-
-    drop: DropLine
-    headers: Sequence[str]
-    columns: tuple[list[int], list[int]]
-    rows: Sequence[grid.Row]
-    left: int
-    done: int
-    counts: Mapping[str, Any]
-    standing: LineGroups
-    whole_file: bool
-    view: View
-    fits: int
-    pages: int
-    wrong_values: Sequence[tuple[FaultGroup, ValueFault]]
-    faults: Mapping[str, FaultGroup]
-    rules: Sequence[tuple[str, Rule]]
-    status_column: int | None
-    statuses: Sequence[tuple[str, str]]
-    lost: Sequence[grid.LostId]
-    pasted: str
-    at: str
-    version: str
-    overtaken: Sequence[str]
-    sent: Sequence[str]
-    doubts: Sequence[SharedId]
-    sure: str
-    aside: Sequence[tuple[int, str, str, tuple[str, str, str]]]
-    once: str
-    lost_shown: int = grid.LOST_SHOWN
-    reasons: Sequence[str] = REASONS
-    conflicts: Sequence[Conflict] = ()
-    others: Sequence[Neighbour] = ()
-    offer: Offer | None = None
-    said: str = ""
-    problem: str = ""
-    note: str = ""
-    ids: str = ""
-
-
-def _shown(ctx: WebContext, table: Table, view: View) -> FixPage:
     rejects, groups = table.rejects, table.groups
     lines = grid.lines_of(table, view)
     pages = max(1, -(-len(lines) // grid.PAGE))
     view = replace(view, page=min(view.page, pages))
     some = lines[(view.page - 1) * grid.PAGE : view.page * grid.PAGE].tolist()
     doubts, columns, lost = doubts_of(ctx, table), grid.columns_of(table), grid.lost_ids(table)
-    return FixPage(
-        drop=table.drop,
-        headers=[one_line(each) for each in rejects.headers],
-        columns=columns,
-        rows=[grid.row_of(table, line, columns) for line in some],
-        left=groups.total,
-        done=len(rejects) - groups.total,
-        counts=grid.counts_of(table),
-        standing=groups,
-        whole_file=table.whole_file,
-        view=view,
-        fits=len(lines),
-        pages=pages,
-        wrong_values=_wrong_values(table),
-        faults={group.label: group for group in faults.grouped(table.left)},
-        rules=[
+    return {
+        "drop": table.drop,
+        "headers": [one_line(each) for each in rejects.headers],
+        "columns": columns,
+        "rows": [grid.row_of(table, line, columns) for line in some],
+        "left": groups.total,
+        "done": len(rejects) - groups.total,
+        "counts": grid.counts_of(table),
+        "standing": groups,
+        "whole_file": table.whole_file,
+        "view": view,
+        "fits": len(lines),
+        "pages": pages,
+        "wrong_values": _wrong_values(table),
+        "faults": {group.label: group for group in faults.grouped(table.left)},
+        "rules": [
             (rejects.headers[each.column] or f"Column {each.column + 1}", each)
             for each in table.draft.rules
         ],
-        status_column=rejects.columns.get(Role.STATUS),
-        statuses=grid.statuses_of(ctx.site.profiles.get(table.drop.courier)),
-        lost=lost if len(lost) > 1 else [],
-        pasted=_pasted(table),
-        at=stamp(ctx.site.clock.now()),
-        version=_version(ctx, table.drop),
-        overtaken=overtaken_in_words(ctx, table),
-        sent=sorted(set(table.draft.sent.values())),
-        doubts=doubts,
-        sure=mark_of(doubts),
-        aside=[
+        "status_column": rejects.columns.get(Role.STATUS),
+        "statuses": grid.statuses_of(ctx.site.profiles.get(table.drop.courier)),
+        "lost": lost if len(lost) > 1 else [],
+        "pasted": _pasted(table),
+        "at": stamp(ctx.site.clock.now()),
+        "version": _version(ctx, table.drop),
+        "overtaken": overtaken_in_words(ctx, table),
+        "sent": sorted(set(table.draft.sent.values())),
+        "doubts": doubts,
+        "sure": mark_of(doubts),
+        "aside": [
             (number_of(row), sheet_of(row), in_words(row), table.aside[row])
             for row in in_order(table.aside)
         ],
-        once=uploads.new_batch(),
-    )
+        "once": uploads.new_batch(),
+        "lost_shown": grid.LOST_SHOWN,
+        "reasons": REASONS,
+        "conflicts": (),
+        "others": (),
+        "offer": None,
+        "said": "",
+        "problem": "",
+        "note": "",
+        "ids": "",
+    }
 
 
 def _pasted(table: Table) -> str:
@@ -244,8 +183,11 @@ def _wrong_values(table: Table) -> list[tuple[FaultGroup, ValueFault]]:
     return list(found.values())
 
 
-def _offer(ctx: WebContext, table: Table, column: int, value: str) -> Offer | None:
-    """Return a value that many rows have, how many, and what it probably should be."""
+def _offer(ctx: WebContext, table: Table, column: int, value: str) -> dict[str, Any] | None:
+    """Return a value that many rows have, how many, and what it probably should be.
+
+    ``teach``: name and title of the couriers that may learn it.
+    """
     if column >= len(table.rejects.headers) or table.rejects.identifies(column):
         return None
     cells = _first_time(table).table.column(column).to_pylist()
@@ -253,16 +195,16 @@ def _offer(ctx: WebContext, table: Table, column: int, value: str) -> Offer | No
     profile = ctx.site.profiles.get(table.drop.courier)
     is_status = column == table.rejects.columns.get(Role.STATUS)
     near = _nearest(value, profile.statuses.offered()) if is_status and profile and value else ""
-    return Offer(
-        column=column,
-        header=table.rejects.headers[column] or f"Column {column + 1}",
-        value=value,
-        count=count,
-        near=near,
-        is_status=is_status,
-        teach=couriers_to_teach(ctx, table.drop) if is_status and value else (),
-        courier=table.drop.courier,
-    )
+    return {
+        "column": column,
+        "header": table.rejects.headers[column] or f"Column {column + 1}",
+        "value": value,
+        "count": count,
+        "near": near,
+        "is_status": is_status,
+        "teach": couriers_to_teach(ctx, table.drop) if is_status and value else (),
+        "courier": table.drop.courier,
+    }
 
 
 def _nearest(value: str, statuses: Sequence[str]) -> str:
@@ -280,9 +222,8 @@ def replace_page(
     column = whole_number(text_of(form, "column"))
     if column is None:
         raise NotPossible("There is no such column.")
-    rule = Rule(column=column, old=text_of(form, "old"), new=text_of(form, "new"))
-    if rule.new != rule.old:
-        rule = replace(rule, new=rule.new.strip())
+    old, new = text_of(form, "old"), text_of(form, "new")
+    rule = Rule(column=column, old=old, new=new if new == old else new.strip())
     courier, who = text_of(form, "remember"), text_of(form, "who").strip()
     said = replace_value(ctx, visitor, table, rule, remember_for=courier, who=who)
     return lead(request, _back(form, drop_id), said)
@@ -317,8 +258,8 @@ def _show_again(
 ) -> Response:
     """Return the page once more, with what was not taken over."""
     view = View.of(text_of(form, "view"))
-    shown = replace(_shown(ctx, rechecked_table(ctx, drop_id), view), **more)
-    return page(request, "fix.html", shown, visitor=visitor, status=409)
+    values = _shown(ctx, rechecked_table(ctx, drop_id), view) | more
+    return page(request, "fix.html", values, visitor=visitor, status=409)
 
 
 def _saved(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> tuple[str, str]:
