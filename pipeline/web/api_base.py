@@ -6,7 +6,7 @@ OpenAPI describes them at ``/api/v1/openapi.json``.
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
 
 IN_SHEET: Final = "Empty where the file has only one, or the row's was not noted."
 OF_SHEET: Final = "Of these rows, where the file has several: their numbers may be those of others."
@@ -19,9 +19,12 @@ class Order(BaseModel):
 
 
 class Answer(BaseModel):
-    """Base of what machines are told: made from the attributes of a record of ours."""
+    """Base of what machines are told; pages show the same records.
 
-    model_config = ConfigDict(from_attributes=True)
+    A field with ``exclude`` is for pages alone.
+    """
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
 class Problem(BaseModel):
@@ -42,7 +45,8 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-Text = Annotated[str, BeforeValidator(plain)]
+Text = Annotated[InstanceOf[str], PlainSerializer(plain, return_type=str)]
+"""A text that need not be UTF-8: pages have their own way to show it."""
 Responses = dict[int | str, dict[str, Any]]
 
 PROBLEMS: Final[Responses] = {

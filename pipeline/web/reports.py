@@ -4,16 +4,18 @@ import csv
 import io
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Final, Literal
+from operator import attrgetter
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from pydantic import Field, InstanceOf, PlainSerializer
 
 from pipeline.core.drop_lines import Search
 from pipeline.service.health_file import Calls, read_minutes
 from pipeline.service.wiring import Site
+from pipeline.web.api_base import Answer, Text
 from pipeline.web.totals import Counted, DropTotals, Sums, newest
 from schemas.codes import Code, Kind
 from schemas.courier import Profile
@@ -24,82 +26,74 @@ _HOURS: Final = 48
 _OF_FILES: Final = {Kind.REFUSE, Kind.NOTICE}
 
 
-class Totals(Struct, frozen=True, kw_only=True):
-    """Files and their rows by outcome."""
+def _rounded(digits: int) -> PlainSerializer:
+    return PlainSerializer(lambda number: round(number, digits), return_type=float)
+
+
+class TotalsObject(Answer):
+    """Files, their rows by outcome, and the share of rows that had to be corrected, in per cent."""
 
     files: int
-    rows: Mapping[str, int]
+    rows: dict[Outcome, int] = Field(description="Outcomes without rows are left out.")
+    to_correct_percent: Annotated[float, _rounded(2)]
 
     @property
     def total(self) -> int:
         """Return all its rows."""
         return sum(self.rows.values())
 
-    @property
-    def to_correct_percent(self) -> float:
-        """Return per cent of its rows that had to be corrected."""
-        total = self.total
-        return 100 * self.rows.get(Outcome.REJECTED.value, 0) / total if total else 0.0
 
-
-class DayTotals(Totals, frozen=True, kw_only=True):
-    """A day's files and rows by outcome; ``seconds``: how long each file took from its arrival."""
+class DayReport(TotalsObject):
+    """One day. Seconds: from the arrival of a file to its end; null: no file was finished."""
 
     day: date
-    seconds: Sequence[float]
-
-    @property
-    def typical_seconds(self) -> float | None:
-        """Return the median of ``seconds``."""
-        return statistics.median(self.seconds) if self.seconds else None
-
-    @property
-    def longest_seconds(self) -> float | None:
-        """Return the longest of ``seconds``."""
-        return max(self.seconds, default=None)
+    typical_seconds: float | None
+    longest_seconds: float | None
 
 
-class CourierTotals(Totals, frozen=True, kw_only=True):
-    """A courier's files and rows by outcome."""
+class CourierReport(TotalsObject):
+    """One courier. ``courier``: empty where none was recognised."""
 
-    courier: str
+    courier: Text
 
 
-class Problem(Struct, frozen=True, kw_only=True):
-    """A fault in words. ``count``: rows, or files where the whole file has it.
-
-    ``drops``: files that have it, the newest first.
-    """
+class ProblemReport(Answer):
+    """A fault, and how often it came. ``drops``: files that have it, the newest first."""
 
     code: str
     said: str
     count: int
     of: Literal["rows", "files"]
-    drops: Sequence[Counted]
+    drops: list[
+        Annotated[InstanceOf[Counted], PlainSerializer(attrgetter("drop_id"), return_type=str)]
+    ]
 
 
-class Report(Totals, frozen=True, kw_only=True):
-    """The last days, the newest first, and the same number of days before."""
-
-    days: Sequence[DayTotals]
-    couriers: Sequence[CourierTotals]
-    problems: Sequence[Problem]
-    earlier: Totals
-    named: frozenset[str]
-
-
-class Hour(Struct, frozen=True, kw_only=True):
-    """Calls of an hour. ``most_ms``: 95 % were faster."""
+class HourReport(Answer):
+    """The calls of an hour. ``most_ms``: 95 % were answered sooner."""
 
     at: datetime
     calls: int
-    mean_ms: float
-    most_ms: float
+    mean_ms: Annotated[float, _rounded(1)]
+    most_ms: Annotated[float, _rounded(1)]
     errors: int
 
 
-def report_of(totals: DropTotals, days: int, courier: str = "") -> Report:
+class ReportObject(Answer):
+    """The last days: in all, and by day, courier and fault; and as many days before them."""
+
+    total: TotalsObject
+    before: TotalsObject = Field(description="As many days before.")
+    days: list[DayReport] = Field(description="The newest first, also those without files.")
+    couriers: list[CourierReport] = Field(description="The one with the most rows first.")
+    problems: list[ProblemReport] = Field(description="The most frequent first.")
+    hours: list[HourReport] = Field(description="Calls of the last two days, the newest first.")
+    named: frozenset[Text] = Field(exclude=True)
+
+
+def report_of(site: Site, totals: DropTotals, days: int, courier: str = "") -> ReportObject:
     """Return the counts of the last days, of one courier or of all."""
+    courier = courier.replace("\x00", "")
     today = totals.today()
     begin, earlier = today - timedelta(days=days - 1), today - timedelta(days=2 * days - 1)
     everything = [each for each in totals.sums() if each.day >= earlier]
@@ -110,45 +104,43 @@ def report_of(totals: DropTotals, days: int, courier: str = "") -> Report:
     for each in now:
         by_day[each.day].append(each)
     dates = (today - timedelta(days=back) for back in range(days))
-    return Report(
+    by_courier: dict[str, list[Sums]] = defaultdict(list)
+    for each in now:
+        by_courier[each.courier].append(each)
+    couriers = [CourierReport(courier=name, **_totals(its)) for name, its in by_courier.items()]
+    return ReportObject(
+        total=TotalsObject(**_totals(now)),
+        before=TotalsObject(**_totals(before)),
         days=[_of_day(day, by_day.get(day, ())) for day in dates],
-        couriers=_by_courier(now),
+        couriers=sorted(couriers, key=lambda each: -each.total),
         problems=_problems(now),
-        rows=_rows(now),
-        files=_files(now),
-        earlier=Totals(files=_files(before), rows=_rows(before)),
+        hours=_hours(site),
         named=frozenset(each.courier for each in everything if each.courier),
     )
 
 
-def _files(some: Iterable[Sums]) -> int:
-    return sum(each.files for each in some)
-
-
-def _rows(some: Iterable[Sums]) -> Mapping[str, int]:
-    found: Counter[str] = Counter()
+def _totals(some: Iterable[Sums]) -> dict[str, Any]:
+    """Return the fields of ``TotalsObject``."""
+    files, rows = 0, Counter[str]()
     for each in some:
-        found.update(each.rows)
-    return found
+        files += each.files
+        rows.update(each.rows)
+    total = rows.total()
+    share = 100 * rows[Outcome.REJECTED.value] / total if total else 0.0
+    return {"files": files, "rows": rows, "to_correct_percent": share}
 
 
-def _of_day(day: date, its: Sequence[Sums]) -> DayTotals:
+def _of_day(day: date, its: Sequence[Sums]) -> DayReport:
     seconds = [second for each in its for second in each.seconds]
-    return DayTotals(day=day, files=_files(its), rows=_rows(its), seconds=seconds)
+    return DayReport(
+        day=day,
+        typical_seconds=statistics.median(seconds) if seconds else None,
+        longest_seconds=max(seconds, default=None),
+        **_totals(its),
+    )
 
 
-def _by_courier(some: Sequence[Sums]) -> list[CourierTotals]:
-    by_name: dict[str, list[Sums]] = defaultdict(list)
-    for each in some:
-        by_name[each.courier].append(each)
-    found = [
-        CourierTotals(courier=name, files=_files(its), rows=_rows(its))
-        for name, its in by_name.items()
-    ]
-    return sorted(found, key=lambda each: -each.total)
-
-
-def _problems(some: Sequence[Sums]) -> list[Problem]:
+def _problems(some: Sequence[Sums]) -> list[ProblemReport]:
     counts: Counter[str] = Counter()
     drops: dict[str, list[Counted]] = defaultdict(list)
     for each in some:
@@ -159,18 +151,18 @@ def _problems(some: Sequence[Sums]) -> list[Problem]:
     for code, count in counts.most_common(_PROBLEMS):
         known = Code.__members__.get(code)
         found.append(
-            Problem(
+            ProblemReport(
                 code=code,
                 said=known.what if known else code,
                 count=count,
                 of="files" if known is not None and known.kind in _OF_FILES else "rows",
-                drops=newest(drops[code]),
+                drops=list(newest(drops[code])),
             )
         )
     return found
 
 
-def hours_of(site: Site) -> list[Hour]:
+def _hours(site: Site) -> list[HourReport]:
     """Return the calls of the last two days by the hour, the newest first."""
     zone = ZoneInfo(site.settings.manifest.timezone)
     now = site.clock.now()
@@ -183,7 +175,7 @@ def hours_of(site: Site) -> list[Hour]:
     return [_hour(at, parts[at]) for at in sorted(parts, reverse=True)]
 
 
-def _hour(at: datetime, parts: Sequence[Calls]) -> Hour:
+def _hour(at: datetime, parts: Sequence[Calls]) -> HourReport:
     statuses: Counter[str] = Counter()
     for part in parts:
         statuses.update(part.by_status)
@@ -193,7 +185,7 @@ def _hour(at: datetime, parts: Sequence[Calls]) -> Hour:
         seconds=sum(part.seconds for part in parts),
     )
     total = together.total
-    return Hour(
+    return HourReport(
         at=at,
         calls=total,
         mean_ms=1000 * together.seconds / total if total else 0.0,
@@ -211,21 +203,25 @@ HEAD: Final = (
 )
 
 
-class CourierDay(Totals, frozen=True, kw_only=True):
-    """A courier on a day. ``late``: no file had come by the time it was expected.
-
-    ``left_to_do``: rows of that day's files that need a person now.
-    """
+class CourierOnDay(Answer):
+    """A courier on a day. ``late``: no file had come by the time it was expected."""
 
     courier: str
-    title: str
+    title: str = Field(exclude=True)
+    files: int
     first_file_at: datetime | None
     expected_by: datetime | None
     late: bool
+    rows: dict[str, int] = Field(description="By outcome.")
     left_to_do: int
 
+    @property
+    def total(self) -> int:
+        """Return all its rows."""
+        return sum(self.rows.values())
 
-def couriers_on(site: Site, totals: DropTotals, day: date) -> list[CourierDay]:
+
+def couriers_on(site: Site, totals: DropTotals, day: date) -> list[CourierOnDay]:
     """Return every courier that sent something on a day, or should have."""
     by_courier: dict[str, list[Sums]] = defaultdict(list)
     for each in totals.sums():
@@ -246,19 +242,19 @@ def couriers_on(site: Site, totals: DropTotals, day: date) -> list[CourierDay]:
     return found
 
 
-def _of_courier(site: Site, name: str, day: date, its: Sequence[Sums], left: int) -> CourierDay:
+def _of_courier(site: Site, name: str, day: date, its: Sequence[Sums], left: int) -> CourierOnDay:
     profile = site.profiles.get(name)
     first = min((each.first for each in its if each.first), default=None)
     expected = _expected(site, profile, day) if profile is not None else None
     over = expected is not None and site.clock.now() > expected
-    return CourierDay(
+    return CourierOnDay(
         courier=name,
         title=profile.title if profile else name,
-        files=_files(its),
+        files=sum(each.files for each in its),
         first_file_at=first,
         expected_by=expected,
         late=over and expected is not None and (first is None or first > expected),
-        rows=_rows(its),
+        rows=sum((each.rows for each in its), Counter[str]()),
         left_to_do=left,
     )
 
@@ -278,12 +274,12 @@ def as_csv(lines: Iterable[Sequence[object]]) -> bytes:
     return made.getvalue().encode("utf-8-sig")
 
 
-def counts_of(totals: Totals) -> Sequence[int]:
+def counts_of(totals: TotalsObject | CourierOnDay) -> Sequence[int]:
     """Return the cells of ``COUNTS``."""
-    return totals.files, totals.total, *(totals.rows.get(each.value, 0) for each in Outcome)
+    return totals.files, totals.total, *(totals.rows.get(each, 0) for each in Outcome)
 
 
-def day_as_csv(site: Site, lines: Sequence[CourierDay]) -> bytes:
+def day_as_csv(site: Site, lines: Sequence[CourierOnDay]) -> bytes:
     """Return a day as a spreadsheet opens it; times are those of the page."""
     zone = ZoneInfo(site.settings.manifest.timezone)
     found: list[Sequence[object]] = [HEAD]

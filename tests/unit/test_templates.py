@@ -293,5 +293,5 @@ def of_records() -> set[str]:
         name
         for kind in kinds
         if kind.__module__.startswith(("pipeline", "schemas"))
-        for name in dir(kind)
+        for name in (*dir(kind), *getattr(kind, "model_fields", ()))
     }

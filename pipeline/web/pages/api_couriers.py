@@ -1,21 +1,19 @@
 """The JSON API of couriers: who there is, the words they were taught, reports of their days."""
 
-from datetime import date, datetime
-from operator import attrgetter
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 
-from pipeline.web.api_base import LATER, Answer, Order, Text, api_router
+from pipeline.web.api_base import LATER, Answer, Order, api_router
 from pipeline.web.context import ByMachine, Ctx, Looker
 from pipeline.web.courier_view import expect
 from pipeline.web.pages.reports import Courier, Days
-from pipeline.web.reports import hours_of, report_of
+from pipeline.web.reports import ReportObject, report_of
 from pipeline.web.teaching.profile_files import Word, forget, learned, remember
 from pipeline.web.totals import couriers
 from schemas.courier import DAYS
-from schemas.vocabulary import Outcome
 
 router = api_router()
 
@@ -74,62 +72,6 @@ class Expected(Order):
         default=[], max_length=7, description="Empty: every day."
     )
     who: str = Field(default="", max_length=100, description="Without users: who says so.")
-
-
-class TotalsObject(Answer):
-    """Files, their rows by outcome, and the share of rows that had to be corrected, in per cent."""
-
-    files: int
-    rows: dict[Outcome, int] = Field(description="Outcomes without rows are left out.")
-    to_correct_percent: Annotated[float, AfterValidator(lambda share: round(share, 2))]
-
-
-class DayReport(TotalsObject):
-    """One day. Seconds: from the arrival of a file to its end; null: no file was finished."""
-
-    day: date
-    typical_seconds: float | None
-    longest_seconds: float | None
-
-
-class CourierReport(TotalsObject):
-    """One courier. ``courier``: empty where none was recognised."""
-
-    courier: Text
-
-
-class ProblemReport(Answer):
-    """A fault, and how often it came. ``drops``: files that have it, the newest first."""
-
-    code: str
-    said: str
-    count: int
-    of: Literal["rows", "files"]
-    drops: list[Annotated[str, BeforeValidator(attrgetter("drop_id"))]]
-
-
-Milliseconds = Annotated[float, AfterValidator(lambda ms: round(ms, 1))]
-
-
-class HourReport(Answer):
-    """The calls of an hour. ``most_ms``: 95 % were answered sooner."""
-
-    at: datetime
-    calls: int
-    mean_ms: Milliseconds
-    most_ms: Milliseconds
-    errors: int
-
-
-class ReportObject(Answer):
-    """The last days: in all, and by day, courier and fault; and as many days before them."""
-
-    total: TotalsObject
-    before: TotalsObject = Field(description="As many days before.")
-    days: list[DayReport] = Field(description="The newest first, also those without files.")
-    couriers: list[CourierReport] = Field(description="The one with the most rows first.")
-    problems: list[ProblemReport] = Field(description="The most frequent first.")
-    hours: list[HourReport] = Field(description="Calls of the last two days, the newest first.")
 
 
 @router.get("/couriers")
@@ -191,13 +133,4 @@ def _word_object(word: Word) -> WordObject:
 @router.get("/reports")
 def reports(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> ReportObject:
     """Tell what the last days came to, of all couriers or one."""
-    report = report_of(ctx.totals, days, courier.replace("\x00", ""))
-    found = {
-        "total": report,
-        "before": report.earlier,
-        "days": report.days,
-        "couriers": report.couriers,
-        "problems": report.problems,
-        "hours": hours_of(ctx.site),
-    }
-    return ReportObject.model_validate(found)
+    return report_of(ctx.site, ctx.totals, days, courier)

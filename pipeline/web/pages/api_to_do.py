@@ -11,7 +11,7 @@ from pipeline.web.api_base import LATER, Answer, Message, Order, Text, api_route
 from pipeline.web.context import ByMachine, Ctx, Looker
 from pipeline.web.order_search import find
 from pipeline.web.pages.reports import Day
-from pipeline.web.reports import couriers_on
+from pipeline.web.reports import CourierOnDay, couriers_on
 from pipeline.web.set_aside import leave_aside, take_back_thing
 from pipeline.web.to_do import Kind
 from pipeline.web.totals import day_named
@@ -64,18 +64,6 @@ class WaitingList(Answer):
 
     files: list[WaitingObject]
     never: list[WaitingObject]
-
-
-class CourierOnDay(Answer):
-    """A courier on a day. ``late``: no file had come by the time it was expected."""
-
-    courier: str
-    files: int
-    first_file_at: datetime | None
-    expected_by: datetime | None
-    late: bool
-    rows: dict[str, int] = Field(description="By outcome.")
-    left_to_do: int
 
 
 class DayObject(Answer):
@@ -142,7 +130,7 @@ def waiting(ctx: Ctx, _visitor: Looker) -> WaitingList:
 def day_of(ctx: Ctx, _visitor: Looker, day: Day) -> DayObject:
     """Tell what came of each courier on a day, what was late, and what of it is left to do."""
     found = couriers_on(ctx.site, ctx.totals, day_named(day))
-    return DayObject.model_validate({"day": day, "couriers": found})
+    return DayObject(day=day, couriers=found)
 
 
 @router.get("/orders")

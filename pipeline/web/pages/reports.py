@@ -14,7 +14,6 @@ from pipeline.web.reports import (
     counts_of,
     couriers_on,
     day_as_csv,
-    hours_of,
     report_of,
 )
 from pipeline.web.totals import day_named
@@ -30,14 +29,12 @@ def reports_page(
     request: Request, ctx: Ctx, visitor: Looker, days: Days = 14, courier: Courier = ""
 ) -> Response:
     """Show the counts of the last days, of all couriers or one."""
-    courier = courier.replace("\x00", "")
-    report = report_of(ctx.totals, days, courier)
+    report = report_of(ctx.site, ctx.totals, days, courier)
     values: dict[str, Any] = {
         "days": days,
         "courier": courier,
         "couriers": sorted({*ctx.site.profiles, *report.named}),
         "report": report,
-        "hours": hours_of(ctx.site),
     }
     return page(request, "reports.html", values, visitor=visitor)
 
@@ -51,7 +48,7 @@ def former_address(request: Request) -> Response:
 @router.get("/reports/days.csv")
 def days_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
     """Give files and rows per day as CSV, the newest first."""
-    report = report_of(ctx.totals, days, courier.replace("\x00", ""))
+    report = report_of(ctx.site, ctx.totals, days, courier)
     lines = [
         (
             *(each.day.isoformat(), *counts_of(each)),
@@ -65,7 +62,7 @@ def days_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "")
 @router.get("/reports/couriers.csv")
 def couriers_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> Response:
     """Give rows per courier as CSV."""
-    report = report_of(ctx.totals, days, courier.replace("\x00", ""))
+    report = report_of(ctx.site, ctx.totals, days, courier)
     lines = [(each.courier, *counts_of(each)) for each in report.couriers]
     return _csv("couriers", as_csv([("courier", *COUNTS), *lines]))
 
