@@ -4,19 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 import structlog
 from msgspec import Struct
+from pydantic import Field, ValidationError
 
 from pipeline.core import file_names
 from pipeline.core.drop_lines import DropLine
-from pipeline.core.errors import UsageError
+from pipeline.core.errors import StorageError, UsageError
 from pipeline.core.model import DropRequest, DropState
 from pipeline.service.read_again import check_retry, read_again
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import place_of
 from pipeline.web import uploads
+from pipeline.web.api_base import Answer
 from pipeline.web.context import NotPossible, NotThere, not_possible
 from pipeline.web.sheets import SheetFile, SheetFiles
 from pipeline.web.words import STATES, Progress, headline
@@ -44,26 +45,26 @@ FILES: Final[Mapping[str, tuple[str, str]]] = {
 RESULT_COLUMNS: Final = ("outcome", "codes")
 
 
-class Row(Struct, frozen=True, kw_only=True):
-    """One line of a results file. ``row``: the record's number as a spreadsheet shows it."""
+class RowObject(Answer):
+    """One line of a results file."""
 
-    row: str = ""
-    sheet: str = ""
-    order_id: str = ""
-    awb: str = ""
-    source_status: str = ""
-    order_status: str = ""
-    outcome: str = ""
-    codes: tuple[str, ...] = ()
-    message: str = ""
-    sent_at: str = ""
+    row: int
+    sheet: str
+    order_id: str
+    awb: str
+    source_status: str
+    order_status: str
+    outcome: Outcome
+    codes: list[str]
+    message: str
+    sent_at: str
 
 
-class ResultRows(Struct, frozen=True, kw_only=True):
-    """One page of rows. ``total``: all that fit the filter; ``page`` from 1."""
+class RowList(Answer):
+    """A page of rows."""
 
-    rows: Sequence[Row]
-    total: int
+    rows: list[RowObject]
+    total: int = Field(description="Rows that fit the filter.")
     page: int
     pages: int
 
@@ -129,7 +130,7 @@ def view_of(site: Site, drop: DropLine) -> DropView:
     return DropView(drop=drop, progress=progress, counts=so_far or counts)
 
 
-def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int) -> ResultRows:
+def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int) -> RowList:
     """Return a page of the results file; ``outcome``, ``code``: "" for all. Raises StorageError."""
     sheet = files.open(path, RESULT_COLUMNS)
     chosen = np.arange(len(sheet))
@@ -140,15 +141,19 @@ def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int
     pages = max(1, -(-len(chosen) // PAGE))
     page = min(max(1, page), pages)
     numbers = chosen[(page - 1) * PAGE : page * PAGE].tolist()
-    return ResultRows(rows=_rows(sheet, numbers), total=len(chosen), page=page, pages=pages)
+    return RowList(rows=_rows(sheet, numbers), total=len(chosen), page=page, pages=pages)
 
 
-def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[Row]:
+def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[RowObject]:
     found = []
+    missing = dict.fromkeys(RowObject.model_fields, "")  # columns of a file from an older release
     for cells in sheet.records(numbers):
-        named: dict[str, Any] = dict(zip(sheet.header, cells, strict=False))
-        named["codes"] = [*filter(None, named.get("codes", "").split(";"))]
-        found.append(msgspec.convert(named, Row))
+        named: dict[str, Any] = missing | dict(zip(sheet.header, cells, strict=False))
+        named["codes"] = [*filter(None, named["codes"].split(";"))]
+        try:
+            found.append(RowObject.model_validate(named))
+        except ValidationError as error:
+            raise StorageError(f"{sheet.path.name} was changed, so it cannot be shown.") from error
     return found
 
 

@@ -6,14 +6,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import Field
 
 from pipeline.core.errors import StorageError
 from pipeline.core.file_names import as_text
 from pipeline.service.health import Health, Problem, current_health
 from pipeline.service.wiring import Site
 from pipeline.storage.listing import Entry, list_inbox
+from pipeline.web.api_base import Answer
 
 #: Seconds after which a file that is not taken is worth a word.
 LATE_SECONDS: Final = 30.0
@@ -24,48 +25,40 @@ _STOPPED: Final = (
 )
 
 
-class WaitingFile(Struct, frozen=True, kw_only=True):
-    """A file that waits. ``why``: what it waits for and what to do, in sentences.
-
-    ``mark`` tells this state of the file from any other.
-    """
+class WaitingObject(Answer):
+    """A thing in the inbox. ``size`` and ``since`` are null for what is never taken."""
 
     folder: str
     name: str
-    size: int
-    since: datetime
-    why: str
-    late: bool
-    mark: str
+    size: int | None
+    since: datetime | None
+    why: str = Field(description="What it waits for and what to do, or why it is never taken.")
+    late: bool = Field(default=False, exclude=True)
+    mark: str = Field(default="", exclude=True)
+    """Tells this state of the file from any other."""
 
 
-class NeverTaken(Struct, frozen=True, kw_only=True):
-    """An entry of the inbox that is never taken. ``why``: the reason, in a sentence."""
+class WaitingList(Answer):
+    """Everything in the inbox, the longest waiting first."""
 
-    folder: str
-    name: str
-    why: str
-    size: None = None
-    since: None = None
+    files: list[WaitingObject]
+    never: list[WaitingObject]
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
-    """Everything that lies in the inbox, the longest waiting first."""
-
-    files: list[WaitingFile]
-    never: list[NeverTaken]
-
-
-def waiting_in(site: Site, health: Health) -> Waiting:
+def waiting_in(site: Site, health: Health) -> WaitingList:
     """Look into the inbox, and at the service's report of it. Raises StorageError."""
     listing = list_inbox(site.inbox_path, site.settings.inbox.done_marker)
     reasons = _reasons(health)
     files = [_file(entry, reasons, health) for entry in listing.files]
-    return Waiting(
-        files=sorted(files, key=lambda each: each.since),
+    return WaitingList(
+        files=sorted(files, key=lambda each: each.since or health.at),
         never=[
-            NeverTaken(
-                folder=as_text(each.folder), name=as_text(each.name), why=_sentence(each.reason)
+            WaitingObject(
+                folder=as_text(each.folder),
+                name=as_text(each.name),
+                size=None,
+                since=None,
+                why=_sentence(each.reason),
             )
             for each in listing.left_alone
         ],
@@ -83,14 +76,14 @@ def _reasons(health: Health) -> Mapping[tuple[str, str], Mapping[str, str]]:
 
 def _file(
     entry: Entry, reasons: Mapping[tuple[str, str], Mapping[str, str]], health: Health
-) -> WaitingFile:
+) -> WaitingObject:
     size, changed_at = entry.identity[2:]
     folder, name = as_text(entry.folder), as_text(entry.name)
     known = reasons.get((folder, name), {})
     changed = datetime.fromtimestamp(changed_at / 1e9, UTC)
     since = datetime.fromisoformat(known["since"]) if known else min(changed, health.at)
     why = _sentence(known["reason"]) if known else (_SOON if health.alive else _STOPPED)
-    return WaitingFile(
+    return WaitingObject(
         folder=folder,
         name=name,
         size=size,
@@ -124,7 +117,7 @@ class HealthBar:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._kept: tuple[float, Health] | None = None
-        self._waiting = Waiting(files=[], never=[])
+        self._waiting = WaitingList(files=[], never=[])
         self._began: float | None = None
         self._seen = threading.Condition()
 
@@ -146,7 +139,7 @@ class HealthBar:
                 return self._kept[1]
             return self._meanwhile(self._site.clock.monotonic() - began)
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> WaitingList:
         """Return everything that lies in the inbox now, or did a moment ago."""
         self.health()
         return self._waiting

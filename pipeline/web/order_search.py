@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
+from pydantic import Field
 
 from pipeline.core.drop_lines import DropLine, Search
 from pipeline.core.formula_guard import guard_cell
 from pipeline.service.order_history import trace_order
 from pipeline.service.wiring import Site
 from pipeline.web import drop_view
+from pipeline.web.api_base import Answer, Text
 from pipeline.web.sheets import cells_of
 from pipeline.web.words import OUTCOMES, REPORTED
 
@@ -44,13 +46,13 @@ class Story(Struct, frozen=True, kw_only=True):
     seen: list[dict[str, Any]]
 
     @property
-    def answer(self) -> "Answer":
+    def answer(self) -> "AnswerObject":
         """Return what became of it, in a sentence."""
         return answer_of(self.order_id, self.seen, self.asked)
 
 
-class Answer(Struct, frozen=True, kw_only=True):
-    """An order in a sentence. ``at``: when that was; ``outcome``: of the row that it is about."""
+class AnswerObject(Answer):
+    """An order in a sentence. ``asked``: the text that led to it: its id or an AWB."""
 
     order_id: str
     asked: str
@@ -58,8 +60,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     outcome: str
     at: datetime | None
     drop_id: str | None
-    source_file: str
-    row: int
+    source_file: Text = Field(exclude=True)
+    row: int = Field(exclude=True)
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -88,7 +90,7 @@ def may_be_id(words: str) -> bool:
     return bool(ids) and all(_ID.fullmatch(each) and any(map(str.isdigit, each)) for each in ids)
 
 
-def answers(site: Site, words: str) -> list[Answer]:
+def answers(site: Site, words: str) -> list[AnswerObject]:
     """Return the history of the typed orders, as far as the ledger alone can tell."""
     traced = ((each, trace_order(site, each, in_short=True)) for each in ids_in(words))
     return [answer_of(order_id, seen, order_id) for order_id, seen in traced if seen]
@@ -140,7 +142,7 @@ def _like(site: Site, text: str) -> list[str]:
     return begin or site.ledger.overview.orders_like(text, _MOST_ORDERS, anywhere=True)
 
 
-def answer_of(order_id: str, seen: Sequence[Mapping[str, Any]], asked: str) -> Answer:
+def answer_of(order_id: str, seen: Sequence[Mapping[str, Any]], asked: str) -> AnswerObject:
     """Return an order in a sentence: the last thing that was reported, else its last row."""
     reported = [each for each in seen if each["outcome"] == "accepted" and each["order_status"]]
     last = reported[-1] if reported else (seen[-1] if seen else {})
@@ -159,7 +161,7 @@ def answer_of(order_id: str, seen: Sequence[Mapping[str, Any]], asked: str) -> A
     }.get(outcome, "Nothing was reported")
     if not seen:
         said = "Its row must be corrected, or nothing needed to be reported"
-    return Answer(
+    return AnswerObject(
         order_id=order_id,
         asked=asked,
         said=said,

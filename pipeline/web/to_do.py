@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Final, Literal
 
 from msgspec import Struct
+from pydantic import Field, InstanceOf
 
 from pipeline.core.drop_lines import DropLine, Search
 from pipeline.core.model import DropState, stamp
 from pipeline.service.wiring import Site
-from pipeline.web.health_bar import HealthBar, Waiting, WaitingFile
+from pipeline.web.api_base import Answer, Text
+from pipeline.web.health_bar import HealthBar, WaitingList, WaitingObject
 from pipeline.web.state_files import place_of, read_json, write_json
 from pipeline.web.totals import DropTotals, couriers
 from pipeline.web.words import headline
@@ -22,25 +24,19 @@ MOST: Final = 50
 _MOST_PUT_OFF: Final = 1_000
 
 
-class Item(Struct, frozen=True, kw_only=True):
-    """One thing to see to. ``key``: its name among those of its kind; ``rows``: rows left.
-
-    ``since``: None where nobody knows. ``mark`` tells this occasion from the next of the same name.
-    """
+class ToDoItem(Answer):
+    """One thing to see to. ``since``: null where nobody knows."""
 
     kind: Kind
-    key: str
-    title: str
-    said: str
+    key: Text = Field(description="Its name among those of its kind: a drop, a courier, a place.")
+    title: Text
+    said: Text
     since: datetime | None
-    rows: int = 0
-    drop: DropLine | None = None
-    mark: str = ""
-
-    @property
-    def drop_id(self) -> str | None:
-        """Return the drop that it is."""
-        return self.drop.drop_id if self.drop else None
+    rows: int = Field(description="Rows that are left.")
+    drop_id: str | None
+    drop: InstanceOf[DropLine] | None = Field(default=None, exclude=True)
+    mark: str = Field(default="", exclude=True)
+    """Tells this occasion from the next of the same name."""
 
 
 class PutOff(Struct, frozen=True, kw_only=True):
@@ -69,9 +65,9 @@ class ToDo:
         others = [*self._waiting(), *self._late(), *self._api()]
         return self.files() + len(self._without_put_off(others))
 
-    def items(self) -> dict[Kind, list[Item]]:
+    def items(self) -> dict[Kind, list[ToDoItem]]:
         """Return all of them by kind, the oldest first. Raises StorageError."""
-        found: dict[Kind, list[Item]] = {kind: [] for kind in KINDS}
+        found: dict[Kind, list[ToDoItem]] = {kind: [] for kind in KINDS}
         lines = self._site.ledger.overview.search(Search(to_do=True, limit=MOST, backward=True))
         others = self._without_put_off([*self._waiting(), *self._late(), *self._api()])
         for item in (*others, *map(_drop, lines)):
@@ -91,7 +87,7 @@ class ToDo:
         """Return how many files there are to see to, listed one by one or not."""
         return self._site.ledger.overview.hits(Search(to_do=True))
 
-    def set_aside(self, item: Item, *, reason: str, who: str) -> None:
+    def set_aside(self, item: ToDoItem, *, reason: str, who: str) -> None:
         """Leave something that is no drop, for this time. Raises StorageError."""
         at = stamp(self._site.clock.now())
         put_off = PutOff(
@@ -108,39 +104,42 @@ class ToDo:
         there = {(e.kind, e.key, e.mark) for e in (*self._waiting(), *self._late())}
         return [each for each in self._read() if (each.kind, each.key, each.mark) in there]
 
-    def _without_put_off(self, items: Sequence[Item]) -> list[Item]:
+    def _without_put_off(self, items: Sequence[ToDoItem]) -> list[ToDoItem]:
         off = {(each.kind, each.key, each.mark) for each in self._read()}
         return [each for each in items if (each.kind, each.key, each.mark) not in off]
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> WaitingList:
         """Return everything that lies in the inbox, as the health bar saw it a moment ago."""
         return self._health_bar.waiting()
 
-    def _waiting(self) -> Iterator[Item]:
+    def _waiting(self) -> Iterator[ToDoItem]:
         return (_waits(each) for each in self.waiting().files if each.late)
 
-    def _late(self) -> Iterator[Item]:
+    def _late(self) -> Iterator[ToDoItem]:
         for each in couriers(self._site, self._totals):
             if each.late and each.due is not None:
-                yield Item(
+                yield ToDoItem(
                     kind="late",
                     key=each.profile.name,
                     title=each.profile.title,
                     said=f"A file was expected {each.expects}.",
                     since=each.due,
+                    rows=0,
+                    drop_id=None,
                     mark=each.due.isoformat(),
                 )
 
-    def _api(self) -> Iterator[Item]:
+    def _api(self) -> Iterator[ToDoItem]:
         health = self._health_bar.health()
         if health.api in {"paused", "held"} and health.unsent and health.health_file is not None:
-            yield Item(
+            yield ToDoItem(
                 kind="api",
                 key="sending",
                 title="Sending is stopped",
                 said=health.health_file.reason,
                 since=None,
                 rows=health.unsent,
+                drop_id=None,
             )
 
     def _others(self, kind: str, key: str) -> list[PutOff]:
@@ -154,27 +153,35 @@ class ToDo:
             write_json(self._path, put_off[-_MOST_PUT_OFF:])
 
 
-def _drop(line: DropLine) -> Item:
+def _drop(line: DropLine) -> ToDoItem:
     rows: Mapping[str, int] = (line.summary or {}).get("rows", {})
     refused = (line.summary or {}).get("refused") or {}
+    kind: Kind = "rows" if rows.get("rejected") else "api"
+    said = ""
     if line.state is DropState.REFUSED:
         begun = line.fixed or line.aside
         kind, said = "refused", headline(line, None) if begun else str(refused.get("message", ""))
-    else:
-        kind, said = ("rows" if rows.get("rejected") else "api"), ""
-    return Item(
-        kind=kind,  # type: ignore[arg-type]  # one of three
+    return ToDoItem(
+        kind=kind,
         key=line.drop_id,
         title=line.source_file,
         said=said,
         since=line.received_at,
         rows=line.need,
+        drop_id=line.drop_id,
         drop=line,
     )
 
 
-def _waits(file: WaitingFile) -> Item:
+def _waits(file: WaitingObject) -> ToDoItem:
     place = f"{file.folder}/{file.name}" if file.folder else file.name
-    return Item(
-        kind="waiting", key=place, title=place, said=file.why, since=file.since, mark=file.mark
+    return ToDoItem(
+        kind="waiting",
+        key=place,
+        title=place,
+        said=file.why,
+        since=file.since,
+        rows=0,
+        drop_id=None,
+        mark=file.mark,
     )

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import Struct
+from pipeline.web.api_base import Answer
 
 PAGE_SECONDS: Final = 60.0
 """Somebody whose page was loaded counts as there for as long, also without JavaScript."""
@@ -13,8 +13,8 @@ WORD_SECONDS: Final = 12.0
 _MOST: Final = 2_000
 
 
-class Neighbour(Struct, frozen=True, kw_only=True):
-    """Another user of the same file. ``name``: "" without log-in; ``row``: "" for none."""
+class NeighbourObject(Answer):
+    """Somebody who has the rows open on the page. ``row``: where, empty where nobody knows."""
 
     name: str
     row: str
@@ -30,7 +30,7 @@ class Editors:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._now = monotonic
-        self._seen: dict[tuple[str, str], tuple[float, Neighbour]] = {}
+        self._seen: dict[tuple[str, str], tuple[float, NeighbourObject]] = {}
         self._lock = threading.Lock()
 
     def note(self, drop_id: str, session: str, *, name: str, row: str, seconds: float) -> None:
@@ -39,18 +39,18 @@ class Editors:
             now = self._now()
             ends = now + seconds
             self._seen.pop((drop_id, session), None)
-            self._seen[drop_id, session] = (ends, Neighbour(name=name, row=row))
+            self._seen[drop_id, session] = (ends, NeighbourObject(name=name, row=row))
             self._seen = {key: seen for key, seen in self._seen.items() if seen[0] > now}
             for key in list(self._seen)[:-_MOST]:
                 del self._seen[key]
 
-    def others(self, drop_id: str, session: str = "") -> list[Neighbour]:
+    def others(self, drop_id: str, session: str = "") -> list[NeighbourObject]:
         """Return who else is at this file, each once, whoever came last at the end.
 
         Somebody with several tabs is at the row where the last word came from.
         """
         with self._lock:
-            now, found = self._now(), dict[str, Neighbour]()
+            now, found = self._now(), dict[str, NeighbourObject]()
             for (drop, who), (ends, person) in self._seen.items():
                 if drop == drop_id and who != session and ends > now:
                     found.pop(person.name or who, None)

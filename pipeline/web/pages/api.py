@@ -112,30 +112,6 @@ class DropList(Answer):
     hits: int = Field(description="How many there are in all.")
 
 
-class RowObject(Answer):
-    """One line of a results file."""
-
-    row: int
-    sheet: str
-    order_id: str
-    awb: str
-    source_status: str
-    order_status: str
-    outcome: Outcome
-    codes: list[str]
-    message: str
-    sent_at: str
-
-
-class RowList(Answer):
-    """A page of rows."""
-
-    rows: list[RowObject]
-    total: int = Field(description="Rows that fit the filter.")
-    page: int
-    pages: int
-
-
 class UploadedFile(Answer):
     """One file of an upload, and the drop it became."""
 
@@ -385,13 +361,12 @@ def results(
     outcome: Annotated[Outcome | None, Query()] = None,
     code: Annotated[str, Query(max_length=100, description="As in `codes`.")] = "",
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-) -> RowList:
+) -> drop_view.RowList:
     """Show a drop's rows, a page at a time, as far as they were reported."""
     path = drop_view.outbox_file(ctx.site, line_of(ctx, drop_id), "results")
     if not path.is_file():
         raise NotThere("There is no results file of this drop in the outbox.")
-    found = drop_view.rows_of(ctx.files, path, outcome=outcome or "", code=code, page=page)
-    return RowList.model_validate(found)
+    return drop_view.rows_of(ctx.files, path, outcome=outcome or "", code=code, page=page)
 
 
 @router.post("/drops/{drop_id}/{wish}", status_code=202, responses=LATER)

@@ -23,6 +23,7 @@ from pipeline.web.api_base import (
 from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible
 from pipeline.web.correct_rows.cells import Typed, choose, keep, paste, replace_value, undo_paste
 from pipeline.web.correct_rows.draft import Rule
+from pipeline.web.correct_rows.editors import NeighbourObject
 from pipeline.web.correct_rows.grid import View, lines_of
 from pipeline.web.correct_rows.load import line_of, table_of
 from pipeline.web.correct_rows.recheck import rechecked_table
@@ -98,13 +99,6 @@ class CorrectionCounts(Answer):
     wrong: int = Field(description="Changed or ticked, and still wrong: not sent.")
     untouched: int
     left_out: int = Field(description="Somebody said that they are not to be sent.")
-
-
-class NeighbourObject(Answer):
-    """Somebody who has the rows open on the page. ``row``: where, empty where nobody knows."""
-
-    name: str
-    row: str
 
 
 class RowsMeant(Order):
@@ -251,15 +245,13 @@ def rows_to_correct(
                 goes_out=line in going,
             )
         )
-    return CorrectionList.model_validate(
-        {
-            "rows": rows,
-            "counts": _counts(table),
-            "here": ctx.editors.others(drop_id),
-            "total": len(lines),
-            "page": page,
-            "pages": max(1, -(-len(lines) // _PAGE)),
-        }
+    return CorrectionList(
+        rows=rows,
+        counts=_counts(table),
+        here=ctx.editors.others(drop_id),
+        total=len(lines),
+        page=page,
+        pages=max(1, -(-len(lines) // _PAGE)),
     )
 
 

@@ -13,7 +13,7 @@ from pipeline.web.context import ByMachine, Ctx, Looker, NotPossible, WebContext
 from pipeline.web.pages.teach import finish
 from pipeline.web.teaching import taught_profile
 from pipeline.web.teaching.profile_files import MEANS, profile_of
-from pipeline.web.teaching.steps import Teaching, name_of
+from pipeline.web.teaching.steps import SaidWord, Teaching, name_of
 from schemas.courier import DAYS
 from schemas.vocabulary import DATE_ROLES, Role
 
@@ -45,17 +45,6 @@ class Column(Answer):
     cells: list[str] = Field(description="Its first different cells.")
     filled: int
     role: str
-
-
-class SaidWord(Answer):
-    """A status as the file writes it, its rows and its meaning; empty: nobody said."""
-
-    status: Text
-    status_type: Text
-    direction: Text
-    rows: int
-    means: str
-    suggestion: str
 
 
 class TeachingObject(Answer):
@@ -118,23 +107,12 @@ class Change(Order):
     who: Short = ""
 
 
-class KindObject(Answer):
-    """One row for each word: what is sent for it. ``means``: no_milestone: nothing."""
-
-    status: str
-    means: str
-    rows: int
-    row: str
-    order_id: str
-    cells: list[str]
-
-
 class PreviewObject(Answer):
     """Tell how the file would be read."""
 
     rows: dict[str, int] = Field(description="By outcome; unsent: would be sent.")
     refused: dict[str, Any] | None
-    kinds: list[KindObject]
+    kinds: list[taught_profile.KindObject]
     first: list[dict[str, Any]] = Field(description="The first updates as they would be sent.")
     errors: list[dict[str, Any]]
     others: list[str] = Field(description="Refused drops that can be read with it.")
@@ -229,7 +207,7 @@ def preview(ctx: Ctx, _visitor: Looker, teaching: Id) -> PreviewObject:
     return PreviewObject(
         rows=dict(summary["rows"]),
         refused=summary["refused"],
-        kinds=[KindObject.model_validate(each, from_attributes=True) for each in seen.shown],
+        kinds=list(seen.shown),
         first=list(seen.checked.more.get("first", ())),
         errors=list(summary["errors"]),
         others=[line.drop_id for line, _ in seen.others],

@@ -7,28 +7,17 @@ from fastapi import Query
 from pydantic import Field
 
 from pipeline.core.errors import UsageError
-from pipeline.web.api_base import LATER, Answer, Message, Order, Text, api_router
+from pipeline.web.api_base import LATER, Answer, Message, Order, api_router
 from pipeline.web.context import ByMachine, Ctx, Looker
-from pipeline.web.order_search import find
+from pipeline.web.health_bar import WaitingList
+from pipeline.web.order_search import AnswerObject, find
 from pipeline.web.pages.reports import Day
 from pipeline.web.reports import CourierOnDay, couriers_on
 from pipeline.web.set_aside import leave_aside, take_back_thing
-from pipeline.web.to_do import Kind
+from pipeline.web.to_do import Kind, ToDoItem
 from pipeline.web.totals import day_named
 
 router = api_router()
-
-
-class ToDoItem(Answer):
-    """One thing to see to. ``since``: null where nobody knows."""
-
-    kind: Literal["rows", "api", "refused", "waiting", "late"]
-    key: Text = Field(description="Its name among those of its kind: a drop, a courier, a place.")
-    title: Text
-    said: Text
-    since: datetime | None
-    rows: int = Field(description="Rows that are left.")
-    drop_id: str | None
 
 
 class ToDoList(Answer):
@@ -49,39 +38,11 @@ class ToDoOrder(Order):
     who: str = Field(default="", max_length=100, description="Without users: who says so.")
 
 
-class WaitingObject(Answer):
-    """A thing in the inbox. ``size`` and ``since`` are null for what is never taken."""
-
-    folder: str
-    name: str
-    size: int | None
-    since: datetime | None
-    why: str = Field(description="What it waits for and what to do, or why it is never taken.")
-
-
-class WaitingList(Answer):
-    """Everything in the inbox, the longest waiting first."""
-
-    files: list[WaitingObject]
-    never: list[WaitingObject]
-
-
 class DayObject(Answer):
     """A day where the manifests come from."""
 
     day: str
     couriers: list[CourierOnDay]
-
-
-class AnswerObject(Answer):
-    """An order in a sentence. ``asked``: the text that led to it: its id or an AWB."""
-
-    order_id: str
-    asked: str
-    said: str
-    outcome: str
-    at: datetime | None
-    drop_id: str | None
 
 
 class AnswerList(Answer):
@@ -98,7 +59,7 @@ class AnswerList(Answer):
 def to_do(ctx: Ctx, _visitor: Looker) -> ToDoList:
     """List everything that somebody has to see to, the oldest of each kind first."""
     items = [each for some in ctx.to_do.items().values() for each in some]
-    return ToDoList.model_validate({"count": ctx.to_do.count(), "items": items})
+    return ToDoList(count=ctx.to_do.count(), items=items)
 
 
 @router.post("/to-do/set-aside", responses=LATER)
@@ -123,7 +84,7 @@ def put_back(
 @router.get("/waiting")
 def waiting(ctx: Ctx, _visitor: Looker) -> WaitingList:
     """Tell what lies in the inbox: why each file waits, and what is never taken."""
-    return WaitingList.model_validate(ctx.to_do.waiting())
+    return ctx.to_do.waiting()
 
 
 @router.get("/days/{day}")
@@ -145,9 +106,8 @@ def orders(
     if not words:
         raise UsageError("Give an order id or an AWB.")
     found = find(ctx.site, words, before)
-    answers = [AnswerObject.model_validate(story.answer) for story in found.stories]
     return AnswerList(
-        answers=answers,
+        answers=[story.answer for story in found.stories],
         missing=found.missing,
         like=found.like,
         back_to=found.back_to,

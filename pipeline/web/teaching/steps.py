@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
+from pydantic import Field
 
 from pipeline.core.draft import ProfileDraft, RoleChoices, Sample, SeenColumn
 from pipeline.core.errors import DropRefused, ReaderDied
@@ -26,6 +27,7 @@ from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import place_of as place_of_file
 from pipeline.validation.draft.role_guess import is_no_event
 from pipeline.web import staging
+from pipeline.web.api_base import Answer, Text
 from pipeline.web.caches import LruCache
 from pipeline.web.context import NotPossible, NotThere, not_possible
 from pipeline.web.state_files import place_of, read_json, write_json
@@ -93,23 +95,22 @@ class Teaching(Struct, frozen=True, kw_only=True):
         return self.courier or self.name
 
 
-class SaidWord(Struct, frozen=True, kw_only=True):
-    """A status word of the file. ``means``: as somebody said, else as ``known``; "" for neither.
+class SaidWord(Answer):
+    """A status as the file writes it, its rows and its meaning; empty: nobody said."""
 
-    ``known``: as the courier's profile has it. ``suggestion``: its meaning elsewhere, ``by`` these
-    couriers. ``example``: the first row that has it.
-    """
-
-    key: str
-    status: str
-    status_type: str
-    direction: str
+    status: Text
+    status_type: Text
+    direction: Text
     rows: int
     means: str
-    known: str
     suggestion: str
-    by: str
-    example: str
+    key: Text = Field(exclude=True)
+    known: str = Field(exclude=True)
+    """As the courier's profile has it."""
+    by: str = Field(exclude=True)
+    """Other couriers by which the suggestion is."""
+    example: Text = Field(exclude=True)
+    """The first row that has it."""
 
     @property
     def mark(self) -> str:

@@ -22,6 +22,7 @@ from pipeline.service.check import Checked, check_files
 from pipeline.service.wiring import COURIERS, Site
 from pipeline.storage.courier_profiles import LiveProfiles, profile_files, read_profile
 from pipeline.storage.root_folders import place_of
+from pipeline.web.api_base import Answer, Text
 from pipeline.web.context import NotPossible
 from pipeline.web.teaching.profile_files import (
     PROFILES,
@@ -50,15 +51,15 @@ _LOOKED_THROUGH: Final = 200
 _EXAMPLES: Final = 5
 
 
-class Shown(Struct, frozen=True, kw_only=True):
-    """One real row for a meaning: as the file has it, and what is sent for it ("" for nothing)."""
+class KindObject(Answer):
+    """One row for each word: what is sent for it. ``means``: no_milestone: nothing."""
 
+    status: Text
     means: str
-    status: str
     rows: int
-    cells: tuple[str, ...]
-    order_id: str
     row: str
+    order_id: Text
+    cells: list[Text]
 
 
 class Preview(Struct, frozen=True, kw_only=True):
@@ -69,7 +70,7 @@ class Preview(Struct, frozen=True, kw_only=True):
 
     checked: Checked
     counts: Mapping[str, int]
-    shown: tuple[Shown, ...]
+    shown: tuple[KindObject, ...]
     back: tuple[Mapping[str, str], ...]
     others: tuple[tuple[DropLine, int], ...]
 
@@ -247,20 +248,20 @@ def _results(out: Path) -> list[dict[str, str]]:
     return []
 
 
-def _shown(draft: ProfileDraft, results: Sequence[Mapping[str, str]]) -> tuple[Shown, ...]:
+def _shown(draft: ProfileDraft, results: Sequence[Mapping[str, str]]) -> tuple[KindObject, ...]:
     """Return one row for each word that is sent or passed over, the most frequent first."""
     examples = {fold(each.status): each.example for each in reversed(draft.statuses)}
-    found: dict[tuple[str, str], Shown] = {}
+    found: dict[tuple[str, str], KindObject] = {}
     for line in results:
         if line["outcome"] not in {"unsent", "ignored", "duplicate"}:
             continue
         key = (fold(line["source_status"]), line["order_status"])
         before = found.get(key)
-        found[key] = Shown(
+        found[key] = KindObject(
             means=line["order_status"] or "no_milestone",
             status=line["source_status"],
             rows=before.rows + 1 if before else 1,
-            cells=examples.get(key[0], ()),
+            cells=list(examples.get(key[0], ())),
             order_id=before.order_id if before else line["order_id"],
             row=before.row if before else line["row"],
         )
