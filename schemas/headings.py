@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from schemas.normalise import fold_header
 
@@ -130,7 +131,16 @@ def _words_and_rest(tab: str) -> tuple[list[str], list[str]]:
 
 def words_of(heading: str) -> frozenset[str]:
     """Return the words of a heading; ``orderStatus`` has two."""
+    # Headings are asked about again and again, by each profile; a long cell is not kept.
+    return (_kept_words if len(heading) < _LONG else _words)(heading)
+
+
+def _words(heading: str) -> frozenset[str]:
     return frozenset(_WORD.findall(fold_header(HUMPS.sub(" ", heading))))
+
+
+_LONG = 100
+_kept_words = lru_cache(maxsize=4096)(_words)
 
 
 def other_subjects(heading: str) -> frozenset[str]:

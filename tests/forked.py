@@ -444,6 +444,7 @@ def _import_all() -> None:
     import_module("tests.warm").warmed()
     _compile_templates()
     keep_still()
+    _use_large_pages()
 
 
 def _make_commands() -> None:
@@ -455,7 +456,14 @@ def _make_commands() -> None:
     from pipeline.storage.ledger.migrations import tables_of_now
 
     vars(typer_main)["get_command"] = cache(typer_main.get_command)
-    typer_main.get_command(app.app)
+    import_module("typer._click.decorators")
+    todo = [typer_main.get_command(app.app)]
+    while todo:
+        made = todo.pop()
+        todo += vars(made).get("commands", {}).values()
+        for parameter in made.params:
+            if adapter := getattr(parameter, "get_runtime_param", None):
+                adapter()
     tables_of_now(sqlite.dialect())
     tables_of_now(postgresql.dialect())
 
@@ -511,6 +519,21 @@ def keep_still() -> None:
     assert single_threaded(), "a process with threads cannot be forked"
     gc.collect()
     gc.freeze()
+
+
+def _use_large_pages() -> None:
+    """Have the kernel keep what is in memory in pages of 2 MB: to fork costs half as much then.
+
+    A page of 4 KB is copied as before when somebody writes to it. A kernel that cannot do it (6.1
+    could first) or may not leaves all as it is.
+    """
+    libc, size, collapse = ctypes.CDLL(None), 2 << 20, 25  # MADV_COLLAPSE
+    for line in Path("/proc/self/maps").read_text("utf-8").splitlines():
+        span, access, _, _, inode, *name = line.split()
+        if access == "rw-p" and inode == "0" and name in ([], ["[heap]"]):
+            start, end = (int(each, 16) for each in span.split("-"))
+            for place in range(-(-start // size) * size, end - size + 1, size):
+                libc.madvise(ctypes.c_void_p(place), ctypes.c_size_t(size), collapse)
 
 
 def _begun(request: Mapping[str, Any], *files: int) -> subprocess.Popen[bytes]:

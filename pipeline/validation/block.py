@@ -121,6 +121,7 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
         timezone=timezone,
         mixed=wanted[0].mixed,
         proven=wanted[0].proven,
+        ends=ends.tolist(),
     )
     results = check_rows(canonical.frame, profile)
     findings = _findings(results, canonical, block, mapping, profile)

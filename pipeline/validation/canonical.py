@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -164,13 +165,15 @@ def normalise(
     timezone: str,
     mixed: Collection[Role] = (),
     proven: Collection[Proof] = (),
+    ends: Sequence[int] = (),
 ) -> Canonical:
     """Collect the facts of every row; no row is dropped, no cell is judged.
 
-    ``now_ms``: when each row was received. ``timezone``: IANA name, for times without a zone when
-    the profile names none. ``mixed``: date roles whose column mixes kinds of cells somewhere in
-    the file, where the profile is strict about it. ``proven``: what the dates of the sheet prove
-    about day and month.
+    ``ends``: where the rows of each file end, when there are several files: ids of one say nothing
+    of another's. ``now_ms``: when each row was received. ``timezone``: IANA name, for times without
+    a zone when the profile names none. ``mixed``: date roles whose column mixes kinds of cells
+    somewhere in the file, where the profile is strict about it. ``proven``: what the dates of the
+    sheet prove about day and month.
     """
     facts = _Facts(block=block, mapping=mapping)
     zone = ZoneInfo(profile.zone or timezone)
@@ -183,7 +186,7 @@ def normalise(
     bare = unnumbered(facts.cells(Role.ORDER_ID))
     ids = _put_ids(facts, bare)
     statuses = _put_statuses(facts, profile, auto)
-    _put_statuses_for_ids(facts, ids, bare, statuses.milestones(), profile)
+    _put_statuses_for_ids(facts, ids, bare, statuses.milestones(), profile, ends)
     times = _put_dates(dates, statuses.milestones(), now_ms, mixed)
     reasons, texts = _put_texts(facts, profile, statuses.milestones())
     not_self_ship = says_no(block, mapping, Role.SELF_SHIP)
@@ -266,6 +269,7 @@ def _put_statuses_for_ids(
     bare: npt.NDArray[np.int64],
     milestones: npt.NDArray[np.int8],
     profile: Profile,
+    ends: Sequence[int],
 ) -> None:
     """Put which rows to be sent have a status, or an AWB, where their order id should be.
 
@@ -284,8 +288,12 @@ def _put_statuses_for_ids(
     }
     facts.mark(Fact.ODD_ID, odd, heading=facts.mapping.header(Role.ORDER_ID))
     if Role.AWB in facts.mapping.columns:
-        swapped = crossed(ids, facts.cells(Role.AWB)) & (milestones > 0)
-        facts.flag(Fact.AWB_FOR_ID, swapped, Cells(heading="", cells=ids))
+        awbs = facts.cells(Role.AWB)
+        swapped = crossed(ids, awbs)
+        if swapped.any() and ends:
+            files = [slice(*each) for each in pairwise((0, *ends))]
+            swapped = np.concatenate([crossed(ids[each], awbs[each]) for each in files])
+        facts.flag(Fact.AWB_FOR_ID, swapped & (milestones > 0), Cells(heading="", cells=ids))
 
 
 def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.model import Disposition, Limits, ReadingSettings, Source
+from pipeline.core.model import Disposition, Facts, Limits, ReadingSettings, Source
 from pipeline.reading.csv import reader
-from pipeline.reading.read_file import prepare
+from pipeline.reading.process.protocol import Job
+from pipeline.reading.read_file import prepare, prepare_together
 from pipeline.storage.spool import Spool
 from schemas.profile import builtin_profiles
 from tests.acceptance.test_evidence_by_hand import FILES, HEADER, OF_OTHERS, WHEN
@@ -51,10 +52,19 @@ class _NoFamily:
 
 def ends(path: Path, text: Sequence[str], name: str = "day.csv") -> str:
     """The ends of a file's rows but for footers: s sent, h held."""
+    job = written(path, text, name)
+    prepare(job.source, READING, job.spool, _NoFamily())
+    return judged(job.spool)
+
+
+def written(path: Path, text: Sequence[str], name: str) -> Job:
     file = path / name
     file.write_text("\n".join(text) + "\n", encoding="utf-8")
-    spool = Spool(path / "spool")
-    prepare(Source(path=file, name=file.name, named=None, now=NOW), READING, spool, _NoFamily())
+    source = Source(path=file, name=file.name, named=None, now=NOW)
+    return Job(source=source, spool=Spool(path / f"{name} spool"))
+
+
+def judged(spool: Spool) -> str:
     return "".join(
         "s" if disposition == Disposition.SEND else "h"
         for batch in spool.blocks(0, ["disposition", "footer"])
@@ -70,7 +80,13 @@ def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_are_held_and_sent_as_a_clerk_would(tmp_path: Path) -> None:
-    found = {name: ends(tmp_path, text) for name, (text, _) in FILES.items()}
+    """All together, as a service reads many small files: what is alike is judged at once."""
+    jobs = [written(tmp_path, text, f"day{at}.csv") for at, (text, _) in enumerate(FILES.values())]
+    ended = prepare_together(jobs, READING, _NoFamily())
+    found = {
+        name: judged(job.spool) if isinstance(end, Facts) else repr(end)
+        for name, job, end in zip(FILES, jobs, ended, strict=True)
+    }
     assert found == {name: wanted for name, (_, wanted) in FILES.items()}
 
 
