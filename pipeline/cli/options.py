@@ -116,6 +116,7 @@ class CommandOptions(Struct, frozen=True, dict=True):
         fresh: bool = False,
         reads: bool = False,
         light: bool = False,
+        forgiving: bool = False,
         flags: Mapping[str, Any] | None = None,
         tells: Collection[str] = (),
     ) -> "Site":
@@ -129,8 +130,8 @@ class CommandOptions(Struct, frozen=True, dict=True):
 
         ``reads``: files will be read. The process that does it is started first of all, so that
         its imports, half of the time that a start takes, happen beside ours. ``light``: the
-        command needs no Arrow, which takes longest to load. ``tells``: events that are logged also
-        with ``--quiet``.
+        command needs no Arrow, which takes longest to load. ``forgiving``: it goes on beside a
+        courier's profile with an error. ``tells``: events that are logged also with ``--quiet``.
         """
         child = self._child() if reads else None
         if not fresh:
@@ -152,7 +153,7 @@ class CommandOptions(Struct, frozen=True, dict=True):
             form=self.log_format.value,
             also=tells,
         )
-        site = Site(self.root, settings, child=child)
+        site = Site(self.root, settings, child=child, forgiving=forgiving)
         if not (fresh or anywhere or _is_root(site)):
             raise UsageError(
                 f"{self.root} is not a Shipdrop root: it has no inbox.",

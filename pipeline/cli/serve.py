@@ -42,7 +42,7 @@ def serve(
         _print_secret(options, token=new_token)
         return 0
     flags = {"web": {k: v for k, v in (("host", host), ("port", port)) if v is not None}}
-    site = options.site(fresh=True, flags=flags)
+    site = options.site(fresh=True, forgiving=True, flags=flags)
     from pipeline.web.server import serve as answer
 
     return answer(site, tied=tied)

@@ -52,6 +52,7 @@ class Site(Struct, frozen=True, dict=True):
     """Hold one root with its settings; build its parts when they are first asked for.
 
     ``child``: a process to read files in that was started before all this was imported.
+    ``forgiving``: a courier's profile with an error is left out, or missing, where others raise.
     """
 
     root: Path
@@ -59,6 +60,7 @@ class Site(Struct, frozen=True, dict=True):
     clock: Clock = field(default_factory=Clock)
     child: Child | None = None
     presence: Presence | None = None
+    forgiving: bool = False
 
     @cached_property
     def inbox_path(self) -> Path:
@@ -127,9 +129,11 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def profiles(self) -> LiveProfiles:
         """Return built-in profiles, overlaid by those in ROOT/couriers. Raises SettingsError."""
-        profiles = LiveProfiles(self.root / COURIERS, monotonic=self.clock.monotonic)
+        profiles = LiveProfiles(
+            self.root / COURIERS, monotonic=self.clock.monotonic, forgiving=self.forgiving
+        )
         wanted = self.settings.manifest.courier
-        if find_profile(wanted, profiles) is None:
+        if find_profile(wanted, profiles) is None and not self.forgiving:
             raise SettingsError(
                 f'The setting "manifest.courier" names "{wanted}", which has no profile.',
                 hint=did_you_mean(wanted, profiles),

@@ -6,6 +6,7 @@ profile.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -26,14 +27,30 @@ _Marks = tuple[tuple[str, int, int], ...]
 
 
 class LiveProfiles(Mapping[str, Profile]):
-    """Name → profile. Safe from several threads. Raises SettingsError when it is made, only."""
+    """Name → profile. Safe from several threads. Raises SettingsError when it is made, only.
 
-    def __init__(self, folder: Path, *, monotonic: Callable[[], float]) -> None:
-        """Take ROOT/couriers, which need not exist."""
+    ``fault``: the message of a change that cannot be read, "" where all is read.
+    """
+
+    def __init__(
+        self, folder: Path, *, monotonic: Callable[[], float], forgiving: bool = False
+    ) -> None:
+        """Take ROOT/couriers, which need not exist.
+
+        ``forgiving``: leave out a profile that cannot be read, with a ``fault``, and do not raise.
+        """
         self._folder = folder
         self._monotonic = monotonic
+        self.fault = ""
         self._marks = self._look()
-        self._own, self._known = self._read()
+        try:
+            self._own, self._known = self._read()
+        except SettingsError as error:
+            if not forgiving:
+                raise
+            self.fault = error.message
+            self._own = _readable(folder)
+            self._known = {**builtin_profiles(), **_by_name(self._own)}
         self._due = monotonic() + _LOOK_SECONDS
 
     def __getitem__(self, name: str) -> Profile:
@@ -70,8 +87,10 @@ class LiveProfiles(Mapping[str, Profile]):
                 if marks != self._marks:
                     self._marks = marks
                     self._own, self._known = self._read()
+                    self.fault = ""
                     log.info("profiles.read_again", couriers=len(self._known))
             except (SettingsError, StorageError) as error:
+                self.fault = error.message
                 log.warning("profiles.not_read", reason=error.message)
         return self._known
 
@@ -114,6 +133,17 @@ def text_of(path: Path) -> str:
         raise SettingsError(
             f"{path} cannot be read: {reason}.", hint="Mend the file, or take it away."
         ) from error
+
+
+def _readable(folder: Path) -> OwnProfiles:
+    """Return a user's profiles but for those with an error."""
+    found: OwnProfiles = ()
+    for path in profile_files(folder):
+        with suppress(SettingsError):
+            more = (*found, (str(path), text_of(path)))
+            _by_name(more)
+            found = more
+    return found
 
 
 def _by_name(own: OwnProfiles) -> Mapping[str, Profile]:

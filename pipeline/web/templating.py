@@ -79,6 +79,7 @@ def make_templates(site: Site, health_bar: HealthBar) -> Jinja2Templates:
         day_name=words.day_name,
         zone_name=site.settings.manifest.timezone,
         health=health_bar.health,
+        profile_fault=lambda: site.profiles.fault,
         scanned=lambda health_file: datetime.fromisoformat(health_file.scanned_at),
         bar=bar,
         address=address,

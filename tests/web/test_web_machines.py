@@ -73,9 +73,17 @@ def _calls(found: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> dict[
 
 
 def test_a_page_without_a_service_is_alive_but_not_ready(root: Root) -> None:
+    """It is there also while a courier's profile has an error, and says so."""
     root.configure(web__port=0)
+    profile = root.path / "couriers" / "speedy.toml"
+    profile.parent.mkdir()
+    profile.write_text('name = "speedy"\n[expect]\nby = "09:00"\n')
     service = root.start("serve", "--log-format", "json")
     with client_of(address_of(service)) as client:
+        assert "speedy.toml: &#34;statuses&#34; is missing" in client.get("/couriers").text
+        profile.write_text('name = "speedy"\n[statuses]\ndelivery_done = ["Done"]\n')
+        until(lambda: "speedy.toml" not in client.get("/strip").text, what="a mended profile")
+        assert "speedy" in client.get("/couriers").text
         assert client.get("/healthz").json() == {"status": "ok"}
         ready = until(
             # A first look that takes longer than a second says that the inbox is not listed.
