@@ -123,7 +123,7 @@ class Code(StrEnum):
             "status."
         ),
         "RTO",
-        "what happened, such as RTO Delivered",
+        "what happened, such as RTO Delivered or Return Delivered",
     )
     STATUS_UNCONFIRMED = (
         "STATUS_UNCONFIRMED",
@@ -196,7 +196,10 @@ class Code(StrEnum):
             "The row has cells beyond the last column or lacks cells that are needed; an unquoted "
             "comma may have shifted it."
         ),
-        "Put a cell with a comma in it into double quotes, or fill in the cells that are missing.",
+        (
+            "Put a text that a comma cut in two back into one cell (in a text editor in double "
+            "quotes), or fill in the cells that are missing."
+        ),
         "Picked, late",
         '"Picked, late"',
     )

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from schemas.courier import Profile
+from schemas.courier import GENERIC, Profile
 from schemas.display import counted, quoted, shown
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
-from schemas.parcels import TO_CONFIRM
+from schemas.normalise import fold
+from schemas.parcels import TO_CONFIRM, goes_back
 from schemas.statuses import Direction, Doubt, StatusCase, StatusMeaning
 from schemas.suggestions import statuses_meant
-from schemas.vocabulary import UNCALCULATED, Role
+from schemas.vocabulary import UNCALCULATED, Milestone, Role
 
 _MOST_SUGGESTIONS = 200
 """Distinct unknown statuses of a block that get a suggestion; a hostile file may have 50,000."""
@@ -64,8 +65,8 @@ def shape(row: RowShape, _: Place) -> str:
     if row.surplus:
         return (
             f": {quoted(row.surplus)} stands beyond the last column, {quoted(row.heading)}. The "
-            "row has a cell too many, probably because of a comma inside a cell: put the text with "
-            "the comma in double quotes."
+            "row has a cell too many, probably because of a comma inside a cell. Put that text "
+            "into one cell (in a text editor in double quotes), and what follows under its heading."
         )
     text = (
         f": {counted(row.missing, 'cell')} missing at the end, from {quoted(row.heading)} on. Fill "
@@ -78,7 +79,8 @@ def wider(_: None, __: Place) -> str:
     """Tell about a row that has more cells than others, though the surplus ones are empty."""
     return (
         ": it has more cells than there are columns, unlike most rows, probably because of a comma "
-        "inside a cell. Put the text with the comma in double quotes."
+        "inside a cell. Put that text into one cell (in a text editor in double quotes), and what "
+        "follows under its heading."
     )
 
 
@@ -213,9 +215,10 @@ def suspect_id(cell: str, _: Place) -> str:
 
 def invalid_time(cell: str, place: Place) -> str:
     """Tell about an event time that is no date, or one of a column that mixes dates."""
+    whose = "" if place.profile.name == GENERIC else f"{place.profile.title}: "
     return (
-        f"{quoted(cell)} is not a valid date ({place.profile.title}: {_order(place)}). Write it "
-        "like 2026-06-26 14:32."
+        f"{quoted(cell)} is not a valid date ({whose}{_order(place)}). Write it like "
+        "2026-06-26 14:32."
     )
 
 
@@ -355,9 +358,9 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
         return f"{said} has no clear meaning {pair}. Correct one of the two."
     if case.ruling.doubt is Doubt.OTHER:
         return (
-            f"{said} there and {quoted(case.direction_cell)} in {case.source} are different "
-            "statuses, and nothing says which of the two holds. Correct the one that is wrong and "
-            "upload the file again; if it is always the same one, the courier's profile can say so."
+            f"{said} is another status than {quoted(case.direction_cell)} in {case.source}, and "
+            "nothing says which of the two holds. Correct the one that is wrong and upload the "
+            "file again; if it is always the same one, the courier's profile can say so."
         )
     if case.ruling.doubt is Doubt.COURIER:
         return (
@@ -365,9 +368,9 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
             "into its folder."
         )
     if case.ruling.doubt is Doubt.EVIDENCE:
-        return f"{said} {_elsewhere(case)}"
+        return f"{said} {_elsewhere(case, place)}"
     if case.ruling.doubt is Doubt.DIRECTION:
-        return f"{said} {_elsewhere(case) if case.source else _contradiction(case)}"
+        return f"{said} {_elsewhere(case, place) if case.source else _contradiction(case)}"
     if case.ruling.doubt is Doubt.BLANK:
         return (
             f"{said} means one thing on the way out and another on a return, and the row does not "
@@ -378,10 +381,20 @@ def _ambiguous(case: StatusCase, place: Place) -> str:
             f"{said} is a bare number that {place.profile.title} gives no meaning. Write the "
             "status in words."
         )
-    return (
-        f"{said} means different things at different couriers. Write what happened, for example "
-        '"RTO Delivered" or "RTO Initiated".'
-    )
+    return f"{said} means different things at different couriers. {_what_happened(case, place)}"
+
+
+def _what_happened(case: StatusCase, place: Place) -> str:
+    way = case.way or case.direction
+    if way in {Direction.RETURN, Direction.MAYBE_RETURN}:
+        such = f", for example {_WORDS_OF_WAY[way]}"
+    elif fold(case.status) == "returned":
+        such = f", for example {_WORDS_OF_WAY[Direction.BACK]}"
+    elif goes_back(case.status):
+        such = ', for example "RTO Delivered" or "RTO Initiated"'
+    else:
+        such = _such_as(place)
+    return f"Write what happened{such}."
 
 
 _ABOUT_STATUS = {
@@ -422,7 +435,17 @@ _WAYS = {
 }
 
 
-def _elsewhere(case: StatusCase) -> str:
+_WORDS_OF_WAY = {
+    Direction.RTO: '"RTO Delivered"',
+    Direction.MAYBE_RTO: '"RTO Delivered"',
+    Direction.RETURN: '"Return Picked Up" or "Return Delivered"',
+    Direction.MAYBE_RETURN: '"Return Picked Up" or "Return Delivered"',
+    Direction.BACK: '"RTO Delivered" or "Return Delivered"',
+}
+"""Direction → statuses that name it; none of where nothing says which way was taken."""
+
+
+def _elsewhere(case: StatusCase, place: Place) -> str:
     """Tell that something in the file speaks against the status."""
     said = quoted(case.direction_cell) if case.direction_cell else ""
     cell = "" if said in case.source else f" ({said})"  # a tab "RTO" is named once
@@ -433,22 +456,24 @@ def _elsewhere(case: StatusCase) -> str:
             "courier's profile says so there."
         )
     against = f"does not fit {case.source}{cell}, which says that {_WAYS[case.direction]}."
-    such = "" if case.direction is Direction.UNDELIVERED else ', such as "RTO Delivered"'
+    words = _WORDS_OF_WAY.get(case.direction)
+    such = f", such as {words}" if words else ""
     if case.source.startswith("the column "):
-        such = such and f'{such} or "Return Delivered"'
         return (
             f"{against} If that is so, write what happened{such}. If it is wrong, correct that "
             "cell and upload the file again, with its column."
         )
+    delivered = place.profile.statuses.rule(case.status).milestone == Milestone.DELIVERY_DONE
+    true = "the customer has it" if delivered else "the status is true as it is"
     return (
-        f"{against} If that is so, write what happened{such}. If the customer has it, tick the "
-        f"row {TO_CONFIRM}. {_CLEARED.get(case.source, _NOT_CLEARED)}"
+        f"{against} If that is so, write what happened{such}. If {true}, tick the row "
+        f"{TO_CONFIRM}. {_CLEARED.get(case.source, _NOT_CLEARED)}"
     )
 
 
 _NOT_CLEARED = (
-    "To take the words out of the file is not enough; where many rows are true, fill CONFIRMED "
-    "down the column."
+    "Where that holds for many rows, fill CONFIRMED down the column; removing the words from the "
+    "file is not enough."
 )
 _CLEARED = {
     "the name of the file": "If only the name is wrong, rename the file and upload it again.",
@@ -459,7 +484,12 @@ _CLEARED = {
 def _suggestion(said: str, place: Place) -> str | None:
     if next(place.suggestions, None) is None:
         return None
-    meant = statuses_meant(said[:100], place.profile.statuses.shown)
+    table = place.profile.statuses
+    meant = [
+        word
+        for word in statuses_meant(said[:100], table.shown)
+        if table.rule(word).doubt is not Doubt.LISTED
+    ]
     return " or ".join(map(quoted, meant)) or None
 
 

@@ -35,7 +35,7 @@ from pipeline.reporting.rejects_csv import (
     pick,
     replayable,
 )
-from schemas.codes import ERRORS
+from schemas.codes import ERRORS, Code
 from schemas.vocabulary import Role
 
 MAX_COMMENTS: Final = 5_000
@@ -156,7 +156,12 @@ class _Rows:
                 self._write_line((str(row), *texts), place_of)
 
     def _write_line(self, texts: Sequence[str], place_of: Mapping[str, int]) -> None:
-        marks = _marks(texts[1], place_of)
+        marks = _marks(texts[_CODES], place_of)
+        surplus = range(len(texts) - self.layout.surplus, len(texts))
+        if Code.ROW_RAGGED in marks.get(_CODES, ()) and any(texts[place] for place in surplus):
+            # The cells to move, not one of ours that is to be left alone.
+            marks |= {place: marks[_CODES] for place in surplus if texts[place]}
+            del marks[_CODES]
         wrapped = ((texts[place], _OURS[LEADING[place]]) for place in (_CODES, _MESSAGE))
         self.sheet.set_row(self.line, row_height(*wrapped))
         for place, text in enumerate(texts):

@@ -55,11 +55,12 @@ def header_missing(
     )
     advice = [_advice(role, headings, profile, below) for role in missing]
     if Role.ORDER_ID in missing and any(is_awb_like(fold_header(cell)) for cell in headings):
-        advice.append("an AWB cannot stand in for the order id")
+        advice.append("an AWB cannot stand in for the order id, so add a column if there is none")
+    begin = "" if listed else "put a row of headings above the data: "
     return DropRefused(
         Code.HEADER_NOT_FOUND,
         f"We could not find a column for {wanted}{needs}. {seen}",
-        hint=_capitalised("; ".join(advice)) + ". Then upload the file again.",
+        hint=_capitalised(begin + "; ".join(advice)) + ". Then upload the file again.",
     )
 
 

@@ -37,8 +37,8 @@ _HERE: Final[Mapping[str, str]] = {
     ),
     Code.NOT_SELF_SHIP: "Set the row aside, or correct the self-ship column.",
     Code.ROW_RAGGED: (
-        "Move the cells to where they belong, and fill in those that are missing. To correct it "
-        "in the file: put a cell with a comma in it into double quotes."
+        "Put a text that a comma cut in two back into one cell, move the cells after it under "
+        "their headings, and fill in those that are missing."
     ),
     Code.API_REFUSED: (
         "Read Fynd's answer. Correct the row and send it again, or set it aside where the order "

@@ -36,7 +36,10 @@ _RENAMED: Final = re.compile(r"Name the column of .*Then upload the file again\.
 _STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _API: Final = re.compile(r"\b[Tt]he API\b")
 _OUTCOME: Final = re.compile("`([a-z]+)`")
-_SHOW_COLUMNS: Final = "Teach Shipdrop this file: show it which column is which."
+_SHOW_COLUMNS: Final = (
+    "Teach Shipdrop this file: show it which column is which. If it has no order ids or no "
+    "statuses, set it aside."
+)
 #: While nothing is sent.
 WAITING_STATES: Final[Mapping[str, str]] = {**STATES, DropState.OPEN: "Waiting for Fynd"}
 #: Request → what a badge says of it.

@@ -112,13 +112,50 @@ def test_a_tab_that_names_a_direction_holds_deliveries(part: Part) -> Iterator[N
         tab = book.create_sheet(name)
         tab.append(("Order ID", "Status"))
         tab.append((f"TAB{at}", "Delivered"))
+    tab.append(("TAB3", "Picked Up"))
+    tab.append(("TAB4", "In Transit"))
     del book["Sheet"]
     data = io.BytesIO()
     book.save(data)
     part.drop("tabs.xlsx", data.getvalue())
     yield
-    assert part.ends("tabs") == [SENT, HELD, HELD]
-    assert 'the tab "RTO"' in part.of("tabs").lines()[1]["message"]
+    assert part.ends("tabs") == [SENT, *[HELD] * 4]
+    _, rto, *back = (line["message"] for line in part.of("tabs").lines())
+    assert 'the tab "RTO"' in rto
+    assert 'such as "RTO Delivered". If the customer has it, tick' in rto
+    # Of a customer's return no RTO is to be written, and nobody has what was only picked up.
+    assert all('"Return Picked Up" or "Return Delivered"' in each for each in back)
+    assert not any("RTO" in each for each in back)
+    assert ["the customer has it" in each for each in back] == [True, False, False]
+    advised = openpyxl.load_workbook(part.of("tabs").path("rejects.xlsx"))
+    rows = list(advised.worksheets[0].iter_rows(min_row=2))
+    said = ("RTO Delivered", "Return Delivered", "Return Picked Up", "Return Picked Up")
+    for row, status in zip(rows, said, strict=True):
+        row[-1].value = status
+    data = io.BytesIO()
+    advised.save(data)
+    part.drop("done as told.xlsx", data.getvalue())
+    yield
+    assert part.ends("done as told") == [SENT] * 4
+
+
+_TOLD = {
+    # What was "Did you mean" before, and then came back as unclear.
+    ("Return", ""): 'such as "Picked Up" or',
+    ("Returned", ""): '"RTO Delivered" or "Return Delivered".',
+    ("RTO", ""): '"RTO Delivered" or "RTO Initiated".',
+    ("Dispatched", ""): 'such as "Picked Up" or "Out For Delivery" or',
+    ("Delivered", "No"): "If that is so, write what happened. If it is wrong",
+}
+
+
+@together
+def test_what_is_to_be_written_instead_is_a_status_that_is_taken(part: Part) -> Iterator[None]:
+    rows = [(f"T{at}", *cells) for at, cells in enumerate(_TOLD)]
+    part.drop_rows("day", rows, ("Order ID", "Status", "Delivery Done?"))
+    yield
+    for line, told in zip(part.of("day").lines("rejects.csv"), _TOLD.values(), strict=True):
+        assert told in line["_reject_message"]
 
 
 @together

@@ -1,6 +1,9 @@
 """Hazards that show only over several files or runs, or in what is said on the way."""
 
+import io
 import json
+
+import openpyxl
 
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, sheet
@@ -76,7 +79,7 @@ def test_a_row_wider_than_the_others_is_shifted_although_its_surplus_cells_are_e
 ) -> None:
     shifted = (
         "Order ID,Remarks,Status,Hub\nA1,ok,In Transit,P1\n"
-        "A2,Customer says, Delivered,NDR,\nA3,fine,Delivered,\n"
+        "A2,Customer says, Delivered,NDR,\nA3,fine,Delivered,\nA4,Shop 4, Bandra,Delivered,P2\n"
     )
     root.drop("shifted.csv", shifted)
     root.drop("ended.csv", "Order ID,Remarks,Status\nB1,x,Delivered,\nB2,,Picked Up,\nTotal,\n")
@@ -86,17 +89,28 @@ def test_a_row_wider_than_the_others_is_shifted_although_its_surplus_cells_are_e
         "A1": "NO_MILESTONE:status",
         "A2": "ROW_RAGGED",
         "A3": "",
+        "A4": "ROW_RAGGED;STATUS_UNKNOWN:status",
     }
     assert told["A2"]["message"].startswith("Row 3: it has more cells than there are columns")
     # As it is, the rejects file is rejected again: nothing else of it shows that cells are shifted.
     rejects = root.of("shifted").path("rejects.csv")
     root.drop("again.csv", rejects.read_bytes())
+    book, data = openpyxl.load_workbook(rejects.with_suffix(".xlsx")), io.BytesIO()
+    wide = book.worksheets[0][3]
+    marked = [cell.value for cell in wide if cell.fill.fill_type]
+    assert marked == [" Bandra", "P2"], "a status that is none, and the cell to move"
+    for cell, value in zip(wide[5:], ("Shop 4, Bandra", "Delivered", "P2", None), strict=True):
+        cell.value = value
+    book.worksheets[0].delete_rows(2)
+    book.save(data)
+    root.drop("as told.xlsx", data.getvalue())
     assert root.once().code == 3
-    (again,) = root.of("again").lines()
-    assert (again["order_id"], again["codes"]) == ("A2", "ROW_RAGGED")
+    (again,) = (line for line in root.of("again").lines() if line["order_id"] == "A2")
+    assert again["codes"].startswith("ROW_RAGGED")
+    assert root.of("as told").counts == {"accepted": 1}
     # Where all rows end with a separator, nothing is shifted.
     assert root.of("ended").counts == {"accepted": 2}
-    assert sorted(order for order, _ in sent(api)) == ["A3", "B1", "B2"]
+    assert sorted(order for order, _ in sent(api)) == ["A3", "A4", "B1", "B2"]
 
 
 def test_a_row_with_a_status_for_its_order_id_is_shifted(root: Root) -> None:
