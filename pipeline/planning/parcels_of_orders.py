@@ -106,7 +106,13 @@ def siblings(
     disposition: Numbers,
 ) -> Siblings | None:
     """Read what those rows say of their parcels; None where no order has such rows."""
-    numbers_of_orders = _with_adopted(orders, awbs, sheet_of, disposition == Disposition.REJECTED)
+    numbers_of_orders = _with_adopted(
+        orders,
+        awbs,
+        sheet_of,
+        disposition == Disposition.REJECTED,
+        are_items=lambda: _are_items(sheets, spool, profile),
+    )
     rows = _rows(orders, numbers_of_orders, status, disposition)
     if not len(rows):
         return None
@@ -157,12 +163,17 @@ def _rows(
 
 
 def _with_adopted(
-    orders: Orders, awbs: pa.ChunkedArray, sheet_of: npt.NDArray[np.int16], rejected: Mask
+    orders: Orders,
+    awbs: pa.ChunkedArray,
+    sheet_of: npt.NDArray[np.int16],
+    rejected: Mask,
+    *,
+    are_items: Callable[[], Mask],
 ) -> npt.NDArray[np.int32]:
     """Return the number of each row's order; where its id is lost, that of the row it belongs to.
 
     It belongs to a row of the same AWB, or, where its id is empty, as in cells that were merged, to
-    the one above.
+    the one above. So does an item without an AWB, which may stand beside the first of them alone.
     """
     sound = pc.match_substring_regex(orders.names, ID_SHAPE).to_numpy(zero_copy_only=False)
     has_id = sound[orders.number]
@@ -170,12 +181,15 @@ def _with_adopted(
         return orders.number
     awb, ids = _keyed(awbs)
     is_awb = pc.match_substring_regex(ids, AWB_SHAPE).to_numpy(zero_copy_only=False)
-    lost = np.flatnonzero(rejected & ~has_id & (awb >= 0) & np.append(is_awb, False)[awb])
-    owner = np.full(len(ids), -1, dtype=np.int64)
+    awb = np.where(np.append(is_awb, False)[awb], awb, -1)
+    owner = np.full(len(ids) + 1, -1, dtype=np.int64)  # the last is of rows without an AWB
     named = np.flatnonzero(has_id & (awb >= 0))[::-1]
     owner[awb[named]] = orders.number[named]
     empty = pc.match_substring_regex(orders.names, _AS_ABOVE).to_numpy(zero_copy_only=False)
     merged = rejected & empty[orders.number]
+    bare = merged & (awb < 0)
+    bare &= are_items() if bare.any() else False
+    lost = np.flatnonzero((rejected & ~has_id & (awb >= 0)) | bare)
     above = np.maximum.accumulate(np.where(merged, -1, np.arange(len(merged))))
     is_below = (above[lost] >= 0) & merged[lost]
     is_below &= has_id[above[lost]] & (sheet_of[above[lost]] == sheet_of[lost])
@@ -190,6 +204,26 @@ _AS_ABOVE = r"(?i)^[ \"'〃`=]*(?:-?do-?|ditto|same|as above)?[ \"'〃]*$"
 """An id cell that says no more than that it is the one above."""
 
 
+def _are_items(sheets: Sequence[SheetFacts], spool: Spool, profile: Profile) -> Mask:
+    """Tell which rows of a file are of an item, and have a status of their own."""
+    found = []
+    for number, sheet in enumerate(sheets):
+        item = parcel_heading(sheet.headers, _taken(sheet, profile))
+        if item is None:
+            found.append(np.zeros(sheet.rows, dtype=np.bool_))
+            continue
+        for batch in spool.blocks(number, ["source_status", f"c{item}"]):
+            status, goods = (pc.match_substring_regex(each, _AS_ABOVE) for each in batch.columns)
+            found.append(~pc.or_(status, goods).to_numpy(zero_copy_only=False))
+    return np.concatenate(found)
+
+
+def _taken(sheet: SheetFacts, profile: Profile) -> set[int]:
+    """Return the columns of a sheet that have a role, or mean nothing."""
+    nothing = {at for at, heading in enumerate(sheet.headers) if profile.means_nothing(heading)}
+    return {*sheet.roles.values()} | nothing
+
+
 def _of_sheet(
     number: int,
     sheets: Sequence[SheetFacts],
@@ -199,8 +233,7 @@ def _of_sheet(
 ) -> list[pa.Array]:
     """Return AWB, item, box, status, direction and event time of the rows that lie on a sheet."""
     sheet, start = sheets[number], sum(each.rows for each in sheets[:number])
-    nothing = {at for at, heading in enumerate(sheet.headers) if profile.means_nothing(heading)}
-    taken = {*sheet.roles.values()} | nothing
+    taken = _taken(sheet, profile)
     item = parcel_heading(sheet.headers, taken)
     piece = piece_heading(sheet.headers, taken)
     columns = [

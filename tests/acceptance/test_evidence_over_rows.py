@@ -56,6 +56,34 @@ def test_the_parcels_of_an_order_may_lie_in_any_number_of_rows(part: Part) -> It
     assert part.ends("day") == [SENT, PARCELS, NOTHING, PARCELS]
 
 
+#: Rows of items below the first row of their order, whose id and AWB were merged cells.
+GROUPS = (
+    ((("", "", "S2", "In Transit"),), PARCELS),
+    ((("", "", "S2", "Delivered"), ("", "-do-", "S3", "RTO Initiated")), PARCELS),
+    ((("", "", "S2", "Delivered"), ("", "", "S3", "Cancelled")), SENT),
+    ((("", "", "S2", ""),), SENT),  # its status was a merged cell, too
+    ((("", "", "", "In Transit"),), SENT),  # whose it is, nothing tells
+    ((("Total", "", "2", "In Transit"),), SENT),
+)
+
+
+@together
+def test_an_item_in_the_group_of_its_order_holds_it_without_id_and_awb(
+    part: Part,
+) -> Iterator[None]:
+    for at, (items, _) in enumerate(GROUPS):
+        rows = [(f"G{at}", f"GX{at}99", "S1", "Delivered"), *items]
+        part.drop_rows(f"day{at}", rows, ("Order ID", "AWB No", "SKU", "Status"))
+        bare = [(order, item, status) for order, _, item, status in rows]
+        part.drop_rows(
+            f"bare{at}", [(f"H{at}", *bare[0][1:]), *bare[1:]], ("Order ID", "SKU", "Status")
+        )
+    yield
+    for at, (items, held) in enumerate(GROUPS):
+        assert part.ends(f"day{at}")[0] == held, items
+        assert part.ends(f"bare{at}")[0] == held, items
+
+
 SHARED_AWBS = ("1.49E+15", "########", "#REF!", "1490412345678900", '"1,49E+15"')
 
 
