@@ -302,9 +302,12 @@ _BORDER = re.compile(
 
 _BACK_WORD = rf"(?:{'|'.join(sorted(WAYS_BACK))})"
 _DELIVERY_WORD = "(?:del|deld|delivered|delivery|deliveries|dlvd)"
+_NOT_UN = r"(?<![a-z])(?<!un[\W_])(?<!no[nt][\W_])(?<!yet[\W_])(?<!been[\W_])"
+_MADE = f"{_NOT_UN}{_DELIVERY_WORD}"
+_NOT_MADE = r"(?![\W_]*(?:attempt|cancel|exception|fail|issue|pending|problem))"
 _OF_BOTH = re.compile(
-    rf"{_DELIVERY_WORD}[\W_]*(?:and\b|[&+/])[\W_]*{_BACK_WORD}\b"
-    rf"|{_BACK_WORD}[\W_]*(?:and\b|[&+/])[\W_]*{_DELIVERY_WORD}\b"
+    rf"{_MADE}(?:[\W_]*(?:and\b|[&+/])[\W_]*{_BACK_WORD}\b|, ?{_BACK_WORD} ?(?:,|and\b|&))"
+    rf"|{_BACK_WORD}[\W_]*(?:and\b|[&+/])[\W_]*{_DELIVERY_WORD}\b{_NOT_MADE}"
     rf"|\bfilters?\b[^:=]{{0,40}}[:=](?:.{{0,200}},)? ?{_DELIVERY_WORD} ?(?:,|$)"
     rf"|(?:\b|_)(?:incl|including|with)[\W_]+{_BACK_WORD}(?:\b|_)"
 )
@@ -324,19 +327,22 @@ _OTHER_FATES = several(
 _NOT_OF_ROWS = several("percent percentage rate rates sorted team")
 
 
+_DELIVERED = re.compile(rf"{_NOT_UN}delivered\b")
+
+
 def fate_named(name: str) -> Direction | None:
     """Return the way that a tab or title names, or that its shipments were not delivered."""
     words = words_in(fold(name))
     if _OF_BOTH.search(shortened(fold(visible(name)))):
         return None
-    way = way_named(name)
-    if way is not None or words & _DELIVERED_TOO:
+    way, lacks = way_named(name), "delivered" in words and bool(words & {"non", "not"})
+    none = lacks and not _DELIVERED.search(fold(name))
+    if way is not None or (words & _DELIVERED_TOO and not none):
         return way
     if not words & NEGATIONS and _is_disputed(words):
         return Direction.UNDELIVERED
     if "delivered" in words and words & SELLERS and words <= _BY_SELLERS:
         return Direction.BACK
-    lacks = "delivered" in words and "not" in words
     if "delivered" in words and not lacks:
         return None
     if lacks or (words & _FATES and not words & (NEGATIONS | _OF_OTHERS)):

@@ -1,6 +1,6 @@
 """A block's statuses: each distinct combination resolved once with the courier's own table."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,11 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import WORDS, ColumnMap
 from pipeline.validation.evidence import NAMES, cell_said, column_named, direction_said
 from schemas.courier import Profile
-from schemas.directions import is_at_seller, speaks_against, way_named
+from schemas.directions import WAYS_BACK, is_at_seller, speaks_against, way_named, words_in
 from schemas.display import quoted
 from schemas.normalise import fold
 from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB
-from schemas.status_headings import hides_status, misspells_another
+from schemas.status_headings import gives_status, hides_status, misspells_another
 from schemas.statuses import (
     Direction,
     Doubt,
@@ -79,6 +79,8 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
         for source, said in block.said.items()
         if 2 * pc.sum(pc.not_equal(said, "")).as_py() <= len(block)
     }
+    kinds = mapping.columns.get(Role.STATUS_TYPE)
+    of_type = "" if kinds is None else column_named(mapping.headers, kinds)
     cases = []
     for status, kind, direction, rto_awb, no_awb, scan, *more in combinations:
         cells = _RowCells(
@@ -91,7 +93,7 @@ def resolve_statuses(block: Block, mapping: ColumnMap, profile: Profile) -> Stat
             others=tuple(zip(others, more, strict=False)),
             said=tuple(zip(sources, more[len(others) :], strict=True)),
         )
-        cases.append(_resolve(cells, awb, seldom, profile))
+        cases.append(_resolve(cells, awb, of_type, seldom, profile))
     return Statuses(index=index, cases=tuple(cases))
 
 
@@ -235,11 +237,17 @@ class _Table(Struct, frozen=True, kw_only=True):
         return out[0].milestone == out[1].milestone > 0
 
 
-def _resolve(cells: _RowCells, awb: str, seldom: Collection[str], profile: Profile) -> StatusCase:
+def _resolve(
+    cells: _RowCells, awb: str, of_type: str, seldom: Collection[str], profile: Profile
+) -> StatusCase:
     """Return the ruling on a row's status, and the direction or status that it was decided by.
 
+    ``awb``, ``of_type``: the columns of the second AWB and the status type, as messages name them;
     ``seldom``: what says a direction of few rows only, so that it is no column of directions.
     """
+    if profile.statuses.joined and gives_status(cells.kind, profile.statuses, numbers=False):
+        # A group in words (Delivered, RTO) is a further status, and no half of a code.
+        cells = replace(cells, kind="", others=(*cells.others, (of_type, cells.kind)))
     claims, named = _claims(cells, awb)
     if profile.statuses.rule(cells.status).milestone in _RETURNS:
         claims = [*map(_to_seller, claims)]
@@ -360,19 +368,25 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
     out = table.rule(words, direction=Direction.FORWARD).milestone
     if ruling.milestone in _RETURNS and out == Milestone.DELIVERY_DONE:
         return False  # what a customer sends back was delivered before
+    if fold(words) in _BEFORE.get(ruling.milestone, ()):
+        return False
     if other.meaning is StatusMeaning.AMBIGUOUS:
         return ruling.meaning is StatusMeaning.MILESTONE and not _says_less(words, ruling.milestone)
-    if ruling.milestone == Milestone.BAG_PICKED and fold(words) in _ON_ITS_WAY:
-        return False
+    if ruling.milestone and words_in(fold(words)) <= WAYS_BACK:  # Shadowfax's own RTO has begun
+        return not _says_less(words, ruling.milestone)
     return (
         other.meaning in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}
         and ruling.milestone != other.milestone
     )
 
 
-_ON_ITS_WAY = frozenset(
-    {"dispatched", "in transit", "intransit", "out for delivery", "shipped", "undelivered"}
-)
+#: Milestone → statuses, folded, that say less of such a parcel, or are of a step behind it.
+_BEFORE: Mapping[int, Collection[str]] = {
+    Milestone.BAG_PICKED: frozenset(
+        {"dispatched", "in transit", "intransit", "out for delivery", "shipped", "undelivered"}
+    ),
+    Milestone.RETURN_BAG_IN_TRANSIT: frozenset({"in transit", "intransit"}),
+}
 _RETURNS = frozenset({Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELIVERED})
 
 

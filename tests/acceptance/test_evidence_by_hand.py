@@ -993,6 +993,9 @@ for days in ("Mon,Tue,Wed", "27-Nov Status,28-Nov Status,29-Nov Status", "Day 1,
     column(days, ("Undelivered,RTO Initiated,RTO Delivered",) * 2, "ss", status="RTO Delivered")
 column("Wed,Tue,Mon", ("Delivered,Undelivered,OFD", "Undelivered,Delivered,"), "sh")
 
+column("Status Group", ("In Transit", "RTO"), "sh", status="Return Picked Up")
+column("Status Group", ("In Transit",) * 2, "hh", status="Return Delivered")
+
 # What the seller has is an RTO, or a customer's return.
 for cell in ("Returned to seller", "Delivered back to merchant"):
     column("Sub Status", (cell,) * 3, "sss", status="Return Delivered")

@@ -144,6 +144,35 @@ WAYS = {
         "hss",
     ),
     "ekart ": ("Shipping Package Status Code", ("PICKED", "DELIVERED"), "hs"),
+    # A group in words is a further status, and a code stands beside its words.
+    "bluedart  ": (
+        "StatusType,Status Code,Status",
+        (
+            *("T,000,Shipment Delivered", "T,188,RTO Delivered", "T,000,RTO Delivered"),
+            *("T,000,Undelivered", "S,015,Shipment Picked Up"),
+        ),
+        "sshhs",
+    ),
+    "bluedart   ": (
+        "Status,Status Group",
+        (
+            *("Delivered,Delivered", "RTO Delivered,RTO", "Picked Up,In Transit"),
+            *("Delivered,RTO", "Delivered,Undelivered", "Delivered,XX", "Delivered,RT"),
+        ),
+        "ssshhhh",
+    ),
+    "xpressbees ": (
+        "Status Code,Status",
+        (
+            *("DLVD,Delivered", "RTD,RTO Delivered", "PUD,Picked Up"),
+            *("DLVD,RTO Delivered", "RTD,Delivered"),
+        ),
+        "ssshh",
+    ),
+    "shadowfax  ": (
+        "Status,Status Group",
+        *(("rts_d,RTO", "rts_d,Return", "delivered,RTO", "rts_d,Delivered"), "sshh"),
+    ),
     "xpressbees": (
         "Status,Courier Company,Shiprocket Created At",
         *(("DELIVERED,Delhivery Surface,", "RTO DELIVERED,Ekart,", "PICKED UP,DTDC,"), "sss"),
