@@ -66,6 +66,7 @@ class Said(IntEnum):
     ON_ITS_WAY_AGAIN = 9  # to the customer: its RTO was called off
     NOT_PICKED = 10  # at the seller: the pickup failed or was called off
     NOT_RETURNED = 11  # nor at the customer
+    AT_A_HUB = 12  # to the customer, by a scan of a hub, which may be booked hours late
 
 
 UNHEARD = frozenset({Said.MAYBE_BACK, Said.DENIED, Said.UNDELIVERED})
@@ -146,6 +147,8 @@ _HEADINGS = (
     *("variant", "variantid", "variantname", "colour", "color"),
 )  # fmt: skip
 
+_ITEMS = frozenset(_HEADINGS[_HEADINGS.index("orderitemid") :])
+
 #: Headings of the boxes that travel under one AWB.
 _PIECES = frozenset(
     f"{what}{number}"
@@ -182,6 +185,9 @@ _MOVING = frozenset(
         *("bagged", "rto", "rts", "lost", "damaged", "misrouted", "reattempt", "attempt"),
     }
 )
+#: Words of the scan of a hub on the way: nobody tried to deliver it.
+_AT_HUBS = several("arrived bagged connected departed destination hub intransit reached transit")
+_BESIDE_HUBS = several("at bag center centre city dc facility from in origin received scan the to")
 #: Words beside RTO of a parcel that goes on to the customer after all.
 _REVOKED = frozenset({"cancelled", "canceled", "revoked", "revoke", "withdrawn", "declined"})
 _CALLED_OFF = _REVOKED | {"rejected", "refused"}
@@ -241,6 +247,13 @@ def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:
         done = [at for at, said in named if said & _DELIVERED and said <= own | _DELIVERED]
         found += [(at, every[0]) for at in done if every]
     return found
+
+
+def item_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:
+    """Return the column, none of ``taken``, that tells the items of a parcel apart, or None."""
+    at = parcel_heading(headings, taken)
+    folded = "" if at is None else fold_header(headings[at]).replace("#", "no").replace(" ", "")
+    return at if folded in _ITEMS else None
 
 
 def parts_delivered(headings: Sequence[str]) -> list[int]:
@@ -348,6 +361,8 @@ def said_of(case: StatusCase) -> Said:
         return Said.ON_ITS_WAY_AGAIN
     if is_on_paper(case.status) or words & _NOT_MOVING or not words & _MOVING:
         return Said.NOTHING
+    if words <= _AT_HUBS | _BESIDE_HUBS:
+        return Said.AT_A_HUB
     return Said.ON_ITS_WAY_BACK if goes_back(case.status) else Said.ON_ITS_WAY
 
 

@@ -41,7 +41,7 @@ from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 OUTWARD_ENDS = tuple(each for each in FINALS if STEPS[each].journey is Journey.FORWARD)
 OUTWARD = (Milestone.BAG_PICKED, *OUTWARD_ENDS)
 RETURNS = tuple(each for each in Milestone if STEPS[each].journey is Journey.RETURN)
-_TO_CUSTOMER = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_AGAIN})
+_TO_CUSTOMER = frozenset({Said.ON_ITS_WAY, Said.ON_ITS_WAY_AGAIN, Said.AT_A_HUB})
 _UNDER_WAY = _TO_CUSTOMER | {Said.ON_ITS_WAY_BACK}
 _NOT_THERE = _UNDER_WAY | {Said.MAYBE_BACK}
 _TURNED = frozenset({Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.MAYBE_BACK})
@@ -66,7 +66,8 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
     ``confirmed``: in so many words. ``nameless``: the row names a way back, and its order id was
     rejected. ``any_parcel``: one parcel speaks for its order; ``zone``: the
     courier's, "" for none of its own. ``mends``: the rejected rows that rows of this file correct:
-    drop, row and order, or the key of their AWB. ``source_file``: the name of the file.
+    drop, row and order, or the key of their AWB. ``source_file``: the name of the file;
+    ``latest``: the last event that any of its rows has.
     """
 
     awbs: pa.ChunkedArray
@@ -78,6 +79,7 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
     zone: str
     mends: frozenset[Mended] = frozenset()
     source_file: str = ""
+    latest: int = NO_TIME
 
 
 def held_by_earlier_files(
@@ -130,6 +132,7 @@ def held_by_earlier_files(
             history[order],
             zone,
             parcels.source_file,
+            parcels.latest,
             delivered=bool(delivered[order]),
         )
         if objection is not None:
@@ -255,20 +258,21 @@ def _objection(
     history: Sequence[ParcelSeen],
     zone: ZoneInfo,
     source_file: str = "",
+    latest: int = NO_TIME,
     *,
     delivered: bool = False,
 ) -> tuple[Code, str, ParcelSeen] | None:
     """Return why a final status is held: the code, the sentence, and the row that speaks against.
 
     ``until``: when it ended; ``others``: rows about other parcels, of ``history``, all rows;
-    ``source_file``: the name of the file that has it, which may be a day's; ``delivered``: whether
-    the order was, which can come back then.
+    ``source_file``: the name of the file that has it, which may be a day's; ``latest``: the last
+    event in it; ``delivered``: whether the order was, which can come back then.
     """
     if final not in OUTWARD_ENDS:
         return _objection_to_step(parcel, final, until, history, zone, delivered=delivered)
     if (still := _still_open(parcel, final, others, zone)) is not None:
         return Code.PARCELS_OPEN, _OPEN if parcel else _WHICH, still
-    if (later := _taken_back(parcel, until, final, history, zone)) is not None:
+    if (later := _taken_back(parcel, until, final, history, zone, latest)) is not None:
         return Code.STATUS_CONFLICT, _TAKEN_BACK, later
     if until == NO_TIME:
         untimed = (e for e in _same(parcel, history) if _is_scan(e) and e.event is None)
@@ -408,16 +412,30 @@ def _still_open(
 
 
 def _taken_back(
-    parcel: str, until: int, final: Milestone, history: Sequence[ParcelSeen], zone: ZoneInfo
+    parcel: str,
+    until: int,
+    final: Milestone,
+    history: Sequence[ParcelSeen],
+    zone: ZoneInfo,
+    latest: int,
 ) -> ParcelSeen | None:
     """Return the last scan of the same parcel that is later than its end, if there is one.
 
     A pickup is none unless it is days later: the clocks of hand-held scanners are often wrong.
+    Nor is a hub's scan of the hours after, where the file was made after it (``latest``) and still
+    tells of the end: such a scan was booked late.
     """
     if until == NO_TIME:
         return None
     same = [each for each in _same(parcel, history) if each.event is not None]
-    scans = (each for each in same if each.said in _UNDER_WAY)
+    dated = _until(until + 1, zone) != until + 1  # by its date alone
+    booked_late = NO_TIME if dated else min(latest - 1, until + DAY_MS // 2)
+    scans = (
+        each
+        for each in same
+        if each.said in _UNDER_WAY
+        if each.said is not Said.AT_A_HUB or _event(each) > booked_late
+    )
     last = max(scans, key=_scanned, default=None)
     if last is None or _scanned(last) <= until:
         return None

@@ -515,6 +515,7 @@ def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
     of, size = _one_parcel(rows)
     scans = (rows.status == 0) & ~rows.sends & (event != NO_TIME) & (of >= 0)
     scans &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
+    scans &= ~((rows.said == Said.NOTHING) & given.which(is_cancelled))  # an item of the parcel
     returned = np.zeros(int(rows.order.max()) + 1, dtype=np.bool_)
     returned[rows.order[np.isin(rows.status, _RETURNS)]] = True
     found = []

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from msgspec.structs import astuple
 
 from pipeline.core.errors import StorageError
-from pipeline.core.model import Disposition, DropState, Facts
+from pipeline.core.model import Disposition, DropState, Facts, SheetFacts
 from pipeline.core.profile_by_name import Choice
 from pipeline.core.rejects_file import (
     ROW_NUMBER,
@@ -29,7 +29,16 @@ from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
 from schemas.codes import Code
 from schemas.courier import Profile
-from schemas.parcels import ANY, AROUND_AN_ID, AWB_LENGTH, CONFIRMED_CELL, Said, awb_key
+from schemas.normalise import fold
+from schemas.parcels import (
+    ANY,
+    AROUND_AN_ID,
+    AWB_LENGTH,
+    CONFIRMED_CELL,
+    Said,
+    awb_key,
+    item_heading,
+)
 
 StatesOf = Callable[[Collection[str]], Mapping[str, DropState]]
 """Says of drops in which state they are, as far as they are known."""
@@ -100,6 +109,7 @@ def load(
                 zone=profile.zone,
                 mends=frozenset(each for sheet in sheets for each in sheet["mends"]),
                 source_file=source_file,
+                latest=int(whole["event_ms"].max(initial=NO_TIME)),
             ),
             siblings=siblings(
                 facts.sheets,
@@ -255,6 +265,7 @@ def _columns(
         for name, mask in words.items():
             parts[name].append(mask)
     found = {name: np.concatenate(each) for name, each in parts.items()}
+    _leave_out_cancelled_items(found["said"], facts.sheets[number], spool, number)
     rows = len(found["row"])
     if rows != facts.sheets[number].rows:
         raise StorageError(f"The spool {spool.folder} does not hold what was read.")
@@ -269,6 +280,38 @@ def _columns(
         "spoken": spoken,
         "mends": mends,
     }
+
+
+def _leave_out_cancelled_items(
+    said: npt.NDArray[Any], sheet: SheetFacts, spool: Spool, number: int
+) -> None:
+    """Have a cancelled item say nothing of a parcel with other items of its order.
+
+    Each row has an item, and that one is nowhere in the order but in rows that say so.
+    """
+    cancelled = np.flatnonzero(said == Said.CANCELLED)
+    item = item_heading(sheet.headers, {*sheet.roles.values()}) if len(cancelled) else None
+    if item is None:
+        return
+    parts: tuple[list[pa.Array], list[pa.Array]] = ([], [])
+    for batch in spool.blocks(number, ["order_id", f"c{item}"]):
+        for part, column in zip(parts, batch, strict=True):
+            part.append(pa.concat_arrays([column, pa.array([], pa.string())]))
+    orders, items = (pa.chunked_array(each, pa.string()) for each in parts)
+    mine = orders.take(cancelled)
+    others = np.flatnonzero(pc.is_in(orders, value_set=pc.unique(mine)).to_numpy())
+    others = others[said[others] != Said.CANCELLED]
+    shipped: dict[str, set[str]] = {}
+    for order, cell in zip(
+        orders.take(others).to_pylist(), items.take(others).to_pylist(), strict=True
+    ):
+        shipped.setdefault(order, set()).add(fold(cell))
+    for at, order, cell in zip(
+        cancelled, mine.to_pylist(), items.take(cancelled).to_pylist(), strict=True
+    ):
+        there = shipped.get(order, {""})
+        if "" not in there and fold(cell) not in there | {""}:
+            said[at] = Said.NOTHING
 
 
 _NO_ORDER = rf"(?:^|;)(?:{Code.ID_MISSING}|{Code.ID_DAMAGED}|{Code.ID_INVALID}):"

@@ -185,7 +185,7 @@ class Evidence:
         self._mapping = mapping
         self._profile = profile
         self._only_sheet = only_sheet
-        self._title = self._way_titled(title)
+        self._title = self._of_sheet = self._way_titled(title)
         self._line = ""
         self._traits = traits
         self._first = True
@@ -336,8 +336,8 @@ class Evidence:
         return apart
 
     def _needless(self, block: Block, lines: Iterable[str]) -> set[str]:
-        """Return the legends of what the sheet's own statuses say: Red = RTO."""
-        legends = {line for line in lines if is_legend(line)}
+        """Return the legends of what the sheet's own statuses say: Red = RTO; and its title so."""
+        legends = {line for line in lines if is_legend(line)} | ({self._of_sheet} - {""})
         if not legends:
             return set()
         apart = self._ways_told_apart(block)
@@ -557,7 +557,7 @@ class Evidence:
     def _own_awbs(self, at: int, block: Block) -> pa.Array | None:
         """Return where a column has the AWB of its row once more, None where it nowhere does."""
         of_awbs = self._mapping.columns.get(Role.AWB)
-        if of_awbs is None:
+        if of_awbs in {None, at}:
             return None
         other, own = (pc.utf8_trim_whitespace(block.cells[each]) for each in (at, of_awbs))
         same = pc.and_(pc.equal(other, own), pc.not_equal(own, ""))

@@ -790,6 +790,19 @@ for title in (
     '"Red = RTO, Green = Delivered"',
 ):
     lines(f"above: {title}", f"{title}\n{TITLES}\nA0\nB1", "hs")
+MIXED = ("A0", "B1", "D2", f"A3,W3,Undelivered,{WHEN}", "A4")
+for title, ends in (("RTO report", "ssshs"), ("Returns", "hshhh")):
+    text = "\n".join((title, TITLES, *MIXED))
+    lines(f"above statuses that tell: {title}", text, ends)
+for title, ends in (
+    ('"Shipment status (Delivered, RTO, In transit)"', "ss"),
+    ("Undelivered & RTO", "hs"),
+    ("Not Delivered and RTO cases", "hs"),
+    ("Non-delivered & RTO", "hs"),
+    ("RTO & delivery failed", "hs"),
+    ('"Delivered, RTO"', "hs"),
+):
+    lines(f"above, a list: {title}", f"{title}\n{TITLES}\nA0\nB1", ends)
 lines("a section in two cells", f"{TITLES}\nA0\nSection,RTO,,\nA1\nB2", "shhs")
 lines("a section in Hindi", f"{TITLES}\nA0\nरिवर्स पिकअप,,,\nA1\nफॉरवर्ड,,,\nA2", "shhhs")
 lines("a section in Tamil", f"{TITLES}\nA0\nதிரும்பப் பெறுதல்,,,\nA1", "shh")
@@ -994,7 +1007,7 @@ for days in ("Mon,Tue,Wed", "27-Nov Status,28-Nov Status,29-Nov Status", "Day 1,
 column("Wed,Tue,Mon", ("Delivered,Undelivered,OFD", "Undelivered,Delivered,"), "sh")
 
 column("Status Group", ("In Transit", "RTO"), "sh", status="Return Picked Up")
-column("Status Group", ("In Transit",) * 2, "hh", status="Return Delivered")
+column("Status Group", ("In Transit", "Return Delivered"), "hs", status="Return Delivered")
 
 # What the seller has is an RTO, or a customer's return.
 for cell in ("Returned to seller", "Delivered back to merchant"):

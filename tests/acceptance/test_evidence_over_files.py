@@ -140,6 +140,48 @@ def test_an_end_that_an_earlier_file_has_a_later_scan_of_is_not_sent(part: Part)
     assert part.ends("last") == [SENT]
 
 
+SCANS = (
+    *(("In Transit", "26-11-2026 20:00"), ("Reached At Hub", "27-11-2026 20:00")),
+    *(("Out For Delivery", "26-11-2026 20:00"), ("Undelivered", "26-11-2026 20:00")),
+    ("RTO In Transit", "26-11-2026 20:00"),
+)
+"""The first may be of a hub that booked it late."""
+
+
+@together
+def test_a_scan_of_a_hub_that_was_booked_late_takes_no_end_back(part: Part) -> Iterator[None]:
+    """It was, if a file that was made after it still tells of the end of some hours before."""
+    scans = [(f"A{at}", f"X{at}001", *scan) for at, scan in enumerate(SCANS)]
+    yield from drop(part, "evening", scans, WITH_TIME)
+    ends = [(order, awb, "Delivered", "26-11-2026 19:00") for order, awb, *_ in scans]
+    yield from drop(part, "before", ends, WITH_TIME)
+    yield from drop(
+        part, "after", [*ends, ("A9", "X9001", "Picked Up", "27-11-2026 09:00")], WITH_TIME
+    )
+    assert part.ends("before") == [TAKEN_BACK] * len(SCANS)
+    assert part.ends("after") == [SENT, *[TAKEN_BACK] * (len(SCANS) - 1), SENT]
+
+
+@together
+def test_an_item_that_was_cancelled_takes_its_order_s_parcel_not_back(part: Part) -> Iterator[None]:
+    columns = (*WITH_TIME, "SKU")
+    moved, when = "25-11-2026 09:00", "26-11-2026 09:00"
+    cases = (
+        (("", "S2"), "S1", SENT),  # AWB and item of the cancelled row, item of the other one
+        (("X1", "S2"), "S1", SENT),
+        (("X1", "S1"), "S1", TAKEN_BACK),
+        (("", "S2"), "", TAKEN_BACK),
+        (("", ""), "S1", TAKEN_BACK),
+    )
+    for name, status in (("monday", "In Transit"), ("tuesday", "Delivered")):
+        rows = []
+        for at, ((awb, cancelled), item, _) in enumerate(cases):
+            rows.append((f"A{at}", "X1", status, when if status == "Delivered" else moved, item))
+            rows.append((f"A{at}", awb, "Cancelled", moved, cancelled))
+        yield from drop(part, name, rows, columns)
+    assert part.ends("tuesday")[::2] == [end for *_, end in cases]
+
+
 @together
 def test_without_awbs_an_order_is_its_only_parcel(part: Part) -> Iterator[None]:
     columns = ("Order ID", "Status", "Event Time")

@@ -171,7 +171,7 @@ WAYS = {
     ),
     "shadowfax  ": (
         "Status,Status Group",
-        *(("rts_d,RTO", "rts_d,Return", "delivered,RTO", "rts_d,Delivered"), "sshh"),
+        *(("rts_d,RTO", "delivered,Delivered", "delivered,RTO", "rts_d,Delivered"), "sshh"),
     ),
     "xpressbees": (
         "Status,Courier Company,Shiprocket Created At",
