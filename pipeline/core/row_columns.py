@@ -2,6 +2,9 @@
 
 import pyarrow as pa
 
+from schemas.codes import Code
+from schemas.vocabulary import Role
+
 #: One row of a validated and transformed block. ``item`` is the update as JSON text, "" where
 #: nothing is to be sent; ``event_ms`` milliseconds since the epoch, UTC; ``footer`` marks rows
 #: that are a footer if no data row follows them; ``auto`` those whose order's pickup was reported
@@ -56,3 +59,6 @@ RESULT = pa.schema(
         pa.field("sent_at", pa.string(), nullable=False),
     ]
 )
+
+TOO_OLD = f"{Code.DATE_RANGE}:{Role.EVENT_TIME}"
+"""The codes of a row that was rejected for nothing but the age of its event."""

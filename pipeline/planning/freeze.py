@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.core.chunks import ITEM_SEPARATOR, Chunk, ChunkBody, ChunkState, Verdict
 from pipeline.core.errors import DropRefused
@@ -103,7 +104,7 @@ def make_plan(
 def guard(prepared: Prepared, planned: Planned, rules: PlanRules) -> None:
     """Refuse a file that is probably the wrong one. Raises DropRefused."""
     sheet = prepared.sheets[0]
-    old = sum(each.count for each in prepared.notices if each.code is Code.DATE_RANGE)
+    old = sum(each.count for each in _still_told(prepared, planned) if each.code is Code.DATE_RANGE)
     refusal = too_many_rejects(
         id_header=" ".join(sheet.headers[sheet.roles[Role.ORDER_ID.value]].split()),
         total=prepared.total,
@@ -193,12 +194,24 @@ def facts_of(prepared: Prepared, planned: Planned) -> DropFacts:
     """Return what the report needs and only reading and planning know: kept with the drop."""
     return DropFacts(
         sheets=tuple(prepared.sheets),
-        notices=group_notices([*prepared.notices, *planned.notices]),
+        notices=group_notices([*_still_told(prepared, planned), *planned.notices]),
         skipped=Skipped(blank=prepared.blank, header=prepared.header, footer=prepared.footer),
         courier_why=prepared.choice.why,
         total=prepared.total,
         waits_for=tuple(planned.plan.waits_for),
     )
+
+
+def _still_told(prepared: Prepared, planned: Planned) -> list[Notice]:
+    """Return the notices of reading without the old rows that the plan found accepted before."""
+    settled = int((planned.plan.disposition[prepared.keys.long_ago] == Disposition.DUPLICATE).sum())
+    told = [
+        replace(each, count=each.count - settled)
+        if (each.code, each.column) == (Code.DATE_RANGE, Role.EVENT_TIME)
+        else each
+        for each in prepared.notices
+    ]
+    return [each for each in told if each.count]
 
 
 def _planned_table(made: Plan) -> pa.Table:

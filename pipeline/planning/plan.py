@@ -64,13 +64,17 @@ _SOME = 10_000
 _CONFLICT = np.array([contradicts(bits) for bits in range(1 << WIDTH)])
 
 
+NONE: Mask = np.zeros(0, dtype=np.bool_)
+
+
 class PlanInput(Struct, frozen=True, kw_only=True):
     """The whole drop, a few whole numbers per row, rows in the drop's order.
 
     ``orders``: which order each row names. ``row``: record numbers. ``event_ms``: milliseconds
     since the epoch or ``NO_TIME``. ``auto``: rows whose order needs no pickup sent (auto-dispatch).
     ``siblings``: of the rows that tell of an order together, what they say of its parcels;
-    ``parcels``: what every row says of its own.
+    ``parcels``: what every row says of its own. ``long_ago``: rows that were rejected for nothing
+    but the age of their event; empty for none.
     """
 
     orders: Orders
@@ -81,6 +85,7 @@ class PlanInput(Struct, frozen=True, kw_only=True):
     auto: Mask
     parcels: ParcelColumns
     siblings: Siblings | None = None
+    long_ago: Mask = NONE
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -113,8 +118,9 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
-    """Return the distinct order ids of the rows to be sent."""
-    return given.orders.among(given.disposition == Disposition.SEND)
+    """Return the distinct order ids of the rows to be sent, or that may have been long ago."""
+    sent = given.disposition == Disposition.SEND
+    return given.orders.among(sent | given.long_ago if len(given.long_ago) else sent)
 
 
 def ending_awbs(given: PlanInput) -> Iterator[str]:
@@ -171,6 +177,7 @@ def plan(
         rejected = finding.code is Code.STATUS_CONFLICT
         disposition[finding.rows] = Disposition.REJECTED if rejected else Disposition.DUPLICATE
     work = work.only(~hit) if findings else work
+    findings += _sent_long_ago(given, known, disposition)
     pending = bits_of(blocking, work.names)
     told = (known.accepted | known.unknown | pending) & bit(Milestone.DELIVERY_DONE) != 0
     # A delivery that an earlier file has told of is one, whatever began since.
@@ -219,6 +226,24 @@ def plan(
         blocked_chunks=updates.blocked,
         waits_for=_waits_for(work, blocking) if updates.blocked else (),
     )
+
+
+def _sent_long_ago(
+    given: PlanInput, known: Known, disposition: npt.NDArray[np.int8]
+) -> list[Finding]:
+    """Take the rows whose event is too old, and was accepted when it was not, as duplicates.
+
+    A tracker of the year has them each day.
+    """
+    rows = np.flatnonzero(given.long_ago)
+    if not len(rows):
+        return []
+    old = select_rows(given.orders, rows, given.status, given.event_ms)
+    _, findings = known.against(old, given.row)
+    settled = [each for each in findings if each.code is not Code.STATUS_CONFLICT]
+    for finding in settled:
+        disposition[finding.rows] = Disposition.DUPLICATE
+    return settled
 
 
 def _waits_for(work: SendableRows, blocking: Sequence[OrderHistory]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pipeline.core.rejects_file import (
     reference,
     word_columns,
 )
-from pipeline.core.row_columns import PREPARED
+from pipeline.core.row_columns import PREPARED, TOO_OLD
 from pipeline.core.row_keys import RowKey, number_of, row_key
 from pipeline.planning.earlier_files import Mended, ParcelColumns
 from pipeline.planning.parcels_of_orders import siblings
@@ -121,6 +121,7 @@ def load(
                 status=whole["status"],
                 disposition=whole["disposition"],
             ),
+            long_ago=whole["long_ago"] & (whole["disposition"] == Disposition.REJECTED),
         ),
         sheet_of=whole["sheet"],
     )
@@ -240,7 +241,7 @@ def _columns(
     whose rejects emptied codes count; ``known``: all that it names. ``spoken``: the vouched rows,
     each with the row that it says it was, and its order.
     """
-    parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in (*_READ, *_SAID, "nameless")}
+    parts: dict[str, list[Any]] = {name: [_EMPTY[name]] for name in (*_READ, *_SAID, *_BY_CODES)}
     texts: dict[str, list[pa.Array]] = {"order_id": [], "awb": []}
     headers = facts.sheets[number].headers
     ours = word_columns(headers)
@@ -253,6 +254,8 @@ def _columns(
             filled = column.fill_null(NO_TIME) if name == "event_ms" else column
             parts[name].append(np.array(filled))
         parts["nameless"].append(_nameless(batch))
+        of_age = pc.equal(batch.column("codes"), TOO_OLD)
+        parts["long_ago"].append(of_age.to_numpy(zero_copy_only=False))
         ids, awbs = batch.column("order_id"), pc.utf8_trim(batch.column("awb"), AROUND_AN_ID)
         cut = {"order_id": ids, "awb": pc.utf8_slice_codeunits(awbs, 0, AWB_LENGTH)}
         for name, column in cut.items():
@@ -317,8 +320,9 @@ def _leave_out_cancelled_items(
 _NO_ORDER = rf"(?:^|;)(?:{Code.ID_MISSING}|{Code.ID_DAMAGED}|{Code.ID_INVALID}):"
 _READ = ("row", "status", "event_ms", "disposition", "footer", "auto", "said")
 _SAID = ("confirmed", "vouched")
+_BY_CODES = ("nameless", "long_ago")
 _EMPTY: dict[str, npt.NDArray[Any]] = {
     "sheet": np.empty(0, np.int16),
-    **{name: np.empty(0, np.bool_) for name in (*_SAID, "nameless")},
+    **{name: np.empty(0, np.bool_) for name in (*_SAID, *_BY_CODES)},
     **{name: np.empty(0, PREPARED.field(name).type.to_pandas_dtype()) for name in _READ},
 }

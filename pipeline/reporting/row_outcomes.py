@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pipeline.core.chunks import Chunk, ChunkEnds, ChunkState, Verdict
 from pipeline.core.free_text import joined
 from pipeline.core.model import Disposition, ResultBlock
-from pipeline.core.row_columns import RESULT
+from pipeline.core.row_columns import RESULT, TOO_OLD
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
 
@@ -423,6 +423,10 @@ def _said(batch: pa.RecordBatch, outcomes: DropOutcomes, start: int) -> tuple[pa
     """Return codes and messages: validation's, then the plan's, then delivery's."""
     planned = outcomes.planned.slice(start, batch.num_rows)
     codes, messages = [batch.column("codes")], [batch.column("message")]
+    was_old = pc.equal(planned.column("disposition"), Disposition.DUPLICATE).combine_chunks()
+    was_old = pc.and_(was_old, pc.equal(codes[0], TOO_OLD))  # and was accepted when it was not
+    if pc.any(was_old).as_py():
+        codes, messages = ([pc.if_else(was_old, "", each[0])] for each in (codes, messages))
     if pc.any(pc.not_equal(planned.column("codes"), "")).as_py():
         codes.append(planned.column("codes").combine_chunks())
         messages.append(planned.column("message").combine_chunks())

@@ -163,6 +163,21 @@ def test_a_scan_of_a_hub_that_was_booked_late_takes_no_end_back(part: Part) -> I
 
 
 @together
+def test_a_row_of_long_ago_that_was_accepted_before_needs_nobody(part: Part) -> Iterator[None]:
+    first = [("A1", "X1001", "Delivered", "26-11-2026"), ("A2", "X2001", "Delivered", "26-11-2026")]
+    yield from drop(part, "first", first, WITH_TIME)
+    statuses = (("A1", "Delivered"), ("A1", "Picked Up"), ("A2", "RTO Delivered"))
+    rows = [(order, f"X{order[1]}001", status, "05-01-2026") for order, status in statuses]
+    new = [("A3", "X3001", "Delivered", "05-01-2026"), ("A4", "X4001", "Delivered", "27-11-2026")]
+    yield from drop(part, "year", [*rows, *new], WITH_TIME)
+    too_old = ("rejected", "DATE_RANGE:event_time")
+    settled = [("duplicate", "ALREADY_ACCEPTED:status"), ("duplicate", "STALE:status")]
+    assert part.ends("year") == [*settled, too_old, too_old, SENT]
+    told = part.of("year").summary
+    assert [(e["code"], e["count"]) for e in told["errors"]] == [("DATE_RANGE", 2)]
+
+
+@together
 def test_an_item_that_was_cancelled_takes_its_order_s_parcel_not_back(part: Part) -> Iterator[None]:
     columns = (*WITH_TIME, "SKU")
     moved, when = "25-11-2026 09:00", "26-11-2026 09:00"
