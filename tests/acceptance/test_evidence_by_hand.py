@@ -791,7 +791,7 @@ for title in (
 ):
     lines(f"above: {title}", f"{title}\n{TITLES}\nA0\nB1", "hs")
 MIXED = ("A0", "B1", "D2", f"A3,W3,Undelivered,{WHEN}", "A4")
-for title, ends in (("RTO report", "ssshs"), ("Returns", "hshhh")):
+for title, ends in (("RTO report", "ssshs"), ("Returns", "hhhhh")):
     text = "\n".join((title, TITLES, *MIXED))
     lines(f"above statuses that tell: {title}", text, ends)
 for title, ends in (
