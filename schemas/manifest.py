@@ -295,6 +295,13 @@ RULES: tuple[Rule, ...] = (
         sentences.still_unclear,
     ),
     Rule(
+        Code.ROW_RAGGED,
+        None,
+        Fact.BLOCKED,
+        never(BlockReason.MOVED),
+        sentences.moved,
+    ),
+    Rule(
         Code.PARCELS_OPEN,
         Role.AWB,
         Fact.BLOCKED,

@@ -28,6 +28,7 @@ class BlockReason(IntEnum):
     PARCELS = 1
     TAKEN_BACK = 2
     UNCLEAR = 3  # by a tab, a title or other rows, which are not there any more
+    MOVED = 4  # it was not: its cells stand under other headings than in its own file
 
 
 BLOCKED_AS = {

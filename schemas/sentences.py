@@ -122,6 +122,16 @@ def still_blocked(_: str, __: Place) -> str:
     )
 
 
+def moved(where: tuple[str, str], _: Place) -> str:
+    """Tell that a row which came back has a date under another heading than in its own file."""
+    column, cell = where
+    return (
+        f": {quoted(cell)} stands in {column}, and stood in another one in the file that it was "
+        "rejected from: its columns have another order. Upload the rejects of each file by "
+        f"themselves; where the row is right as it is, tick it {TO_CONFIRM}."
+    )
+
+
 def still_unclear(against: tuple[str, str] | None, _: Place) -> str:
     """Tell why the status of a row that came back is open: as it was, or by what its file said.
 

@@ -79,7 +79,8 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     that it was rejected with; ``held_as``: its milestone then, 0 where that is not known.
     ``still_unclear``: its status was unclear, and no cell that tells what happened was changed
     since. ``around``: what its own file said of it elsewhere, as source, words and way.
-    ``two_way``: roles of dates that were not taken there, and are as they were.
+    ``two_way``: roles of dates that were not taken there, and are as they were. ``moved``: a column
+    that has the date of another one there, as source and cell.
     """
 
     cells: int | None = None
@@ -90,6 +91,7 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     still_unclear: bool = False
     around: tuple[tuple[str, str, str], ...] = ()
     two_way: frozenset[str] = frozenset()
+    moved: tuple[str, str] | None = None
     shown: Mapping[int, str] = field(default_factory=dict)
     counts_rows: bool = False
     crossed_out: bool = False

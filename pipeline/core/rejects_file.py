@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
@@ -211,8 +210,8 @@ def words_of(columns: Mapping[str, pa.Array], length: int) -> list[str]:
 
 
 NEXT, PART = "\x1e", "\x1f"
-AROUND, CELL, FILLED, _DATE = "around", "cell", "filled", "date"
-_OF_DATES = re.compile(rf"(?:{Code.DATE_DROPPED}|{Code.DATE_INVALID}):")
+AROUND, CELL, FILLED, _DATE, _WAS = "around", "cell", "filled", "date", "was"
+_OF_DATES = rf"(?:{Code.DATE_DROPPED}|{Code.DATE_INVALID}):"
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -238,12 +237,13 @@ class KeptCell(Struct, frozen=True, kw_only=True):
 class KeptEvidence(Struct, frozen=True, kw_only=True):
     """The evidence about a row.
 
-    ``dates``: roles of dates that were not taken, each with its cell.
+    ``dates``: roles of dates that were not taken, each with its cell; ``were``: of all dates.
     """
 
     around: tuple[Around, ...] = ()
     cells: tuple[KeptCell, ...] = ()
     dates: tuple[tuple[str, str], ...] = ()
+    were: tuple[tuple[str, str], ...] = ()
 
 
 def evidence_in(text: str) -> KeptEvidence:
@@ -251,28 +251,33 @@ def evidence_in(text: str) -> KeptEvidence:
     around: list[Around] = []
     cells: list[KeptCell] = []
     dates: list[tuple[str, str]] = []
+    were: list[tuple[str, str]] = []
     for part in filter(None, text.split(NEXT)):
         kind, first, way, words = part.split(PART, 3)
-        if kind == _DATE:
-            dates.append((first, words))
+        if kind in {_DATE, _WAS}:
+            were.append((first, words))
+            dates += were[-1:] if kind == _DATE else []
         elif kind == AROUND:
             around.append(Around(source=first, words=words, way=Direction(way)))
         else:
             tells = kind == CELL
             cells.append(KeptCell(heading=first, text=words, way=Direction(way), tells=tells))
-    return KeptEvidence(around=tuple(around), cells=tuple(cells), dates=tuple(dates))
+    return KeptEvidence(
+        around=tuple(around), cells=tuple(cells), dates=tuple(dates), were=tuple(were)
+    )
 
 
 def with_dates(around: pa.Array, codes: pa.Array, dates: Mapping[str, pa.Array]) -> pa.Array:
-    """Add to the evidence about rows the cells of dates that were not taken, by their codes.
+    """Add to the evidence about rows the cells of their dates; by their codes, which were taken.
 
     Other rows of the file may have shown which number is the month. ``dates``: cells by role.
     """
-    rows = pc.match_substring_regex(codes, _OF_DATES.pattern).to_numpy(zero_copy_only=False)
-    texts: list[str] = around.to_pylist()
-    for at in np.flatnonzero(rows).tolist():
-        for role, cells in dates.items():
-            if re.search(rf"{_OF_DATES.pattern}{role}\b", codes[at].as_py()):
-                cell = cells[at].as_py().replace(NEXT, " ")
-                texts[at] += NEXT + PART.join((_DATE, role, "", cell))
-    return pa.array(texts, pa.string()) if rows.any() else around
+    for role, cells in dates.items():
+        not_taken = pc.match_substring_regex(codes, rf"{_OF_DATES}{role}\b")
+        kind = pc.if_else(not_taken, _DATE, _WAS)
+        part = pc.binary_join_element_wise(
+            kind, role, "", pc.replace_substring(cells, NEXT, " "), PART
+        )
+        more = pc.binary_join_element_wise(around, part, NEXT)
+        around = pc.if_else(pc.equal(cells, ""), around, more)
+    return around

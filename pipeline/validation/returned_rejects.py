@@ -34,6 +34,7 @@ from pipeline.core.rejects_file import (
 )
 from pipeline.core.row_keys import RejectedRow, row_key
 from pipeline.validation.columns import ColumnMap
+from pipeline.validation.evidence import column_named
 from pipeline.validation.kept_evidence import around_now, is_unchanged
 from schemas.codes import Code
 from schemas.display import quoted
@@ -288,7 +289,12 @@ def _as_they_were(
             if unclear or around:
                 told = UNCLEAR if copied else fact.codes or own
                 fact = replace(fact, still_unclear=unclear, around=around, codes=told)
-        fact = replace(fact, held_as=max((each.milestone for each in kept), default=0))
+        ragged = Code.ROW_RAGGED in (word or "")
+        fact = replace(
+            fact,
+            held_as=max((each.milestone for each in kept), default=0),
+            moved=_moved_date(block, mapping, pos, kept) if pasted or ragged else None,
+        )
         if dates := _dates_as_they_were(block, mapping, pos, kept):
             fact = replace(fact, two_way=dates)
         if (doubt := _doubt_of_id(ids[pos], kept)) and id_column not in fact.shown:
@@ -309,6 +315,26 @@ def _dates_as_they_were(
         if (at := mapping.columns.get(Role(role))) is not None
         and block.cells[at][pos].as_py().strip() == cell.strip()
     )
+
+
+def _moved_date(
+    block: Block, mapping: ColumnMap, pos: int, kept: Sequence[RejectedRow]
+) -> tuple[str, str] | None:
+    """Return a column that has the date of another one of the row's own file, and that date.
+
+    The rows of one file were pasted below those of another whose columns have another order.
+    """
+    for each in kept:
+        were = evidence_in(each.around).were
+        places = [mapping.columns.get(Role(role)) for role, _ in were]
+        now = ["" if at is None else block.cells[at][pos].as_py() for at in places]
+        before = [cell for _, cell in were]
+        if now != before and sorted(now) == sorted(before):
+            at = next(
+                at for at, *cells in zip(places, now, before, strict=True) if len({*cells}) > 1
+            )
+            return column_named(mapping.headers, at or 0), block.cells[at or 0][pos].as_py()
+    return None
 
 
 def _doubt_of_id(order_id: str, kept: Sequence[RejectedRow]) -> str:

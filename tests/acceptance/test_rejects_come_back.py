@@ -544,6 +544,39 @@ def test_a_cell_that_spoke_still_speaks_where_it_was_pasted_under_another_headin
 
 
 @together
+def test_dates_that_were_pasted_under_each_other_s_headings_are_not_sent(
+    part: Part,
+) -> Iterator[None]:
+    header = ("Order ID", "AWB No", "Status")
+    days = ("20-11-2026", "22-11-2026")
+    part.drop_rows("a", [("A1", "X1", "Dlvx", *days)], (*header, "EDD", "PDD"))
+    rows = [(f"B{at}", f"Y{at}", "Dlvx", *days) for at in range(3)]
+    part.drop_rows(
+        "b", [*rows, ("B3", "Y3", "Dlvx", days[0], "31-12-1999")], (*header, "PDD", "EDD")
+    )
+    yield
+    (first,), (*moved, aligned, mended) = (part.of(name).lines("rejects.csv") for name in "ab")
+    pasted = [dict(zip(first, line.values(), strict=True)) for line in moved]
+    pasted[1]["Status"] = "Picked Up"
+    rows = [
+        {**line, "Status": line["Status"].replace("Dlvx", "Delivered")} for line in (first, *pasted)
+    ]
+    rows += [{**aligned, "Status": "Delivered"}, {**mended, "Status": "Delivered", "EDD": days[0]}]
+    part.drop("pasted.csv", as_csv(rows))
+    yield
+    assert (
+        part.ends("pasted")
+        == [("accepted", ""), *[("rejected", "ROW_RAGGED")] * 2] + [("accepted", "")] * 2
+    )
+    left = part.of("pasted").lines("rejects.csv")
+    part.drop("again.csv", as_csv(left[:1]))
+    part.drop("meant.csv", as_csv([{**left[1], "_reject_codes": "CONFIRMED"}]))
+    yield
+    assert part.ends("again") == [("rejected", "ROW_RAGGED")]
+    assert part.ends("meant") == [("accepted", "")]
+
+
+@together
 def test_a_row_of_nobodys_drop_among_those_of_several_couriers_is_read_with_care(
     part: Part,
 ) -> Iterator[None]:
