@@ -792,6 +792,7 @@ def may_speak(look: Look) -> str:
         if look.carriers:
             return r"(?i)\br|dto|crn|ba?ck|aap|ap[ai]s|laut|to |2|[^\x00-\x7f]"
         ways = r"\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
+        ways += r"|\bna?hin?\b|\braddu?\b|\bcancel [a-z]"
         return rf"(?i){ways}|^\s*(?:{look.fates})\W*$" if look.fates else rf"(?i){ways}"
     said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"given", "not", "over to", "red to"}))
     return rf"(?i){said}|[^\x00-\x7f]" if look.names else ""

@@ -69,6 +69,60 @@ _NATIVE = tuple(
         ("forward", "ਫਾਰਵਰਡ ଫରୱାର୍ଡ فارورڈ"),
     )
 )
+#: Beginnings of words for delivered and cancelled in these scripts, and words for not.
+_NATIVE_DELIVERED = tuple(
+    map(
+        fold,
+        (
+            *("डिलीवर", "डिलिवर", "डिलिव्हर", "डिलीव्हर", "डेलिवर", "டெலிவரி", "ডেলিভার", "ডেলিভারি"),
+            *("ડિલિવર", "ડિલીવર", "డెలివర", "ಡೆಲಿವರ", "ഡെലിവറ", "ਡਿਲੀਵਰ", "ଡେଲିଭର", "ڈیلیور", "ڈلیور"),
+        ),
+    )
+)
+_NATIVE_CANCELLED = tuple(
+    map(
+        fold,
+        (
+            *("रद्द", "कैंसल", "कैंसिल", "कॅन्सल", "ரத்து", "கேன்சல்", "বাতিল", "ক্যানসেল", "ক্যান্সেল"),
+            *("રદ", "કેન્સલ", "రద్దు", "క్యాన్సిల్", "ರದ್ದು", "ಕ್ಯಾನ್ಸಲ್", "റദ്ദ", "ക്യാൻസൽ", "ਰੱਦ"),
+            *("ବାତିଲ", "منسوخ"),
+        ),
+    )
+)
+_NOT = tuple(map(fold, ("नहीं", "नही", "नाही", "হয়নি", "નથી", "નહીં", "ਨਹੀਂ", "ନାହିଁ", "نہیں")))
+_NOT_AT_END = tuple(map(fold, ("இல்லை", "வில்லை", "లేదు", "ಇಲ್ಲ", "ಿಲ್ಲ", "ഇല്ല", "ില്ല")))
+_FATE = re.compile("|".join(map(re.escape, _NATIVE_DELIVERED + _NATIVE_CANCELLED)))
+_STATEMENT = 3
+"""Words of a cell that says no more than that: not delivered, cancelled."""
+
+#: Hindi, Marathi, Bengali, Tamil and Telugu in Latin letters.
+_LATIN = (
+    (
+        re.compile(
+            r"\bdeliver[a-z]{0,5}(?: (?:ho|hu[ai]|ki|kiya|[zj]h?al[aei]))? "
+            r"(?:aagala|aagavillai|agala|hoy ?ni|illai|kaledu|nahin?|nhi)\b(?: (?:hai|hua|hui))*"
+            r"|\b(?:nahin?|nhi) deliver[a-z]{0,5}\b(?: (?:hai|hua|hui))*"
+            r"|^(?:customer ko )?(?:(?:nahin?|nhi) mil[ai]|mil[ai] (?:nahin?|nhi))$"
+        ),
+        "not delivered",
+    ),
+    (
+        re.compile(
+            r"\bcancel (?:aagide|aagiduchu|aayindi|ho ga(?:ya|yi)|hoyeche|kar diya|kel[aei]|kiya"
+            r"|[zj]h?al[aei])\b"
+            r"|\braddu?\b(?: (?:ho ga(?:ya|yi)|kar diya|kel[aei]|kiya|[zj]h?al[aei]))?"
+            r"|\bbatil (?:hoyeche|kora hoyeche)\b"
+        ),
+        "cancelled",
+    ),
+    (
+        re.compile(
+            r"\b(?:parat (?:aal|gel|kel|pathav)|fer[ao]t (?:diy|es|gech|path)"
+            r"|thirumb[ai] (?:anupp|vandh?))[a-z]{0,8}"
+        ),
+        "wapas",
+    ),
+)
 SELLERS = several("consignor merchant origin seller sender shipper")
 _UNTRUE = several(
     "destroyed dispute disputed fake false incorrect lost missing partial partially wrong wrongly"
@@ -209,7 +263,7 @@ def speaks_against(cell: str, milestone: int) -> bool:
         against -= _EXCUSED if in_the_end[1] else {"damaged"}
     if words & against:
         return True
-    if milestone == Milestone.DELIVERY_DONE and NOT_DELIVERED.search(folded):
+    if milestone == Milestone.DELIVERY_DONE and NOT_DELIVERED.search(in_english(folded)):
         return True
     picked = {Milestone.BAG_PICKED, Milestone.RETURN_BAG_IN_TRANSIT}
     if milestone in picked and _NOT_PICKED.search(folded):
@@ -417,9 +471,29 @@ def words_in(folded: str) -> frozenset[str]:
 
 
 def in_english(folded: str) -> str:
-    """Return a text with the words for a direction in English, whatever script they are in."""
+    """Return a text with the words for a direction or fate in English, in whatever script."""
     if folded.isascii():
+        for words, english in _LATIN:
+            folded = words.sub(english, folded)
         return folded
+    if _FATE.search(folded):
+        folded = _fate_in_english(folded)
     for native, english in _NATIVE:
         folded = native.sub(english, folded)
+    return folded
+
+
+def _fate_in_english(folded: str) -> str:
+    """Return a text with the words that something was not delivered, or cancelled, in English."""
+    words = folded.split()
+    denied = {
+        at for at, each in enumerate(words) if each.startswith(_NOT) or each.endswith(_NOT_AT_END)
+    }
+    is_short = len(words) <= _STATEMENT
+    if not denied:
+        cancelled = is_short and any(each.startswith(_NATIVE_CANCELLED) for each in words)
+        return "cancelled" if cancelled else folded
+    for at, word in enumerate(words):
+        if word.startswith(_NATIVE_DELIVERED) and (is_short or denied & {at - 1, at + 1}):
+            return "not delivered" if is_short else " ".join((*words[:at], "not delivered"))
     return folded

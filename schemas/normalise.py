@@ -83,9 +83,30 @@ def fold(text: str) -> str:
     if text.isascii():
         plain = text.lower()
     else:
-        plain = unicodedata.normalize("NFKC", text).casefold()
+        plain = unicodedata.normalize("NFKC", _read_again(text)).casefold()
         plain = plain.strip(INVISIBLE + " \t\r\n")
     return _RUNS.sub(" ", plain).strip()
+
+
+def _read_again(text: str) -> str:
+    """Return a text as it was, where its UTF-8 was read in a code page of Windows or DOS."""
+    for page in _PAGES if _IN_PAIRS.search(text) else ():
+        try:
+            return b"".join(_octet(each, page) for each in text).decode()
+        except UnicodeError:
+            continue
+    return text
+
+
+_PAGES = ("cp1252", "cp437")
+_IN_PAIRS = re.compile(r"[^\x00-\x7f]{2}")
+
+
+def _octet(character: str, page: str) -> bytes:
+    """Return the byte that a character stands for; a code page leaves some of them as they are."""
+    if "\x80" <= character < "\xa0":
+        return character.encode("latin-1")
+    return character.encode(page)
 
 
 def fold_header(text: str) -> str:

@@ -68,6 +68,39 @@ column("Shipment Type", ("\ufffdTO", ""), "hs")
 column("Shipment Type", ("Sale", "RET", "\ufffd"), "shh")
 column("Trip", ("Forward", "RTO", "Forward", "\ufffd", ""), "shshh")
 column("दिशा", ("व\ufffdपसी", "फॉरवर्ड"), "hs")
+for said in (
+    "डिलीवर नहीं हुआ",
+    "रद्द",
+    "டெலிவரி செய்யப்படவில்லை",
+    "ডেলিভারি হয়নি",
+    "रद्द केले",
+    "રદ",
+    "రద్దు",
+):
+    column("Current Status", (said, "Delivered", ""), "hss")
+    column("Tag", (said, "", "VIP"), "hss")
+for said in (
+    "deliver nahi hua",
+    "delivery jhali nahi",
+    "cancel ho gaya",
+    "parat aala",
+    "delivery hoyni",
+):
+    column("Sub Status", (said, "Delivered to customer", ""), "hss")
+column("Tag", ("delivery nahi hui", "radd ho gaya", "regular"), "hhs")
+# UTF-8 that a program read in a code page of Windows or DOS, and wrote again.
+column("Leg", ("αñ╡αñ╛αñ¬αñ╕αÑÇ", "Forward", ""), "hss")
+column("Current Status", ("à¤°à¤¦à¥\u008dà¤¦", "Delivered"), "hs")
+column(
+    "Current Status",
+    ("डिलीवर हो गया", "டெலிவரி செய்யப்பட்டது", "ডেলিভারি নিয়েছে", "डिलिव्हर झाले"),
+    "ssss",
+)
+column("Sub Status", ("delivery ho gayi", "customer ko mil gaya", "address nahi mila"), "sss")
+column("Customer", ("सरदार पटेल", "રદ્ધિ શાહ", "Md Batil", "José Müller", "JosÃ©"), "sssss")
+column("Address", ("परतवाडा रोड", "എറണാകുളം ജില്ല", "ডেলিভারি রোড", "रद्दी चौक"), "ssss")
+column("Remarks", ("ग्राहक को दिया", "डिलीवरी बॉय नहीं आया था", "रद्द करने को कहा था"), "sss")
+column("Delivery Instructions", ("delivery boy ko call nahi kare", "gate par nahi milunga"), "ss")
 column("", ("\ufffdTO", *["Forward"] * 9), "h" + "s" * 9)
 column("Is RTO", ("Y\ufffds", "\ufffd", "No"), "hhs")
 column("Delivered?", ("\ufffdo", "Y"), "hs")
