@@ -86,9 +86,9 @@ def said_by_lists(
     ids = _ids(block, mapping) if lists else []
     here = {each for cells in ids for each in pc.unique(cells).to_pylist()}
     for (source, words), listed in lists.items():
-        if listed.isdisjoint(here):
+        if not (mine := listed & here):
             continue  # a tab of notes has one list a line
-        values = pa.array([*listed], pa.string())
+        values = pa.array([*mine], pa.string())
         hits = [pc.is_in(each, value_set=values) for each in ids]
         hit = pc.or_(*hits) if hits[1:] else hits[0]
         before = found.get(source, pa.repeat("", len(block)))

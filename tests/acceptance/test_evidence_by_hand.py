@@ -1131,6 +1131,7 @@ BOOKS: dict[str, tuple[str, Sequence[Sequence[object]], str]] = {
         ("Do not update", LISTED, "hss"),
         ("RTO", ((770102,), (770103,)), "shh"),
         ("RTO", (("AWB No",), ("770102",)), "shs"),
+        ("RTO", (*((f"Z{at:04}",) for at in range(50_000)), ("FYC103",)), "ssh"),
         ("Notes", (("FYC102 is RTO",), ("FYC103 was cancelled",)), "shh"),
         ("NDR", LISTED, "sss"),  # of an attempt before
         ("Delivered", LISTED, "sss"),

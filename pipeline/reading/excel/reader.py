@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain, islice, repeat
 from typing import Any, TypeVar
@@ -516,31 +517,31 @@ def _head(sheet: CalamineSheet, count: int, file: str) -> list[Record]:
 
 def _lists(sheet: CalamineSheet, file: str) -> Iterator[ListedIds]:
     """Give what a tab without a table says of ids: by its name of all on it, or line by line."""
-    tells = tells_of_list(sheet.name)
-    try:
-        rows = _take(iter(sheet.iter_rows()), BLOCK_ROWS if tells else _BATCH, file, sheet.name, 1)
-    except DropRefused:  # a cell that cannot be, on a tab that nobody reads
+    lines = _filled(sheet, file)
+    if tells_of_list(sheet.name):
+        ids = ids_among(chain.from_iterable(lines))
+        yield ListedIds(tab=sheet.name, words=sheet.name, ids=ids)
         return
-    lines = [[text for value in row if (text := text_of(value).strip())] for row in rows]
-    if tells:
-        yield ListedIds(tab=sheet.name, words=sheet.name, ids=ids_among(chain(*lines)))
-        return
-    for line in map(" ".join, lines):
+    for line in map(" ".join, islice(lines, _BATCH)):
         few = len(words := line.split()) <= _SHORT_LINE
         if few and (ids := ids_among(words)) and tells_of_one(line):
             yield ListedIds(tab=sheet.name, words=line, ids=ids)
+
+
+def _filled(sheet: CalamineSheet, file: str) -> Iterator[list[str]]:
+    """Yield the filled cells of each row of a tab, up to one with a cell that cannot be."""
+    rows = iter(sheet.iter_rows())
+    with suppress(DropRefused):  # nobody reads this tab
+        while batch := _take(rows, _BATCH, file, sheet.name, 1):
+            for row in batch:
+                yield [text for value in row if (text := text_of(value).strip())]
 
 
 def _shipments(
     sheet: CalamineSheet, file: str, header: HeaderFinder
 ) -> Iterator[tuple[frozenset[str], str]]:
     """Give the ids and the status of each row that has both, though no header is known."""
-    try:
-        rows = _take(iter(sheet.iter_rows()), BLOCK_ROWS, file, sheet.name, 1)
-    except DropRefused:
-        return
-    for row in rows:
-        cells = [text for value in row if (text := text_of(value).strip())]
+    for cells in islice(_filled(sheet, file), BLOCK_ROWS):
         ids = ids_among(filter(names_an_id, cells))
         status = next((cell for cell in cells if header.is_status(cell)), None) if ids else None
         if status is not None:
