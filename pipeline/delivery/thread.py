@@ -15,7 +15,6 @@ from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.context import Tools
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.limiter import Limiter
-from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.storage.ledger import SqlLedger
 
@@ -160,8 +159,10 @@ class DeliveryThread:
         dispatcher.abandon()
 
     def _run(self) -> None:
+        import uvloop  # many commands know this thread, and few start it
+
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._work())
         except asyncio.CancelledError:
             log.warning("delivery.killed")
@@ -177,16 +178,12 @@ class DeliveryThread:
     async def _work(self) -> None:
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
-        order_query = OrderQuery(
-            api=api, limiter=self.limiter, policy=self._policy, clock=self._clock, rng=self._rng
-        )
         tools = Tools(
             api=api,
             limiter=self.limiter,
             policy=self._policy,
             clock=self._clock,
             rng=self._rng,
-            order_query=order_query,
             opened_at=self._clock.now(),
         )
         with ThreadPoolExecutor(1, thread_name_prefix="ledger-commits") as committer:
@@ -208,11 +205,3 @@ def _innermost(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # not made for Windows
-        return None
-    return uvloop.new_event_loop

@@ -36,24 +36,17 @@ class Claimed(Struct, frozen=True, kw_only=True):
     trouble: StorageError | None = None
 
 
-class Claimer:
-    """Takes files out of the inbox, and gives them back when they were not ready after all."""
+class Claimer(Struct, frozen=True, kw_only=True):
+    """Takes files out of the inbox, and gives them back when they were not ready after all.
 
-    def __init__(
-        self,
-        *,
-        folders: Folders,
-        ledger: SqlLedger,
-        notes: ChangedFileNotes,
-        clock: Clock,
-        new_id: Callable[[], str],
-    ) -> None:
-        """``notes``: of files that come back because they were written to after they were read."""
-        self._folders = folders
-        self._ledger = ledger
-        self._notes = notes
-        self._clock = clock
-        self._new_id = new_id
+    ``notes``: of files that come back because they were written to after they were read.
+    """
+
+    folders: Folders
+    ledger: SqlLedger
+    notes: ChangedFileNotes
+    clock: Clock
+    new_id: Callable[[], str]
 
     def claim(self, ready: Sequence[ReadyFile]) -> Claimed:
         """Take ready files, oldest first.
@@ -65,20 +58,20 @@ class Claimer:
         Raises StorageError when nothing could be taken, or the disk did not confirm what was; what
         fails later stands in ``Claimed.trouble``.
         """
-        drops = self._ledger.begin_all(
+        drops = self.ledger.begin_all(
             [
                 Drop(
                     seq=0,
-                    drop_id=self._new_id(),
+                    drop_id=self.new_id(),
                     folder=file.folder,
                     source_file=as_text(file.name),
                     state=DropState.CLAIMING,
-                    received_at=self._clock.now(),
+                    received_at=self.clock.now(),
                 )
                 for file in ready
             ]
         )
-        moved = self._folders.claim_all(
+        moved = self.folders.claim_all(
             [(file, drop.drop_id) for file, drop in zip(ready, drops, strict=True)]
         )
         here, refused, unready = [], [], []
@@ -88,10 +81,10 @@ class Claimer:
                 if is_here and isinstance(target, StorageError):
                     raise target  # it is ours already: taken up when the disk is well
                 if not is_here:
-                    self._ledger.forget(drop)
+                    self.ledger.forget(drop)
                 refused.append((file, target))
             elif target is None:
-                self._ledger.forget(drop)
+                self.ledger.forget(drop)
                 unready.append(file)
             else:
                 here.append(drop)
@@ -121,26 +114,26 @@ class Claimer:
 
     def _forget(self, drop: Drop) -> None:
         """Forget a drop: neither its line nor a folder that was made for it is left."""
-        self._folders.discard(drop.drop_id)
-        self._ledger.forget(drop)
+        self.folders.discard(drop.drop_id)
+        self.ledger.forget(drop)
 
     def _is_here(self, drop: Drop) -> bool:
-        return self._folders.claimed_path(drop.drop_id, drop.source_file) is not None
+        return self.folders.claimed_path(drop.drop_id, drop.source_file) is not None
 
     def _went_back(self, drop: Drop) -> bool:
         """True when the process ended between giving the file back and forgetting the drop."""
-        return not self._is_here(drop) and self._folders.waits(drop.folder, drop.source_file)
+        return not self._is_here(drop) and self.folders.waits(drop.folder, drop.source_file)
 
     def back_to_waiting(self, drop: Drop, why: DropChanged) -> None:
         """Move a file that is still being written back to the inbox as if never touched."""
-        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        path = self.folders.claimed_path(drop.drop_id, drop.source_file)
         if drop.continues and path:  # the next drop of this file continues that one as well
-            self._notes.gives_back(
+            self.notes.gives_back(
                 drop.continues, ReturnedFile(folder=drop.folder, inode=inode_of(path))
             )
-        self._folders.release(drop.drop_id, drop.source_file, drop.folder)
-        self._folders.outbox.remove(drop.folder, file_name(drop, RECEIVED))
-        self._ledger.forget(drop)
+        self.folders.release(drop.drop_id, drop.source_file, drop.folder)
+        self.folders.outbox.remove(drop.folder, file_name(drop, RECEIVED))
+        self.ledger.forget(drop)
         log.warning("drop.back_to_waiting", drop=drop.drop_id, reason=why.message)
 
     def _hash_and_record(
@@ -163,7 +156,7 @@ class Claimer:
             if isinstance(written, StorageError):
                 break  # the others would wait for the same disk
         if received:
-            self._ledger.save_all(received)
+            self.ledger.save_all(received)
         for drop in received:
             file = shown(drop.source_file)
             more = {"continues": drop.continues} if drop.continues else {}
@@ -173,19 +166,19 @@ class Claimer:
     def _write_received(self, drop: Drop) -> None:
         """Tell the sender that the file was taken."""
         name = file_name(drop, RECEIVED)
-        self._folders.outbox.write(drop.folder, name, [received_json(drop)], more_follows=True)
+        self.folders.outbox.write(drop.folder, name, [received_json(drop)], more_follows=True)
 
     def _hashed(self, drops: Sequence[Drop]) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
         hashed: list[Drop] = []
         left: list[tuple[Drop, Exception]] = []
-        back = self._notes.back()
+        back = self.notes.back()
         for drop in drops:
             known = attempt(self._digested, drop, back)
             if isinstance(known, Exception):
                 left.append((drop, known))
             elif known is not None:
                 hashed.append(known)
-        first = dict(self._ledger.first_with_bytes([drop.sha256 for drop in hashed]))
+        first = dict(self.ledger.first_with_bytes([drop.sha256 for drop in hashed]))
         named = []
         for drop in hashed:
             seq, drop_id = first.setdefault(drop.sha256, (drop.seq, drop.drop_id))
@@ -193,12 +186,12 @@ class Claimer:
         return named, left
 
     def _digested(self, drop: Drop, back: Mapping[str, ReturnedFile]) -> Drop | None:
-        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        path = self.folders.claimed_path(drop.drop_id, drop.source_file)
         if path is None:
-            self._ledger.forget(drop)
+            self.ledger.forget(drop)
             return None
         try:
-            digest = self._folders.digest(path)
+            digest = self.folders.digest(path)
         except DropChanged as changed:
             self.back_to_waiting(drop, changed)
             return None

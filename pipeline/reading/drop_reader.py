@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 
 from pipeline.core.errors import (
     DropChanged,
@@ -31,22 +32,13 @@ _UNSEEN_TRIES = 10
 """Tries without a recorded result (the service was killed) after which a file is refused."""
 
 
-class ClaimedFiles:
+class ClaimedFiles(Struct, frozen=True, kw_only=True):
     """Reads the files of claimed drops into their spools, and counts the tries."""
 
-    def __init__(
-        self,
-        *,
-        folders: Folders,
-        ledger: SqlLedger,
-        spools: Spools,
-        readers: ReaderPool,
-    ) -> None:
-        """Take what reading needs; ``spools``: where each drop's rows go."""
-        self._folders = folders
-        self._ledger = ledger
-        self._spools = spools
-        self._readers = readers
+    folders: Folders
+    ledger: SqlLedger
+    spools: Spools
+    readers: ReaderPool
 
     def read(self, drops: Sequence[Drop]) -> list[Tried[Facts]]:
         """Read claimed drops into their spools.
@@ -62,7 +54,7 @@ class ClaimedFiles:
         together: list[tuple[Drop, Spool]] = []
         for drop in drops:
             try:
-                spool = self._spools.of(drop)
+                spool = self.spools.of(drop)
                 tries = spool.tries.begin()
                 _check_tries(tries, spool)
                 if tries > 1 and len(drops) > 1:
@@ -115,7 +107,7 @@ class ClaimedFiles:
             )
             jobs.append((at, path, Job(source=source, spool=spool)))
         results = (
-            self._readers.read_together([job for *_, job in jobs], self._courier) if jobs else []
+            self.readers.read_together([job for *_, job in jobs], self._courier) if jobs else []
         )
         for (at, path, _), one in zip(jobs, results, strict=True):
             ended[at] = self._unchanged(drops[at][0], path, one)
@@ -131,14 +123,14 @@ class ClaimedFiles:
         if isinstance(one, Exception) and not isinstance(one, ReaderDied):
             return one
         try:
-            if self._folders.digest(path).sha256 != drop.sha256:
+            if self.folders.digest(path).sha256 != drop.sha256:
                 return DropChanged("it was written to after it was claimed")
         except (DropChanged, StorageError) as error:
             return error
         return one
 
     def _path_of(self, drop: Drop) -> Path:
-        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
+        path = self.folders.claimed_path(drop.drop_id, drop.source_file)
         if path is None:
             raise DropRefused(
                 Code.UNREADABLE,
@@ -149,15 +141,15 @@ class ClaimedFiles:
 
     def _courier(self, drop_id: str) -> str | None:
         """Return the profile that an earlier drop was read with, None if there is no such drop."""
-        return profile_of_drop(drop_id, self._ledger.find)
+        return profile_of_drop(drop_id, self.ledger.find)
 
     def stop(self) -> None:
         """Read nothing more: drops that are not planned wait for the next start. For any thread."""
-        self._readers.stop()
+        self.readers.stop()
 
     def end(self) -> None:
         """Stop when no ``read`` is under way: the other processes are gone after it."""
-        self._readers.close()
+        self.readers.close()
 
 
 def _check_tries(tries: int, spool: Spool) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core import file_names
@@ -65,36 +65,23 @@ class _Written(Struct, frozen=True, kw_only=True):
     outcomes: DropOutcomes | None
 
 
-class Closer:
+class Closer(Struct, frozen=True, kw_only=True):
     """Reports drops and puts them away. Raises StorageError; doing it again is fine.
 
     ``notes``: of drops whose files may be written to after that.
     ``again_seconds``: how often a drop that stays open is taken up again. ``zone``: of the times
-    that are written for people.
+    that are written for people. ``logged``: open drop → its report that the log has told of.
     """
 
-    def __init__(
-        self,
-        *,
-        folders: Folders,
-        ledger: SqlLedger,
-        notes: ChangedFileNotes,
-        spools: Spools,
-        clock: Clock,
-        profiles: Mapping[str, Profile],
-        again_seconds: float,
-        zone: tzinfo,
-    ) -> None:
-        self._folders = folders
-        self._ledger = ledger
-        self._notes = notes
-        self._spools = spools
-        self._clock = clock
-        self._profiles = profiles
-        self._zone = zone
-        self._came_since = CameSince(ledger=ledger, spools=spools, clock=clock)
-        self.again_seconds = again_seconds
-        self._logged: dict[int, str] = {}  # open drop → its report that the log has told of
+    folders: Folders
+    ledger: SqlLedger
+    notes: ChangedFileNotes
+    spools: Spools
+    clock: Clock
+    profiles: Mapping[str, Profile]
+    again_seconds: float
+    zone: tzinfo
+    logged: dict[int, str] = field(default_factory=dict)
 
     def finish(
         self, ended: Sequence[tuple[Drop, DeliveryResult]]
@@ -127,7 +114,7 @@ class Closer:
                 endings[at] = Ending(drop=drop, state=DropState.COMPLETED, outcomes=outcomes)
         closed = self.close_all(list(endings.values()))
         for each in endings.values():
-            self._logged.pop(each.drop.seq, None)
+            self.logged.pop(each.drop.seq, None)
         results.update(zip(endings, closed, strict=True))
         return [results[at] for at in range(len(ended))]
 
@@ -139,8 +126,8 @@ class Closer:
             drop = self.report_open(drop, outcomes, open_reason)
         except Exception as error:  # noqa: BLE001 - this drop's bug, reported as its own
             return error
-        if self._logged.get(drop.seq) != drop.facts.last_report:
-            self._logged[drop.seq] = drop.facts.last_report
+        if self.logged.get(drop.seq) != drop.facts.last_report:
+            self.logged[drop.seq] = drop.facts.last_report
             self._tell_open(drop, open_reason)
         return StillOpen(
             drop=drop,
@@ -170,12 +157,12 @@ class Closer:
         """
         numbers = [drop.seq for drop, _ in drops]
         try:
-            ends, verdicts = self._ledger.ends_of(numbers), self._ledger.verdicts_of(numbers)
+            ends, verdicts = self.ledger.ends_of(numbers), self.ledger.verdicts_of(numbers)
         except StorageError as error:
             return [error] * len(drops)
 
         def outcomes(drop: Drop, waiting: Remark) -> DropOutcomes:
-            plan = self._spools.of(drop).plan()
+            plan = self.spools.of(drop).plan()
             return outcomes_of(plan, ends[drop.seq], verdicts[drop.seq], waiting=waiting)
 
         return [attempt(outcomes, drop, waiting) for drop, waiting in drops]
@@ -185,8 +172,8 @@ class Closer:
     ) -> Mapping[str, Any]:
         """Write the files of a drop that is not finished; the summary says why."""
         why = {**open_reason.as_dict(), "again_seconds": self.again_seconds}
-        summary = write.write_report(replace(self._report(drop, outcomes), open=why), self._folders)
-        self._folders.outbox.sync([drop.folder])
+        summary = write.write_report(replace(self._report(drop, outcomes), open=why), self.folders)
+        self.folders.outbox.sync([drop.folder])
         return summary
 
     def report_open(self, drop: Drop, outcomes: DropOutcomes, open_reason: OpenReason) -> Drop:
@@ -200,12 +187,12 @@ class Closer:
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
         summary = self.report(drop, outcomes, open_reason)
         now = drop.noting(last_report=digest)
-        self._ledger.save(now.noting(summary=summary))
+        self.ledger.save(now.noting(summary=summary))
         return now
 
     def close_all(self, endings: Sequence[Ending]) -> list[Tried[Closed]]:
         """Report drops for the last time and put them away; or why one could not be."""
-        now = self._clock.now()
+        now = self.clock.now()
         drops = [
             self._mark_if_changed(
                 replace(
@@ -223,32 +210,32 @@ class Closer:
         return self._closed([attempt(self._write_files, one) for one in gathered(reports)])
 
     def _write_files(self, report: Report) -> _Written:
-        summary = write.write_report(report, self._folders)
+        summary = write.write_report(report, self.folders)
         return _Written(drop=report.drop, summary=summary, outcomes=report.outcomes)
 
     def refuse(self, drop: Drop, refusal: DropRefused) -> Closed:
         """Refuse the file whole: REFUSED.txt, a summary, quarantine."""
         drop = self._refused(drop, keep=("refused", "summary"))
-        name = write.write_refusal(drop, refusal, self._folders, self._zone)
+        name = write.write_refusal(drop, refusal, self.folders, self.zone)
         files = {"refused": name, "summary": file_names.file_name(drop, file_names.SUMMARY)}
         summary = write.refused_summary(drop, refusal, files)
-        write.write_summary(drop, summary, self._folders)
+        write.write_summary(drop, summary, self.folders)
         return self._closed_one(_Written(drop=drop, summary=summary, outcomes=None))
 
     def refuse_rows(self, drop: Drop, refusal: DropRefused, outcomes: DropOutcomes) -> Closed:
         """Refuse a file most of whose rows are bad, and give them back to be corrected."""
         drop = self._refused(drop, keep=("refused", "summary", "rejects", "rejects_xlsx"))
         report = replace(self._report(drop, outcomes), whole_file=True)
-        summary = write.write_refused_rows(report, refusal, self._folders, self._zone)
+        summary = write.write_refused_rows(report, refusal, self.folders, self.zone)
         return self._closed_one(_Written(drop=drop, summary=summary, outcomes=outcomes))
 
     def _refused(self, drop: Drop, *, keep: Collection[str]) -> Drop:
         """Return the drop as it is refused; its reports from when it was open go, but ``keep``."""
         for report, end in file_names.REPORTS.items():
             if report not in keep:
-                self._folders.outbox.remove(drop.folder, file_names.file_name(drop, end))
+                self.folders.outbox.remove(drop.folder, file_names.file_name(drop, end))
         return self._mark_if_changed(
-            replace(drop, state=DropState.REFUSED, finished_at=self._clock.now())
+            replace(drop, state=DropState.REFUSED, finished_at=self.clock.now())
         )
 
     def _mark_if_changed(self, drop: Drop) -> Drop:
@@ -260,8 +247,8 @@ class Closer:
 
     def _since_read(self, drop: Drop) -> FileChange | None:
         """Return how the file of a drop is, as long as it lies in work."""
-        path = self._folders.claimed_path(drop.drop_id, drop.source_file)
-        return self._folders.since_read(path, digest_of(drop)) if path else None
+        path = self.folders.claimed_path(drop.drop_id, drop.source_file)
+        return self.folders.since_read(path, digest_of(drop)) if path else None
 
     def put_away(self, drop: Drop) -> None:
         """Remove the parts of a closed drop's spool that nobody needs, then put its file away.
@@ -270,20 +257,20 @@ class Closer:
         """
         self._forget_rows(drop)
         self._watch(drop)
-        self._folders.put_away(place_of(drop))
+        self.folders.put_away(place_of(drop))
 
     def put_away_leftovers(self, is_busy: Callable[[str], bool] = lambda _drop_id: False) -> None:
         """Put away files of closed drops whose last move did not happen.
 
         ``is_busy``: returns True for the id of a drop that a step is at work on.
         """
-        for drop_id in self._folders.leftovers():
-            found = None if is_busy(drop_id) else self._ledger.find(drop_id)
+        for drop_id in self.folders.leftovers():
+            found = None if is_busy(drop_id) else self.ledger.find(drop_id)
             if found is not None and found.state.closed:
                 self.put_away(found)
 
     def _report(self, drop: Drop, outcomes: DropOutcomes) -> Report:
-        profile, spool = self._profiles.get(drop.courier), self._spools.of(drop)
+        profile, spool = self.profiles.get(drop.courier), self.spools.of(drop)
         return Report.of(drop, outcomes, spool, profile=profile)
 
     def _closed_one(self, noted: _Written) -> Closed:
@@ -324,7 +311,8 @@ class Closer:
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
             return noted
-        error = attempt(self._came_since.look, drop, outcomes)
+        came_since = CameSince(ledger=self.ledger, spools=self.spools, clock=self.clock)
+        error = attempt(came_since.look, drop, outcomes)
         if error is not None:  # what is left of other drops stays to do; this one ends
             log.error("drop.not_compared", drop=drop.drop_id, reason=str(error))
         if drop.parent:
@@ -343,7 +331,7 @@ class Closer:
         if not fixed:
             return replace(noted, drop=drop)
         summary = counted_in(noted.summary, fixed)
-        write.summary_again(drop.noting(summary=summary), self._folders)
+        write.summary_again(drop.noting(summary=summary), self.folders)
         return replace(noted, drop=drop, summary=summary)
 
     def _seen_to(
@@ -357,8 +345,8 @@ class Closer:
         Only those that need a person as before: a row that is understood now is like any other.
         """
         fixed, aside = set[RowKey](), dict[RowKey, SetAside]()
-        for drop_id in self._ledger.overview.read_again_from(drop.sha256, drop.seq):
-            if (earlier := self._ledger.find(drop_id)) is not None:
+        for drop_id in self.ledger.overview.read_again_from(drop.sha256, drop.seq):
+            if (earlier := self.ledger.find(drop_id)) is not None:
                 fixed |= {*earlier.facts.fixed_rows}
                 aside |= {each.row: each for each in earlier.facts.aside}
         if not fixed and not aside:
@@ -373,7 +361,7 @@ class Closer:
 
     def _rows(self, drop: Drop, wanted: np.ndarray[Any, Any]) -> set[RowKey]:
         """Return the keys of these rows."""
-        spool, start, found = self._spools.of(drop), 0, set[RowKey]()
+        spool, start, found = self.spools.of(drop), 0, set[RowKey]()
         for number, sheet in enumerate(drop.facts.key_sheets):
             for batch in spool.blocks(number, ["row"]):
                 mine = wanted[start : start + batch.num_rows]
@@ -383,8 +371,8 @@ class Closer:
         return found
 
     def _record(self, noted: Sequence[_Written]) -> None:
-        self._folders.outbox.sync([one.drop.folder for one in noted])
-        self._ledger.save_all([one.drop.noting(summary=one.summary) for one in noted])
+        self.folders.outbox.sync([one.drop.folder for one in noted])
+        self.ledger.save_all([one.drop.noting(summary=one.summary) for one in noted])
 
     def _to_closed(self, noted: _Written) -> Closed:
         drop = noted.drop
@@ -410,7 +398,7 @@ class Closer:
         """Put several files away. Where it fails all is on record, and the next look does it."""
         forgotten = [attempt(self._forget_rows, drop) for drop in drops]
         watched = [attempt(self._watch, drop) for drop in drops]
-        moved = self._folders.put_away_all([place_of(drop) for drop in drops])
+        moved = self.folders.put_away_all([place_of(drop) for drop in drops])
         for drop, *errors in zip(drops, forgotten, watched, moved, strict=True):
             for error in errors:
                 if error is not None:
@@ -420,13 +408,13 @@ class Closer:
         """See that its file is looked at again, unless it is certain that nobody writes it."""
         since = attempt(self._since_read, drop)
         if since is not None and not (isinstance(since, FileChange) and since.is_final):
-            self._notes.watch(drop.drop_id)
+            self.notes.watch(drop.drop_id)
 
     def _forget_rows(self, drop: Drop) -> None:
-        spool = self._spools.of(drop)
+        spool = self.spools.of(drop)
         if not _may_be_retried(drop, spool):
             spool.forget_rows()
-        if self._spools.are_shared:
+        if self.spools.are_shared:
             spool.forget_others()
 
     def _tell_parent(
@@ -437,7 +425,7 @@ class Closer:
         Return the rows that need a person there, not here: (row here, row in the parent). One
         that another file corrected before needs a person here: the two files differ.
         """
-        parent = self._ledger.find(parent_id)
+        parent = self.ledger.find(parent_id)
         if parent is None:
             return ()
         found = write.corrections_in(self._report(drop, outcomes), parent)
@@ -451,14 +439,14 @@ class Closer:
         """Note the rows in the drop, and in the file that it corrects itself."""
         parent_id = parent.drop_id
         returned = dict(parent.facts.returned)
-        above = self._ledger.find(parent.parent) if parent.parent and returned else None
+        above = self.ledger.find(parent.parent) if parent.parent and returned else None
         if above is not None:
             self._mended(above, {returned[row] for row in rows_named(rows, returned)})
-        corrected = self._ledger.change_facts(parent.seq, partial(with_fixed, rows=rows))
+        corrected = self.ledger.change_facts(parent.seq, partial(with_fixed, rows=rows))
         # Another machine may add its own meanwhile: the last to write has to have seen all.
         while corrected is not None and corrected.facts.summary:
-            write.summary_again(corrected, self._folders)
-            again = self._ledger.find(parent_id)
+            write.summary_again(corrected, self.folders)
+            again = self.ledger.find(parent_id)
             same = again is None or again.facts.summary == corrected.facts.summary
             corrected = None if same or again is None or not again.state.closed else again
 
@@ -470,7 +458,7 @@ class Closer:
         """
         if not wanted.any():
             return
-        spool, start, kept = self._spools.of(drop), 0, []
+        spool, start, kept = self.spools.of(drop), 0, []
         for number, sheet in enumerate(drop.facts.sheets):
             saying = {role: f"c{at}" for role, at in sheet.roles.items() if role in SAYING}
             dates = {role: f"c{at}" for role, at in sheet.roles.items() if role in DATE_ROLES}

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -248,21 +247,11 @@ def _kinds(kind: object) -> set[object]:
     return {kind}.union(*(_kinds(each) for each in get_args(kind)))
 
 
-class _Kind(Enum):
-    """The name of a type of values."""
-
-    WHOLE = "a whole number"
-    NUMBER = "a number"
-    FLAG = "true or false"
-    TEXT = "a text in quotes"
-    PATH = "a path in quotes"
-
-
-_KINDS: Mapping[type, _Kind] = {
-    bool: _Kind.FLAG,
-    int: _Kind.WHOLE,
-    float: _Kind.NUMBER,
-    Path: _Kind.PATH,
+_KINDS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    Path: "a path in quotes",
 }
 
 
@@ -275,7 +264,7 @@ def _allowed(field: FieldInfo, *, of_list: bool) -> str:
     if not of_list and (example := _EXAMPLES.get(get_origin(kind))):
         return f"look like {example}"
     plain = next((each for each in (kind, *get_args(kind)) if each in _KINDS), str)
-    words = f"be {_KINDS.get(plain, _Kind.TEXT).value}"
+    words = f"be {_KINDS.get(plain, 'a text in quotes')}"
     low = _bound(field, "ge")
     above = _bound(field, "gt")
     high = _bound(field, "le")

@@ -91,6 +91,13 @@ def inode_of(path: Path) -> int:
     return 0
 
 
+def _is_file(path: Path) -> bool:
+    """Tell whether a regular file lies there. Raises StorageError."""
+    with storing("look at", path), suppress(FileNotFoundError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return False
+
+
 class Folders:
     """The folders of one root. Names given to it are single path components, or ``UsageError``.
 
@@ -378,11 +385,7 @@ class Folders:
     def claimed_path(self, drop_id: str, name: str) -> Path | None:
         """Return where the drop's file lies in ``work``, or None when it is not there."""
         path = self._work / one_component(drop_id) / one_component(name)
-        with storing("look at", path):
-            try:
-                return path if stat.S_ISREG(path.lstat().st_mode) else None
-            except FileNotFoundError:
-                return None
+        return path if _is_file(path) else None
 
     def discard(self, drop_id: str) -> None:
         """Clear away the folder in ``work`` of a claim that did not come to pass."""
@@ -390,12 +393,7 @@ class Folders:
 
     def waits(self, folder: str, name: str) -> bool:
         """Tell whether a file of this name lies in the inbox."""
-        path = self._courier(folder) / one_component(name)
-        with storing("look at", path):
-            try:
-                return stat.S_ISREG(path.lstat().st_mode)
-            except FileNotFoundError:
-                return False
+        return _is_file(self._courier(folder) / one_component(name))
 
     def release(self, drop_id: str, name: str, folder: str) -> Path:
         """Give a claimed file back to the inbox; return its place there.

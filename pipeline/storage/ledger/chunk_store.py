@@ -113,7 +113,7 @@ class Sends:
             (chunks.c.sent_at == "", ChunkState.PLANNED.value), else_=ChunkState.SENDING.value
         )
         with self._db.write() as connection:
-            for first, last in _neighbours(free):
+            for _, first, last, _ in _runs((drop.seq, no, ()) for no in free):
                 these = chunks.update().where(wait, chunks.c.no.between(first, last))
                 connection.execute(these.values(state=goes, code="", message=""))
             connection.execute(chunks.update().where(wait).values(message=waiting))
@@ -203,17 +203,6 @@ def _runs(each: Iterable[tuple[int, int, _Values]]) -> list[tuple[int, int, int,
             runs[-1] = (drop, runs[-1][1], no, values)
         else:
             runs.append((drop, no, no, values))
-    return runs
-
-
-def _neighbours(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """Return the first and the last of each run of numbers without a gap."""
-    runs: list[tuple[int, int]] = []
-    for no in sorted(numbers):
-        if runs and runs[-1][1] == no - 1:
-            runs[-1] = (runs[-1][0], no)
-        else:
-            runs.append((no, no))
     return runs
 
 

@@ -114,30 +114,9 @@ class Plans:
             but = [0, *except_seqs]
             wanted = chain(order_ids, awbs)
             for some in _batches(wanted, self._db.dialect.order_batch - len(but) - 1):
-                for (
-                    order_id,
-                    awb,
-                    status,
-                    said,
-                    event,
-                    row,
-                    drop_id,
-                    source_file,
-                    parent,
-                ) in connection.execute(query, {"wanted": some, "but": but, "since": since}):
-                    found.append(
-                        ParcelSeen(
-                            order_id=order_id,
-                            awb=awb,
-                            status=status,
-                            said=_SAID[said],
-                            event=event,
-                            row=row,
-                            drop_id=drop_id,
-                            source_file=source_file,
-                            parent=parent or "",
-                        )
-                    )
+                for row in connection.execute(query, {"wanted": some, "but": but, "since": since}):
+                    seen = dict(zip(ParcelSeen.__struct_fields__, row, strict=True))
+                    found.append(ParcelSeen(**{**seen, "said": _SAID[seen["said"]]}))
         return found
 
     def freeze(self, drop: Drop, plan: FrozenPlan) -> None:
@@ -266,6 +245,7 @@ _READ_AGAIN = sa.exists().where(
     _AGAIN.c.state.not_in(_UNPLANNED) | _AGAIN.c.seq.in_(_BUT),
 )
 _SAID = {each.value: each for each in Said}
+#: The fields of ``ParcelSeen``, in their order.
 _SEEN = (
     sa.select(
         lines.c.order_id,
@@ -276,7 +256,7 @@ _SEEN = (
         lines.c.row,
         drops.c.drop_id,
         drops.c.source_file,
-        drops.c.parent,
+        sa.func.coalesce(drops.c.parent, ""),
     )
     .join(drops, drops.c.seq == lines.c.drop_seq)
     .where(
