@@ -178,10 +178,14 @@ class Database:
             ) from error
 
 
-def record_from(kind: type[_Record], row: sa.Row[Any]) -> _Record:
-    """Build a record from a line that has its fields, and perhaps more."""
+def record_from(kind: type[_Record], row: sa.Row[Any], **instead: object) -> _Record:
+    """Build a record from a line that has its fields, and perhaps more.
+
+    ``instead``: values in place of the line's. Raises msgspec.ValidationError.
+    """
     # Some names are SQLAlchemy's own kind of text.
-    return msgspec.convert({str(name): value for name, value in row._asdict().items()}, kind)
+    values = {str(name): value for name, value in row._asdict().items()}
+    return msgspec.convert({**values, **instead}, kind)
 
 
 _ROOT_ID = "root-id"

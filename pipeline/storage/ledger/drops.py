@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pipeline.core.corrections import left_to_do
 from pipeline.core.model import Drop, DropFacts, DropRequest, DropState
 from pipeline.core.summary import summary_left
-from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.database import Database, record_from
 from pipeline.storage.ledger.tables import beginnings, drops, lines, unfrozen
 from schemas.codes import Code
 
@@ -22,28 +22,21 @@ _OPEN = [state.value for state in DropState if not state.closed]
 
 def drop_from(row: sa.Row[Any]) -> Drop:
     """Build the record from a line of ``drops``."""
-    values: dict[str, Any] = row._asdict()
-    for name in ("root", "closing", "tries", *_COUNTED):
-        del values[name]
-    for name in _TIMES:
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    values["state"] = DropState(values["state"])
-    values["request"] = DropRequest(values["request"])
-    values["facts"] = facts_from(values["facts"])
-    drop = Drop(**values)
+    drop = record_from(Drop, row, facts=_known(row.facts))
     if not drop.facts.tidied:
         return drop
     return drop.noting(summary=summary_left(drop.facts.summary, drop, drop.continues))
 
 
 def facts_from(stored: Mapping[str, Any]) -> DropFacts:
-    """Return facts as the ledger keeps them.
+    """Return facts as the ledger keeps them. Raises msgspec.ValidationError."""
+    return msgspec.convert(_known(stored), DropFacts)
 
-    Let go is what nobody reads any more: names that ``DropFacts`` does not have, and notices with a
-    code that there is no more; an earlier Shipdrop wrote them. Raises msgspec.ValidationError.
-    """
+
+def _known(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Let go of notices with a code that there is no more; an earlier Shipdrop wrote them."""
     notices = [each for each in stored.get("notices", ()) if each["code"] in Code.__members__]
-    return msgspec.convert({**stored, "notices": notices}, DropFacts)
+    return {**stored, "notices": notices}
 
 
 def drop_columns(drop: Drop) -> dict[str, Any]:

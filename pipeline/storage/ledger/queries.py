@@ -375,17 +375,10 @@ def _counts_from(row: sa.Row[Any]) -> DropCounts:
 
 
 def _line(row: sa.Row[Any]) -> DropLine:
-    values: dict[str, Any] = row._asdict()
-    for name in ("received_at", "started_at", "finished_at"):
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    values["state"] = DropState(values["state"])
-    values["to_do"] = bool(values["to_do"])
-    values["put_off"] = tuple(values["put_off"]) if values["put_off"] else None
-    continues = values.pop("continues") or None
-    line = DropLine(**values)
+    line = record_from(DropLine, row, to_do=bool(row.to_do))
     if not line.tidied_at:
         return line
-    return replace(line, summary=summary_left(line.summary, line, continues))
+    return replace(line, summary=summary_left(line.summary, line, row.continues or None))
 
 
 def _order(search: Search, *, upward: bool) -> list[sa.ColumnElement[Any]]:
