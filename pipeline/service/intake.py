@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import StorageError
 from pipeline.core.model import Drop, ReadyFile
 from pipeline.inbox.claim import Claimed
-from pipeline.inbox.late_files import Late, Latecomers
+from pipeline.inbox.late_files import Latecomers
 from pipeline.inbox.scan import Scan, WaitCause, Waiting, by_arrival
 from pipeline.service.changed_files import ChangedFiles
 from pipeline.service.health import Problems
@@ -128,16 +128,6 @@ class Intake:
     def ready(self) -> int:
         """Return how many files the last look left to claim."""
         return len(self._ready)
-
-    @property
-    def late(self) -> tuple[Late, ...]:
-        """Return the files that have waited for too long."""
-        return self._latecomers.late
-
-    @property
-    def lying(self) -> tuple[Late, ...]:
-        """Return the files that wait, late or not."""
-        return self._latecomers.lying
 
     @property
     def settling(self) -> bool:
@@ -270,6 +260,7 @@ class Intake:
             for each in self._unclaimable.values()
         ]
         self._latecomers.look([*self._scan.waiting, *passed_over], lying)
+        self._problems.late, self._problems.lying = self._latecomers.late, self._latecomers.lying
 
     def _tell_what_is_odd(self) -> None:
         """Log oddities that a person may wonder about, once each."""

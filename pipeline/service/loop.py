@@ -185,7 +185,6 @@ class Service:
             self._storage_problem(failure, now)
         if self._delivery.limiter.outage.shut is None:
             self._logged_shut = ""
-        self._problems.late, self._problems.lying = self._intake.late, self._intake.lying
         self._problems.busy = self._scheduler.busy
         self._problems.resting, self._problems.again_at = self._scheduler.open, self._resume_at
         self._health_file.beat()

@@ -87,7 +87,7 @@ def look(intake: Intake) -> None:
     intake.look(once=True)
 
 
-def test_a_file_is_told_of_once_when_it_has_waited_too_long(tmp_path, clock, make):
+def test_a_file_is_told_of_once_when_it_has_waited_too_long(tmp_path, clock, make, problems):
     intake = make(marker=".done")
     drop(tmp_path, "a.csv")
     look(intake)
@@ -101,7 +101,7 @@ def test_a_file_is_told_of_once_when_it_has_waited_too_long(tmp_path, clock, mak
         look(intake)
     assert notes(tmp_path) == ["a"]
     assert [entry["event"] for entry in logs].count("inbox.waiting") == 1
-    (late,) = intake.late
+    (late,) = problems.late
     assert late.since == clock.now() - timedelta(seconds=4 * LATE)
     (tmp_path / "inbox" / "a.csv.done").touch()
     look(intake)
@@ -109,14 +109,14 @@ def test_a_file_is_told_of_once_when_it_has_waited_too_long(tmp_path, clock, mak
     assert [claimed.source_file for claimed in intake.claim(9).drops] == ["a.csv"]
 
 
-def test_a_wall_clock_that_jumps_makes_no_file_late_and_none_ready(tmp_path, clock, make):
+def test_a_wall_clock_that_jumps_makes_no_file_late_and_none_ready(tmp_path, clock, make, problems):
     intake = make(settle=2)
     drop(tmp_path, "a.csv")
     look(intake)
     clock.set_wall(clock.now() + timedelta(days=3650))
     look(intake)
     assert intake.ready == 0
-    assert intake.late == ()
+    assert problems.late == ()
     clock.set_wall(clock.now() - timedelta(days=7300))
     clock.advance(2)
     look(intake)
@@ -140,16 +140,16 @@ def test_files_that_once_leaves_are_told_of_at_its_end_and_claimed_ones_no_more(
     assert notes(tmp_path) == ["b"]
 
 
-def test_a_name_that_is_reused_all_day_is_not_late(tmp_path, clock, make):
+def test_a_name_that_is_reused_all_day_is_not_late(tmp_path, clock, make, problems):
     intake = make(settle=2)
     for _ in range(5):
         drop(tmp_path, "status.csv")
         look(intake)
-        assert intake.late == ()
+        assert problems.late == ()
         clock.advance(LATE / 2)
         look(intake)
         assert len(intake.claim(9).drops) == 1
-    assert intake.late == ()
+    assert problems.late == ()
 
 
 def test_two_files_of_one_stem_have_two_notes(tmp_path, clock, make):
@@ -188,7 +188,7 @@ def test_a_scan_that_fails_changes_nothing_and_is_no_good_scan(
     clock.advance(5)
     intake.look(once=False)
     assert notes(tmp_path) == ["a"]
-    assert [late.name for late in intake.late] == ["a.csv"]
+    assert [late.name for late in problems.late] == ["a.csv"]
     assert scans == seen
     assert "cannot be listed" in problems.now()["scan"]
     (tmp_path / "away").rename(tmp_path / "inbox")
