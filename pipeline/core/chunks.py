@@ -1,9 +1,9 @@
 """Chunks: what the ledger keeps of them and of their calls, their frozen bodies, their ends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from msgspec import Struct
@@ -172,29 +172,6 @@ class ChunkBody:
             return self.body
         return join_items([self._items[pos] for pos in positions])
 
-    def order_ids(self, positions: Sequence[int]) -> "OrderIds":
-        """Return their order ids; parsed when first looked at."""
-        return OrderIds(self, positions)
-
-
-class OrderIds(Sequence[str]):
-    """Order ids of some places of a chunk body: a sequence whose length costs nothing."""
-
-    def __init__(self, chunk_body: ChunkBody, positions: Sequence[int]) -> None:
-        self._chunk_body = chunk_body
-        self._positions = positions
-
-    def __len__(self) -> int:
-        return len(self._positions)
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-    def __getitem__(self, at: int | slice) -> str | list[str]:
-        if isinstance(at, slice):
-            return [self._chunk_body.head(pos)[0] for pos in self._positions[at]]
-        return self._chunk_body.head(self._positions[at])[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return (self._chunk_body.head(pos)[0] for pos in self._positions)
+    def order_ids(self, positions: Sequence[int]) -> list[str]:
+        """Return their order ids."""
+        return [self._heads[pos][0] for pos in positions]

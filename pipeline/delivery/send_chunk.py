@@ -15,7 +15,13 @@ from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
 from pipeline.core.shipment import SendingStop
 from pipeline.delivery.api.response_errors import Refusal
-from pipeline.delivery.api.status_response import Answer, Meaning, parse_status_response
+from pipeline.delivery.api.status_response import (
+    ALL_TAKEN,
+    Answer,
+    Meaning,
+    is_plain_success,
+    parse_status_response,
+)
 from pipeline.delivery.chunk_queue import ChunkQueue
 from pipeline.delivery.chunk_rows import Positions, RowOutcomes
 from pipeline.delivery.context import Tools
@@ -288,9 +294,11 @@ class ChunkSender:
             answer = Answer(meaning=Meaning.HELD, message=str(error))
             rows.http_status = None
         else:
-            answer = parse_status_response(
-                reply, self._chunk_body.order_ids(positions), now=tools.clock.now()
-            )
+            if is_plain_success(reply, len(positions)):
+                answer = ALL_TAKEN
+            else:
+                order_ids = self._chunk_body.order_ids(positions)
+                answer = parse_status_response(reply, order_ids, now=tools.clock.now())
             rows.http_status = reply.status
         finally:
             tools.limiter.leave()

@@ -65,9 +65,10 @@ class Answer(Struct, frozen=True, kw_only=True):
     kind: str = ""
 
 
-_ALL_TAKEN = Answer(meaning=Meaning.DONE)
+ALL_TAKEN = Answer(meaning=Meaning.DONE)
 _FINE = (None, "SUCCESS")
 _NO_META: Mapping[str, Any] = {}
+_PLAIN_STATUS = 200
 _PLAIN = frozenset({"payloadCount", "successCount", "failedCount", "status", "errors"})
 
 EMPTY = "an empty answer"
@@ -143,8 +144,6 @@ def parse_status_response(reply: Reply, order_ids: Sequence[str], *, now: dateti
 
 def _taken(reply: Reply, order_ids: Sequence[str]) -> Answer:
     size = len(order_ids)
-    if _plainly_well(reply.body, size):
-        return _ALL_TAKEN
     body = json_object(reply)
     if body is None:
         return _in_doubt(_kind_of_no_object(reply), reply, None)
@@ -160,7 +159,7 @@ def _taken(reply: Reply, order_ids: Sequence[str]) -> Answer:
     if not bad and counts.add_up(size, len(named)):
         counted = counts.failed is not None if named else is_published(body)
         if counted or counts.tell_taken:
-            return Answer(meaning=Meaning.DONE, failed=named) if named else _ALL_TAKEN
+            return Answer(meaning=Meaning.DONE, failed=named) if named else ALL_TAKEN
         if not named:
             return _in_doubt(NO_SHAPE, reply, body)
     everyone = frozenset(range(size))
@@ -194,10 +193,14 @@ def _kind_of_no_object(reply: Reply) -> str:
     return NO_OBJECT if is_json(reply) else CUT_OFF
 
 
-def _plainly_well(text: bytes, size: int) -> bool:
-    """Return whether the answer has the shape that nearly all have. Only a short cut."""
+def is_plain_success(reply: Reply, size: int) -> bool:
+    """Return whether the answer has the shape that nearly all have: ``ALL_TAKEN``.
+
+    Only a short cut, for which no order of the call need be known.
+    """
+    text = reply.body
     try:
-        body = orjson.loads(text)
+        body = orjson.loads(text) if reply.status == _PLAIN_STATUS else None
     except orjson.JSONDecodeError:
         return False
     if not isinstance(body, dict):
