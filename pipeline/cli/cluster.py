@@ -59,10 +59,10 @@ def status(options: CommandOptions) -> int:
     stale = site.settings.cluster.stale_seconds
     found = cluster_status(site.ledger, stale_seconds=stale)
 
-    def for_people() -> None:
+    if options.as_json:
+        options.show(found, ())
+    else:
         _print_status(options, found)
-
-    options.show(found, for_people)
     return 0
 
 
@@ -110,7 +110,5 @@ def drain(
         raise UsageError(
             f"There is no worker {name}.", hint="`shipdrop cluster status` lists them."
         )
-    options.show(
-        {"worker": name, "draining": True}, lambda: typer.echo(f"{name} finishes and ends.")
-    )
+    options.show({"worker": name, "draining": True}, [f"{name} finishes and ends."])
     return 0

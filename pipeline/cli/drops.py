@@ -91,16 +91,18 @@ def drops(
     found = site.ledger.overview.search(search)
     progresses = [(line, _progress(site, line)) for line in found]
 
-    def for_people() -> None:
+    def listed() -> Iterator[str]:
         for line, progress in progresses:
             at = _clock(line.received_at, site)
             file = shown(line.source_file, _NAME_WIDTH)
-            typer.echo(f"{line.drop_id}  {at}  {line.state.value:<9}  {file}")
-            _say(": ".join(part for part in (line.courier, _outcomes(line, progress)) if part))
+            yield f"{line.drop_id}  {at}  {line.state.value:<9}  {file}"
+            said = ": ".join(part for part in (line.courier, _outcomes(line, progress)) if part)
+            if said:
+                yield fill(said, _WIDTH, initial_indent="    ", subsequent_indent="    ")
         if not found:
-            typer.echo("No drops yet." if search == Search(limit=limit) else "No drop fits.")
+            yield "No drops yet." if search == Search(limit=limit) else "No drop fits."
 
-    options.show([_as_dict(line, progress) for line, progress in progresses], for_people)
+    options.show([_as_dict(line, progress) for line, progress in progresses], listed())
     return 0
 
 
@@ -121,11 +123,7 @@ def show(
         "set_aside": list(set_aside_in(found)),
     }
 
-    def for_people() -> None:
-        for text in _described(site, found, line, facts):
-            typer.echo(text)
-
-    options.show(facts, for_people)
+    options.show(facts, _described(site, found, line, facts))
     return 0
 
 
@@ -185,11 +183,6 @@ def aside_in_words(aside: Mapping[str, Any]) -> str:
     return f"{of}{aside['reason'] or 'nothing is to be done'}" + (
         f" ({aside['who']})" if aside["who"] else ""
     )
-
-
-def _say(text: str) -> None:
-    if text:
-        typer.echo(fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    "))
 
 
 def _clock(moment: datetime, site: "Site") -> str:
@@ -273,21 +266,21 @@ def trace(
     story = [{**each, "order_id": order} for order, seen in found for each in seen]
     if not story:
         if options.as_json:
-            options.show(story, lambda: None)
+            options.show(story, ())
         raise UsageError(f"No file named the order or AWB {shown(order_id)}.")
 
-    def for_people() -> None:
+    def told() -> Iterator[str]:
         for order, seen in found:
             if order != order_id:
-                options.console.print(f"AWB {order_id}: order {shown(order)}", markup=False)
+                yield f"AWB {order_id}: order {shown(order)}"
             for each in seen:
-                _tell(options, each)
+                yield from _told(each)
 
-    options.show(story, for_people)
+    options.show(story, told())
     return 0
 
 
-def _tell(options: CommandOptions, each: Mapping[str, Any]) -> None:
+def _told(each: Mapping[str, Any]) -> Iterator[str]:
     from pipeline.core.order_lines import NO_LONGER_LISTED
     from schemas.display import shown
 
@@ -296,13 +289,8 @@ def _tell(options: CommandOptions, each: Mapping[str, Any]) -> None:
     place = (
         f"{shown(each['source_file'])}{sheet}, row {each['row']}" if listed else NO_LONGER_LISTED
     )
-    options.console.print(
-        f"{place}: {each['order_status'] or 'no milestone'} → {each['outcome']}", markup=False
-    )
+    yield f"{place}: {each['order_status'] or 'no milestone'} → {each['outcome']}"
     if listed:
-        options.console.print(
-            f"    drop {listed} ({each['drop_state']}), received {each['received_at']}",
-            markup=False,
-        )
+        yield f"    drop {listed} ({each['drop_state']}), received {each['received_at']}"
     for line in each["story"]:
-        options.console.print(f"    {shown(line, 2_000)}", markup=False)
+        yield f"    {shown(line, 2_000)}"

@@ -51,12 +51,12 @@ def check(
 
     checked = check_files(options.site(anywhere=True, reads=True), files, courier=courier, out=out)
 
-    def for_people() -> None:
-        for each in checked:
-            for line in describe_check(each.shown_name, each.why, each.summary, each.more):
-                options.console.print(shown(line, _LONGEST_LINE), markup=False)
-
-    options.show([{**each.summary, **each.more} for each in checked], for_people)
+    lines = (
+        shown(line, _LONGEST_LINE)
+        for each in checked
+        for line in describe_check(each.shown_name, each.why, each.summary, each.more)
+    )
+    options.show([{**each.summary, **each.more} for each in checked], lines)
     if any(each.summary["refused"] for each in checked):
         return 4
     return 3 if any(each.summary["rows"]["rejected"] for each in checked) else 0
@@ -78,13 +78,8 @@ def submit(
         site.check_courier(courier)
     placed = [site.folders.put(file, courier or "") for file in files]
 
-    def for_people() -> None:
-        for path in placed:
-            options.console.print(
-                f"{shown(path.relative_to(site.inbox_path), 200)} is in the inbox", markup=False
-            )
-
-    options.show([str(path) for path in placed], for_people)
+    names = (shown(path.relative_to(site.inbox_path), 200) for path in placed)
+    options.show([str(path) for path in placed], (f"{name} is in the inbox" for name in names))
     return 0
 
 
@@ -103,11 +98,10 @@ def again(
     drop = site.drop(drop).drop_id
     placed = read_again(site, drop)
 
-    def for_people() -> None:
-        name = shown(placed.relative_to(site.inbox_path), 200)
-        options.console.print(f"{name} is in the inbox, to be read again", markup=False)
-
-    options.show({"drop_id": drop, "file": str(placed)}, for_people)
+    name = shown(placed.relative_to(site.inbox_path), 200)
+    options.show(
+        {"drop_id": drop, "file": str(placed)}, [f"{name} is in the inbox, to be read again"]
+    )
     return 0
 
 
@@ -158,14 +152,14 @@ def why(
         if (answer := why_open(drop, health_file, site.clock)) is not None
     }
 
-    def for_people() -> None:
-        typer.echo(reason)
-        typer.echo(service)
+    def told() -> Iterator[str]:
+        yield reason
+        yield service
         for trouble in troubles:
-            typer.echo(f"It is in trouble: {trouble.reason} {trouble.hint}".rstrip())
+            yield f"It is in trouble: {trouble.reason} {trouble.hint}".rstrip()
         for drop in taken[:_MOST_SHOWN]:
             why_not = open_drops.get(drop.drop_id)
-            typer.echo(
+            yield (
                 f"A file of this name was picked up at {stamp(drop.received_at)}: drop "
                 f"{drop.drop_id}, {drop.state}."
                 + (f" {in_words(why_not)}" if why_not else "")
@@ -181,7 +175,7 @@ def why(
         "drops": [drop.drop_id for drop in taken],
         "open": open_drops,
     }
-    options.show(answer, for_people)
+    options.show(answer, told())
     return 0
 
 

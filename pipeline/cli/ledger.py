@@ -51,7 +51,7 @@ def backup(
     facts = back_up(here, target)
     options.show(
         {"backup": str(target), **_facts(facts)},
-        lambda: options.console.print(f"Backed up and checked: {_in_words(facts)}.", markup=False),
+        [f"Backed up and checked: {_in_words(facts)}."],
     )
     return 0
 
@@ -87,25 +87,19 @@ def restore(
             if drop_id not in since and site.ledger.find(drop_id) is None:
                 since[drop_id] = str(path)
 
-    def for_people() -> None:
-        say = options.console.print
-        say(f"Restored: {_in_words(facts)}.", markup=False)
-        if aside is not None:
-            say(f"The ledger that was there is {aside} now.", markup=False)
-        if since:
-            were = "was" if len(since) == 1 else "were"
-            again = "it" if len(since) == 1 else "them"
-            say(
-                f"{counted(len(since), 'file')} {were} processed since the backup. "
-                f"Do not drop {again} again:"
-            )
-        for drop_id, path in since.items():
-            say(f"  {drop_id}  {shown(path, 300)}", markup=False)
+    lines = [f"Restored: {_in_words(facts)}."]
+    if aside is not None:
+        lines.append(f"The ledger that was there is {aside} now.")
+    if since:
+        were, again = ("was", "it") if len(since) == 1 else ("were", "them")
+        lines.append(
+            f"{counted(len(since), 'file')} {were} processed since the backup. "
+            f"Do not drop {again} again:"
+        )
+    lines += (f"  {drop_id}  {shown(path, 300)}" for drop_id, path in since.items())
 
     kept = None if aside is None else str(aside)
-    options.show(
-        {"restored": str(here), "earlier": kept, "since": since, **_facts(facts)}, for_people
-    )
+    options.show({"restored": str(here), "earlier": kept, "since": since, **_facts(facts)}, lines)
     return 0
 
 
@@ -125,7 +119,7 @@ def check(
         site.check_ledger(thoroughly=False)
     options.show(
         {"ledger": str(here), **_facts(facts)},
-        lambda: options.console.print(f"Sound: {_in_words(facts)}.", markup=False),
+        [f"Sound: {_in_words(facts)}."],
     )
     return 0
 
@@ -177,11 +171,9 @@ def copy(
         with target.alone():
             counts = site.ledger.copy_to(target)
 
-    def for_people() -> None:
-        copied = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        options.console.print(f"Copied {copied}. Now set ledger.url to the new address.")
-
-    options.show({"copied": dict(counts)}, for_people)
+    copied = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    words = f"Copied {copied}. Now set ledger.url to the new address."
+    options.show({"copied": dict(counts)}, [words])
     return 0
 
 
@@ -215,10 +207,7 @@ def new(options: CommandOptions) -> int:
             raise UsageError("The ledger is not lost: there is no need for a new one.")
     left = [str(site.root / "work" / drop_id) for drop_id in site.folders.leftovers()]
 
-    def for_people() -> None:
-        options.console.print("A new ledger is in place. What was sent before is forgotten.")
-        for folder in left:
-            options.console.print(f"Not finished: move what is in {folder} into the inbox.")
-
-    options.show({"begun": True, "left": left}, for_people)
+    lines = ["A new ledger is in place. What was sent before is forgotten."]
+    lines += (f"Not finished: move what is in {folder} into the inbox." for folder in left)
+    options.show({"begun": True, "left": left}, lines)
     return 0

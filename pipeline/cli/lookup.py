@@ -35,25 +35,19 @@ def profiles(
     known = options.site(anywhere=True).profiles
     if name is None:
         listed = [{"name": p.name, "title": p.title} for p in known.values()]
-
-        def list_them() -> None:
-            for each in listed:
-                typer.echo(f"{each['name']:<16} {each['title']}")
-
-        options.show(listed, list_them)
+        options.show(listed, (f"{each['name']:<16} {each['title']}" for each in listed))
         return 0
     found = find_profile(name, known)
     if found is None:
         raise UsageError(f'There is no profile "{name}".', hint=did_you_mean(name, known))
     described = describe_profile(found)
 
-    def for_people() -> None:
-        for heading, lines in described.items():
-            typer.echo(heading)
-            for line in lines:
-                typer.echo(f"  {line}")
-
-    options.show(described, for_people)
+    lines = (
+        line
+        for heading, inside in described.items()
+        for line in (heading, *(f"  {each}" for each in inside))
+    )
+    options.show(described, lines)
     return 0
 
 
@@ -86,7 +80,7 @@ def template(
         path.write_bytes(make(found, created=site.clock.now()))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
-    options.show({"file": str(path), "courier": found.name}, lambda: typer.echo(str(path)))
+    options.show({"file": str(path), "courier": found.name}, [str(path)])
     return 0
 
 
@@ -107,12 +101,7 @@ def explain(
     known = {each.value: each for each in Code}
     if code is None:
         table: dict[str, Any] = {key: entry.what for key, entry in known.items()}
-
-        def list_them() -> None:
-            for key, what in table.items():
-                typer.echo(f"{key:<20} {what}")
-
-        options.show(table, list_them)
+        options.show(table, (f"{key:<20} {what}" for key, what in table.items()))
         return 0
     wanted = code.partition(":")[0].upper()
     if wanted not in known:
@@ -123,14 +112,12 @@ def explain(
     value = {"code": wanted, "what": entry.what, "fix": entry.fix, "example": entry.example}
     value |= {"right": entry.right} if entry.right else {}
 
-    def for_people() -> None:
-        typer.echo(f"{wanted}\n\n{entry.what}\n\nWhat to do: {entry.fix}")
-        if entry.example:
-            typer.echo(f"\nExample: {entry.example}")
-        if entry.right:
-            typer.echo(f"What it should look like: {entry.right}")
-
-    options.show(value, for_people)
+    lines = [f"{wanted}\n\n{entry.what}\n\nWhat to do: {entry.fix}"]
+    if entry.example:
+        lines.append(f"\nExample: {entry.example}")
+    if entry.right:
+        lines.append(f"What it should look like: {entry.right}")
+    options.show(value, lines)
     return 0
 
 
@@ -191,16 +178,12 @@ def draft(
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
-    def for_people() -> None:
-        for line in _lines(made, path, site.root):
-            options.console.print(shown(line, _LONGEST_LINE), markup=False)
-
     options.show(
         {
             "file": str(path),
             **{name: value for name, value in to_builtins(made).items() if name in _SHOWN},
         },
-        for_people,
+        (shown(line, _LONGEST_LINE) for line in _lines(made, path, site.root)),
     )
     return 0
 

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from enum import StrEnum
 from functools import cached_property
@@ -182,12 +182,10 @@ class CommandOptions(Struct, frozen=True, dict=True):
         width = None if sys.stdout.isatty() else 160
         return Console(highlight=False, soft_wrap=True, width=width, markup=False)
 
-    def show(self, value: object, for_people: Callable[[], None]) -> None:
-        """Print ``value`` as JSON, or call ``for_people``."""
-        if self.as_json:
-            typer.echo(to_json(value))
-        else:
-            for_people()
+    def show(self, value: object, lines: Iterable[str]) -> None:
+        """Print ``value`` as JSON, or the lines, which are for people."""
+        for line in [to_json(value)] if self.as_json else lines:
+            typer.echo(line)
 
 
 def to_json(value: object) -> str:

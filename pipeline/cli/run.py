@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from pipeline.cli.options import DROP_HELP, CommandOptions, command, to_json
+from pipeline.cli.options import DROP_HELP, CommandOptions, command
 from pipeline.core.errors import LedgerLost, RootBusy, StorageError, UsageError
 from pipeline.service.scan_timer import Bell
 
@@ -385,10 +385,7 @@ def _ask(options: CommandOptions, site: "Site", drop: str, what: str) -> int:
 
 def _noted(options: CommandOptions, drop: str, what: str) -> int:
     words = f"{what} of {drop} noted; the running service does it at its next scan."
-    if options.as_json:
-        typer.echo(to_json({"drop_id": drop, "request": what}))
-    else:
-        typer.echo(words)
+    options.show({"drop_id": drop, "request": what}, [words])
     return 0
 
 

@@ -55,7 +55,7 @@ def _print_secret(options: CommandOptions, *, token: bool) -> None:
         made, stored = new_token()
         options.show(
             {"token": made, "token_hash": stored},
-            lambda: typer.echo(f'token: {made}\ntoken_hash = "{stored}"'),
+            [f'token: {made}\ntoken_hash = "{stored}"'],
         )
         return
     if sys.stdin.isatty():
@@ -67,4 +67,4 @@ def _print_secret(options: CommandOptions, *, token: bool) -> None:
 
         raise UsageError(problem)
     stored = hash_password(password)
-    options.show({"password_hash": stored}, lambda: typer.echo(f'password_hash = "{stored}"'))
+    options.show({"password_hash": stored}, [f'password_hash = "{stored}"'])

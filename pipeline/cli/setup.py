@@ -31,11 +31,8 @@ def init(
     root = (folder or options.root).absolute()
     made = make_root(root)
 
-    def for_people() -> None:
-        for path in made or [root]:
-            options.console.print(f"made {path}" if made else f"{path} is complete", markup=False)
-
-    options.show({"root": str(root), "made": [str(path) for path in made]}, for_people)
+    lines = [f"made {path}" for path in made] or [f"{root} is complete"]
+    options.show({"root": str(root), "made": [str(path) for path in made]}, lines)
     return 0
 
 
@@ -45,13 +42,12 @@ def doctor(options: CommandOptions) -> int:
 
     findings = examine(options.site(anywhere=True), options.config)
 
-    def for_people() -> None:
-        for each in findings:
-            mark = "ok  " if each.fine else "BAD "
-            advice = f"  → {each.advice}" if each.advice and not each.fine else ""
-            options.console.print(f"{mark} {each.subject}: {each.found}{advice}", markup=False)
-
-    options.show([each.as_dict() for each in findings], for_people)
+    lines = (
+        f"{'ok  ' if each.fine else 'BAD '} {each.subject}: {each.found}"
+        + (f"  → {each.advice}" if each.advice and not each.fine else "")
+        for each in findings
+    )
+    options.show([each.as_dict() for each in findings], lines)
     return max((each.code for each in findings if not each.fine), default=0)
 
 
@@ -199,13 +195,9 @@ def deploy(
     files = dict(_files(recipe))
     written = _write(files, out.absolute(), replace=replace)
 
-    def for_people() -> None:
-        for path in written:
-            options.console.print(f"wrote {path}", markup=False)
-        if not written:
-            options.console.print(f"{out.absolute()} already has all of these files", markup=False)
-
-    options.show({"recipe": recipe.value, "written": [str(path) for path in written]}, for_people)
+    lines = [f"wrote {path}" for path in written]
+    lines = lines or [f"{out.absolute()} already has all of these files"]
+    options.show({"recipe": recipe.value, "written": [str(path) for path in written]}, lines)
     return 0
 
 
