@@ -49,14 +49,6 @@ _CORRECTABLE = [OUTCOMES.index(outcome) for outcome in CORRECTABLE]
 _FOR_A_PERSON = [OUTCOMES.index(outcome) for outcome in FOR_A_PERSON]
 
 
-class Ending(Struct, frozen=True, kw_only=True):
-    """A drop that is to be closed in this state, with its rows' outcomes."""
-
-    drop: Drop
-    state: DropState
-    outcomes: DropOutcomes
-
-
 class _Written(Struct, frozen=True, kw_only=True):
     """A drop whose files are written; without ``outcomes`` it was refused unread."""
 
@@ -101,20 +93,20 @@ class Closer(Struct, frozen=True, kw_only=True):
             for open_reason in (reason_of(drop, back),)
         ]
         results: dict[int, Tried[Closed | StillOpen]] = {}
-        endings: dict[int, Ending] = {}
+        endings: dict[int, tuple[Drop, DropOutcomes]] = {}
         for at, outcomes in enumerate(self.outcomes_of_all(waiting)):
             drop, back = ended[at]
             if isinstance(outcomes, Exception):
                 results[at] = outcomes
             elif _is_cut_off(back):
-                endings[at] = Ending(drop=drop, state=DropState.CANCELLED, outcomes=outcomes)
+                endings[at] = replace(drop, state=DropState.CANCELLED), outcomes
             elif outcomes.counts()[Outcome.UNSENT] or not back.complete:
                 results[at] = self._left_open(drop, back, outcomes)
             else:
-                endings[at] = Ending(drop=drop, state=DropState.COMPLETED, outcomes=outcomes)
+                endings[at] = replace(drop, state=DropState.COMPLETED), outcomes
         closed = self.close_all(list(endings.values()))
-        for each in endings.values():
-            self.logged.pop(each.drop.seq, None)
+        for drop, _ in endings.values():
+            self.logged.pop(drop.seq, None)
         results.update(zip(endings, closed, strict=True))
         return [results[at] for at in range(len(ended))]
 
@@ -167,17 +159,8 @@ class Closer(Struct, frozen=True, kw_only=True):
 
         return [attempt(outcomes, drop, waiting) for drop, waiting in drops]
 
-    def report(
-        self, drop: Drop, outcomes: DropOutcomes, open_reason: OpenReason
-    ) -> Mapping[str, Any]:
-        """Write the files of a drop that is not finished; the summary says why."""
-        why = {**open_reason.as_dict(), "again_seconds": self.again_seconds}
-        summary = write.write_report(replace(self._report(drop, outcomes), open=why), self.folders)
-        self.folders.outbox.sync([drop.folder])
-        return summary
-
     def report_open(self, drop: Drop, outcomes: DropOutcomes, open_reason: OpenReason) -> Drop:
-        """Report a drop that stays open, and keep its summary in the ledger.
+        """Report a drop that stays open, the summary with why, and keep that in the ledger.
 
         Return the updated drop. Nothing is written where its last report says just this.
         """
@@ -185,27 +168,26 @@ class Closer(Struct, frozen=True, kw_only=True):
         if drop.facts.last_report == digest:
             return drop
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
-        summary = self.report(drop, outcomes, open_reason)
+        why = {**open_reason.as_dict(), "again_seconds": self.again_seconds}
+        summary = write.write_report(replace(self._report(drop, outcomes), open=why), self.folders)
+        self.folders.outbox.sync([drop.folder])
         now = drop.noting(last_report=digest)
         self.ledger.save(now.noting(summary=summary))
         return now
 
-    def close_all(self, endings: Sequence[Ending]) -> list[Tried[Closed]]:
-        """Report drops for the last time and put them away; or why one could not be."""
+    def close_all(self, endings: Sequence[tuple[Drop, DropOutcomes]]) -> list[Tried[Closed]]:
+        """Report drops for the last time and put them away; or why one could not be.
+
+        ``endings``: each in the state in which it is to be closed, with its rows' outcomes.
+        """
         now = self.clock.now()
-        drops = [
-            self._mark_if_changed(
-                replace(
-                    each.drop,
-                    state=each.state,
-                    finished_at=now,
-                    # Should it be retried, its report is that of a closed drop until then.
-                ).noting(last_report="")
-            )
-            for each in endings
-        ]
         reports = [
-            self._report(drop, each.outcomes) for drop, each in zip(drops, endings, strict=True)
+            # Should it be retried, its report is that of a closed drop until then.
+            self._report(
+                self._mark_if_changed(replace(drop, finished_at=now).noting(last_report="")),
+                outcomes,
+            )
+            for drop, outcomes in endings
         ]
         return self._closed([attempt(self._write_files, one) for one in gathered(reports)])
 
@@ -271,7 +253,7 @@ class Closer(Struct, frozen=True, kw_only=True):
 
     def _report(self, drop: Drop, outcomes: DropOutcomes) -> Report:
         profile, spool = self.profiles.get(drop.courier), self.spools.of(drop)
-        return Report.of(drop, outcomes, spool, profile=profile)
+        return Report(drop=drop, outcomes=outcomes, spool=spool, profile=profile)
 
     def _closed_one(self, noted: _Written) -> Closed:
         (closed,) = self._closed([noted])

@@ -30,40 +30,19 @@ _PIECE = 10_000
 class Report(Struct, frozen=True, kw_only=True):
     """Everything a drop's files are made of.
 
-    ``statuses``: what the courier's status column may
-    hold, ``meanings``: what each means; ``whole_file``: the file is refused for too many rejects,
-    and the rejects file replaces it; ``open``: why it is not finished, None when it is. ``kept``,
-    ``lines``: what ``gathered`` made of it beforehand.
+    ``profile``: the courier's, None where there is none any more; ``whole_file``: the file is
+    refused for too many rejects, and the rejects file replaces it; ``open``: why it is not
+    finished, None when it is. ``kept``, ``lines``: what ``gathered`` made of it beforehand.
     """
 
     drop: Drop
     outcomes: DropOutcomes
     spool: Spool
-    statuses: tuple[str, ...] = ()
-    meanings: tuple[str, ...] = ()
+    profile: Profile | None = None
     whole_file: bool = False
     open: Mapping[str, Any] | None = None
     kept: tuple[ResultBlock, ...] | None = None
     lines: tuple[bytes, ...] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        drop: Drop,
-        outcomes: DropOutcomes,
-        spool: Spool,
-        *,
-        profile: Profile | None,
-    ) -> "Report":
-        """Return the report of a drop as it is; ``profile``: its courier's, None for none."""
-        statuses = profile.statuses.offered() if profile else ()
-        return cls(
-            drop=drop,
-            outcomes=outcomes,
-            spool=spool,
-            statuses=statuses,
-            meanings=tuple(map(profile.statuses.in_words, statuses)) if profile else (),
-        )
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield the drop's rows with their outcomes, block by block; may be read again."""

@@ -1,8 +1,9 @@
 """Write the reports of a drop into the outbox: results, rejects and, last, the summary."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import tzinfo
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -223,17 +224,19 @@ def _write_rejects(report: Report, folders: Folders) -> dict[str, str]:
         for name in names.values():
             folders.outbox.remove(drop.folder, name)
         return {}
-    folders.outbox.write(drop.folder, names["rejects"], _chain(first, pieces), more_follows=True)
+    folders.outbox.write(drop.folder, names["rejects"], chain([first], pieces), more_follows=True)
     from pipeline.reporting.rejects_xlsx import rejects_xlsx  # only here: it takes long
 
+    table = report.profile.statuses if report.profile else None
+    statuses = table.offered() if table else ()
     workbook = rejects_xlsx(
         report,
         drop_id=drop.drop_id,
         parent=drop.parent,
         created=drop.received_at,
         columns=columns,
-        statuses=report.statuses,
-        meanings=report.meanings,
+        statuses=statuses,
+        meanings=[*map(table.in_words, statuses)] if table else (),
         whole_file=report.whole_file,
         several=report.several,
         scratch=str(report.spool.folder),
@@ -248,11 +251,6 @@ def _write_rejects(report: Report, folders: Folders) -> dict[str, str]:
 def _needs_person(report: Report) -> bool:
     counts = report.outcomes.counts()
     return report.whole_file or bool(counts[Outcome.REJECTED] or counts[Outcome.FAILED])
-
-
-def _chain(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 def summary_of(report: Report, files: Mapping[str, str]) -> dict[str, Any]:

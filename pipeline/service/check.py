@@ -138,7 +138,7 @@ def _planned(
     outcomes = outcomes_of(planned.table, [], [], waiting=_WOULD_BE_SENT)
     _take_repeats_for_duplicates(outcomes)
     profile = prepared.choice.profile
-    report = Report.of(drop, outcomes, spool, profile=profile)
+    report = Report(drop=drop, outcomes=outcomes, spool=spool, profile=profile)
     checked = _judged(prepared, planned, report, site, out)
     more = preflight(report.blocks(), report.role_columns)
     return replace(checked, more={**more, "first": _first_updates(report)}), report
