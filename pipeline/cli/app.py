@@ -19,6 +19,7 @@ from pipeline.cli import (
     serve,
     setup,
 )
+from pipeline.cli.options import command
 from pipeline.core.errors import RootBusy, SettingsError, ShipdropError
 from pipeline.sandbox import options as sandbox
 
@@ -56,8 +57,31 @@ def _main(
     """Watch a folder for courier manifests and report their shipment statuses."""
 
 
-for module in (setup, run, serve, files, drops, lookup, ledger, cluster):
-    module.register(app)
+_COMMANDS = (
+    *(setup.init, setup.doctor, setup.demo, setup.deploy),
+    *(run.run, run.retry, run.cancel, serve.serve),
+    *(files.check, files.submit, files.again, files.why, drops.trace),
+    *(lookup.profiles, lookup.template, lookup.explain, lookup.map_sample, cluster.worker),
+)
+_GROUPS = {
+    "ledger": (
+        "Back up, restore, check or move the memory of what was sent.",
+        (ledger.backup, ledger.restore, ledger.check, ledger.copy, ledger.new),
+    ),
+    "cluster": ("Show the workers, or let one finish.", (cluster.status, cluster.drain)),
+}
+
+for each in _COMMANDS:
+    app.command("map" if each is lookup.map_sample else None)(command(each))
+_drops = typer.Typer()
+_drops.callback(invoke_without_command=True)(command(drops.drops))
+_drops.command()(command(drops.show))
+app.add_typer(_drops, name="drops")
+for name, (words, commands) in _GROUPS.items():
+    group = typer.Typer(help=words, no_args_is_help=True)
+    for function in commands:
+        group.command()(command(function))
+    app.add_typer(group, name=name)
 sandbox.add_command(app)
 
 

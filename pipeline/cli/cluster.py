@@ -5,17 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.options import CommandOptions, command
+from pipeline.cli.options import CommandOptions
 from pipeline.cli.run import SERVICE_TELLS, StopSignals, notices_sent, startable_again
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(command(worker))
-    group = typer.Typer(help="Show the workers, or let one finish.", no_args_is_help=True)
-    group.command("status")(command(status))
-    group.command("drain")(command(drain))
-    app.add_typer(group, name="cluster")
 
 
 def worker(options: CommandOptions) -> int:

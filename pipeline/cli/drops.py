@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipeline.cli.options import DROP_HELP, CommandOptions, command
+from pipeline.cli.options import DROP_HELP, CommandOptions
 
 if TYPE_CHECKING:
     from pipeline.core.drop_lines import DropLine
@@ -37,15 +37,6 @@ class Which(StrEnum):
     CANCELLED = "cancelled"
     UNDER_WAY = "under_way"
     TO_DO = "to_do"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer()
-    group.callback(invoke_without_command=True)(command(drops))
-    group.command("show")(command(show))
-    app.add_typer(group, name="drops")
-    app.command()(command(trace))
 
 
 def drops(

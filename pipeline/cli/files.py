@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import DROP_HELP, CommandOptions, command
+from pipeline.cli.options import DROP_HELP, CommandOptions
 from schemas.display import quoted
 
 if TYPE_CHECKING:
@@ -24,14 +24,6 @@ _ONLY_THE_SERVICE_KNOWS = ("no_room", "unclaimable", "changed")
 _RECENT = 500
 _MOST_SHOWN = 3
 """How far back ``why`` looks for drops of the same name, and how many of them it tells."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(command(check))
-    app.command()(command(submit))
-    app.command()(command(again))
-    app.command()(command(why))
 
 
 def check(

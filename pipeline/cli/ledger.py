@@ -6,25 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import CommandOptions, command
+from pipeline.cli.options import CommandOptions
 from pipeline.core.errors import UsageError
 from schemas.display import counted, shown
 
 if TYPE_CHECKING:
     from pipeline.storage.ledger.backup import LedgerFacts
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer(
-        help="Back up, restore, check or move the memory of what was sent.", no_args_is_help=True
-    )
-    group.command("backup")(command(backup))
-    group.command("restore")(command(restore))
-    group.command("check")(command(check))
-    group.command("copy")(command(copy))
-    group.command("new")(command(new))
-    app.add_typer(group, name="ledger")
 
 
 def backup(

@@ -5,20 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import CommandOptions, command
+from pipeline.cli.options import CommandOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.core.draft import ProfileDraft
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(command(profiles))
-    app.command()(command(template))
-    app.command()(command(explain))
-    app.command("map")(command(draft))
 
 
 def profiles(
@@ -125,7 +117,7 @@ _LONGEST_LINE = 1_000
 _SHOWN = ("courier", "rows", "columns", "statuses", "unconfirmed")
 
 
-def draft(
+def map_sample(
     options: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of that courier.")],
     courier: Annotated[str, typer.Option(metavar="NEW", help="What to call the courier.")],

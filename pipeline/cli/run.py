@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from pipeline.cli.options import DROP_HELP, CommandOptions, command
+from pipeline.cli.options import DROP_HELP, CommandOptions
 from pipeline.core.errors import LedgerLost, RootBusy, StorageError, UsageError
 from pipeline.service.scan_timer import Bell
 
@@ -163,13 +163,6 @@ class StartRetries:
                 self._site.root / "state", look, now=clock.now, monotonic=clock.monotonic
             )
         self._health_file.beat()
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(command(run))
-    app.command()(command(retry))
-    app.command()(command(cancel))
 
 
 def run(

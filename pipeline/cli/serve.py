@@ -5,18 +5,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import CommandOptions, command
+from pipeline.cli.options import CommandOptions
 
 Host = Annotated[str | None, typer.Option(help="Where to listen; else web.host (127.0.0.1).")]
 Port = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="Where to listen; else web.port (8080). 0: a free one."),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(command(serve))
 
 
 def serve(

@@ -9,16 +9,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import CommandOptions, command
+from pipeline.cli.options import CommandOptions
 from pipeline.core.errors import StorageError
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(command(init))
-    app.command()(command(doctor))
-    app.command()(command(demo))
-    app.command()(command(deploy))
 
 
 def init(
