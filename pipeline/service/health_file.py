@@ -226,11 +226,8 @@ def _write_over(path: Path, text: bytes) -> None:
 def read_health_file(state: Path) -> HealthFile | None:
     """Return how the service is; None where none ever was, or its file says nothing."""
     try:
-        fields = orjson.loads((state / FILE).read_bytes())
-        known = {*HealthFile.__struct_fields__}
-        values = {key: value for key, value in fields.items() if key in known}
-        return HealthFile(**{**values, "calls": Calls(**values["calls"])})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return msgspec.json.decode((state / FILE).read_bytes(), type=HealthFile)
+    except (OSError, msgspec.MsgspecError):
         return None
 
 

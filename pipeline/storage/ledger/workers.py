@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from pipeline.core.errors import Fenced, RootBusy
-from pipeline.storage.ledger.database import Database
+from pipeline.storage.ledger.database import Database, record_from
 from pipeline.storage.ledger.drops import requested_of, unfinished_of
 from pipeline.storage.ledger.tables import posts, signals, workers
 
@@ -171,10 +171,8 @@ class Workers:
             values = {"beat": NOW, "wants": wants, "calls": kept, "rate": rate}
             connection.execute(workers.update().where(workers.c.id == me).values(**values))
             line = connection.execute(_orders(me, stale_seconds)).one()
-        to_all = Signals(quiet=line[3], shut=line[4], held=line[5], reason=line[6], hint=line[7])
-        return WorkerInstructions(
-            draining=line[0], calls=calls, rate=rate, signals=to_all, work=line[1], silent=line[2]
-        )
+        to_all = record_from(Signals, line)
+        return record_from(WorkerInstructions, line, calls=calls, rate=rate, signals=to_all)
 
     def give_up_the_silent(self, seconds: float) -> list[str]:
         """Delete the lines of workers that gave no word for so long; return their names.
@@ -314,12 +312,12 @@ class Workers:
         """Return what all workers are to obey now."""
         with self._db.read() as connection:
             line = connection.execute(sa.select(*_SIGNALS)).one()
-        return Signals(quiet=line[0], shut=line[1], held=line[2], reason=line[3], hint=line[4])
+        return record_from(Signals, line)
 
 
-_SIGNALS = (
-    sa.func.greatest(0.0, signals.c.quiet_until - NOW),
-    sa.func.greatest(0.0, signals.c.shut_until - NOW),
+_SIGNALS: tuple[sa.ColumnElement[Any], ...] = (
+    sa.func.greatest(0.0, signals.c.quiet_until - NOW).label("quiet"),
+    sa.func.greatest(0.0, signals.c.shut_until - NOW).label("shut"),
     signals.c.held,
     signals.c.reason,
     signals.c.hint,
@@ -331,8 +329,10 @@ def _orders(me: str, stale_seconds: float) -> sa.Select[Any]:
     return (
         sa.select(
             workers.c.draining,
-            sa.or_(sa.exists().where(unfinished_of(root)), sa.exists().where(requested_of(root))),
-            sa.exists().where(others.c.beat < NOW - stale_seconds),
+            (sa.exists().where(unfinished_of(root)) | sa.exists().where(requested_of(root))).label(
+                "work"
+            ),
+            sa.exists().where(others.c.beat < NOW - stale_seconds).label("silent"),
             *_SIGNALS,
         )
         .select_from(workers.join(signals, sa.true()))
