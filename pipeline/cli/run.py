@@ -196,7 +196,8 @@ def run(
         hold = take(lambda: held.enter_context(_alone(site)))
         service = take(lambda: _service(options, site))
         take(lambda: site.check_ledger(thoroughly=lock.was_left))
-        held.enter_context(_web_beside(options, wanted=web))
+        if web:
+            held.enter_context(_web_beside(options))
         held.enter_context(notices_sent(site, once=once))
         return _serve(options, site, hold, service, signals, once=once)
 
@@ -224,21 +225,16 @@ def notices_sent(
     return telling(site, once=once, may=may)
 
 
-@contextmanager
-def _web_beside(options: CommandOptions, *, wanted: bool) -> Iterator[None]:
-    """Yield the web page in a process of its own, which ends with this one however it ends."""
-    if not wanted:
-        yield
-        return
+def _web_beside(options: CommandOptions) -> AbstractContextManager[None]:
+    """Return the web page in a process of its own, which ends with this one however it ends."""
     from pipeline.web.page_process import start
 
-    with start(
+    return start(
         options.root,
         config=options.config,
         quiet=options.quiet,
         log_format=options.log_format.value,
-    ):
-        yield
+    )
 
 
 def _service(options: CommandOptions, site: "Site") -> "Service":

@@ -149,8 +149,7 @@ class Service:
             self._requests.honour(only=self._only)
             return
         self._closer.put_away_leftovers(self._scheduler.knows)
-        for drop in self._ledger.unfinished():
-            self._take(drop)
+        self._take_unfinished()
 
     def _handle_events(self) -> None:
         while self._events:
@@ -239,9 +238,7 @@ class Service:
             return False
         self._tried_all = True
         self._delivery.reopen()
-        for drop in self._ledger.unfinished():
-            if not self._scheduler.knows(drop.drop_id):
-                self._take(drop)
+        self._take_unfinished()
         return True
 
     # -- retries, outages ----------------------------------------------------------------------
@@ -271,6 +268,10 @@ class Service:
             self._delivery.reopen()
         self._scheduler.retry_again()
         self._closer.put_away_leftovers(self._scheduler.knows)
+        self._take_unfinished()
+
+    def _take_unfinished(self) -> None:
+        """Take up the unfinished drops that no step is at work on."""
         for drop in self._ledger.unfinished():
             if not self._scheduler.knows(drop.drop_id):
                 self._take(drop)

@@ -49,6 +49,7 @@ class RetentionFiles:
         self._quarantine = root / "quarantine"
         self._state = root / "state"
         self._drops = self._state / "drops"
+        self._swept = self._state / "swept.json"
         self._outbox = outbox
 
     def originals(self, until: date) -> Iterator[tuple[str, Path]]:
@@ -137,6 +138,23 @@ class RetentionFiles:
         """Remove the spool of a drop."""
         _remove_tree(self._drops / drop_id)
 
+    def last_sweep(self) -> datetime | None:
+        """Return when a sweep was noted last; None when never, or that cannot be read.
+
+        In a file: a run every minute is not to sweep every minute.
+        """
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            last = datetime.fromisoformat(json.loads(self._swept.read_bytes())["at"])
+            return last if last.tzinfo else None
+        return None
+
+    def note_sweep(self, at: datetime) -> None:
+        """Note that a sweep begins at this moment (aware). Raises StorageError."""
+        with storing("write", self._swept):
+            temporary = self._swept.with_name(".swept.json.tmp")
+            temporary.write_text(json.dumps({"at": at.isoformat()}), encoding="utf-8")
+            temporary.replace(self._swept)
+
 
 def _folders(shelf: Path) -> Iterator[tuple[str, Path]]:
     for entry in sorted(shelf.iterdir()):
@@ -155,27 +173,6 @@ def _day_of(folder: Path) -> date | None:
 def _remove_tree(folder: Path) -> None:
     with storing("remove", folder), suppress(FileNotFoundError):
         shutil.rmtree(folder)
-
-
-class SweptFile:
-    """Outlives the process, so that a run every minute does not sweep every minute."""
-
-    def __init__(self, root: Path) -> None:
-        self._path = root / "state" / "swept.json"
-
-    def last(self) -> datetime | None:
-        """Return when it was noted last; None when never, or it cannot be read."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            last = datetime.fromisoformat(json.loads(self._path.read_bytes())["at"])
-            return last if last.tzinfo else None
-        return None
-
-    def note(self, at: datetime) -> None:
-        """Note this moment (aware). Raises StorageError."""
-        with storing("write", self._path):
-            temporary = self._path.with_name(".swept.json.tmp")
-            temporary.write_text(json.dumps({"at": at.isoformat()}), encoding="utf-8")
-            temporary.replace(self._path)
 
 
 def reported_in(files: RetentionFiles, outbox: Path) -> Callable[[str], Reported | None]:
@@ -234,13 +231,11 @@ class Retention:
         keep: RetentionSettings,
         files: RetentionFiles,
         ledger: SqlLedger,
-        swept: SweptFile,
         clock: Clock,
     ) -> None:
         self._keep = keep
         self._files = files
         self._ledger = ledger
-        self._swept = swept
         self._clock = clock
         self._idle: Callable[[], bool] = lambda: True
         self._ending = threading.Event()
@@ -273,12 +268,12 @@ class Retention:
 
     def is_due(self) -> bool:
         """Return True when the last sweep was a day ago, or the clock was set back behind it."""
-        last, now = self._swept.last(), self._clock.now()
+        last, now = self._files.last_sweep(), self._clock.now()
         return last is None or not last <= now < last + _EVERY
 
     def _run(self) -> None:
         try:
-            self._swept.note(self._clock.now())
+            self._files.note_sweep(self._clock.now())
             swept = self.sweep()
         except StorageError as error:
             log.warning("retention.put_off", reason=error.message, hint=error.hint)

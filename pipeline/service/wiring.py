@@ -26,7 +26,7 @@ from pipeline.reading.process.protocol import MB, ReadingRules
 from pipeline.reading.process.reader_process import ReaderPool
 from pipeline.service.api_access import api_maker, credentials_of, policy_of
 from pipeline.service.health_file import CallCount, HealthFile, read_health_file
-from pipeline.service.retention import Retention, RetentionFiles, SweptFile
+from pipeline.service.retention import Retention, RetentionFiles
 from pipeline.service.settings import Settings
 from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.courier_profiles import LiveProfiles
@@ -237,7 +237,6 @@ class Site(Struct, frozen=True, dict=True):
             keep=self.settings.retention,
             files=RetentionFiles(self.root, self.folders.outbox),
             ledger=self.ledger,
-            swept=SweptFile(self.root),
             clock=self.clock,
         )
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.core.chunks import Chunk, ChunkResult, ChunkState, Receipt, Verdict
 from pipeline.core.model import Drop, DropFacts, DropState, SetAside, stamp
-from pipeline.service.retention import Retention, RetentionFiles, Swept, SweptFile
+from pipeline.service.retention import Retention, RetentionFiles, Swept
 from pipeline.service.settings import RetentionSettings
 from pipeline.storage.ledger import SqlLedger, migrations, open_ledger, tables
 from pipeline.storage.ledger.drops import facts_from
@@ -56,7 +56,6 @@ class Place:
             keep=RetentionSettings.model_construct(**keep),
             files=RetentionFiles(self.root, self.outbox),
             ledger=self.ledger,
-            swept=SweptFile(self.root),
             clock=self.clock,
         )
 
