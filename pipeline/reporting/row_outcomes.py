@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.core.chunks import Chunk, ChunkEnds, ChunkState, Verdict
+from pipeline.core.chunks import ChunkEnds, Verdict
 from pipeline.core.free_text import joined
 from pipeline.core.model import Disposition, ResultBlock
 from pipeline.core.row_columns import RESULT, TOO_OLD
@@ -193,23 +193,30 @@ _LOST = Remark(
 )
 
 
+NO_ENDS = ChunkEnds.of(
+    **dict.fromkeys(("no", "sending", "outcome", "http_status", "attempts", "sent_at"), ()),
+    code=(),
+    message=(),
+)
+"""Of a plan without chunks."""
+
+
 def outcomes_of(
     planned: pa.Table,
-    chunks: ChunkEnds | Sequence[Chunk],
+    ends: ChunkEnds,
     verdicts: Sequence[Verdict],
     *,
     waiting: Remark,
 ) -> DropOutcomes:
     """Give every row of ``planned`` (schema ``PLANNED``) its outcome.
 
-    ``waiting``: what is said of rows whose chunk was not sent. ``chunks`` is empty for a plan that
-    is not frozen.
+    ``waiting``: what is said of rows whose chunk was not sent. ``ends``: ``NO_ENDS`` for a plan
+    that is not frozen.
     """
     disposition = planned.column("disposition").to_numpy()
     chunk = planned.column("chunk").to_numpy()
     outcome = _DISPOSED[disposition]
     placed = np.flatnonzero((disposition == Disposition.SEND) & (chunk >= 0))
-    ends = chunks if isinstance(chunks, ChunkEnds) else _ends_of(chunks)
     of_chunk = _by_chunk(ends, int(chunk.max(initial=-1)) + 1, waiting)
     said = of_chunk.said
     number = np.full(len(outcome), -1, dtype=np.int32)
@@ -235,19 +242,6 @@ def outcomes_of(
         planned=planned,
         ends=ends,
         http_status=http_status,
-    )
-
-
-def _ends_of(chunks: Sequence[Chunk]) -> ChunkEnds:
-    return ChunkEnds.of(
-        no=[each.no for each in chunks],
-        sending=[each.state is ChunkState.SENDING for each in chunks],
-        outcome=[each.outcome for each in chunks],
-        http_status=[each.http_status for each in chunks],
-        attempts=[each.attempts for each in chunks],
-        sent_at=[each.sent_at for each in chunks],
-        code=[each.code for each in chunks],
-        message=[each.message for each in chunks],
     )
 
 

@@ -29,7 +29,7 @@ from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
 from pipeline.reporting import write
-from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outcomes_of
+from pipeline.reporting.row_outcomes import NO_ENDS, OUTCOMES, DropOutcomes, Remark, outcomes_of
 from pipeline.reporting.rows import Report
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import Folders
@@ -135,7 +135,7 @@ def _planned(
         parent=prepared.parent,
         facts=facts_of(prepared, planned),
     )
-    outcomes = outcomes_of(planned.table, [], [], waiting=_WOULD_BE_SENT)
+    outcomes = outcomes_of(planned.table, NO_ENDS, [], waiting=_WOULD_BE_SENT)
     _take_repeats_for_duplicates(outcomes)
     profile = prepared.choice.profile
     report = Report(drop=drop, outcomes=outcomes, spool=spool, profile=profile)

@@ -37,7 +37,7 @@ from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen, of_refused
 from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders
 from pipeline.planning.plan_input import Prepared, load
-from pipeline.reporting.row_outcomes import Remark, outcomes_of
+from pipeline.reporting.row_outcomes import NO_ENDS, Remark, outcomes_of
 from pipeline.storage.memory import trim
 from pipeline.storage.spool import sync_spools
 from schemas.codes import Code
@@ -274,7 +274,7 @@ class Planner:
         if refusal.code is not Code.TOO_MANY_REJECTS:
             return self._closer.refuse(drop, refusal)
         drop = drop.planned_with(self._spools.placed(facts_of(prepared, planned)))
-        outcomes = outcomes_of(planned.table, [], [], waiting=Remark(code="", message=""))
+        outcomes = outcomes_of(planned.table, NO_ENDS, [], waiting=Remark(code="", message=""))
         return self._closer.refuse_rows(drop, refusal, outcomes)
 
 

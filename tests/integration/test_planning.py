@@ -25,7 +25,7 @@ from pipeline.planning.order_index import frozen
 from pipeline.planning.plan import sendable_orders
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.read_file import prepare
-from pipeline.reporting.row_outcomes import outcomes_of, unsent
+from pipeline.reporting.row_outcomes import unsent
 from pipeline.reporting.rows import Report
 from pipeline.reporting.write import summary_of
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -33,6 +33,7 @@ from pipeline.storage.spool import Spool
 from schemas.profile import builtin_profiles
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.ledger_plans import begun
+from tests.fakes.outcomes import outcomes_of
 from tests.fakes.policies import plan_rules
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

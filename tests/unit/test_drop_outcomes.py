@@ -12,12 +12,12 @@ from pipeline.reporting.row_outcomes import (
     OUTCOMES,
     DropOutcomes,
     Remark,
-    outcomes_of,
     result_block,
     unsent,
 )
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
+from tests.fakes.outcomes import outcomes_of
 
 SEND, SHARED = Disposition.SEND, Disposition.SHARED
 WAITING = unsent("The API is down.")

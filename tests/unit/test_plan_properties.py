@@ -11,9 +11,10 @@ from pipeline.core.chunks import Chunk, ChunkState, Verdict
 from pipeline.core.model import Disposition
 from pipeline.core.order_lines import OrderHistory
 from pipeline.planning.freeze import _planned_table
-from pipeline.reporting.row_outcomes import OUTCOMES, outcomes_of, unsent
+from pipeline.reporting.row_outcomes import OUTCOMES, unsent
 from schemas.vocabulary import Milestone, Outcome
 from tests.examples import examples
+from tests.fakes.outcomes import outcomes_of
 from tests.fakes.plan_rows import accepted, calls, dispositions, plan, plan_input
 
 ROWS = st.lists(
