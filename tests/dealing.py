@@ -30,9 +30,10 @@ LONG = (
 )  # fmt: skip
 ALONE = (
     "answers", "campaign", "containment", "half_uploads", "rows_wait_not_files", "start_in_trouble",
-    "storage_troubles", "workers", "workers_in_trouble", "web_notices", "web_workers",
+    "storage_troubles", "workers", "workers_in_trouble", "web_health_is_true", "web_notices",
+    "web_workers",
 )  # fmt: skip
-LONG_PAGES = ("web_workers", "web_watching")
+LONG_PAGES = ("web_workers", "web_watching", "web_health_is_true", "web_machines")
 """The pages' tests come late, since from the first on an event loop runs in their process; of those
 the long ones first. What is small and needs no loop of its own fills the gaps at the end."""
 
