@@ -82,7 +82,9 @@ class Crew:
     def status(self) -> dict[str, Any]:
         return self.root.run("cluster", "status", "--json").json
 
-    def closed(self, count: int, *, root: Root | None = None, seconds: float = 2 * PATIENCE) -> None:
+    def closed(
+        self, count: int, *, root: Root | None = None, seconds: float = 2 * PATIENCE
+    ) -> None:
         """Wait until so many drops are through."""
         place = root or self.root
         until(
