@@ -15,6 +15,7 @@ from schemas.profile import is_awb_like
 from schemas.similarity import PROBABLY, alike
 from schemas.vocabulary import Role
 
+NO_HEADINGS = "None of its rows looks like a heading row."
 _MOST_SEEN = 20
 _MOST_NEAR = 2
 _LONGEST = 60
@@ -48,11 +49,7 @@ def header_missing(
     if len(shown) > _MOST_SEEN:
         listed += f" and {len(shown) - _MOST_SEEN} more"
     needs = "" if profile.name == GENERIC else f", which files of {profile.title} have"
-    seen = (
-        f"Columns in the file: {listed}."
-        if listed
-        else "None of its rows looks like a heading row."
-    )
+    seen = f"Columns in the file: {listed}." if listed else NO_HEADINGS
     advice = [_advice(role, headings, profile, below) for role in missing]
     if Role.ORDER_ID in missing and any(is_awb_like(fold_header(cell)) for cell in headings):
         advice.append("an AWB cannot stand in for the order id, so add a column if there is none")

@@ -12,7 +12,7 @@ from pipeline.core.draft import DraftStatus, RoleChoices
 from pipeline.web.teaching.taught_profile import merged
 from schemas.profile import load_profile
 from schemas.vocabulary import Role
-from tests.acceptance.harness import sheet, until
+from tests.acceptance.harness import orders, sheet, until
 from tests.web.conftest import Live
 from tests.web.test_web_nothing_wrong import post
 from tests.web.test_web_uploading import file_of
@@ -365,6 +365,34 @@ def test_without_javascript_and_with_another_line_of_headings(live: Live, browse
     page.get_by_role("button", name="Save only").click()
     page.wait_for_url("**/couriers/*")
     context.close()
+
+
+def test_a_name_that_files_of_others_have_is_warned_of_and_none_takes_them_all(live: Live) -> None:
+    live.root.drop("daily_day.csv", orders(1))
+    text = manifest("DAILY", 24).replace("Raftaar", "Daily")
+    live.root.drop("daily_new.csv", text)
+    live.root.drop("28-11.csv", text.replace("DAILY", "DAILX"))
+    live.drop_id("daily_day.csv")
+    with live.client() as client:
+        for name in ("daily_new.csv", "28-11.csv"):
+            made = client.post("/api/v1/teachings", json={"drop": live.drop_id(name)}).json()
+            text = client.get(f"/teach/{made['teaching']}").text
+            assert ('value="daily*"' in text) == (name == "daily_new.csv")
+            assert ("1 of them was read as another courier" in text) == (name == "daily_new.csv")
+            assert "*.csv" not in text
+
+
+def test_a_file_without_headings_is_not_to_be_taught(live: Live) -> None:
+    text = "17788000000000000001,770001,Delivered\n17788000000000000002,770002,Delivered\n"
+    live.root.drop("bare_rows.csv", text)
+    drop = live.drop_id("bare_rows.csv")
+    with live.client() as client:
+        shown = client.get(f"/drops/{drop}").text
+        checked = client.post("/api/v1/checks", files={"files": ("bare.csv", text)}).json()
+        card = client.get(f"/checks/{checked['check']}").text
+    for page in (shown, card):
+        assert "Put a row of headings above the data" in page
+        assert "Teach Shipdrop this file" not in page
 
 
 def test_what_is_no_teaching_is_told(live: Live) -> None:

@@ -23,7 +23,7 @@ from pipeline.web.context import (
     whole_number,
 )
 from pipeline.web.pages.upload import check_one, went
-from pipeline.web.teaching.steps import TEACHABLE
+from pipeline.web.teaching.steps import can_be_taught
 from schemas.codes import Code
 from schemas.courier import GENERIC
 from schemas.statuses import IN_WORDS
@@ -78,7 +78,7 @@ def _card(
         "why": words.WHY.get(checked["why"], checked["why"]),
         "left_out": place in kept.left_out,
         "sends": not refused,
-        "teachable": bool(refused) and refused["code"] in TEACHABLE,
+        "teachable": bool(refused) and can_be_taught(refused),
         "correctable": bool(refused) and refused["code"] == Code.TOO_MANY_REJECTS,
         "same": _same(ctx, summary.get("same_as")),
         "faults": _faults(checked.get("faults", ()), summary),

@@ -23,7 +23,7 @@ from pipeline.web.correct_rows.load import line_of, table_of
 from pipeline.web.drop_view import DropView, view_of
 from pipeline.web.order_search import find
 from pipeline.web.set_aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
-from pipeline.web.teaching.steps import TEACHABLE
+from pipeline.web.teaching.steps import can_be_taught
 from pipeline.web.templating import address
 from pipeline.web.uploads import note_of
 from pipeline.web.words import FIELDS
@@ -235,7 +235,7 @@ def _is_teachable(drop: DropLine) -> bool:
         return False
     if drop.fixed and not drop.need:
         return False  # all its rows were corrected, or set aside
-    if refused and refused["code"] in TEACHABLE:
+    if refused and can_be_taught(refused):
         return refused["code"] != Code.TOO_MANY_REJECTS or _has_unknown_words(summary)
     return bool(drop.need) and _has_unknown_words(summary)
 

@@ -127,7 +127,7 @@ def _columns(ctx: WebContext, teaching: Teaching, wrong: Any) -> dict[str, Any]:
             (name, ctx.site.profiles[name].title, fits[name])
             for name in sorted(fits, key=lambda name: (-fits[name], name))
         ],
-        "files_called": _called(ctx, teaching),
+        **_called(ctx, teaching),
         "refused": _is_refused(ctx, teaching.drop),
         "no_manifest": NO_MANIFEST,
         "step": 1,
@@ -157,13 +157,16 @@ def _looks(looks: Mapping[str, int], filled: int, distinct: int | None, role: st
     return "empty" if not filled else ""
 
 
-def _called(ctx: WebContext, teaching: Teaching) -> int:
-    """Count the recent files whose names fit the patterns of the new courier."""
+def _called(ctx: WebContext, teaching: Teaching) -> dict[str, int]:
+    """Count the recent files whose names fit the new courier's, and those read as another's."""
     recent = ctx.site.ledger.overview.search(Search(limit=_RECENT)) if teaching.file_names else ()
-    return sum(
-        any(fnmatchcase(each.source_file.casefold(), name) for name in teaching.file_names)
+    called = [
+        each.courier
         for each in recent
-    )
+        if any(fnmatchcase(each.source_file.casefold(), name) for name in teaching.file_names)
+    ]
+    others = sum(courier not in {"", teaching.courier} for courier in called)
+    return {"files_called": len(called), "files_of_others": others}
 
 
 @router.post("/teach/{teaching}")

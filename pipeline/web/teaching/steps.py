@@ -26,6 +26,7 @@ from pipeline.reading.drop_reader import poison
 from pipeline.service.wiring import Site
 from pipeline.storage.root_folders import place_of as place_of_file
 from pipeline.validation.draft.role_guess import is_no_event
+from pipeline.validation.missing_headers import NO_HEADINGS
 from pipeline.web import staging
 from pipeline.web.api_base import Answer, Text
 from pipeline.web.caches import LruCache
@@ -163,7 +164,7 @@ class Teachings:
                 courier=guessed,
                 title=title,
                 name=name_of(title) if title else "",
-                file_names=() if guessed else (pattern_of(file),),
+                file_names=() if guessed else patterns_of(file),
                 base=self._base(guessed),
                 who=who[:100],
                 at=stamp(self._site.clock.now()),
@@ -404,17 +405,21 @@ def _repeats(column: SeenColumn) -> bool:
     return column.distinct is not None and column.distinct < 0.9 * column.filled
 
 
+def can_be_taught(refused: Mapping[str, str]) -> bool:
+    """Tell whether a profile may mend what a file was refused for; none mends missing headings."""
+    return refused["code"] in TEACHABLE and NO_HEADINGS not in refused["message"]
+
+
 def name_of(title: str) -> str:
     """Return the short name of a new courier, made from its name."""
     plain = _NOT_A_NAME.sub("-", fold(title)).strip("-")[:40].strip("-")
     return plain or f"courier-{sha256(title.encode()).hexdigest()[:6]}"
 
 
-def pattern_of(file: str) -> str:
-    """Return what the names of files like this one have in common, as far as one tells."""
-    stem, dot, ending = file.rpartition(".")
-    word = re.match(r"[^\W\d_]+", stem or file)
-    return f"{word[0].casefold()}*" if word and len(word[0]) > 2 else f"*{dot}{ending}".casefold()
+def patterns_of(file: str) -> tuple[str, ...]:
+    """Return what the names of files like this one begin with; nothing where that is no word."""
+    word = re.match(r"[^\W\d_]{3,}", file.rpartition(".")[0] or file)
+    return (f"{word[0].casefold()}*",) if word else ()
 
 
 def _title_of(text: str) -> str:
