@@ -9,9 +9,8 @@
     ├ DropRefused                  this file is quarantined whole; the loop goes on
     ├ DropChanged                  the file was still being written: back to waiting
     ├ ReaderDied                   the process that read this file ended over it: tried again
-    ├ DeliveryError
-    │ ├ Transient                  worth another try: no answer came, or a question met 5xx
-    │ └ Held                       stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
+    ├ Transient                    worth another try: no answer came, or a question met 5xx
+    ├ Held                         stop all sending: 401, 403, 407, 3xx, 404/405 naming no order
     └ StorageError                 disk full, read-only, ledger gone: stop claiming, keep, retry
       ├ LedgerLost                 gone, damaged or a newer one: a person has to mend it, exit 2
       └ Fenced                     other workers have taken over from this one
@@ -77,11 +76,7 @@ class ReaderDied(ShipdropError):
         self.signal = number
 
 
-class DeliveryError(ShipdropError):
-    """A call did not do what it should."""
-
-
-class Transient(DeliveryError):
+class Transient(ShipdropError):
     """Worth another try.
 
     ``in_doubt`` is true when the request may have reached the API although no answer came back.
@@ -92,7 +87,7 @@ class Transient(DeliveryError):
         self.in_doubt = in_doubt
 
 
-class Held(DeliveryError):
+class Held(ShipdropError):
     """The API refuses every call: more of them would only be refused too."""
 
 

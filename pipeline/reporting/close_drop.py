@@ -36,7 +36,7 @@ from pipeline.reporting.row_outcomes import OUTCOMES, DropOutcomes, Remark, outc
 from pipeline.reporting.rows import Report, gathered
 from pipeline.storage.changed_file_notes import ChangedFileNotes
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.root_folders import FileChange, Folders, digest_of, place_of
+from pipeline.storage.root_folders import FileChange, Folders, place_of
 from pipeline.storage.spool import Spool, Spools
 from schemas.codes import Code
 from schemas.courier import Profile
@@ -230,7 +230,7 @@ class Closer(Struct, frozen=True, kw_only=True):
     def _since_read(self, drop: Drop) -> FileChange | None:
         """Return how the file of a drop is, as long as it lies in work."""
         path = self.folders.claimed_path(drop.drop_id, drop.source_file)
-        return self.folders.since_read(path, digest_of(drop)) if path else None
+        return self.folders.since_read(path, drop) if path else None
 
     def put_away(self, drop: Drop) -> None:
         """Remove the parts of a closed drop's spool that nobody needs, then put its file away.

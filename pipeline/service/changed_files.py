@@ -17,7 +17,7 @@ from pipeline.reporting.summary_json import with_changed_file
 from pipeline.service.wiring import Site
 from pipeline.storage.changed_file_notes import ReturnedFile
 from pipeline.storage.file_systems import Writer
-from pipeline.storage.root_folders import digest_of, inode_of, place_of
+from pipeline.storage.root_folders import inode_of, place_of
 from schemas.display import shown
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,7 @@ class ChangedFiles:
         if now < known.due or self._folders.claimed_path(drop_id, known.drop.source_file):
             return False  # in the second case it is about to be put away
         path = self._folders.kept(place_of(known.drop))
-        since = self._folders.since_read(path, digest_of(known.drop))
+        since = self._folders.since_read(path, known.drop)
         if since is not None and since.changed:
             return True
         if since is None or since.is_final:
@@ -106,7 +106,7 @@ class ChangedFiles:
         inode = inode_of(self._folders.kept(place))
         if inode and (begun is None or inode == begun.inode):
             self._notes.gives_back(drop_id, ReturnedFile(folder=drop.folder, inode=inode))
-            target = self._folders.back_to_inbox(place, drop.folder, digest_of(drop))
+            target = self._folders.back_to_inbox(drop)
             there = inode_of(target)
             if there != inode:
                 self._notes.gives_back(drop_id, ReturnedFile(folder=drop.folder, inode=there))

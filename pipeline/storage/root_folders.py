@@ -47,11 +47,6 @@ class Digest(Struct, frozen=True, kw_only=True):
     inode: int = 0
 
 
-def digest_of(drop: Drop) -> Digest:
-    """Return the hash of a drop's file as it was read."""
-    return Digest(sha256=drop.sha256, size=drop.size, mtime_ns=drop.facts.mtime_ns)
-
-
 class FileChange(Struct, frozen=True, kw_only=True):
     """A file as it is now, against its content when it was read; and who may be writing it."""
 
@@ -192,24 +187,24 @@ class Folders:
         """Return where a file that was put away lies."""
         return self._shelf(thing) / one_component(thing.drop_id) / one_component(thing.name)
 
-    def back_to_inbox(self, thing: PutAway, folder: str, read: Digest) -> Path:
+    def back_to_inbox(self, drop: Drop) -> Path:
         """Give a file that was written to after it was read to the inbox; return its place there.
 
         It is the file itself, so that whoever writes it goes on in the inbox. Where it only grew,
         what was read stays in its place as a copy. Doing it again after a crash is fine, and then
         finds the copy where the file has gone already.
         """
-        source = self.kept(thing)
+        source = self.kept(place_of(drop))
         copy = source.with_name(COPY_NAME)
-        place = self._courier(folder)
+        place = self._courier(drop.folder)
         with storing("give back", source):
             self._inbox_is_there()
             make_directory(place)
             self._sure()
             copy.unlink(missing_ok=True)
             with open_regular(source) as file:
-                copy_beginning(file, copy, read.size, read.sha256)
-            return self._give_back(source, place, thing.name)
+                copy_beginning(file, copy, drop.size, drop.sha256)
+            return self._give_back(source, place, drop.source_file)
 
     def keep_what_was_read(self, thing: PutAway) -> bool:
         """Put the copy that ``back_to_inbox`` made into the place of the file.
@@ -436,8 +431,8 @@ class Folders:
         return Digest(sha256=sha256, size=before[2], mtime_ns=before[3], inode=before[1])
 
     @staticmethod
-    def since_read(path: Path, read: Digest) -> FileChange | None:
-        """Compare a file in ``work/`` with its content when it was read; None when it is not there.
+    def since_read(path: Path, drop: Drop) -> FileChange | None:
+        """Compare a drop's file with its content when it was read; None when it is not there.
 
         Its content is only looked at where its size is the same and its time is not.
         """
@@ -448,8 +443,8 @@ class Folders:
                 return None
             with file:
                 _, _, size, mtime_ns = identity_of(os.fstat(file.fileno()))
-                changed = size != read.size or (
-                    mtime_ns != read.mtime_ns and hash_of(file) != read.sha256
+                changed = size != drop.size or (
+                    mtime_ns != drop.facts.mtime_ns and hash_of(file) != drop.sha256
                 )
                 return FileChange(changed=changed, writer=writer_of(file.fileno()))
 
