@@ -257,10 +257,11 @@ def dropped_date(cell: str, place: Place) -> str:
 
 
 def early_date(cell: str, _: Place) -> str:
-    """Tell about a delivery date of long before its row's event."""
+    """Tell about a delivery date of long before its row's event, or past beside one ahead."""
     return (
-        f"{quoted(cell)} is months before what the row reports, so the row is sent without it. "
-        "Write it like 2026-06-26."
+        f"{quoted(cell)} is months before what the row reports, or has passed while that lies "
+        "ahead, as where two columns are exchanged. The row is sent without it. Write it like "
+        "2026-06-26."
     )
 
 

@@ -57,6 +57,9 @@ _DATES = {
 
 _EARLY = {Role.PROMISED: Fact.PROMISED_EARLY, Role.ESTIMATED: Fact.ESTIMATED_EARLY}
 _EARLY_DAYS = 60
+_AHEAD_HOURS = 6
+"""From which an event lies ahead by more than its zone, and beside a delivery date that has passed:
+the two columns were exchanged."""
 
 
 class Cells(Struct, frozen=True, kw_only=True):
@@ -454,6 +457,7 @@ def _put_dates(
     facts, found = dates.facts, {}
     # A pickup without a time is not older than its file.
     begun = np.where(milestones == Milestone.BAG_PICKED, now_ms, ABSENT)
+    ahead = np.zeros(len(now_ms), dtype=np.bool_)
     for role in DATE_ROLES:
         read = dates.role(role)
         if role is Role.EVENT_TIME:
@@ -474,8 +478,10 @@ def _put_dates(
         facts.flag(order, read.two_way, evidence)
         if role is Role.EVENT_TIME:
             begun = np.where(times.read & ~read.two_way, times.ms, begun)
+            ahead = begun - _AHEAD_HOURS * HOUR_MS > now_ms
         else:
             early = times.read & (times.ms < begun - _EARLY_DAYS * DAY_MS)
+            early |= times.read & ahead & (times.ms < now_ms - DAY_MS)
             facts.flag(_EARLY[role], early, evidence)
         found[role] = times
     return found

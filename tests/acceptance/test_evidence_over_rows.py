@@ -4,7 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pipeline.sandbox.server import SandboxHandle
 from tests.acceptance.harness import Root, rooted, sheet
@@ -563,6 +565,20 @@ def test_a_reason_in_a_plain_column_is_judged_by_its_words(part: Part) -> Iterat
     yield
     assert part.told("A1") == {"reasonCode": 12}
     assert part.told("A2") == {}
+
+
+@together
+def test_a_date_that_passed_beside_an_event_ahead_is_not_sent(part: Part) -> Iterator[None]:
+    now = datetime.now(ZoneInfo("Asia/Kolkata"))
+    past, soon = (f"{now + timedelta(days=days):%d-%m-%Y}" for days in (-3, 3))
+    rows = [
+        (f"A{at}", "Delivered", f"{now + timedelta(hours=hours):%d-%m-%Y %H:%M}", past, soon)
+        for at, hours in enumerate((10, 1, -10))
+    ]
+    part.drop_rows("day", rows, ("Order ID", "Status", "Event Time", "EDD", "PDD"))
+    yield
+    assert part.ends("day") == [("accepted", "DATE_DROPPED:estimated_delivery_date"), SENT, SENT]
+    assert [len(part.told(f"A{at}")) for at in range(3)] == [1, 2, 2]
 
 
 @together
