@@ -35,17 +35,14 @@ from pipeline.web.health_bar import HealthBar
 from pipeline.web.metrics import Measures
 from pipeline.web.pages import (
     account,
-    api,
-    api_corrections,
-    api_couriers,
-    api_people,
-    api_teach,
-    api_to_do,
     checks,
+    corrections,
     couriers,
     drops,
     fix,
     machines,
+    orders,
+    people,
     reports,
     teach,
     to_do,
@@ -134,12 +131,11 @@ def create_app(site: Site) -> FastAPI:
         unsaved=KeptForPage(_UNSAVED),
         said=KeptForPage(_SAID),
     )
-    for module in (
-        *(to_do, fix, teach, drops, checks, upload, couriers, reports, account, machines),
-        *(api_teach, api_couriers, api_corrections, api_to_do, api_people, api),
-    ):
-        # As they are: included, each route would be made anew, which the first request waits for.
-        app.router.routes.extend(module.router.routes)
+    both = to_do, teach, drops, orders, checks, upload, couriers, reports, account, people, machines
+    pages = fix.router, *(each.router for each in both)
+    machine = corrections.api, *(each.api for each in both)
+    # As they are: included, each route would be made anew, which the first request waits for.
+    app.router.routes.extend(route for router in (*pages, *machine) for route in router.routes)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
     app.add_exception_handler(ChooseFirst, _choose_first)

@@ -9,14 +9,7 @@ import structlog
 from pipeline.core.corrections import with_aside, with_put_off, without_aside
 from pipeline.core.errors import StorageError
 from pipeline.core.model import DropState, stamp
-from pipeline.core.row_keys import (
-    RowKey,
-    in_order,
-    in_words,
-    row_key,
-    rows_meant,
-    sheet_of,
-)
+from pipeline.core.row_keys import RowKey, in_order, in_words, row_key, rows_meant, sheet_of
 from pipeline.web import drop_view
 from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, WebContext

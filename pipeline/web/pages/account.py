@@ -1,32 +1,34 @@
-"""Logging in and out, one's own account, and the list of people who may log in."""
+"""Logging in and out, and one's own account: pages and JSON."""
 
 import ipaddress
 import math
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.core.errors import ShipdropError, UsageError
+from pipeline.core.errors import ShipdropError
 from pipeline.web.access import Right, Visitor
+from pipeline.web.api_base import Answer, Message, Order, Problem, Responses, api_router
 from pipeline.web.context import (
     Ctx,
     Looker,
-    Manager,
+    LookerByMachine,
     WebContext,
     form_of,
     lead,
     looking,
-    managing,
     page,
     session_of,
     text_of,
     told_once,
-    whole_number,
 )
+from pipeline.web.pages.people import CONFLICT, Password
 from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import KEPT, ROLES, NotChanged, WrongPassword
 from pipeline.web.request_limits import cookie
@@ -36,6 +38,7 @@ from schemas.display import counted
 log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
+api = api_router()
 
 LookerForm = Annotated[FormData, form_of(looking)]
 
@@ -194,7 +197,7 @@ def session_left(request: Request, _front: Ctx, visitor: Looker, said: str = "")
 
 
 @router.post("/account/stay")
-def stay(request: Request, ctx: Ctx, _form: LookerForm) -> Response:
+def stay_logged_in(request: Request, ctx: Ctx, _form: LookerForm) -> Response:
     """Let the session last as long as a new one."""
     ctx.access.stay(request.scope["session"])
     by_script = request.headers.get("hx-request")
@@ -215,85 +218,59 @@ def _values(request: Request, ctx: WebContext, visitor: Visitor) -> dict[str, An
     }
 
 
-ManagerForm = Annotated[FormData, form_of(managing)]
-
-_MAY: Final = {
-    Right.LOOK: "sees everything and changes nothing",
-    Right.OPERATE: "uploads, corrects and sends files, and teaches couriers",
-    Right.MANAGE: "does all of this, and says who may do what",
+_PACED: Final[Responses] = {
+    **CONFLICT,
+    429: {"model": Problem, "description": "Too many wrong passwords: wait."},
 }
 
 
-@router.get("/people")
-def people_page(request: Request, ctx: Ctx, visitor: Manager) -> Response:
-    """List everybody who may log in, with what was changed."""
-    values = _of_people(ctx) | {"done": told_once(request)}
-    return page(request, "people.html", values, visitor=visitor)
+class NewPassword(Order):
+    """A password of one's own, and the current one."""
+
+    old: Password
+    new: Password
 
 
-@router.post("/people")
-def add_person(request: Request, ctx: Ctx, visitor: Manager, form: ManagerForm) -> Response:
-    """Add somebody."""
-    name, role = text_of(form, "name").strip(), text_of(form, "role")
-    password = text_of(form, "password")[: LONGEST + 1]
-    try:
-        ctx.people.add(visitor.name, name, _right_of(role), password)
-    except NotChanged as error:
-        more = {"wrong": error.message, "given": {"name": name, "role": role}}
-        return page(request, "people.html", _of_people(ctx) | more, visitor=visitor, status=422)
-    done = f"{name} can log in now. Tell them the password: it is not shown again."
-    return lead(request, "/people", done)
+class AccountObject(Answer):
+    """Whoever asks. ``name``: empty where nobody has to log in."""
+
+    name: str
+    role: Right
+    kept_in_settings: bool
+    must_choose_password: bool
+    session_ends_at: datetime | None = Field(description="null: a token, or no log-in.")
 
 
-@router.post("/people/change")
-def change_person(request: Request, ctx: Ctx, visitor: Manager, form: ManagerForm) -> Response:
-    """Change somebody: the role, off or on, a new password; or take them off the list."""
-    try:
-        done = _changed(ctx, visitor, form)
-    except NotChanged as error:
-        more = {"wrong": f"{error.message} {error.hint}".strip()}
-        return page(request, "people.html", _of_people(ctx) | more, visitor=visitor, status=409)
-    return lead(request, "/people", done)
+@api.get("/account")
+def account(request: Request, ctx: Ctx, visitor: Looker) -> AccountObject:
+    """Tell who asks, and until when the session lasts."""
+    ending = session_of(request, visitor)
+    return AccountObject(
+        name=visitor.name,
+        role=visitor.right,
+        kept_in_settings=ctx.people.is_kept(visitor.name),
+        must_choose_password=visitor.must_choose,
+        session_ends_at=ending.at if ending else None,
+    )
 
 
-def _changed(ctx: WebContext, visitor: Visitor, form: FormData) -> str:
-    people, by = ctx.people, visitor.name
-    name, go = text_of(form, "person"), text_of(form, "go")
-    version = whole_number(text_of(form, "version"))
-    if go == "role":
-        role = _right_of(text_of(form, "role"))
-        people.change(by, name, role=role, version=version)
-        return f"{name} is {ROLES[role].lower()} now."
-    if go in {"off", "on"}:
-        people.change(by, name, off=go == "off", version=version)
-        return f"{name} can {'not log in any more' if go == 'off' else 'log in again'}."
-    if go == "password":
-        password = text_of(form, "password")[: LONGEST + 1]
-        people.change(by, name, password=password, version=version)
-        return f"{name} has a new password, and is logged out. Tell them: it is not shown again."
-    if go == "remove":
-        people.remove(by, name, version)
-        return f"{name} is removed."
-    raise UsageError("Choose what to change.")
+@api.put("/account/password", responses=_PACED)
+def password(
+    request: Request,
+    response: Response,
+    ctx: Ctx,
+    visitor: LookerByMachine,
+    given: NewPassword,
+) -> Message:
+    """Change one's own password; every other session of it ends, and this one has a new cookie."""
+    old, new = given.old.get_secret_value(), given.new.get_secret_value()
+    choose_password(request, ctx, visitor, old, new)
+    keep_logged_in(request, ctx, response)
+    return Message(said="The password was changed.")
 
 
-def _right_of(role: str) -> Right:
-    try:
-        return Right(role)
-    except ValueError:
-        raise UsageError("Choose one of the roles.") from None
-
-
-def _of_people(ctx: WebContext) -> dict[str, Any]:
-    everybody = ctx.people.everybody()
-    return {
-        "everybody": everybody,
-        "seen": ctx.people.seen,
-        "changes": ctx.people.changes()[:100],
-        "roles": ROLES,
-        "may": _MAY,
-        "rules": RULES,
-        "done": "",
-        "wrong": "",
-        "given": {"name": "", "role": "operate" if everybody else "manage"},
-    }
+@api.post("/account/stay")
+def stay(request: Request, ctx: Ctx, visitor: LookerByMachine) -> AccountObject:
+    """Let the session last as long as a new one."""
+    ctx.access.stay(request.scope["session"])
+    return account(request, ctx, visitor)

@@ -1,17 +1,21 @@
-"""The page of a check: a card a file, read as another courier's, left out, or sent."""
+"""A check: a card a file, read as another courier's, left out, or sent; page and JSON."""
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
+from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.drop_lines import DropLine
 from pipeline.web import staging, words
+from pipeline.web.api_base import Answer, Order, api_router, plain
 from pipeline.web.context import (
+    ByMachine,
     Ctx,
+    FilesByMachine,
     Form,
     NotPossible,
     NotThere,
@@ -22,7 +26,17 @@ from pipeline.web.context import (
     text_of,
     whole_number,
 )
-from pipeline.web.pages.upload import check_one, went
+from pipeline.web.pages.upload import (
+    TOO_LARGE,
+    UPLOAD_BODY,
+    Batch,
+    UploadObject,
+    check,
+    check_one,
+    stage_form,
+    upload_object,
+    went,
+)
 from pipeline.web.teaching.steps import can_be_taught
 from schemas.codes import Code
 from schemas.courier import GENERIC
@@ -31,6 +45,7 @@ from schemas.statuses import IN_WORDS
 log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
+api = api_router()
 
 _SENDING: Final = threading.Lock()
 """A second click must not take apart what the first one is sending."""
@@ -171,3 +186,91 @@ def _send(ctx: WebContext, batch: str, only: str) -> str:
     rest = staging.split(ctx.site, kept, wanted)
     staging.send_once(ctx.site, batch)
     return rest
+
+
+class CheckedFile(Answer):
+    """One file as it would be read, and the updates that would be sent."""
+
+    name: str
+    left_out: bool = Field(description="True when it is not sent with the others.")
+    courier: str
+    why: str = Field(description="Why it is read as this courier's.")
+    refused: dict[str, Any] | None = Field(description="Why it would be refused, if so.")
+    rows: dict[str, int] = Field(description="By outcome; unsent: would be sent.")
+    columns: list[dict[str, Any]] = Field(description="Headings read, and those not, per sheet.")
+    statuses: list[dict[str, Any]] = Field(description="Each status word: meaning, outcome, rows.")
+    first: list[dict[str, Any]] = Field(description="The first updates as they would be sent.")
+    errors: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]
+
+
+class CheckChange(Order):
+    """Say what is to be different with a file of a check."""
+
+    courier: str | None = Field(default=None, max_length=60, description="Empty: recognise it.")
+    left_out: bool | None = Field(default=None, description="Whether it is not to be sent.")
+
+
+class CheckObject(Answer):
+    """Files that were checked together. ``check``: the name to send them by."""
+
+    check: str
+    files: list[CheckedFile]
+
+
+@api.post("/checks", openapi_extra=UPLOAD_BODY, responses=TOO_LARGE)
+def check_files(ctx: Ctx, visitor: Operator, form: FilesByMachine) -> CheckObject:
+    """Check files: how each would be read and what would be sent. Nothing is sent."""
+    kept = stage_form(ctx, form, visitor)
+    return _check(kept, check(ctx, kept))
+
+
+@api.get("/checks/{check}")
+def checked(ctx: Ctx, _visitor: Operator, check: Batch) -> CheckObject:
+    """Show again what a check found, as long as its files wait to be sent."""
+    kept = staging.staged(ctx.site, check)
+    return _check(kept, staging.check_of(ctx.site, kept))
+
+
+@api.patch("/checks/{check}/files/{place}")
+def change_check(
+    ctx: Ctx,
+    _visitor: ByMachine,
+    check: Batch,
+    place: Annotated[int, Path(ge=0, le=1000)],
+    change: CheckChange,
+) -> CheckObject:
+    """Read a file of a check as another courier's, leave it out of what is sent, or put it back."""
+    if change.left_out is not None:
+        leave(ctx, check, place, out=change.left_out)
+    if change.courier is not None:
+        read_as(ctx, check, place, change.courier)
+    kept = _with_file(ctx, check, place)
+    return _check(kept, staging.check_of(ctx.site, kept))
+
+
+@api.post("/checks/{check}/send", status_code=202)
+def send_checked(ctx: Ctx, _visitor: ByMachine, check: Batch) -> UploadObject:
+    """Put files into the inbox that were checked; asked for again, it is done once."""
+    staging.send_once(ctx.site, check)
+    return upload_object(ctx, check)
+
+
+def _check(kept: staging.Staged, checked: Sequence[Mapping[str, Any]]) -> CheckObject:
+    files = [
+        CheckedFile(
+            left_out=place in kept.left_out,
+            name=plain(each["name"]),
+            courier=each["summary"]["courier"] or "",
+            why=plain(each["why"]),
+            refused=each["summary"]["refused"],
+            rows=each["summary"]["rows"],
+            columns=each["summary"].get("columns") or [],
+            statuses=list(each["statuses"]),
+            first=list(each["first"]),
+            errors=each["summary"]["errors"],
+            warnings=each["summary"]["warnings"],
+        )
+        for place, each in enumerate(checked)
+    ]
+    return CheckObject(check=kept.batch, files=files)

@@ -1,16 +1,16 @@
-"""The list of files, one file and what can be asked of it, and finding an order across files."""
+"""The list of files, one file, and what can be asked of it: pages and JSON."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
 from msgspec import structs
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from pipeline.core.drop_lines import DropLine, Search
@@ -18,25 +18,24 @@ from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, order_search, words
-from pipeline.web.context import Ctx, Form, Looker, NotThere, Operator, WebContext, page
+from pipeline.web.api_base import LATER, Answer, DropId, api_router, plain
+from pipeline.web.context import ByMachine, Ctx, Form, Looker, NotThere, Operator, WebContext, page
 from pipeline.web.correct_rows.load import line_of, table_of
 from pipeline.web.drop_view import DropView, view_of
-from pipeline.web.order_search import find
 from pipeline.web.set_aside import NO_MANIFEST, REASONS, REASONS_OF_FILES
 from pipeline.web.teaching.steps import can_be_taught
 from pipeline.web.templating import address
 from pipeline.web.uploads import note_of
-from pipeline.web.words import FIELDS
 from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
 router = APIRouter(include_in_schema=False)
+api = api_router()
 
 _PAGE: Final = 30
 _STATES: Final = ("to_do", "under_way", *(state.value for state in DropState if state.closed))
 _NEEDS: Final = tuple(outcome.value for outcome in Outcome)
 _SORTS: Final = ("file", "state", "courier", "rows", "need")
-
 Text = Annotated[str, Query(max_length=200)]
 PageNo = Annotated[int, Query(alias="page", ge=1, le=1_000_000)]
 
@@ -321,24 +320,161 @@ def drop_file(ctx: Ctx, _visitor: Looker, drop_id: str, kind: str) -> Response:
 
 
 @router.post("/drops/{drop_id}/{wish}")
-def ask(ctx: Ctx, visitor: Operator, _form: Form, drop_id: str, wish: str) -> Response:
+def ask_by_form(ctx: Ctx, visitor: Operator, _form: Form, drop_id: str, wish: str) -> Response:
     """Ask the service to retry or cancel, as the commands do."""
     drop = line_of(ctx, drop_id)
     drop_view.ask(ctx.site, drop, wish, visitor.name)
     return RedirectResponse(f"/drops/{drop.drop_id}", status_code=303)
 
 
-@router.get("/find")
-def find_page(
-    request: Request,
-    ctx: Ctx,
-    visitor: Looker,
-    q: Annotated[str, Query(max_length=4_000)] = "",
-    before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
-) -> Response:
-    """Return the form, and what was found."""
-    words = q.replace("\x00", "").strip()
-    found = find(ctx.site, words, before) if words else None
-    return page(
-        request, "find.html", {"q": words, "found": found, "fields": FIELDS}, visitor=visitor
+class ProgressObject(Answer):
+    """The progress of a drop that is being sent, in rows."""
+
+    answered: int
+    total: int
+
+
+class DropObject(Answer):
+    """One drop."""
+
+    drop_id: str
+    source_file: str
+    folder: str = Field(description="The inbox sub-folder it was dropped into, or empty.")
+    state: DropState
+    courier: str
+    received_at: datetime
+    finished_at: datetime | None
+    size: int = Field(description="Bytes.")
+    sha256: str
+    parent: str | None = Field(description="The drop that it corrects.")
+    same_as: str | None = Field(description="An earlier drop with the same bytes.")
+    request: str | None = Field(description="retry or cancel, while somebody asks for it.")
+    read_again_as: str | None = Field(description="The drop that its file became when read again.")
+    verdict: str = Field(description="The result, in one sentence.")
+    progress: ProgressObject | None
+    need: int = Field(description="Rows that need a person now: not corrected, not set aside.")
+    corrected: int = Field(description="Its rows that were corrected since.")
+    set_aside: int = Field(description="Its rows that somebody left as they are.")
+    summary: dict[str, Any] | None = Field(description="As in summary.json.")
+    tidied_at: datetime | None = Field(
+        description="When its rows and details were removed, since it is old: of its summary only "
+        "counts, codes and names are left."
     )
+
+
+class DropList(Answer):
+    """Drops, newest first."""
+
+    drops: list[DropObject]
+    next: int | None = Field(description="Give it as `before` for the older ones; null: no more.")
+    hits: int = Field(description="How many there are in all.")
+
+
+class Asked(Answer):
+    """A request to the service; it acts on it at its next scan."""
+
+    drop_id: str
+    request: str
+
+
+def drop_object(ctx: WebContext, drop: DropLine) -> DropObject:
+    """Return a drop as the API tells it."""
+    view = drop_view.view_of(ctx.site, drop)
+    far = view.progress
+    return DropObject(
+        drop_id=drop.drop_id,
+        source_file=plain(drop.source_file),
+        folder=plain(drop.folder),
+        state=drop.state,
+        courier=drop.courier,
+        received_at=drop.received_at,
+        finished_at=drop.finished_at,
+        size=drop.size,
+        sha256=drop.sha256,
+        parent=drop.parent,
+        same_as=drop.same_as,
+        request=drop.request or None,
+        read_again_as=drop.again_as,
+        verdict=plain(view.verdict()),
+        progress=ProgressObject.model_validate(far) if far else None,
+        need=drop.need,
+        corrected=drop.fixed,
+        set_aside=drop.aside,
+        summary=dict(drop.summary) if drop.summary else None,
+        tidied_at=datetime.fromisoformat(drop.tidied_at) if drop.tidied_at else None,
+    )
+
+
+@api.get("/drops")
+def drops(
+    ctx: Ctx,
+    _visitor: Looker,
+    *,
+    q: Annotated[str, Query(max_length=200, description="In the file's name or drop id.")] = "",
+    state: Annotated[DropState | Literal["under_way"] | None, Query()] = None,
+    courier: Annotated[str, Query(max_length=60)] = "",
+    needs: Annotated[Outcome | None, Query(description="An outcome it has rows of.")] = None,
+    to_do: Annotated[bool, Query(description="Only with rows that need a person, or refused.")] = (
+        False
+    ),
+    when: Annotated[
+        str,
+        Query(
+            pattern=r"^(|today|yesterday|week|\d{4}-\d{2}-\d{2})$",
+            description="Received then: today, yesterday, week (7 days), or a day.",
+        ),
+    ] = "",
+    before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> DropList:
+    """List drops, newest first."""
+    since, until = ctx.totals.span_of(when)
+    search = Search(
+        words=q.replace("\x00", ""),
+        state=state or "",
+        courier=courier.replace("\x00", ""),
+        needs=needs or "",
+        since=since,
+        until=until,
+        to_do=to_do,
+    )
+    found = ctx.site.ledger.overview.search(structs.replace(search, before=before, limit=limit + 1))
+    shown = found[:limit]
+    more = shown[-1].seq if len(found) > limit else None
+    return DropList(
+        drops=[drop_object(ctx, drop) for drop in shown],
+        next=more,
+        hits=ctx.site.ledger.overview.hits(search),
+    )
+
+
+@api.get("/drops/{drop_id}")
+def drop(ctx: Ctx, _visitor: Looker, drop_id: DropId) -> DropObject:
+    """Show one drop."""
+    return drop_object(ctx, line_of(ctx, drop_id))
+
+
+@api.get("/drops/{drop_id}/results")
+def results(
+    ctx: Ctx,
+    _visitor: Looker,
+    drop_id: DropId,
+    outcome: Annotated[Outcome | None, Query()] = None,
+    code: Annotated[str, Query(max_length=100, description="As in `codes`.")] = "",
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> drop_view.RowList:
+    """Show a drop's rows, a page at a time, as far as they were reported."""
+    path = drop_view.outbox_file(ctx.site, line_of(ctx, drop_id), "results")
+    if not path.is_file():
+        raise NotThere("There is no results file of this drop in the outbox.")
+    return drop_view.rows_of(ctx.files, path, outcome=outcome or "", code=code, page=page)
+
+
+@api.post("/drops/{drop_id}/{wish}", status_code=202, responses=LATER)
+def ask(
+    ctx: Ctx, visitor: ByMachine, drop_id: DropId, wish: Literal["retry", "cancel", "again"]
+) -> Asked:
+    """Ask the service to send what is left, to stop sending it, or to read the file again."""
+    found = line_of(ctx, drop_id)
+    drop_view.ask(ctx.site, found, wish, visitor.name)
+    return Asked(drop_id=found.drop_id, request=wish)

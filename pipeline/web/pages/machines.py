@@ -1,13 +1,18 @@
 """Addresses for supervisors and monitoring: alive, ready, measures, and the page of workers."""
 
+from datetime import datetime
+
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from pipeline.service.health import READY
+from pipeline.web.api_base import Answer, api_router
 from pipeline.web.context import Ctx, Looker, NotThere, page
 
 router = APIRouter(include_in_schema=False)
+api = api_router()
 
 
 @router.api_route("/healthz", methods=["GET", "HEAD"])
@@ -43,3 +48,33 @@ def workers_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
         raise NotThere("This ledger is embedded: it has no workers.")
     values = {"cluster": health.cluster, "root_id": health.root_id}
     return page(request, "workers.html", values, visitor=visitor)
+
+
+class HealthObject(Answer):
+    """The state of the service. Ages in seconds."""
+
+    service_is_alive: bool
+    last_scan_at: datetime | None
+    api: str = Field(description="ok, slowed, paused, held, or empty when no service could tell.")
+    reason: str
+    waiting_files: int
+    oldest_waiting_seconds: float
+    unsent_updates: int
+
+
+@api.get("/health")
+def health(ctx: Ctx, _visitor: Looker) -> HealthObject:
+    """Tell how things stand."""
+    found = ctx.health_bar.health()
+    health_file = found.health_file
+    return HealthObject(
+        service_is_alive=found.alive,
+        last_scan_at=datetime.fromisoformat(health_file.scanned_at)
+        if health_file and health_file.scanned_at
+        else None,
+        api=found.api,
+        reason=health_file.reason if health_file else "",
+        waiting_files=found.waiting,
+        oldest_waiting_seconds=found.oldest,
+        unsent_updates=found.unsent,
+    )

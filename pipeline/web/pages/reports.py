@@ -1,4 +1,4 @@
-"""Reports of the last days and of one day: charts, the tables they are drawn from, and CSV."""
+"""Reports of the last days and of one day: pages, the tables they are drawn from, CSV, JSON."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -7,9 +7,12 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.core.drop_lines import Search
+from pipeline.web.api_base import Answer, api_router
 from pipeline.web.context import Ctx, Looker, page
 from pipeline.web.reports import (
     COUNTS,
+    CourierOnDay,
+    ReportObject,
     as_csv,
     counts_of,
     couriers_on,
@@ -19,6 +22,7 @@ from pipeline.web.reports import (
 from pipeline.web.totals import day_named
 
 router = APIRouter(include_in_schema=False)
+api = api_router()
 
 Days = Annotated[int, Query(ge=1, le=366)]
 Courier = Annotated[str, Query(max_length=60)]
@@ -103,3 +107,23 @@ def day_page(request: Request, ctx: Ctx, visitor: Looker, day: Day) -> Response:
 def day_csv(ctx: Ctx, _visitor: Looker, day: Day) -> Response:
     """Give a day's couriers as CSV."""
     return _csv(day, day_as_csv(ctx.site, couriers_on(ctx.site, ctx.totals, day_named(day))))
+
+
+@api.get("/reports")
+def reports(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> ReportObject:
+    """Tell what the last days came to, of all couriers or one."""
+    return report_of(ctx.site, ctx.totals, days, courier)
+
+
+class DayObject(Answer):
+    """A day where the manifests come from."""
+
+    day: str
+    couriers: list[CourierOnDay]
+
+
+@api.get("/days/{day}")
+def day_of(ctx: Ctx, _visitor: Looker, day: Day) -> DayObject:
+    """Tell what came of each courier on a day, what was late, and what of it is left to do."""
+    found = couriers_on(ctx.site, ctx.totals, day_named(day))
+    return DayObject(day=day, couriers=found)

@@ -1,15 +1,29 @@
-"""The first page: what there is to see to, what waits in the inbox, and leaving things aside."""
+"""What there is to see to, as page and as JSON: the list, setting things aside, the inbox."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.web.context import Ctx, Form, Looker, Operator, lead, page, text_of, told_once
+from pipeline.web.api_base import LATER, Answer, Message, Order, api_router
+from pipeline.web.context import (
+    ByMachine,
+    Ctx,
+    Form,
+    Looker,
+    Operator,
+    lead,
+    page,
+    text_of,
+    told_once,
+)
+from pipeline.web.health_bar import WaitingList
 from pipeline.web.set_aside import OF_DROPS, REASONS, REASONS_OF_FILES, leave_aside, take_back_thing
-from pipeline.web.to_do import MOST
+from pipeline.web.to_do import MOST, Kind, ToDoItem
 
 router = APIRouter(include_in_schema=False)
+api = api_router()
 
 
 @router.get("/")
@@ -61,3 +75,53 @@ def waiting_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """Show what lies in the inbox: why it waits, what to do, and what is never taken."""
     values = {"waiting": ctx.to_do.waiting()}
     return page(request, "waiting.html", values, visitor=visitor)
+
+
+class ToDoList(Answer):
+    """Everything there is to do; of files the 50 oldest. ``count``: all of it."""
+
+    count: int
+    items: list[ToDoItem]
+
+
+class ToDoOrder(Order):
+    """A thing of the list about which nothing is to be done."""
+
+    kind: Literal["rows", "api", "refused", "waiting", "late"]
+    key: str = Field(min_length=1, max_length=600)
+    reason: Literal["not a manifest", "already delivered", "not ours", "duplicate", "other"] = (
+        Field(description="not a manifest: of a refused file alone.")
+    )
+    who: str = Field(default="", max_length=100, description="Without users: who says so.")
+
+
+@api.get("/to-do")
+def to_do(ctx: Ctx, _visitor: Looker) -> ToDoList:
+    """List everything that somebody has to see to, the oldest of each kind first."""
+    items = [each for some in ctx.to_do.items().values() for each in some]
+    return ToDoList(count=ctx.to_do.count(), items=items)
+
+
+@api.post("/to-do/set-aside", responses=LATER)
+def set_aside(ctx: Ctx, visitor: ByMachine, order: ToDoOrder) -> Message:
+    """Leave one thing of the list as it is: a file, or for this time a courier that is late."""
+    leave_aside(ctx, visitor, order.kind, order.key, reason=order.reason, who=order.who)
+    return Message(said="It is set aside.")
+
+
+@api.delete("/to-do/set-aside", responses=LATER)
+def put_back(
+    ctx: Ctx,
+    visitor: ByMachine,
+    kind: Annotated[Kind, Query()],
+    key: Annotated[str, Query(min_length=1, max_length=600)],
+) -> Message:
+    """Put a thing back on the list."""
+    take_back_thing(ctx, visitor, kind, key)
+    return Message(said="It is on the list again.")
+
+
+@api.get("/waiting")
+def waiting(ctx: Ctx, _visitor: Looker) -> WaitingList:
+    """Tell what lies in the inbox: why each file waits, and what is never taken."""
+    return ctx.to_do.waiting()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, params
+from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
@@ -20,8 +21,10 @@ from pipeline.validation.columns import fits
 from pipeline.validation.profile_choice import choose_profile
 from pipeline.web import drop_view, staging, uploads
 from pipeline.web.access import Visitor
+from pipeline.web.api_base import Answer, Problem, Responses, api_router
 from pipeline.web.context import (
     Ctx,
+    FilesByMachine,
     FormWithFiles,
     Looker,
     NotThere,
@@ -31,12 +34,14 @@ from pipeline.web.context import (
     text_of,
 )
 from pipeline.web.health_bar import LATE_SECONDS
+from pipeline.web.pages.drops import DropObject, drop_object
 from schemas.codes import Code
 from schemas.courier import GENERIC
 
 log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
+api = api_router()
 
 _CHECKS: Final = threading.BoundedSemaphore(1)
 """One check at a time: it reads a whole file, and the service is to have the other processor."""
@@ -66,7 +71,7 @@ def _form(ctx: WebContext, wrong: str) -> dict[str, Any]:
 
 
 @router.post("/upload")
-def upload(request: Request, ctx: Ctx, visitor: Operator, form: FormWithFiles) -> Response:
+def upload_by_form(request: Request, ctx: Ctx, visitor: Operator, form: FormWithFiles) -> Response:
     """Take files: check them, or put them into the inbox."""
     try:
         kept = stage_form(ctx, form, visitor)
@@ -169,8 +174,8 @@ def watched(ctx: WebContext, batch: str) -> dict[str, Any]:
     """Return the files of a batch, each with the drop it became. Raises NotThere."""
     found = uploads.batch_of(ctx.site, batch)
     if not found:
-        raise NotThere("Nothing is known of this upload.", hint="Look among the files.")
-    files = [_watched(ctx, upload) for upload in found]
+        raise NotThere("Nothing is known of this upload_by_form.", hint="Look among the files.")
+    files = [_watched(ctx, upload_by_form) for upload_by_form in found]
     ended = all(view and view.drop.state.closed for _, view, _ in files)
     version = "-".join(
         f"{view.drop.state}.{view.progress.answered if view.progress else 0}"
@@ -182,29 +187,29 @@ def watched(ctx: WebContext, batch: str) -> dict[str, Any]:
 
 
 def _watched(
-    ctx: WebContext, upload: uploads.Upload
+    ctx: WebContext, upload_by_form: uploads.Upload
 ) -> tuple[uploads.Upload, drop_view.DropView | None, str]:
     """Return a file, the drop it became, and why there is none yet."""
-    drop = uploads.drop_of(ctx.site, upload)
+    drop = uploads.drop_of(ctx.site, upload_by_form)
     if drop is None:
-        return upload, None, _why_not(ctx, upload)
-    return upload, drop_view.view_of(ctx.site, drop), ""
+        return upload_by_form, None, _why_not(ctx, upload_by_form)
+    return upload_by_form, drop_view.view_of(ctx.site, drop), ""
 
 
-def _why_not(ctx: WebContext, upload: uploads.Upload) -> str:
+def _why_not(ctx: WebContext, upload_by_form: uploads.Upload) -> str:
     """Say why a file is not taken, once that is worth a word."""
-    at = datetime.fromisoformat(upload.at)
+    at = datetime.fromisoformat(upload_by_form.at)
     if (ctx.site.clock.now() - at).total_seconds() < LATE_SECONDS and ctx.health_bar.health().alive:
         return ""
     files = ctx.to_do.waiting().files
-    stem = upload.name.rpartition(".")[0]
+    stem = upload_by_form.name.rpartition(".")[0]
     numbered = f"{stem} ("  # a number is added to a name that is there already
     fits = [
         each
         for each in files
-        if each.folder == upload.folder
-        and each.size == upload.size
-        and (each.name == upload.name or each.name.startswith(numbered))
+        if each.folder == upload_by_form.folder
+        and each.size == upload_by_form.size
+        and (each.name == upload_by_form.name or each.name.startswith(numbered))
     ]
     if not fits:
         return "It was taken out of the inbox just now, and is being read."
@@ -246,3 +251,83 @@ def _headings(site: Site, path: Path) -> Sequence[str]:
     except (DropRefused, ReaderDied, UsageError):
         return ()
     return [each.heading for each in draft.seen]
+
+
+Batch = Annotated[str, params.Path(pattern=r"^[0-9a-f]{1,60}$")]
+TOO_LARGE: Final[Responses] = {
+    413: {"description": "Larger than web.max_upload_mb.", "content": {"text/plain": {}}},
+    400: {"model": Problem, "description": "The body is not a form."},
+}
+UPLOAD_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["files"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "files": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "format": "binary"},
+                        },
+                        "courier": {"type": "string", "description": "Empty: recognise it."},
+                        "note": {"type": "string", "maxLength": 1000},
+                        "who": {"type": "string", "maxLength": 100},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class UploadedFile(Answer):
+    """One file of an upload, and the drop it became."""
+
+    name: str = Field(description="As it lies in the inbox; a number may be added there.")
+    sha256: str
+    at: datetime
+    drop: DropObject | None = Field(description="Null while it waits in the inbox.")
+
+
+class UploadObject(Answer):
+    """Files that were uploaded together."""
+
+    upload: str
+    files: list[UploadedFile]
+
+
+@api.post("/drops", status_code=202, openapi_extra=UPLOAD_BODY, responses=TOO_LARGE)
+def upload(ctx: Ctx, visitor: Operator, form: FilesByMachine) -> UploadObject:
+    """Put files into the inbox; the service takes them at its next scan."""
+    kept = stage_form(ctx, form, visitor)
+    staging.send_once(ctx.site, kept.batch)
+    return upload_object(ctx, kept.batch)
+
+
+@api.get("/uploads/{upload}")
+def uploaded(ctx: Ctx, _visitor: Looker, upload: Batch) -> UploadObject:
+    """Tell what became of files that were uploaded together."""
+    return upload_object(ctx, upload)
+
+
+def upload_object(ctx: WebContext, batch: str) -> UploadObject:
+    """Return the files of a batch as the API tells them. Raises NotThere."""
+    found = uploads.batch_of(ctx.site, batch)
+    if not found:
+        raise NotThere("Nothing is known of this upload.")
+    files = []
+    for each in found:
+        drop = uploads.drop_of(ctx.site, each)
+        files.append(
+            UploadedFile(
+                name=each.name,
+                sha256=each.sha256,
+                at=datetime.fromisoformat(each.at),
+                drop=drop_object(ctx, drop) if drop else None,
+            )
+        )
+    return UploadObject(upload=batch, files=files)
