@@ -66,6 +66,9 @@ DropId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,60}$", examples=["d20261123t1
 RowNumber = Annotated[int, Field(ge=0, le=2**31)]
 
 
-def api_router() -> APIRouter:
-    """Return a router for one part of the API."""
-    return APIRouter(prefix="/api/v1", responses=PROBLEMS)
+def api_router(beside: APIRouter | None = None, *, responses: Responses = PROBLEMS) -> APIRouter:
+    """Return a router for one part of the API. ``beside``: that of its pages lists its routes."""
+    made = APIRouter(prefix="/api/v1", responses=responses)
+    if beside is not None:
+        made.routes = beside.routes
+    return made

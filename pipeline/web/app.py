@@ -131,11 +131,12 @@ def create_app(site: Site) -> FastAPI:
         unsaved=KeptForPage(_UNSAVED),
         said=KeptForPage(_SAID),
     )
-    both = to_do, teach, drops, orders, checks, upload, couriers, reports, account, people, machines
-    pages = fix.router, *(each.router for each in both)
-    machine = corrections.api, *(each.api for each in both)
-    # As they are: included, each route would be made anew, which the first request waits for.
-    app.router.routes.extend(route for router in (*pages, *machine) for route in router.routes)
+    for module in (
+        *(to_do, fix, corrections, teach, drops, orders, checks, upload, couriers, reports),
+        *(account, people, machines),
+    ):
+        # As they are: included, each route would be made anew, which the first request waits for.
+        app.router.routes.extend(module.router.routes)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.add_exception_handler(LogInFirst, _log_in_first)
     app.add_exception_handler(ChooseFirst, _choose_first)

@@ -27,7 +27,6 @@ from pipeline.web.teaching.profile_files import (
 )
 from schemas.courier import DAYS, GENERIC, Profile
 from schemas.normalise import fold
-from schemas.parcels import ANY
 from schemas.statuses import WILDCARD, Direction, Meaning
 from schemas.vocabulary import DATE_ROLES
 
@@ -127,20 +126,6 @@ def columns_of(profile: Profile) -> list[dict[str, Any]]:
             }
         )
     return sorted(found, key=lambda each: (not each["needed"], not each["own"]))
-
-
-def facts_of(profile: Profile, zone: str, now: datetime) -> list[tuple[str, str]]:
-    """Return what holds for all its files, in words."""
-    facts = [("Files are called", ", ".join(profile.file_names) or "anything")]
-    name = f"{now.astimezone(ZoneInfo(profile.zone or zone)):%Z}"
-    facts.append(("Times", f"{name}, where the file names no other zone"))
-    parcels = "one of them is" if profile.parcels == ANY else "all of them are"
-    facts.append(("An order with several parcels is delivered when", parcels))
-    if profile.nothing:
-        facts.append(("Means nothing about the order", ", ".join(sorted(profile.nothing))))
-    if profile.auto_dispatch:
-        facts.append(("Pickups", "are not sent: every order is auto-dispatched"))
-    return facts
 
 
 def words_in(site: Site, profile: Profile, used: Used) -> list[WordLine]:

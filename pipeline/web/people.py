@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.clock import Clock
@@ -75,6 +75,13 @@ class Change(Struct, frozen=True, kw_only=True):
 class _Book(Struct, frozen=True, kw_only=True):
     people: tuple[User, ...] = ()
     changes: tuple[Change, ...] = ()
+
+
+class _Changing(Struct, kw_only=True):
+    """The list while it is changed: people by name, and what was done, in words."""
+
+    people: dict[str, User]
+    did: list[str] = field(default_factory=list)
 
 
 class _Read(Struct, frozen=True, kw_only=True):
@@ -150,24 +157,19 @@ class People:
         _check_password(password, name)
         stored = hash_password(password)
         made = User(name=name, right=role, password=stored, must_choose=bool(by))
-
-        def make(book: _Book) -> tuple[_Book, list[str]]:
-            others = {each.casefold(): each for each in self._with(book)}
-            there = others.get(name.casefold())
-            if there is not None:
-                found = [each for each in book.people if (each.name, each.right) == (name, role)]
-                if any(password_fits(password, each.password) for each in found):
-                    return book, []  # the second click on a button
-                raise NotChanged(f"There is somebody called {there} already.")
-            first = not self._with(book)
-            if first and role is not Right.MANAGE:
+        with self._changing(by, name) as now:
+            there = {each.casefold(): each for each in self._with(now.people)}
+            if same := there.get(name.casefold()):
+                known = now.people.get(name)
+                if known and known.right is role and password_fits(password, known.password):
+                    return  # the second click on a button
+                raise NotChanged(f"There is somebody called {same} already.")
+            if not there and role is not Right.MANAGE:
                 raise NotChanged(
                     "The first person has to be a manager, or nobody could add others."
                 )
-            people = (*book.people, made)
-            return replace(book, people=people), [f"added as {ROLES[role].lower()}"]
-
-        self._change(by, name, make)
+            now.people[name] = made
+            now.did.append(f"added as {ROLES[role].lower()}")
 
     def change(
         self,
@@ -188,20 +190,20 @@ class People:
             _check_password(password, name)
             stored = hash_password(password)
 
-        def make(person: User) -> tuple[User, list[str]]:
-            did = []
+        with self._changing(by, name) as now:
+            person = before = self._person(now.people, name)
             if role not in {None, person.right}:
                 person = replace(person, right=role)
-                did.append(f"made {ROLES[person.right].lower()}")
+                now.did.append(f"made {ROLES[person.right].lower()}")
             if off not in {None, person.off}:
                 person = replace(person, off=off)
-                did.append("switched off" if off else "switched on")
+                now.did.append("switched off" if off else "switched on")
             if password is not None and not password_fits(password, person.password):
                 person = replace(person, password=stored, must_choose=by != name)
-                did.append("given a new password")
-            return person, did
-
-        self._change_person(by, name, version, make)
+                now.did.append("given a new password")
+            if now.did:
+                _current(before, version)
+                now.people[name] = replace(person, version=before.version + 1)
 
     def choose_password(self, name: str, old: str, new: str) -> None:
         """Change one's own password, by the one before; all sessions of it end.
@@ -216,95 +218,67 @@ class People:
         _check_password(new, name)
         if new == old:
             raise NotChanged("This is the password you have. Choose another one.")
-        made, before = hash_password(new), user.password
-
-        def make(person: User) -> tuple[User, list[str]]:
-            if person.password != before:
+        stored = hash_password(new)
+        with self._changing(name, name, own=True) as now:
+            person = self._person(now.people, name)
+            if person.password != user.password:
                 raise NotChanged("Your password was changed a moment ago. Log in again.")
-            made_own = replace(person, password=made, must_choose=False)
-            return made_own, ["chose a new password"]
-
-        self._change_person(name, name, None, make, own=True)
+            version = person.version + 1
+            now.people[name] = replace(person, password=stored, must_choose=False, version=version)
+            now.did.append("chose a new password")
 
     def remove(self, by: str, name: str, version: int | None = None) -> None:
         """Take somebody off the list. Raises NotChanged, StorageError."""
+        with self._changing(by, name) as now:
+            _current(self._person(now.people, name), version)
+            del now.people[name]
+            now.did.append("removed")
 
-        def make(book: _Book) -> tuple[_Book, list[str]]:
-            _current(self._person(book, name), version)
-            left = tuple(each for each in book.people if each.name != name)
-            return replace(book, people=left), ["removed"]
-
-        self._change(by, name, make)
-
-    def _change_person(
-        self,
-        by: str,
-        name: str,
-        version: int | None,
-        make: Callable[[User], tuple[User, list[str]]],
-        *,
-        own: bool = False,
-    ) -> None:
-        def made(book: _Book) -> tuple[_Book, list[str]]:
-            before = self._person(book, name)
-            person, did = make(before)
-            if did:
-                _current(before, version)
-                person = replace(person, version=before.version + 1)
-            people = tuple(person if each is before else each for each in book.people)
-            return replace(book, people=people), did
-
-        self._change(by, name, made, own=own)
-
-    def _change(
-        self,
-        by: str,
-        name: str,
-        make: Callable[[_Book], tuple[_Book, list[str]]],
-        *,
-        own: bool = False,
-    ) -> None:
-        """Read the list, change it and write it, while nobody else does."""
+    @contextmanager
+    def _changing(self, by: str, name: str, *, own: bool = False) -> Iterator[_Changing]:
+        """Give out the list to be changed, and write it, while nobody else does."""
         with self._alone():
-            before = self._look().book
+            book = self._look().book
+            before = {each.name: each for each in book.people}
             if not own and by and not self._may_manage(before, by):
                 raise NotChanged("You are not a manager any more, so nothing was changed.")
-            made, did = make(before)
-            if not did:
+            now = _Changing(people=before.copy())
+            yield now
+            if not now.did:
                 return
             if not by and self._with(before):
                 raise NotChanged(
                     "Somebody was added meanwhile, so nothing was changed.",
                     hint="From now on a manager logs in to say who may do what.",
                 )
-            if self._managers(before) and not self._managers(made):
+            if self._has_manager(before) and not self._has_manager(now.people):
                 raise NotChanged(
                     f"{name} is the only manager who can log in, so nothing was changed.",
                     hint="Make somebody else a manager first.",
                 )
             at = stamp(self._clock.now())
-            notes = [Change(at=at, by=by, name=name, did=each) for each in did]
-            self._write(replace(made, changes=(*made.changes, *notes)[-_CHANGES:]))
-        log.info("web.people_changed", user=by, person=name, did=did)
+            notes = [Change(at=at, by=by, name=name, did=each) for each in now.did]
+            changes = (*book.changes, *notes)[-_CHANGES:]
+            self._write(_Book(people=tuple(now.people.values()), changes=changes))
+        log.info("web.people_changed", user=by, person=name, did=now.did)
 
-    def _may_manage(self, book: _Book, name: str) -> bool:
-        user = self._with(book).get(name)
+    def _may_manage(self, people: Mapping[str, User], name: str) -> bool:
+        user = self._with(people).get(name)
         return user is not None and not user.off and user.right is Right.MANAGE
 
-    def _managers(self, book: _Book) -> list[str]:
-        """List the managers who can log in: without one, nobody could let anybody in."""
-        users = self._with(book).values()
-        return [each.name for each in users if each.password and self._may_manage(book, each.name)]
+    def _has_manager(self, people: Mapping[str, User]) -> bool:
+        """Tell whether a manager can log in: without one, nobody could let anybody in."""
+        users = self._with(people).values()
+        return any(each.password and self._may_manage(people, each.name) for each in users)
 
-    def _person(self, book: _Book, name: str) -> User:
+    def _person(self, people: Mapping[str, User], name: str) -> User:
         if self.is_kept(name):
             raise NotChanged(KEPT)
-        for each in book.people:
-            if each.name == name:
-                return each
-        raise NobodyThere(
-            "There is nobody of that name.", hint="Somebody else may have removed them."
-        )
+        if name not in people:
+            raise NobodyThere(
+                "There is nobody of that name.", hint="Somebody else may have removed them."
+            )
+        return people[name]
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -338,7 +312,8 @@ class People:
         return known
 
     def _take_over(self, identity: tuple[int, ...], book: _Book) -> _Read:
-        self._read = read = _Read(identity=identity, book=book, users=self._with(book))
+        users = self._with({each.name: each for each in book.people})
+        self._read = read = _Read(identity=identity, book=book, users=users)
         return read
 
     def _write(self, book: _Book) -> None:
@@ -349,9 +324,9 @@ class People:
             sync_directory(self._path.parent)
         self._look()
 
-    def _with(self, book: _Book) -> dict[str, User]:
+    def _with(self, people: Mapping[str, User]) -> dict[str, User]:
         """Return everybody; the settings go before the list."""
-        return {**{each.name: each for each in book.people}, **self._kept}
+        return {**people, **self._kept}
 
     def seen(self, name: str) -> datetime | None:
         """Return when somebody was here last, None where nobody knows."""

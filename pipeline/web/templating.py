@@ -1,7 +1,6 @@
 """Templates: everything escaped, nothing guessed, and the words of the page at hand."""
 
 import hashlib
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -10,14 +9,12 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.templating import Jinja2Templates
 
 from pipeline.service.wiring import Site
 from pipeline.web import words
 from pipeline.web.health_bar import HealthBar
 from schemas.display import counted, shown
-from schemas.vocabulary import Outcome
 
 _HERE: Final = Path(__file__).parent
 
@@ -81,7 +78,6 @@ def make_templates(site: Site, health_bar: HealthBar) -> Jinja2Templates:
         health=health_bar.health,
         profile_fault=lambda: site.profiles.fault,
         scanned=lambda health_file: datetime.fromisoformat(health_file.scanned_at),
-        bar=bar,
         address=address,
         asset=asset,
     )
@@ -104,32 +100,3 @@ def asset(name: str) -> str:
     """Return the address of a static file, with a mark of what it holds."""
     digest = hashlib.sha256((_HERE / "static" / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"
-
-
-_ORDER: Final = [outcome.value for outcome in Outcome]
-
-
-def bar(rows: Mapping[str, int], total: int | None = None) -> Markup:
-    """Return outcomes side by side, as wide as their share.
-
-    What is missing to ``total`` stays empty.
-    """
-    counts = [(name, rows.get(name, 0)) for name in _ORDER if rows.get(name, 0)]
-    whole = max(total or 0, sum(count for _, count in counts))
-    if not whole:
-        return Markup("")
-    parts, at = [], 0.0
-    for name, count in counts:
-        # A single bad row among a million must still be seen.
-        width = max(100 * count / whole, 1.2)
-        parts.append(
-            Markup('<rect class="f-{}" x="{:.2f}" y="0" width="{:.2f}" height="8"/>').format(
-                name, min(at, 98.8), width
-            )
-        )
-        at += 100 * count / whole
-    said = ", ".join(f"{count:,} {name}" for name, count in counts)
-    return Markup(
-        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
-        ' aria-label="{}"><rect class="f-none" width="100" height="8"/>{}</svg>'
-    ).format(said, Markup("").join(parts))

@@ -38,7 +38,7 @@ from schemas.display import counted
 log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 LookerForm = Annotated[FormData, form_of(looking)]
 

@@ -45,7 +45,7 @@ from schemas.statuses import IN_WORDS
 log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 _SENDING: Final = threading.Lock()
 """A second click must not take apart what the first one is sending."""

@@ -36,7 +36,7 @@ from schemas.display import counted
 
 _PAGE: Final = 50
 
-api = api_router()
+router = api_router()
 
 
 class ReplaceOrder(Order):
@@ -191,7 +191,7 @@ class CellObject(Answer):
     goes_out: int
 
 
-@api.post("/drops/{drop_id}/corrections/replace", responses=LATER)
+@router.post("/drops/{drop_id}/corrections/replace", responses=LATER)
 def replace_everywhere(
     ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: ReplaceOrder
 ) -> Message:
@@ -205,14 +205,14 @@ def replace_everywhere(
     return Message(said=message)
 
 
-@api.post("/drops/{drop_id}/corrections/send", status_code=202, responses=LATER)
+@router.post("/drops/{drop_id}/corrections/send", status_code=202, responses=LATER)
 def send_corrected(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: SendOrder) -> Sent:
     """Send the corrected rows as a new drop; rows that are still wrong stay."""
     sent = send(ctx, visitor, drop_id, note=order.note, sure=order.sure)
     return Sent(upload=sent.batch, rows=sent.rows, skipped=sent.skipped)
 
 
-@api.get("/drops/{drop_id}/corrections")
+@router.get("/drops/{drop_id}/corrections")
 def rows_to_correct(
     ctx: Ctx,
     _visitor: Looker,
@@ -303,7 +303,7 @@ def _lines_of(rejects: Rejects, rows: Sequence[int], lines: Sequence[int], sheet
     return [at[row][0] for row in rows] if rows else list(lines)
 
 
-@api.put("/drops/{drop_id}/corrections/cells", responses=LATER)
+@router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
 def put_cell(ctx: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> CellObject:
     """Change one cell; the answer is what the rules of a run say of its row. 409 where it was
     changed.
@@ -325,7 +325,7 @@ def put_cell(ctx: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> 
     )
 
 
-@api.post("/drops/{drop_id}/corrections/paste", responses=LATER)
+@router.post("/drops/{drop_id}/corrections/paste", responses=LATER)
 def paste_values(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: PasteOrder) -> PasteObject:
     """Fill a column down: as many values as rows. One call is undone as a whole."""
     table = table_of(ctx, drop_id)
@@ -349,13 +349,13 @@ def paste_values(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: PasteOrde
     return PasteObject(filled=kept.filled, conflicts=conflicts, counts=counts)
 
 
-@api.delete("/drops/{drop_id}/corrections/paste", responses=LATER)
+@router.delete("/drops/{drop_id}/corrections/paste", responses=LATER)
 def take_paste_back(ctx: Ctx, visitor: ByMachine, drop_id: DropId) -> Message:
     """Put back what stood before the last paste, where it still stands."""
     return Message(said=f"Undone in {counted(undo_paste(ctx, visitor, drop_id), 'row')}.")
 
 
-@api.put("/drops/{drop_id}/corrections/choice", responses=LATER)
+@router.put("/drops/{drop_id}/corrections/choice", responses=LATER)
 def choose_rows(
     ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: ChoiceOrder
 ) -> CorrectionCounts:
@@ -364,7 +364,7 @@ def choose_rows(
     return _counts(choose(ctx, visitor, drop_id, lines, wanted=order.send))
 
 
-@api.get("/drops/{drop_id}/set-aside")
+@router.get("/drops/{drop_id}/set-aside")
 def rows_set_aside(ctx: Ctx, _visitor: Looker, drop_id: DropId) -> AsideList:
     """List the rows of a drop that somebody set aside."""
     line_of(ctx, drop_id)
@@ -383,7 +383,7 @@ def rows_set_aside(ctx: Ctx, _visitor: Looker, drop_id: DropId) -> AsideList:
     )
 
 
-@api.post("/drops/{drop_id}/set-aside", responses=LATER)
+@router.post("/drops/{drop_id}/set-aside", responses=LATER)
 def put_aside(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: AsideOrder) -> DropObject:
     """Set rows aside: nothing is to be done about them. By their numbers, or all with a fault."""
     line_of(ctx, drop_id)
@@ -394,7 +394,7 @@ def put_aside(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: AsideOrder) 
     return drop_object(ctx, line_of(ctx, drop_id))
 
 
-@api.delete("/drops/{drop_id}/set-aside", responses=LATER)
+@router.delete("/drops/{drop_id}/set-aside", responses=LATER)
 def put_back(
     ctx: Ctx,
     visitor: ByMachine,

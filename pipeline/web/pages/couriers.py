@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import APIRouter, Path, Query, Request
@@ -22,7 +23,7 @@ from pipeline.web.context import (
     text_of,
     told_once,
 )
-from pipeline.web.courier_view import columns_of, expect, facts_of, next_due, words_in, words_used
+from pipeline.web.courier_view import columns_of, expect, next_due, words_in, words_used
 from pipeline.web.teaching.profile_files import (
     Word,
     forget,
@@ -38,7 +39,7 @@ from schemas.courier import DAYS, GENERIC
 log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 _RECENT = 20
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -56,12 +57,12 @@ def courier_page(request: Request, ctx: Ctx, visitor: Looker, name: str) -> Resp
     """Show one courier: columns, status words, folder, files."""
     profile = profile_of(ctx.site, name)
     (courier,) = (c for c in couriers(ctx.site, ctx.totals) if c.profile.name == name)
-    zone = ctx.site.settings.manifest.timezone
+    zone = ZoneInfo(profile.zone or ctx.site.settings.manifest.timezone)
     used = words_used(ctx.site, name)
     listed = words_in(ctx.site, profile, used)
     values = {
         "courier": courier,
-        "facts": facts_of(profile, zone, ctx.site.clock.now()),
+        "zone": f"{ctx.site.clock.now().astimezone(zone):%Z}",
         "columns": columns_of(profile),
         "taught": [each for each in listed if each.at or not each.means],
         "words": [each for each in listed if not each.at and each.means],

@@ -18,7 +18,8 @@ from pipeline.core.errors import ShipdropError, StorageError
 from pipeline.core.model import Drop, DropState
 from pipeline.service.read_again import can_be_read_again
 from pipeline.web import drop_view, faults, order_search, words
-from pipeline.web.api_base import LATER, Answer, DropId, api_router, plain
+from pipeline.web.api_base import LATER, Answer, DropId, api_router
+from pipeline.web.api_base import Text as PlainText
 from pipeline.web.context import ByMachine, Ctx, Form, Looker, NotThere, Operator, WebContext, page
 from pipeline.web.correct_rows.load import line_of, table_of
 from pipeline.web.drop_view import DropView, view_of
@@ -30,7 +31,7 @@ from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 _PAGE: Final = 30
 _STATES: Final = ("to_do", "under_way", *(state.value for state in DropState if state.closed))
@@ -338,8 +339,8 @@ class DropObject(Answer):
     """One drop."""
 
     drop_id: str
-    source_file: str
-    folder: str = Field(description="The inbox sub-folder it was dropped into, or empty.")
+    source_file: PlainText
+    folder: PlainText = Field(description="The inbox sub-folder it was dropped into, or empty.")
     state: DropState
     courier: str
     received_at: datetime
@@ -350,7 +351,7 @@ class DropObject(Answer):
     same_as: str | None = Field(description="An earlier drop with the same bytes.")
     request: str | None = Field(description="retry or cancel, while somebody asks for it.")
     read_again_as: str | None = Field(description="The drop that its file became when read again.")
-    verdict: str = Field(description="The result, in one sentence.")
+    verdict: PlainText = Field(description="The result, in one sentence.")
     progress: ProgressObject | None
     need: int = Field(description="Rows that need a person now: not corrected, not set aside.")
     corrected: int = Field(description="Its rows that were corrected since.")
@@ -379,30 +380,17 @@ class Asked(Answer):
 
 def drop_object(ctx: WebContext, drop: DropLine) -> DropObject:
     """Return a drop as the API tells it."""
-    view = drop_view.view_of(ctx.site, drop)
-    far = view.progress
-    return DropObject(
-        drop_id=drop.drop_id,
-        source_file=plain(drop.source_file),
-        folder=plain(drop.folder),
-        state=drop.state,
-        courier=drop.courier,
-        received_at=drop.received_at,
-        finished_at=drop.finished_at,
-        size=drop.size,
-        sha256=drop.sha256,
-        parent=drop.parent,
-        same_as=drop.same_as,
-        request=drop.request or None,
-        read_again_as=drop.again_as,
-        verdict=plain(view.verdict()),
-        progress=ProgressObject.model_validate(far) if far else None,
-        need=drop.need,
-        corrected=drop.fixed,
-        set_aside=drop.aside,
-        summary=dict(drop.summary) if drop.summary else None,
-        tidied_at=datetime.fromisoformat(drop.tidied_at) if drop.tidied_at else None,
-    )
+    view = view_of(ctx.site, drop)
+    told = {
+        "request": drop.request or None,
+        "read_again_as": drop.again_as,
+        "verdict": view.verdict(),
+        "progress": view.progress,
+        "corrected": drop.fixed,
+        "set_aside": drop.aside,
+        "tidied_at": drop.tidied_at or None,
+    }
+    return DropObject.model_validate(structs.asdict(drop) | told)
 
 
 @api.get("/drops")

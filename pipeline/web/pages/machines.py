@@ -12,7 +12,7 @@ from pipeline.web.api_base import Answer, api_router
 from pipeline.web.context import Ctx, Looker, NotThere, page
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 
 @router.api_route("/healthz", methods=["GET", "HEAD"])

@@ -15,7 +15,7 @@ from pipeline.web.order_search import AnswerObject, find
 from pipeline.web.words import FIELDS
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 
 @router.get("/find")

@@ -29,7 +29,7 @@ from pipeline.web.passwords import LONGEST, RULES
 from pipeline.web.people import ROLES, NotChanged
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 ManagerForm = Annotated[FormData, form_of(managing)]
 _MAY: Final = {

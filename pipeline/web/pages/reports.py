@@ -22,7 +22,7 @@ from pipeline.web.reports import (
 from pipeline.web.totals import day_named
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 Days = Annotated[int, Query(ge=1, le=366)]
 Courier = Annotated[str, Query(max_length=60)]

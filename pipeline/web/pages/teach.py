@@ -17,7 +17,7 @@ from pipeline.core.drop_lines import Search
 from pipeline.core.errors import ShipdropError, UsageError
 from pipeline.core.model import DropState
 from pipeline.web import drop_view, staging, uploads
-from pipeline.web.api_base import LATER, PROBLEMS, Answer, Order, Text
+from pipeline.web.api_base import LATER, PROBLEMS, Answer, Order, Text, api_router
 from pipeline.web.context import (
     ByMachine,
     Ctx,
@@ -49,7 +49,7 @@ from schemas.vocabulary import DATE_ROLES, Role
 log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
-api = APIRouter(prefix="/api/v1", responses={**PROBLEMS, **LATER})
+api = api_router(router, responses=PROBLEMS | LATER)
 
 _FIRST_ROLES: Final = (Role.ORDER_ID, Role.STATUS, Role.AWB, Role.EVENT_TIME, Role.REMARK)
 _ROLES: Final = {

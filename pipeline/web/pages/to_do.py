@@ -23,7 +23,7 @@ from pipeline.web.set_aside import OF_DROPS, REASONS, REASONS_OF_FILES, leave_as
 from pipeline.web.to_do import MOST, Kind, ToDoItem
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 
 @router.get("/")

@@ -41,7 +41,7 @@ from schemas.courier import GENERIC
 log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False)
-api = api_router()
+api = api_router(router)
 
 _CHECKS: Final = threading.BoundedSemaphore(1)
 """One check at a time: it reads a whole file, and the service is to have the other processor."""
