@@ -10,7 +10,6 @@ import hmac
 import os
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ from msgspec.structs import replace
 
 from pipeline.core.errors import SettingsError
 from pipeline.service.settings import WebSettings, WebUser, is_loopback
+from pipeline.web.caches import LruCache
 from pipeline.web.passwords import is_password_hash, is_token_hash, password_fits, token_fits
 
 _TRIES: Final = 5
@@ -140,14 +140,13 @@ class Throttle:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._known = LruCache[str, tuple[int, float]](_REMEMBERED)
         self._lock = threading.RLock()
 
     def wait(self, *keys: str) -> float:
         """Return seconds until the next try; 0: now."""
         now = self._monotonic()
-        with self._lock:
-            return max((self._known.get(key, (0, now))[1] - now for key in keys), default=0.0)
+        return max(((self._known.get(key) or (0, now))[1] - now for key in keys), default=0.0)
 
     def begin(self, *keys: str) -> float:
         """Return seconds until the next try; 0: it may be now, and is noted as a wrong one.
@@ -165,18 +164,15 @@ class Throttle:
         now = self._monotonic()
         with self._lock:
             for key in keys:
-                count = self._known.pop(key, (0, 0.0))[0] + 1
+                count = (self._known.get(key) or (0, 0.0))[0] + 1
                 over = count - _TRIES
                 pause = min(_LONGEST_WAIT, 2.0**over) if over >= 0 else 0.0
-                self._known[key] = (count, now + pause)
-                while len(self._known) > _REMEMBERED:
-                    self._known.popitem(last=False)
+                self._known.put(key, (count, now + pause))
 
     def succeeded(self, *keys: str) -> None:
         """Forget the wrong tries."""
-        with self._lock:
-            for key in keys:
-                self._known.pop(key, None)
+        for key in keys:
+            self._known.pop(key)
 
 
 class Access:
@@ -200,7 +196,7 @@ class Access:
         self._monotonic = monotonic
         self._exposed = exposed
         self._secret = secret or secrets.token_bytes(32)
-        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._sessions = LruCache[str, _Session](_SESSIONS)
         self._lock = threading.Lock()
         self.throttle = Throttle(monotonic)
 
@@ -245,7 +241,7 @@ class Access:
         with self._lock:
             # Not where it was ended, or put off, meanwhile.
             if found is not None and self._sessions.get(digest) is found:
-                self._sessions[digest] = replace(found, ends_at=self._end())
+                self._sessions.put(digest, replace(found, ends_at=self._end()))
 
     def seconds_left(self, session: str) -> float | None:
         """Return the seconds until a session ends; None: there is no session."""
@@ -257,12 +253,11 @@ class Access:
         digest = _digest(session)
         with self._lock:
             if (found := self._sessions.get(digest)) is not None:
-                self._sessions[digest] = replace(found, ends_at=float("-inf"))
+                self._sessions.put(digest, replace(found, ends_at=float("-inf")))
 
     def name_of(self, session: str) -> str:
         """Return the user of a session, ended or not; "": unknown."""
-        with self._lock:
-            found = self._sessions.get(_digest(session))
+        found = self._sessions.get(_digest(session))
         return found.name if found else ""
 
     def form_token(self, session: str) -> str:
@@ -275,8 +270,7 @@ class Access:
         Or of one that this user had before it in this browser: a page that was open over a log-out
         and a log-in can still be sent.
         """
-        with self._lock:
-            found = self._sessions.get(_digest(session))
+        found = self._sessions.get(_digest(session))
         sessions = (session, *(found.earlier if found else ()))
         return any(
             hmac.compare_digest(self.form_token(each).encode(), given.encode())
@@ -286,8 +280,7 @@ class Access:
 
     def _found(self, session: str) -> _Session | None:
         """Return a valid session: its user may log in, and the password is unchanged."""
-        with self._lock:
-            found = self._sessions.get(_digest(session)) if session else None
+        found = self._sessions.get(_digest(session)) if session else None
         if found is None or found.ends_at < self._monotonic():
             return None
         user = self._users().get(found.name)
@@ -296,14 +289,10 @@ class Access:
 
     def _begin(self, name: str, password: str, before: str = "") -> str:
         session = new_session()
-        with self._lock:
-            known = self._sessions.get(_digest(before))
-            its_own = known is not None and known.name == name
-            earlier = (before, *known.earlier)[:_EARLIER] if known and its_own else ()
-            made = _Session(name=name, password=password, ends_at=self._end(), earlier=earlier)
-            self._sessions[_digest(session)] = made
-            while len(self._sessions) > _SESSIONS:
-                self._sessions.popitem(last=False)
+        known = self._sessions.get(_digest(before))
+        earlier = (before, *known.earlier)[:_EARLIER] if known and known.name == name else ()
+        made = _Session(name=name, password=password, ends_at=self._end(), earlier=earlier)
+        self._sessions.put(_digest(session), made)
         return session
 
     def _end(self) -> float:

@@ -60,7 +60,7 @@ def make_templates(site: Site, health_bar: HealthBar) -> Jinja2Templates:
         time=lambda at: f"{at.astimezone(zone):%H:%M}",
         chosen=lambda why: words.WHY.get(why, why),
         lower_first=lambda text: text[:1].lower() + text[1:],
-        since=lambda when: since(when, site.clock.now()),
+        since=lambda when: words.ago(max(0.0, (site.clock.now() - when).total_seconds())),
         last=lambda seconds: "just now" if seconds < 5 else f"{words.ago(seconds)} ago",
         size=words.size,
         moment=moment,
@@ -82,11 +82,6 @@ def make_templates(site: Site, health_bar: HealthBar) -> Jinja2Templates:
         asset=asset,
     )
     return Jinja2Templates(env=environment)
-
-
-def since(when: datetime, now: datetime) -> str:
-    """Return how long ago a moment was: ``3 min``."""
-    return words.ago(max(0.0, (now - when).total_seconds()))
 
 
 def address(path: str, **query: Any) -> str:  # noqa: ANN401 - whatever prints

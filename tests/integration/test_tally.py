@@ -15,7 +15,7 @@ from pipeline.core.model import Drop, DropFacts, DropState
 from pipeline.service.settings import load
 from pipeline.service.wiring import Site
 from pipeline.storage.ledger.tables import drops
-from pipeline.web.reports import report_of
+from pipeline.web.pages.reports import report_of
 from pipeline.web.totals import DropTotals, saved_in
 from tests.fakes.ledger_plans import begun
 from tests.fakes.manual_clock import ManualClock

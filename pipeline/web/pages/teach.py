@@ -570,7 +570,9 @@ def change(ctx: Ctx, visitor: ByMachine, teaching: TeachingId, said: Change) -> 
 @api.get("/teachings/{teaching}/preview")
 def preview(ctx: Ctx, _visitor: Looker, teaching: TeachingId) -> PreviewObject:
     """Read the file with the profile as it would be saved, and send nothing."""
-    found = _unfinished(ctx, teaching)
+    found = ctx.teachings.get(teaching)
+    if found.done:
+        raise NotPossible("This was saved already.")
     seen = taught_profile.preview(ctx.site, ctx.teachings, found)
     summary = seen.checked.summary
     return PreviewObject(
@@ -594,13 +596,6 @@ def save(ctx: Ctx, visitor: ByMachine, teaching: TeachingId, order: SaveOrder) -
     made = ctx.teachings.change(teaching, order.version, who, by=order.by, days=days)
     page = finish(ctx, made, who=who, note=order.note, send=order.send, others=list(order.others))
     return SavedObject(courier=made.short, page=page)
-
-
-def _unfinished(ctx: WebContext, teaching: str) -> Teaching:
-    found = ctx.teachings.get(teaching)
-    if found.done:
-        raise NotPossible("This was saved already.")
-    return found
 
 
 def _teaching_object(ctx: WebContext, teaching: Teaching) -> TeachingObject:
