@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request, cookie_parser
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.service.settings import WebSettings, is_loopback
@@ -77,16 +78,17 @@ class Guard:
         scope["session"] = session or new_session()
         scope["answered"] = False
         send = self._dressed(scope, send, fresh=not session)
+        refuse = partial(_refuse, scope, receive, send)
         if not self._host_is_ours(headers.get("host", "")):
-            await _answer(send, 421, "This server does not answer for that host name.")
+            await refuse(421, "This server does not answer for that host name.")
             return
         if not _is_an_address(scope["path"]):
-            await _answer(send, 404, "There is nothing under this address.")
+            await refuse(404, "There is nothing under this address.")
             return
         limit = self._limit(scope, headers)
         length = int(headers.get("content-length") or 0)
         if length > limit:
-            await _answer(send, 413, f"Too large: at most {_size(limit)} here.")
+            await refuse(413, f"Too large: at most {_size(limit)} here.")
             return
         if limit < self._largest:
             await self._pass(scope, _bounded(receive, limit), send)
@@ -94,10 +96,10 @@ class Guard:
         # Reserve the most for a body without a length.
         length = length or self._largest
         if self._on_the_way + length > _TOGETHER * self._largest:
-            await _answer(send, 503, "Too many uploads at once: send it again in a minute.")
+            await refuse(503, "Too many uploads at once: send it again in a minute.")
             return
         if not self._has_room(self._on_the_way + length):
-            await _answer(send, 507, "There is no room for this on the disk.")
+            await refuse(507, "There is no room for this on the disk.")
             return
         self._on_the_way += length
         try:
@@ -198,12 +200,6 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     return bounded
 
 
-async def _answer(send: Send, status: int, words: str) -> None:
-    body = (words + "\n").encode()
-    head = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": head})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, words: str) -> None:
+    response = PlainTextResponse(f"{words}\n", status, headers={"connection": "close"})
+    await response(scope, receive, send)

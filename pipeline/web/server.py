@@ -13,15 +13,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import h11
 import structlog
 import uvicorn
 from msgspec import Struct
-from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
 from pipeline.core.errors import SettingsError
 from pipeline.service.wiring import Site
@@ -53,20 +51,11 @@ class ClientTimeouts(Struct, frozen=True, kw_only=True):
 
 def protocol_with(timeouts: ClientTimeouts) -> type[H11Protocol]:
     """Return uvicorn's protocol of HTTP/1.1 with these time limits."""
-    crowd = _Crowd(timeouts)
 
     class Protocol(_Connection):
-        def __init__(
-            self,
-            config: Config,
-            server_state: ServerState,
-            app_state: dict[str, Any],
-            _loop: asyncio.AbstractEventLoop | None = None,
-        ) -> None:
-            super().__init__(config, server_state, app_state, _loop)
-            self.crowd = crowd
-            self.timeouts = timeouts
+        pass
 
+    Protocol.crowd, Protocol.timeouts = _Crowd(timeouts), timeouts
     return Protocol
 
 

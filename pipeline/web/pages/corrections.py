@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipeline.core.row_keys import number_of, row_key, sheet_of
 from pipeline.web.api_base import (
@@ -92,13 +92,16 @@ class AsideList(Answer):
     rows: list[AsideRow]
 
 
+_Lines = Annotated[int, BeforeValidator(len)]
+
+
 class CorrectionCounts(Answer):
     """How far the rows are that need somebody; each of them is in one of the four."""
 
-    ready: int = Field(description="Sound, and sent with the next word.")
-    wrong: int = Field(description="Changed or ticked, and still wrong: not sent.")
-    untouched: int
-    left_out: int = Field(description="Somebody said that they are not to be sent.")
+    ready: _Lines = Field(description="Sound, and sent with the next word.")
+    wrong: _Lines = Field(description="Changed or ticked, and still wrong: not sent.")
+    untouched: _Lines
+    left_out: _Lines = Field(description="Somebody said that they are not to be sent.")
 
 
 class RowsMeant(Order):
@@ -247,21 +250,11 @@ def rows_to_correct(
         )
     return CorrectionList(
         rows=rows,
-        counts=_counts(table),
+        counts=CorrectionCounts.model_validate(table.groups),
         here=ctx.editors.others(drop_id),
         total=len(lines),
         page=page,
         pages=max(1, -(-len(lines) // _PAGE)),
-    )
-
-
-def _counts(table: Table) -> CorrectionCounts:
-    groups = table.groups
-    return CorrectionCounts(
-        ready=len(groups.ready),
-        wrong=len(groups.wrong),
-        untouched=len(groups.untouched),
-        left_out=len(groups.left_out),
     )
 
 
@@ -345,7 +338,7 @@ def paste_values(ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: PasteOrde
         who=order.who,
     )
     conflicts = [each.text for each in kept.conflicts]
-    counts = _counts(kept.table or table)
+    counts = CorrectionCounts.model_validate((kept.table or table).groups)
     return PasteObject(filled=kept.filled, conflicts=conflicts, counts=counts)
 
 
@@ -361,7 +354,8 @@ def choose_rows(
 ) -> CorrectionCounts:
     """Say whether rows are to be sent, as a tick on the page does."""
     lines = _lines(table_of(ctx, drop_id), order)
-    return _counts(choose(ctx, visitor, drop_id, lines, wanted=order.send))
+    table = choose(ctx, visitor, drop_id, lines, wanted=order.send)
+    return CorrectionCounts.model_validate(table.groups)
 
 
 @router.get("/drops/{drop_id}/set-aside")

@@ -275,31 +275,9 @@ def _expected(site: Site, profile: Profile, day: date) -> datetime | None:
     return datetime.combine(day, expect.by, zone)
 
 
-def as_csv(lines: Iterable[Sequence[object]]) -> bytes:
-    """Return a table as a spreadsheet opens it."""
-    made = io.StringIO()
-    csv.writer(made).writerows(lines)
-    return made.getvalue().encode("utf-8-sig")
-
-
 def counts_of(totals: TotalsObject | CourierOnDay) -> Sequence[int]:
     """Return the cells of ``COUNTS``."""
     return totals.files, totals.total, *(totals.rows.get(each, 0) for each in Outcome)
-
-
-def day_as_csv(site: Site, lines: Sequence[CourierOnDay]) -> bytes:
-    """Return a day as a spreadsheet opens it; times are those of the page."""
-    zone = ZoneInfo(site.settings.manifest.timezone)
-    found: list[Sequence[object]] = [HEAD]
-    for each in lines:
-        times = (
-            f"{when.astimezone(zone):%Y-%m-%d %H:%M}" if when else ""
-            for when in (each.first_file_at, each.expected_by)
-        )
-        late = "yes" if each.late else ("no" if each.expected_by else "")
-        files, *rows = counts_of(each)
-        found.append((each.courier, files, *times, late, *rows, each.left_to_do))
-    return as_csv(found)
 
 
 @router.get("/reports")
@@ -334,7 +312,7 @@ def days_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "")
         )
         for each in report.days
     ]
-    return _csv("days", as_csv([("day", *COUNTS, "typical_seconds"), *lines]))
+    return _csv("days", [("day", *COUNTS, "typical_seconds"), *lines])
 
 
 @router.get("/reports/couriers.csv")
@@ -342,12 +320,15 @@ def couriers_csv(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier =
     """Give rows per courier as CSV."""
     report = report_of(ctx.site, ctx.totals, days, courier)
     lines = [(each.courier, *counts_of(each)) for each in report.couriers]
-    return _csv("couriers", as_csv([("courier", *COUNTS), *lines]))
+    return _csv("couriers", [("courier", *COUNTS), *lines])
 
 
-def _csv(name: str, text: bytes) -> Response:
+def _csv(name: str, lines: Iterable[Sequence[object]]) -> Response:
+    """Return a table as a spreadsheet opens it."""
+    made = io.StringIO()
+    csv.writer(made).writerows(lines)
     headers = {"content-disposition": f'attachment; filename="shipdrop-{name}.csv"'}
-    return Response(text, media_type="text/csv", headers=headers)
+    return Response(made.getvalue().encode("utf-8-sig"), media_type="text/csv", headers=headers)
 
 
 @router.get("/days/{day}")
@@ -375,8 +356,18 @@ def day_page(request: Request, ctx: Ctx, visitor: Looker, day: Day) -> Response:
 
 @router.get("/days/{day}/couriers.csv")
 def day_csv(ctx: Ctx, _visitor: Looker, day: Day) -> Response:
-    """Give a day's couriers as CSV."""
-    return _csv(day, day_as_csv(ctx.site, couriers_on(ctx.site, ctx.totals, day_named(day))))
+    """Give a day's couriers as CSV; times are those of the page."""
+    zone = ZoneInfo(ctx.site.settings.manifest.timezone)
+    lines: list[Sequence[object]] = [HEAD]
+    for each in couriers_on(ctx.site, ctx.totals, day_named(day)):
+        times = (
+            f"{when.astimezone(zone):%Y-%m-%d %H:%M}" if when else ""
+            for when in (each.first_file_at, each.expected_by)
+        )
+        late = "yes" if each.late else ("no" if each.expected_by else "")
+        files, *rows = counts_of(each)
+        lines.append((each.courier, files, *times, late, *rows, each.left_to_do))
+    return _csv(day, lines)
 
 
 @api.get("/reports")
