@@ -17,7 +17,7 @@ from pipeline.service.settings import is_loopback
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, kept_secret
 from pipeline.web.api_requests import in_words
-from pipeline.web.caches import AnswerCache, FormReplays, KeptForPage, LruCache
+from pipeline.web.caches import AnswerCache, KeptForPage, LruCache
 from pipeline.web.context import (
     ChooseFirst,
     Elsewhere,
@@ -66,6 +66,8 @@ _SHARED_SECONDS: Final = 0.7
 _UNSAVED: Final = 20
 _UNSAVED_BYTES: Final = 1024 * 1024
 _UNSAVED_FIELDS: Final = 5_000
+_FORMS: Final = 1_000
+"""Forms that are known to have been sent."""
 _SAID: Final = 1_000
 """Sentences that wait for their page."""
 _PAGES: Final = (
@@ -125,7 +127,8 @@ def create_app(site: Site) -> FastAPI:
         drafts=Drafts(site),
         measures=Measures(site, health_bar, totals),
         shared=AnswerCache(site.clock.monotonic, seconds=_SHARED_SECONDS),
-        form_replays=FormReplays(),
+        uploads_sent=LruCache(_FORMS),
+        corrections_sent=LruCache(_FORMS),
         editors=Editors(site.clock.monotonic),
         teachings=Teachings(site),
         unsaved=KeptForPage(_UNSAVED),

@@ -9,8 +9,6 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _ANSWERS: Final = 500
-_FORMS: Final = 1_000
-"""Forms that are known to have been sent."""
 
 
 class LruCache(Generic[K, V]):
@@ -70,24 +68,6 @@ class AnswerCache:
         value = make()
         self._kept.put(key, (now, value))
         return value
-
-
-class FormReplays:
-    """Remembers the forms that were sent, so that a second click has no second effect."""
-
-    def __init__(self) -> None:
-        self._done = LruCache[tuple[str, str], str](_FORMS)
-
-    def first(self, form: str, mark: str, target: str) -> str:
-        """Return ``target``, or the target of an earlier request with this form and content.
-
-        ``form``: the unique name of the form, or "": never remembered.
-        """
-        return self._done.first((form, mark), target) if form else target
-
-    def of(self, form: str, mark: str) -> str:
-        """Return the target of this form with this content, or ""."""
-        return self._done.get((form, mark)) or ""
 
 
 class KeptForPage(Generic[V]):

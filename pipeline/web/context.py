@@ -18,7 +18,7 @@ from pipeline.core.model import SheetFacts
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, Visitor
 from pipeline.web.api_requests import check_address, check_form
-from pipeline.web.caches import AnswerCache, FormReplays, KeptForPage, LruCache
+from pipeline.web.caches import AnswerCache, KeptForPage, LruCache
 from pipeline.web.correct_rows.draft import Drafts
 from pipeline.web.correct_rows.editors import Editors
 from pipeline.web.faults import Rejects, read_rejects
@@ -31,6 +31,7 @@ from pipeline.web.totals import DropTotals
 from pipeline.web.words import STATES, WAITING_STATES
 
 if TYPE_CHECKING:
+    from pipeline.web.correct_rows.send import Sending
     from pipeline.web.people import People
     from pipeline.web.teaching.steps import Teachings
 
@@ -60,7 +61,10 @@ class WebContext(Struct, frozen=True, kw_only=True):
     drafts: Drafts
     measures: Measures
     shared: AnswerCache
-    form_replays: FormReplays
+    uploads_sent: LruCache[tuple[str, str], str]
+    """The name of a form and what it brought → its batch: a second click has no second effect."""
+    corrections_sent: "LruCache[tuple[str, str], Sending]"
+    """The name of a form and its drop → what came of it."""
     editors: Editors
     teachings: "Teachings"
     unsaved: KeptForPage[FormData]

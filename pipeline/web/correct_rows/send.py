@@ -80,12 +80,10 @@ def send(
     form; a form that is sent again leads to its first batch. Raises NotPossible, StorageError.
     """
     with _SENDING:
-        if done := ctx.form_replays.of(once, drop_id):
-            batch, rows, skipped = done.split()
-            return Sending(batch=batch, rows=int(rows), skipped=int(skipped))
+        if once and (done := ctx.corrections_sent.get((once, drop_id))):
+            return done
         sent = _send(ctx, visitor, drop_id, note, sure)
-        ctx.form_replays.first(once, drop_id, f"{sent.batch} {sent.rows} {sent.skipped}")
-        return sent
+        return ctx.corrections_sent.put((once, drop_id), sent)
 
 
 def _send(ctx: WebContext, visitor: Visitor, drop_id: str, note: str, sure: str) -> Sending:

@@ -79,7 +79,8 @@ def upload_by_form(request: Request, ctx: Ctx, visitor: Operator, form: FormWith
             check(ctx, kept)
             return went(request, f"/checks/{kept.batch}")
         once = text_of(form, "once")
-        batch = ctx.form_replays.first(once, kept.mark(ctx.site), kept.batch)
+        first = ctx.uploads_sent.first((once, kept.mark(ctx.site)), kept.batch)
+        batch = first if once else kept.batch
         if batch == kept.batch:
             staging.send_once(ctx.site, batch)
             log.info("web.upload", user=visitor.name, batch=batch)
