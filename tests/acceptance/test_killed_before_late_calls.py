@@ -111,10 +111,12 @@ def test_nothing_is_sent_twice_though_the_api_said_not_yet(tmp_path: Path, api: 
         # Whoever made those calls would have given them up by now.
         until(lambda: time.monotonic() > api.last_at + TIMEOUT, what="their time-out")
         assert not api.stands
+        again = root.start("run", "--once")
+        until(lambda: "drop.taken_up" in again.err_path.read_text(), what="the next run sends")
         # Within the time-out of the next run: what it is told before that proves nothing.
-        landing = threading.Timer(TIMEOUT * 0.75, api.land.set)
+        landing = threading.Timer(TIMEOUT / 2, api.land.set)
         landing.start()
-        ran = root.once()
+        ran = again.wait()
         landing.join()
         assert ran.code == 0, ran.err
         assert set(Counter(api.updates).values()) == {1}
