@@ -366,7 +366,7 @@ class HealthMonitor:
             self._tell("api.paused", reason, hint, since)
             return "paused", reason, hint, None
         if is_outage and (shut is None or not shut.ours):
-            words = f" ({outage.words})" if outage.words else ""
+            words = f" ({outage.words.rstrip('.')})" if outage.words else ""
             reason = f"The API has taken nothing since {self._moment(since)}{words}."
             hint = shut.hint if shut else "Nothing is lost; it is tried again and again."
             self._tell("api.outage", reason, hint, since)

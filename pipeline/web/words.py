@@ -268,4 +268,6 @@ def _on_its_way(progress: Progress | None, shut: str) -> str:
     if progress is None or not progress.total:
         return f"Read, and waiting to be sent. {shut}".strip()
     progress_text = f"{number(progress.answered)} of {counted(progress.total, 'row')}"
-    return f"Paused at {progress_text}. {shut}" if shut else f"Sending: {progress_text}."
+    if not shut:
+        return f"Sending: {progress_text}."
+    return f"Paused at {progress_text}. {shut} It goes on by itself once Fynd takes calls again."
