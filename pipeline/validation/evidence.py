@@ -551,7 +551,7 @@ class Evidence:
         ):
             return None
         same = self._own_awbs(at, block)
-        needless = look.partly or (same is not None and self._has_others(at, block, same))
+        needless = look.partly or (same is not None and self._is_for_all(at, block, same))
         return claims if same is None or not needless else pc.if_else(same, "", claims)
 
     def _own_awbs(self, at: int, block: Block) -> pa.Array | None:
@@ -566,14 +566,29 @@ class Evidence:
     def _second_awbs(self, block: Block) -> dict[str, pa.Array]:
         """Return where the second AWB, which a profile reads itself, is the row's own.
 
-        It says nothing where parcels on the way to customers have theirs there, too; elsewhere
-        couriers write the AWB of the way back into both.
+        It says nothing where all parcels have theirs there; elsewhere couriers write the AWB of
+        the way back into both.
         """
         at = self._mapping.helpers.get("rto_awb")
         same = None if at is None else self._own_awbs(at, block)
-        if at is None or same is None or not self._has_others(at, block, same):
+        if at is None or same is None or not self._is_for_all(at, block, same):
             return {}
         return {self._column(at): pc.if_else(same, f"{Direction.BLANK}:", "")}
+
+    def _is_for_all(self, at: int, block: Block, same: pa.Array) -> bool:
+        """Tell whether a column has the own AWBs of parcels on the way to customers, too.
+
+        Those that are picked up or out for delivery, or failed attempts beside *RTO Delivered*.
+        """
+        if self._has_others(at, block, same):
+            return True
+        own = block.cells[self._mapping.columns[Role.STATUS]]
+        seen = {self._trait_of(each, "") for each in pc.unique(own.filter(same)).to_pylist()}
+        both = [
+            self._traits.holds(at, trait, found=trait in seen, matters=True)
+            for trait in (Trait.RTO_ENDS, Trait.FAILURES)
+        ]
+        return all(both)
 
     def _has_others(self, at: int, block: Block, filled: pa.Array) -> bool:
         """Tell whether a column is filled for parcels on the way to customers, too: RTO Days.

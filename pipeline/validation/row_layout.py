@@ -14,6 +14,7 @@ from schemas.courier import Profile
 from schemas.headings import reads_as_footer
 from schemas.manifest import Fact, Shape
 from schemas.normalise import is_absent
+from schemas.notes import told_of_rows
 from schemas.sentences import RowShape
 from schemas.vocabulary import CELL_ERRORS, EMPTY_SURPLUS, CellKind, Role
 
@@ -182,7 +183,8 @@ def without_status(block: Block, mapping: ColumnMap) -> Mask:
 def footers(block: Block, mapping: ColumnMap) -> Mask:
     """Return the rows that read as a footer (``schemas.headings``), or have no id and no status.
 
-    A footer has no status; beside its words a count may stand there (``3 shipments``).
+    A footer has no status; beside its words a count may stand there (``3 shipments``). So has a
+    line of a summary (Delivered, 30), and a name below Regards.
     """
     statuses = pc.utf8_trim_whitespace(block.cells[mapping.columns[Role.STATUS]])
     mask = _mask(pc.match_substring_regex(statuses, "^(?:[0-9].*)?$"))
@@ -194,9 +196,37 @@ def footers(block: Block, mapping: ColumnMap) -> Mask:
             (not word and not status) or word.startswith("total") or reads_as_footer(word)
             for word, status in zip(map(_bare, ids), said, strict=True)
         ]
+        _add_last_lines(mask, rows[-_LAST_LINES:], block)
     for at, facts in block.facts.items():
         mask[at] |= facts.counts_rows
     return mask
+
+
+_LAST_LINES = 40
+"""Lines at the end of a block that may be a summary or a signature."""
+
+_FEW = 3  # cells of a line: Delivered, 30
+_COUNT = re.compile(r"[0-9]{1,5}(?:\.[0-9]+)? ?%?")
+
+
+def _add_last_lines(mask: Mask, rows: npt.NDArray[np.int64], block: Block) -> None:
+    """Add lines of a summary, and those below a footer; ``rows``: some without a status."""
+    signed = False
+    for at in rows.tolist():
+        cells = [text for cells in block.cells if (text := cells[at].as_py().strip())]
+        if not cells:
+            continue
+        if mask[at] or len(cells) >= _FEW or not _is_words(cells[0]):
+            signed = bool(mask[at])
+            continue
+        numbers = cells[1:]
+        counts = bool(numbers) and all(map(_COUNT.fullmatch, numbers))
+        name = signed and all(map(_is_words, numbers)) and told_of_rows(" ".join(cells)) is None
+        mask[at] = counts or name
+
+
+def _is_words(cell: str) -> bool:
+    return any(map(str.isalpha, cell)) and not any(map(str.isdigit, cell))
 
 
 def _bare(cell: str) -> str:
