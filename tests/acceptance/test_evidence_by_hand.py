@@ -837,8 +837,6 @@ for on_its_way, ends in (("Undelivered", "ssh"), ("In Transit", "hsh")):
 # Footers are no rows; the rest of a row is one, and so is what says something of rows.
 lines("a summary below", f"{TITLES}\nA0\nB1\nDelivered,30,,\nRTO,5,,\nGrand Total,35,,", "ss")
 lines("a signature below", f"{TITLES}\nA0\nB1\nRegards,,,\nAsha,Logistics Team,,", "ss")
-lines("a signature and a row", f"{TITLES}\nA0\nRegards,,,\nAsha,,,\nA1", "shhs")
-lines("a signature and a note", f"{TITLES}\nA0\nRegards,,,\nAll of the above are RTO,,,", "hhh")
 lines("a row without its status", f"{TITLES}\nA0\nFYA9,W900011,,", "sh")
 lines("a lone status below", f"{TITLES}\nA0\nRTO Delivered,,,", "sh")
 MIXED = ("A0", "B1", "D2", f"A3,W3,Undelivered,{WHEN}", "A4")

@@ -27,6 +27,7 @@ MORE_HELD = {
     "Delivered, Bucket = RTO": "hh",
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
+    "a signature below": "ssh",  # a line of its own block, as any
     **{f"Delivered, {name} = Regular": "shh" for name in OF_OTHERS},
 }
 #: Whether another table begins shows by rows of one block, of which a real one has some 18,000.
