@@ -140,8 +140,8 @@ class Code(StrEnum):
         Kind.REJECT,
         (
             "The order has two endings that exclude each other: delivered, and delivered back to "
-            "the seller; or a later scan takes its ending back, or the parcel was on its way back "
-            "to the seller."
+            "the seller; or a later scan takes its ending or pickup back, or the parcel was on its "
+            "way back to the seller."
         ),
         "Find out which is true and delete the other rows of this order.",
         "Delivered and RTO Delivered",

@@ -590,8 +590,9 @@ def not_picked(rows: ParcelRows) -> list[Finding]:
     """
     given, timed = rows.given, rows.event != NO_TIME
     of, size = _one_parcel(rows)
-    none = (rows.status == NO_MILESTONE) & (of >= 0) & given.which(is_not_picked)
-    scans = ~none & (of >= 0) & ~given.which(is_on_paper)
+    of_parcel = (rows.said != Said.NOTHING) | ~given.which(is_cancelled)  # or of another item
+    none = (rows.status == NO_MILESTONE) & (of >= 0) & given.which(is_not_picked) & of_parcel
+    scans = ~none & of_parcel & (of >= 0) & ~given.which(is_on_paper)
     last = np.full(size, NO_TIME, dtype=np.int64)
     end = rows.event + np.where(given.dated, DAY_MS - 1, 0)
     np.maximum.at(last, of[scans & timed], end[scans & timed])

@@ -412,9 +412,12 @@ def test_a_pickup_that_came_to_nothing_or_is_days_after_the_end_is_not_sent(
     yield
     for at, (*words, ends) in enumerate(PICKUPS):
         assert "".join(LETTERS[each] for each in part.ends(f"day{at}")) == ends, words
+    items = [("I1", "Y1", "Picked Up", "20-11-2026", "S1"), ("I1", "Y1", "Cancelled", "", "S2")]
+    part.drop_rows("items", items, (*WITH_TIME, "SKU"))
     part.drop("as it was.csv", came_back(part, "day3"))
     part.drop("meant.csv", came_back(part, "day0", _reject_codes="CONFIRMED"))
     yield
+    assert part.ends("items") == [SENT, NOTHING]
     assert part.ends("as it was") == [TAKEN_BACK]
     assert part.ends("meant") == [SENT]
 
