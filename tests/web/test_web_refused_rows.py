@@ -141,4 +141,19 @@ def test_a_file_of_unknown_columns_is_to_be_taught_and_not_changed(live: Live, p
     expect(page.get_by_text("does not know how to read this file yet")).to_be_visible()
     # Where the columns are known, words are missing.
     page.goto(f"{live.url}/drops/{refused(live, 'RFF')}")
-    expect(page.get_by_text("Some words of this file are not known.")).to_be_visible()
+    said = page.get_by_text("Some words of this file are not known.")
+    expect(said).to_be_visible()
+    # Until the rows that have them are dealt with.
+    live.root.drop(
+        "words.csv", sheet([["RFG1", "Wat"], ["1.77881E+19", "Delivered"], ["RFG3", "Delivered"]])
+    )
+    drop = live.drop_id("words.csv")
+    page.goto(f"{live.url}/drops/{drop}")
+    expect(said).to_be_visible()
+    with live.client() as client:
+        order = {"rows": [2], "reason": "already delivered", "who": "Asha"}
+        told = client.post(f"/api/v1/drops/{drop}/set-aside", json=order)
+        assert told.status_code < 300, told.text
+    page.reload()
+    expect(page.get_by_text("1 row left to correct")).to_be_visible()
+    expect(said).to_have_count(0)

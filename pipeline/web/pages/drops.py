@@ -210,14 +210,17 @@ def drop_page(
     """Return one drop: verdict, counts, faults, rows, files, family."""
     drop = line_of(ctx, drop_id)
     full = ctx.site.ledger.find(drop_id)
+    to_fix = _faults(ctx, drop, full)
+    # Words of rows that were corrected or set aside need nobody to teach them.
+    unknown = not to_fix["groups"] or _UNKNOWN_WORDS & {each.code for each in to_fix["groups"]}
     values = {
         **story_of(ctx, drop),
         **_family(ctx, drop),
         **_rows(ctx, drop, outcome if outcome in _NEEDS else "", code, page_no),
-        **_faults(ctx, drop, full),
+        **to_fix,
         "reasons": REASONS_OF_FILES if drop.state is DropState.REFUSED else REASONS,
         "no_manifest": NO_MANIFEST,
-        "teachable": _is_teachable(drop),
+        "teachable": bool(unknown) and _is_teachable(drop),
         "downloads": drop_view.downloads(ctx.site, drop),
         "note": note_of(ctx.site, drop),
         "why": full.facts.courier_why if full else "",
@@ -240,9 +243,12 @@ def _is_teachable(drop: DropLine) -> bool:
     return bool(drop.need) and _has_unknown_words(summary)
 
 
+_UNKNOWN_WORDS: Final = frozenset({Code.STATUS_UNKNOWN, Code.STATUS_UNCONFIRMED})
+
+
 def _has_unknown_words(summary: Mapping[str, Any]) -> bool:
     codes = {each["code"] for each in summary.get("errors", ())}
-    return not codes.isdisjoint({Code.STATUS_UNKNOWN, Code.STATUS_UNCONFIRMED})
+    return not codes.isdisjoint(_UNKNOWN_WORDS)
 
 
 def _family(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
