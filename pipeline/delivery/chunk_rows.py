@@ -259,11 +259,12 @@ class RowOutcomes:
         """Return what the ledger is to keep."""
         state = self._state()
         outcome, code, message = self._words(state)
-        for pos, http_status in self._accepted.items():
-            # A row without a verdict was accepted with the status of its chunk, which is that of
-            # the last call: another half of the chunk may have been refused since.
-            alike = state is ChunkState.DONE and http_status == self.http_status
-            if not alike and pos not in self._verdicts:
+        # A row without a verdict was accepted with the status of its chunk, which is that of the
+        # last call: another half of the chunk may have been refused since.
+        done, status = state is ChunkState.DONE, self.http_status
+        apart = {at: each for at, each in self._accepted.items() if not done or each != status}
+        for pos, http_status in apart.items():
+            if pos not in self._verdicts:
                 self._verdicts[pos] = Verdict(
                     chunk_no=self.chunk.no,
                     pos=pos,
@@ -299,8 +300,11 @@ class RowOutcomes:
 
         Without it a row would go at the next pass, and the step it waits for would be forgotten.
         """
+        waited = [v for v in self._known if v.code == Code.EARLIER_OPEN]
+        if not waited:
+            return waited
         news = self._verdicts.keys() | self._accepted.keys() | self.lost | self.doubted
-        return [v for v in self._known if v.code == Code.EARLIER_OPEN and v.pos not in news]
+        return [v for v in waited if v.pos not in news]
 
     def _state(self) -> ChunkState:
         if not self._verdicts and not self.lost and len(self._accepted) == self.chunk.size:

@@ -362,6 +362,13 @@ def _share(
     remark[shared[~accepted]] = remark[leader[~accepted]]
 
 
+OF_RESULTS = (
+    *("row", "order_id", "awb", "source_status", "status"),
+    *("codes", "message", "extra"),
+)
+"""Columns of the spool that ``result_block`` takes beside the file's own cells."""
+
+
 def result_block(
     batch: pa.RecordBatch,
     start: int,
@@ -372,7 +379,8 @@ def result_block(
 ) -> ResultBlock:
     """Turn a spooled block, whose first row has the number ``start``, into lines of results.
 
-    Footers are left out. ``batch`` has the columns of ``PREPARED``, ``c0…`` and ``extra``.
+    Footers are left out. ``batch`` has the columns of ``OF_RESULTS``, and a cell for each of
+    ``headers`` (``c0…``).
     """
     stop = start + batch.num_rows
     outcome = outcomes.outcome[start:stop]

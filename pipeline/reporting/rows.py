@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pipeline.core.errors import attempt
 from pipeline.core.model import Drop, ResultBlock
 from pipeline.reporting.results_csv import Part, results_header, results_lines
-from pipeline.reporting.row_outcomes import DropOutcomes, result_block
+from pipeline.reporting.row_outcomes import OF_RESULTS, DropOutcomes, result_block
 from pipeline.storage.spool import Spool
 from schemas.courier import Profile
 
@@ -46,16 +46,23 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield the drop's rows with their outcomes, block by block; may be read again."""
-        return iter(self.kept) if self.kept is not None else (make() for make in self.makers())
+        if self.kept is not None:
+            return iter(self.kept)
+        return (make() for make in self.makers(cells=True))
 
     def __iter__(self) -> Iterator[ResultBlock]:
         return self.blocks()
 
-    def makers(self) -> Iterator[Callable[[], ResultBlock]]:
-        """Yield a function per block that makes it, in any thread."""
+    def makers(self, *, cells: bool) -> Iterator[Callable[[], ResultBlock]]:
+        """Yield a function per block that makes it, in any thread; ``cells``: the file's with it.
+
+        The results need none of them, and they are most of what lies in the spool.
+        """
         start = 0
         for number, sheet in enumerate(self.drop.facts.sheets):
-            for batch in self.spool.blocks(number):
+            headers = sheet.headers if cells else ()
+            columns = [*OF_RESULTS, *(f"c{n}" for n in range(len(headers)))]
+            for batch in self.spool.blocks(number, columns):
                 for at in range(0, batch.num_rows, _PIECE):
                     part = batch.slice(at, _PIECE)
                     yield partial(
@@ -64,7 +71,7 @@ class Report(Struct, frozen=True, kw_only=True):
                         start,
                         self.outcomes,
                         sheet=sheet.name,
-                        headers=sheet.headers,
+                        headers=headers,
                     )
                     start += part.num_rows
 
@@ -91,7 +98,7 @@ def results_pieces(report: Report) -> Iterator[bytes]:
         part = Part(block=make(), drop_id=drop.drop_id, source_file=drop.source_file)
         return results_lines([part])[0]
 
-    makers = report.makers()
+    makers = report.makers(cells=False)
     first, second = next(makers, None), next(makers, None)
     if first is None or second is None:
         yield from (lines(make) for make in (first,) if make is not None)
