@@ -196,33 +196,32 @@ def footers(block: Block, mapping: ColumnMap) -> Mask:
             (not word and not status) or word.startswith("total") or reads_as_footer(word)
             for word, status in zip(map(_bare, ids), said, strict=True)
         ]
-        _add_last_lines(mask, rows[-_LAST_LINES:], block)
+        plain = _mask(pc.match_substring_regex(pa.array(ids, pa.string()), r"^[^0-9]*[^0-9\s]"))
+        plain &= ~_mask(pc.match_substring_regex(pa.array(ids, pa.string()), "[0-9]"))
+        _add_last_lines(mask, rows[plain], block)
     for at, facts in block.facts.items():
         mask[at] |= facts.counts_rows
     return mask
 
-
-_LAST_LINES = 40
-"""Lines at the end of a block that may be a summary or a signature."""
 
 _FEW = 3  # cells of a line: Delivered, 30
 _COUNT = re.compile(r"[0-9]{1,5}(?:\.[0-9]+)? ?%?")
 
 
 def _add_last_lines(mask: Mask, rows: npt.NDArray[np.int64], block: Block) -> None:
-    """Add lines of a summary, and those below a footer; ``rows``: some without a status."""
-    signed = False
+    """Add lines of a summary, and those below a footer; ``rows``: without status and number."""
+    signed = last = -1
     for at in rows.tolist():
         cells = [text for cells in block.cells if (text := cells[at].as_py().strip())]
-        if not cells:
-            continue
-        if mask[at] or len(cells) >= _FEW or not _is_words(cells[0]):
-            signed = bool(mask[at])
+        below = signed >= 0 and at == last + 1 and block.rows[at] > block.rows[last]
+        last, signed = at, signed if below else -1
+        if mask[at] or len(cells) >= _FEW or not all(map(_is_words, cells[:1])):
+            signed = at if mask[at] else -1
             continue
         numbers = cells[1:]
         counts = bool(numbers) and all(map(_COUNT.fullmatch, numbers))
-        name = signed and all(map(_is_words, numbers)) and told_of_rows(" ".join(cells)) is None
-        mask[at] = counts or name
+        name = signed >= 0 and all(map(_is_words, numbers))
+        mask[at] = counts or (name and told_of_rows(" ".join(cells)) is None)
 
 
 def _is_words(cell: str) -> bool:
