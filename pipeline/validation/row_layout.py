@@ -196,8 +196,8 @@ def footers(block: Block, mapping: ColumnMap) -> Mask:
             (not word and not status) or word.startswith("total") or reads_as_footer(word)
             for word, status in zip(map(_bare, ids), said, strict=True)
         ]
-        plain = _mask(pc.match_substring_regex(pa.array(ids, pa.string()), r"^[^0-9]*[^0-9\s]"))
-        plain &= ~_mask(pc.match_substring_regex(pa.array(ids, pa.string()), "[0-9]"))
+        texts = pa.array(ids, pa.string())
+        plain = _mask(pc.match_substring_regex(texts, r"^[^0-9]*[^0-9\s][^0-9]*$"))
         _add_last_lines(mask, rows[plain], block)
     for at, facts in block.facts.items():
         mask[at] |= facts.counts_rows
