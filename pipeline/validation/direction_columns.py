@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from msgspec.structs import replace
 
 from pipeline.validation.sheet_traits import Trait, Traits
-from schemas.direction_headings import ALONE, Asks, Look, claim_of, filled_way, is_open, may_speak
+from schemas.direction_cells import claim_of, filled_way, is_open, may_speak
 from schemas.directions import (
     DAMAGED,
     LETTERS,
@@ -24,6 +24,7 @@ from schemas.directions import (
     may_be_directions,
     may_hide_words,
 )
+from schemas.looks import ALONE, Asks, Look
 from schemas.normalise import fold, is_absent
 from schemas.statuses import Direction
 from schemas.vocabulary import UNCALCULATED, CellKind

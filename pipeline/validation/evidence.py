@@ -37,13 +37,10 @@ from pipeline.validation.listed_ids import (
 from pipeline.validation.sheet_dates import events
 from pipeline.validation.sheet_traits import Trait, Traits
 from schemas.courier import Profile
+from schemas.denials import denial_of
 from schemas.direction_headings import (
-    ALONE,
     OF_CARRIER,
     OF_RETURN,
-    Asks,
-    Look,
-    denial_of,
     is_of_customers,
     look_of,
     only_of_returns,
@@ -61,6 +58,7 @@ from schemas.directions import (
 )
 from schemas.display import quoted
 from schemas.headings import is_free_text, words_of
+from schemas.looks import ALONE, Asks, Look
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.notes import (
     is_legend,

@@ -23,10 +23,11 @@ from pipeline.validation.missing_headers import (
 )
 from schemas.courier import GENERIC, Profile
 from schemas.date_headings import event_meant
-from schemas.direction_headings import Look, look_of, plain_look
+from schemas.direction_headings import look_of, plain_look
 from schemas.directions import direction_of
 from schemas.display import quoted
 from schemas.headings import divides_a_heading, is_of_messages, names_number, trimmed, words_of
+from schemas.looks import Look
 from schemas.normalise import fold, fold_header
 from schemas.status_headings import AsksStatus, asks_status
 from schemas.statuses import NOTHING, UNCLEAR

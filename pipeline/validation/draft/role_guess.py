@@ -15,10 +15,11 @@ from pipeline.validation.columns import data_header
 from pipeline.validation.draft.column_profile import ColumnFacts, Survey
 from schemas.courier import GENERIC, Profile
 from schemas.date_headings import event_meant
-from schemas.direction_headings import RETURNS, Asks, look_of
+from schemas.direction_headings import RETURNS, look_of
 from schemas.directions import LETTERS, PAIRS, direction_of
 from schemas.display import quoted
 from schemas.headings import is_place_or_thing, names_order, several, speaks_of_other, words_of
+from schemas.looks import Asks
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, fold_header
 from schemas.profile import is_awb_like
 from schemas.similarity import did_you_mean

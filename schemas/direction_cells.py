@@ -1,0 +1,296 @@
+"""Cells that say which way a shipment went, by the look that their heading asks for."""
+
+import re
+
+from schemas.direction_headings import SHIPMENT
+from schemas.directions import (
+    DAMAGED,
+    FAILED_WORDS,
+    FILLERS,
+    FORWARD_WORDS,
+    NEGATIONS,
+    NOT_DELIVERED,
+    RTO_WORDS,
+    SELLERS,
+    SHORT_TEXT,
+    TO_ANOTHER,
+    WAYS_BACK,
+    WORD,
+    direction_of,
+    hides_a_known,
+    in_english,
+    in_plain_words,
+    may_hide_words,
+    shortened,
+    speaks_against,
+    way_named,
+    without_ticks,
+    words_apart,
+    words_in,
+)
+from schemas.headings import several
+from schemas.looks import Asks, Look
+from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent, is_lost
+from schemas.statuses import Direction
+from schemas.vocabulary import Milestone
+
+#: Words beside the seller where a person's name is asked: Merchant is a family's name, too.
+_BESIDE_SELLERS = several(
+    "address at back by center centre dc facility guard hub point received return returned "
+    "returns same security self staff store team the to warehouse wh"
+)
+
+#: Words for the shipment itself: beside goods and services, return and reverse mean other things.
+_SURELY_BACK = RTO_WORDS | several("dto lautaya returned reversed rvp rvs vapas wapas wapsi")
+
+#: In place of a receiver's name: Refused, Not delivered, NA - returned.
+_NOBODY = several("canceled cancelled failed lost refused rejected returned undelivered")
+_BESIDE_NOBODY = several(
+    "accepted by consignee customer cx delivered delivery na not order received the to"
+)
+_CHANCES = several(
+    "charge charges cost eligible fee free high insurance insured likely low medium policy "
+    "prediction probability prone protected protection rate risk safe score zero"
+)
+_BESIDE_RETURN = (
+    FAILED_WORDS
+    | FILLERS
+    | several(
+        "aaya accepted approved at aya back closed complete completed created delivered done "
+        "exchange for hua hub in ofd ofp out pending picked processed processing qc raised "
+        "reached received refund refunded replacement request requested scheduled to transit "
+        "under warehouse"
+    )
+)
+
+#: Under Delivered? these are a no.
+_NOT_YET = re.compile(r"(?:attempted|awaited|hold|in transit|on hold|partly|pending|tomorrow)\b")
+
+#: First words of a cell that says yes or no, whatever comes behind.
+_YES = several("haan han true y yes")
+_NO = several("false n na nahi nahin never nil no non none nope not null without")
+_NATIVE_NO = several(fold("नहीं नही नाही இல்லை లేదు ಇಲ್ಲ না ના ഇല്ല ਨਹੀਂ ନାହିଁ نہیں 否 不"))
+_NOT_DONE = re.compile(
+    r"\bnot (?:yet )?(?:applicable|cancelled|created|done|initiated|lost|marked|raised|required"
+    r"|returned|rto|yet)$"
+)
+_USUAL = several("normal original outbound outward regular sale sales standard")
+
+#: Whether and when one may return it: 7 days return.
+_MAY_RETURN = several("allowed day days eligible policy returnable window")
+_POLICY = _MAY_RETURN | several("easy exchange free only replacement return returns within")
+_DATE = re.compile(r"\d{1,4}[ /](?:\d{1,2}|[a-z]{3,9})[ /]\d{2,4}\b")
+_EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")
+
+#: Words that mean a way back under any heading: RTS may be ready to ship, and return a rule.
+_PLAINLY_BACK = several("dto reverse reversed rto rts rvp rvs")
+
+#: Arrows, folded, in a column of ways.
+_LEFTWARD = several("← ⇐ ⟵ ⬅ ◀ ◄ < << <=")
+
+#: Boxes that are ticked, or a no; in a column RTO an R may be a yes.
+_MARKS = frozenset({"x", "☒", "☓", "●", "•", "*", "r"})
+
+#: In the name of a company its trade is no way: Reverse Logistics Pvt Ltd.
+_OF_COMPANIES = several("co company corp inc limited llc llp ltd private pvt")
+
+
+def claim_of(cell: str, look: Look) -> Direction | None:
+    """Return the direction that a cell says, None if it says nothing about it."""
+    if DAMAGED in cell:
+        hides = may_hide_words(cell) if look.asks is not Asks.WORDS else hides_a_known(cell)
+        if hides or _claimed(cell.replace(DAMAGED, ""), look) is not None:
+            return Direction.UNREADABLE
+        return None
+    if look.asks in {Asks.YES, Asks.NO} and (fold(cell) in _MARKS or is_lost(cell)):
+        return Direction.UNREADABLE
+    if hides_a_known(cell) and direction_of(fold(cell)) is None:
+        return Direction.UNREADABLE
+    if look.carriers and _comes_back_by(fold(cell)):
+        return Direction.BACK
+    said = _claimed(cell, look)
+    if said is None and _MAY_BE_GLUED.search(cell) and (apart := words_apart(cell)) != cell:
+        return _claimed(apart, look)  # ReverseShipment, RTO1
+    return said
+
+
+_MAY_BE_GLUED = re.compile(r"(?i)r(?:ev|et|t|v)|dto|forward")
+
+
+def _claimed(cell: str, look: Look) -> Direction | None:
+    folded = without_ticks(in_english(fold(cell))).strip()
+    if is_absent(folded) or not any(map(str.isalnum, folded)):
+        return Direction.BACK if look.letters and folded in _LEFTWARD else None
+    if look.asks in _READ:
+        return _READ[look.asks](folded, look)
+    said, first = direction_of(folded), next(iter(WORD.findall(folded)), "")
+    if folded in FALSE_WORDS and look.way is Direction.FORWARD:
+        return Direction.BACK
+    if look.asks is Asks.NO:
+        return (
+            look.way
+            if folded in FALSE_WORDS
+            or first in {"false", "n", "nahi", "nahin", "no", "not"}
+            or (look.way is Direction.UNDELIVERED and _NOT_YET.match(folded))
+            else None
+        )
+    if said is not None:
+        # RTS Status = Returned is no customer's return by itself.
+        of_rto = look.way is Direction.RTO and folded in {"return", "returned"}
+        return Direction.BACK if of_rto else said
+    if look.asks is Asks.YES and (folded in TRUE_WORDS or (look.bare and first in _YES)):
+        return look.way
+    if _is_fate(folded, look):
+        return Direction.UNDELIVERED
+    if look.asks is Asks.WORDS or look.way is Direction.FORWARD:
+        return Direction.BACK if _comes_back(folded) else None
+    if _is_no(folded, look) and not (look.bare and NOT_DELIVERED.search(folded)):
+        return None
+    return filled_way(look) if look.bare or look.asks is Asks.FILLED else None
+
+
+def may_speak(look: Look) -> str:
+    """Return an expression that each cell with a claim matches, "" where any cell may have one."""
+    if look.asks is Asks.NOTES:
+        return r"\pL"
+    if look.asks is Asks.REMARKS:
+        sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
+        at_sellers = rf"(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})"
+        return rf"(?i)^\W*(?:{at_sellers}|{_NOT_SENT}|{_REMARKED})\W*$"
+    if look.asks is Asks.PLAIN:
+        if look.carriers:
+            return r"(?i)\br|dto|crn|ba?ck|aap|ap[ai]s|laut|to |2|[^\x00-\x7f]"
+        ways = r"\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
+        ways += r"|\bna?hin?\b|\braddu?\b|\bcancel [a-z]"
+        return rf"(?i){ways}|^\s*(?:{look.fates})\W*$" if look.fates else rf"(?i){ways}"
+    said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"given", "not", "over to", "red to"}))
+    return rf"(?i){said}|[^\x00-\x7f]" if look.names else ""
+
+
+def filled_way(look: Look) -> Direction:
+    """Return the way of whatever stands under a heading that names a way back, but for a no."""
+    if look.way in {Direction.UNDELIVERED, Direction.WITHDRAWN}:
+        return look.way
+    if look.asks is not Asks.FILLED:
+        return Direction.BACK
+    return _MAY_BE.get(look.way, Direction.BACK)
+
+
+_MAY_BE = {Direction.RTO: Direction.MAYBE_RTO, Direction.RETURN: Direction.MAYBE_RETURN}
+
+
+def _is_no(folded: str, look: Look) -> bool:
+    """Tell whether a cell says that a shipment did not go the way of its heading."""
+    words = [word for word in WORD.findall(in_english(folded)) if word.strip("0")]
+    subjects = {word for word in words if not word.isdecimal()}
+    return (
+        folded in FALSE_WORDS
+        or folded in _NATIVE_NO
+        or bool(_EMPTY_DATES.fullmatch(folded.replace(" ", "-")))
+        or (look.dated and bool(_DATE.match(folded)))
+        or (not words and "0" in folded)
+        or (bool(words) and words[0] in _NO)
+        or bool(_NOT_DONE.search(folded))
+        or (look.bare and bool(words) and {*words} <= _USUAL)
+        or (look.way is Direction.UNDELIVERED and folded == "delivered")
+        or (look.bare and bool(subjects & _MAY_RETURN) and subjects <= _POLICY)
+    )
+
+
+def _handed_over(folded: str, look: Look) -> Direction | None:
+    """Return that a shipment went back where it is the seller who has it, or that nobody has."""
+    words, meant = words_in(folded), SELLERS | RTO_WORDS
+    if _is_fate(folded, look) or NOT_DELIVERED.search(folded):
+        return Direction.UNDELIVERED
+    if words & (_NOBODY | {"not"}) and words <= _NOBODY | _BESIDE_NOBODY and words - {"na", "not"}:
+        return Direction.UNDELIVERED
+    if not words & meant or (look.names and not words <= meant | _BESIDE_SELLERS):
+        return None
+    return Direction.RTO if words & RTO_WORDS else Direction.BACK
+
+
+def _plainly_said(folded: str, look: Look) -> Direction | None:
+    """Return BACK for a cell that names a way back and says nothing else; likewise for a fate.
+
+    Under a heading that speaks of something else it may be a cell of another column, so it holds a
+    *Delivered* and makes it nothing else.
+    """
+    if _is_fate(folded, look):
+        return Direction.UNDELIVERED
+    if not words_in(in_plain_words(folded)) & _PLAINLY_BACK or direction_of(folded) is None:
+        return None
+    return Direction.BACK
+
+
+def _is_fate(folded: str, look: Look) -> bool:
+    said = bool(look.fates) and re.fullmatch(rf"(?:{look.fates})\W*", folded) is not None
+    return said and "resolved" not in folded
+
+
+def _comes_back(folded: str) -> bool:
+    """Tell whether a short cell says among other words that a shipment comes back."""
+    words = words_in(shortened(folded))
+    if words & (NEGATIONS | _CHANCES | FORWARD_WORDS) or len(folded.split()) > SHORT_TEXT:
+        return False
+    others = words - WAYS_BACK
+    return bool(words & _SURELY_BACK) or (others != words and others <= _BESIDE_RETURN)
+
+
+def _comes_back_by(folded: str) -> bool:
+    """Tell whether the name of a courier's account or service is that of a way back."""
+    of_company = words_in(folded) & _OF_COMPANIES
+    return not of_company and way_named(folded) not in {None, Direction.FORWARD}
+
+
+def _noted(folded: str, _: Look) -> Direction | None:
+    """Return the way that a short note beside a row names, or that nobody has it."""
+    of_many = len(folded.split()) > SHORT_TEXT
+    if of_many or folded in FALSE_WORDS or "if" in words_in(folded):
+        return None
+    way = way_named(folded)
+    if way is not None:
+        return None if way is Direction.FORWARD else Direction.BACK
+    against = speaks_against(folded, Milestone.DELIVERY_DONE)
+    return Direction.UNDELIVERED if against else None
+
+
+def _remarked(folded: str, _: Look) -> Direction | None:
+    """Return the direction where a remark says that alone: Delivered to Warehouse, Not delivered.
+
+    *Undelivered* and *Refused* may be the remark on an attempt before.
+    """
+    if shortened(folded).strip(" !*()") in _AT_SELLERS:
+        return Direction.BACK
+    if re.fullmatch(rf"\W*(?:{_NOT_SENT})\W*", folded):
+        return Direction.WITHDRAWN
+    return Direction.UNDELIVERED if re.fullmatch(rf"\W*(?:{_REMARKED})\W*", folded) else None
+
+
+_NOT_SENT = "(?:please |pls )?(?:do not|don'?t) (?:process|push|sync|update|upload)"
+_REMARKED = (
+    rf"{SHIPMENT}(?:cancell?ed|lost(?: in transit)?|not delivered|not received(?: by customer)?)"
+    r"|(?:fake|false|wrong) (?:delivered|delivery|pod|status)|rto delivered(?: to seller)?"
+    r"|cust(?:omer)? (?:denies|denied) (?:the )?delivery|wrong entry(?: ignore)?"
+    rf"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?|{TO_ANOTHER}"
+)
+
+
+_AT_SELLERS = frozenset({"rto", "rto warehouse"})
+
+_READ = {
+    Asks.WHOM: _handed_over,
+    Asks.NOTES: _noted,
+    Asks.PLAIN: _plainly_said,
+    Asks.REMARKS: _remarked,
+}
+
+
+def is_open(cell: str, look: Look) -> bool:
+    """Tell whether a cell without a claim in a column that is a direction leaves it open."""
+    folded = fold(cell)
+    if is_lost(cell):
+        return True
+    if is_absent(folded) or not WORD.search(folded):
+        return False
+    no = folded in FALSE_WORDS or bool(words_in(folded) & NEGATIONS)
+    return look.asks is Asks.WORDS or not no
