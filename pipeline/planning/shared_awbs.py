@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
@@ -39,7 +40,10 @@ def one_parcel_of_two_orders(
     back = returned | (parcels.said == Said.ON_ITS_WAY_BACK)
     on_its_way = np.isin(parcels.said, (Said.ON_ITS_WAY, Said.AT_A_HUB))
     on_its_way &= (status == NO_MILESTONE) & (event != NO_TIME)
-    rows = np.flatnonzero(delivered | back | on_its_way)
+    # Those of an AWB that only deliveries have say nothing else of it: they are most of a file.
+    against = pc.unique(parcels.awbs.filter(pa.array(back | on_its_way)))
+    may_be = pc.is_in(parcels.awbs, value_set=against).to_numpy()
+    rows = np.flatnonzero((delivered | back | on_its_way) & may_be)
     if not (delivered.any() and len(rows)):
         return []
     encoded = parcels.awbs.take(pa.array(rows)).combine_chunks().dictionary_encode()
