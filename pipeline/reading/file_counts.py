@@ -9,9 +9,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.model import Disposition, Notice, ReadTally, SheetFacts
+from pipeline.validation.evidence.traits import Traits
 from pipeline.validation.odd_ids import OddIds
 from pipeline.validation.sheet_dates import DateKinds, Proof
-from pipeline.validation.sheet_traits import Traits
 from schemas.codes import Code
 from schemas.vocabulary import Role
 

@@ -48,7 +48,9 @@ from pipeline.storage.spool import Spool
 from pipeline.validation import returned_rejects
 from pipeline.validation.block import Wanted, prepare_blocks, prepare_each
 from pipeline.validation.columns import ColumnMap, Match, map_columns
-from pipeline.validation.evidence import Evidence, around
+from pipeline.validation.evidence.collector import Evidence
+from pipeline.validation.evidence.names import around
+from pipeline.validation.evidence.traits import Traits
 from pipeline.validation.odd_ids import OddIds, mark_awbs, mark_pushed
 from pipeline.validation.profile_choice import (
     ProfileHeaderFinder,
@@ -73,7 +75,6 @@ from pipeline.validation.sheet_dates import (
     turned_dates,
     with_dates,
 )
-from pipeline.validation.sheet_traits import Traits
 from schemas.codes import Code
 from schemas.courier import CAREFUL, GENERIC, DateRule, Profile
 from schemas.display import quoted

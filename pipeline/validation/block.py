@@ -24,7 +24,7 @@ from pipeline.validation.columns import (
     check_rivals,
     check_twins,
 )
-from pipeline.validation.kept_evidence import kept_evidence
+from pipeline.validation.evidence.kept import kept_evidence
 from pipeline.validation.row_layout import footers
 from pipeline.validation.sheet_dates import Proof
 from schemas.codes import Code, Kind

@@ -25,7 +25,7 @@ from pipeline.core.date_columns import (
 from pipeline.core.free_text import folded, lengths, read_reasons, with_reasons, without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.evidence import column_named
+from pipeline.validation.evidence.sources import column_named
 from pipeline.validation.order_ids import canonical_ids, crossed, unnumbered
 from pipeline.validation.row_layout import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.validation.sheet_dates import (

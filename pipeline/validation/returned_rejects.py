@@ -34,8 +34,8 @@ from pipeline.core.rejects_file import (
 )
 from pipeline.core.row_keys import RejectedRow, row_key
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.evidence import column_named
-from pipeline.validation.kept_evidence import around_now, is_unchanged
+from pipeline.validation.evidence.kept import around_now, is_unchanged
+from pipeline.validation.evidence.sources import column_named
 from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import ID_SHAPE

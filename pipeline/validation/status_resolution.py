@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
 from pipeline.validation.columns import WORDS, ColumnMap
-from pipeline.validation.evidence import NAMES, cell_said, column_named, direction_said
+from pipeline.validation.evidence.sources import NAMES, cell_said, column_named, direction_said
 from schemas.courier import Profile
 from schemas.directions import WAYS_BACK, is_at_seller, speaks_against, way_named, words_in
 from schemas.display import quoted

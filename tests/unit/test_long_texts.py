@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.validation.sheet_traits import Traits
+from pipeline.validation.evidence.traits import Traits
 from schemas.date_headings import told_apart
 from schemas.directions import fate_named, way_of_file
 from schemas.notes import told_of_rows

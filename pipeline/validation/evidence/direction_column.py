@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.validation.sheet_traits import Trait, Traits
+from pipeline.validation.evidence.traits import Trait, Traits
 from schemas.direction_cells import claim_of, filled_way, is_open, may_speak
 from schemas.directions import (
     DAMAGED,

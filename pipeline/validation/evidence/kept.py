@@ -15,12 +15,7 @@ from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block
 from pipeline.core.rejects_file import AROUND, CELL, FILLED, NEXT, PART, Around, KeptEvidence
 from pipeline.validation.columns import ColumnMap
-from pipeline.validation.evidence import (
-    cell_said,
-    column_named,
-    direction_said,
-    is_column,
-)
+from pipeline.validation.evidence.sources import cell_said, column_named, direction_said, is_column
 from schemas.normalise import fold, fold_header
 from schemas.statuses import Direction
 from schemas.vocabulary import Role
