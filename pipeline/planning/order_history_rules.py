@@ -149,6 +149,12 @@ for _milestone in Milestone:
         _TABLE[_milestone, _bits] = _against(_milestone, _bits)
 
 
+def settled(status: Numbers, accepted: Bits) -> Mask:
+    """Return which of these updates are not sent. ``accepted``: of their orders, as bits."""
+    found: Mask = _TABLE[status, accepted, 0] >= 0
+    return found
+
+
 class Known:
     """Statuses that earlier drops had accepted, for the orders of some candidates."""
 

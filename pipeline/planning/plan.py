@@ -22,7 +22,13 @@ from pipeline.planning.earlier_files import (
     ParcelColumns,
     held_by_earlier_files,
 )
-from pipeline.planning.order_history_rules import Known, bits_of, contradicts, to_wait_for
+from pipeline.planning.order_history_rules import (
+    Known,
+    bits_of,
+    contradicts,
+    settled,
+    to_wait_for,
+)
 from pipeline.planning.parcels_of_orders import (
     ParcelRows,
     Siblings,
@@ -47,7 +53,7 @@ from pipeline.planning.shared_awbs import one_parcel_of_two_orders
 from pipeline.planning.status_order import in_flow_order, lacks_pickup
 from schemas.codes import Code
 from schemas.parcels import awb_key
-from schemas.vocabulary import Milestone
+from schemas.vocabulary import Milestone, Outcome
 
 __all__ = [
     "NO_TIME",
@@ -57,6 +63,7 @@ __all__ = [
     "one_by_one",
     "plan",
     "sendable_orders",
+    "to_ask_about",
 ]
 
 _SOME = 10_000
@@ -123,9 +130,20 @@ def sendable_orders(given: PlanInput) -> pa.Array:
     return given.orders.among(sent | given.long_ago if len(given.long_ago) else sent)
 
 
-def ending_awbs(given: PlanInput) -> Iterator[str]:
-    """Yield by which names rows without an order id are found that tell of the rows that end."""
-    ends = (given.disposition == Disposition.SEND) & np.isin(given.status, OUTWARD_ENDS)
+def to_ask_about(given: PlanInput, histories: Sequence[OrderHistory]) -> Mask:
+    """Return the rows to be sent that rows of other drops may speak against.
+
+    None speaks against what was accepted before, and a tracker has rows of months every day.
+    """
+    accepted = [each for each in histories if each.outcome is Outcome.ACCEPTED]
+    bits = bits_of(accepted, given.orders.names)[given.orders.number]
+    found: Mask = (given.disposition == Disposition.SEND) & ~settled(given.status, bits)
+    return found
+
+
+def ending_awbs(given: PlanInput, rows: Mask) -> Iterator[str]:
+    """Yield by which names rows without an order id are found that tell of those that end."""
+    ends = rows & np.isin(given.status, OUTWARD_ENDS)
     awbs = pc.unique(given.parcels.awbs.filter(pa.array(ends)))
     yield from sorted({*map(awb_key, awbs.to_pylist())} - {""})
 

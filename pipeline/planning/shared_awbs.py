@@ -43,6 +43,7 @@ def one_parcel_of_two_orders(
     # Those of an AWB that only deliveries have say nothing else of it: they are most of a file.
     against = pc.unique(parcels.awbs.filter(pa.array(back | on_its_way)))
     may_be = pc.is_in(parcels.awbs, value_set=against).to_numpy()
+    may_be &= pc.not_equal(parcels.awbs, "").to_numpy()  # or all rows without one are one group
     rows = np.flatnonzero((delivered | back | on_its_way) & may_be)
     if not (delivered.any() and len(rows)):
         return []

@@ -25,7 +25,7 @@ from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.core.profile_by_name import find_profile, profile_of_drop
 from pipeline.planning.earlier_files import without_settled
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
-from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders
+from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders, to_ask_about
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
 from pipeline.reporting import write
@@ -127,7 +127,7 @@ def _planned(
 ) -> tuple[Checked, Report]:
     histories = _histories(site, prepared)
     headers = [each.headers for each in prepared.sheets]
-    seen = without_settled(_seen(site, prepared), headers, site.spools.rejected)
+    seen = without_settled(_seen(site, prepared, histories), headers, site.spools.rejected)
     planned = make_plan(prepared, histories, site.plan_rules, seen=seen)
     drop = replace(
         drop,
@@ -249,12 +249,13 @@ def _histories(site: Site, prepared: Prepared) -> list[OrderHistory]:
     return site.ledger.order_histories(orders, except_seq=1 << 62)
 
 
-def _seen(site: Site, prepared: Prepared) -> list[ParcelSeen]:
+def _seen(site: Site, prepared: Prepared, histories: Sequence[OrderHistory]) -> list[ParcelSeen]:
     if not _has_ledger(site):
         return []
     keys = prepared.keys
-    orders = one_by_one(sendable_orders(keys))
-    return site.ledger.parcels_seen(orders, ending_awbs(keys), except_seqs=[1 << 62])
+    rows = to_ask_about(keys, histories)
+    orders = one_by_one(keys.orders.among(rows))
+    return site.ledger.parcels_seen(orders, ending_awbs(keys, rows), except_seqs=[1 << 62])
 
 
 def _states(site: Site, drop_ids: Collection[str]) -> Mapping[str, DropState]:

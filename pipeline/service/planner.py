@@ -35,7 +35,7 @@ from pipeline.planning.freeze import (
 )
 from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen, of_refused
-from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders
+from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders, to_ask_about
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reporting.row_outcomes import NO_ENDS, Remark, outcomes_of
 from pipeline.storage.memory import trim
@@ -168,7 +168,7 @@ class Planner:
         with self._turn():
             try:
                 standings = self._standings(group)
-                seen = self._seen(group)
+                seen = self._seen(group, standings)
             except StorageError as error:
                 return [error] * len(group)
             judged = [self._plan_one(each, standings[each.drop.seq], seen) for each in group]
@@ -185,15 +185,15 @@ class Planner:
             return {seq: self._ledger.order_histories(orders, except_seq=seq)}
         return self._ledger.order_histories_of({e.drop.seq: e.orders.to_pylist() for e in group})
 
-    def _seen(self, group: Sequence[DropToPlan]) -> list[ParcelSeen]:
+    def _seen(
+        self, group: Sequence[DropToPlan], standings: Mapping[int, Sequence[OrderHistory]]
+    ) -> list[ParcelSeen]:
         """Return what rows of other drops said of parcels of the orders that would be sent now."""
-        if not any(len(each.orders) for each in group):
-            return []
-        orders = chain.from_iterable(one_by_one(each.orders) for each in group)
-        awbs = chain.from_iterable(ending_awbs(each.prepared.keys) for each in group)
-        return self._ledger.parcels_seen(
-            orders, awbs, except_seqs=[each.drop.seq for each in group]
-        )
+        keys_of = {each.drop.seq: each.prepared.keys for each in group}
+        rows = [(keys, to_ask_about(keys, standings[seq])) for seq, keys in keys_of.items()]
+        orders = chain.from_iterable(one_by_one(keys.orders.among(these)) for keys, these in rows)
+        awbs = chain.from_iterable(ending_awbs(*each) for each in rows)
+        return self._ledger.parcels_seen(orders, awbs, except_seqs=[*keys_of])
 
     def _plan_one(
         self,

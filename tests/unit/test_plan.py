@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.core.model import Disposition
 from pipeline.core.order_lines import OrderHistory
-from pipeline.planning.plan import one_by_one, sendable_orders
+from pipeline.planning.plan import one_by_one, sendable_orders, to_ask_about
 from schemas.vocabulary import Milestone, Outcome
 from tests.fakes.plan_rows import (
     Row,
@@ -247,6 +247,12 @@ class TestMissingPickup:
 def test_only_orders_to_be_sent_are_asked_for():
     given = plan_input([("b", DONE, None), ("z", None, None), ("a", DONE, None), ("b", PICKED, 1)])
     assert list(one_by_one(sendable_orders(given))) == ["a", "b"]
+
+
+def test_earlier_files_are_asked_about_orders_that_were_not_accepted_before():
+    rows: list[Row] = [("a", DONE, None), ("b", PICKED, None), ("c", DONE, None), ("z", None, None)]
+    known = [accepted("a", DONE), accepted("b", DONE), accepted("c", PICKED)]
+    assert to_ask_about(plan_input(rows), known).tolist() == [False, False, True, False]
 
 
 def test_a_file_without_rows_has_a_plan():

@@ -103,6 +103,7 @@ class Plans:
         with higher numbers count.
         """
         found: list[ParcelSeen] = []
+        once: dict[str, str] = {}  # a text that many rows have is held once
         with self._db.read() as connection:
             if _is_empty(connection, lines):
                 return found
@@ -114,9 +115,22 @@ class Plans:
             but = [0, *except_seqs]
             wanted = chain(order_ids, awbs)
             for some in _batches(wanted, self._db.dialect.order_batch - len(but) - 1):
-                for row in connection.execute(query, {"wanted": some, "but": but, "since": since}):
-                    seen = dict(zip(ParcelSeen.__struct_fields__, row, strict=True))
-                    found.append(ParcelSeen(**{**seen, "said": _SAID[seen["said"]]}))
+                given = {"wanted": some, "but": but, "since": since}
+                for row in connection.execute(query, given):
+                    order_id, awb, status, said, event, number, drop_id, source_file, parent = row
+                    found.append(
+                        ParcelSeen(  # by name: it is done for each row of a tracker
+                            order_id=order_id,
+                            awb=awb,
+                            status=status,
+                            said=_SAID[said],
+                            event=event,
+                            row=number,
+                            drop_id=once.setdefault(drop_id, drop_id),
+                            source_file=once.setdefault(source_file, source_file),
+                            parent=parent,
+                        )
+                    )
         return found
 
     def freeze(self, drop: Drop, plan: FrozenPlan) -> None:
@@ -245,7 +259,6 @@ _READ_AGAIN = sa.exists().where(
     _AGAIN.c.state.not_in(_UNPLANNED) | _AGAIN.c.seq.in_(_BUT),
 )
 _SAID = {each.value: each for each in Said}
-#: The fields of ``ParcelSeen``, in their order.
 _SEEN = (
     sa.select(
         lines.c.order_id,
