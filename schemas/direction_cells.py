@@ -152,7 +152,7 @@ def _claimed(cell: str, look: Look) -> Direction | None:
 def may_speak(look: Look) -> str:
     """Return an expression that each cell with a claim matches, "" where any cell may have one."""
     if look.asks is Asks.NOTES:
-        return r"\pL"
+        return r"[A-Za-z]|[^\x00-\x7f]"
     if look.asks is Asks.REMARKS:
         sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
         at_sellers = rf"(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})"

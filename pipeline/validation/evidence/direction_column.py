@@ -194,11 +194,22 @@ _YES_OR_NO = {Asks.YES, Asks.NO}
 
 
 def _matching(cells: pa.Array, pattern: str) -> pa.Array:
-    """Return which cells match an expression; a text that comes again is looked at once."""
+    """Return which cells match an expression; a text that comes again is looked at once.
+
+    Of the few short texts of a small file each is looked at by ``re``, which keeps what it
+    compiled: RE2 would compile the expression anew for each column of each file.
+    """
     if len(pc.unique(cells.slice(0, SEEN))) > SEEN // 2:
         return pc.match_substring_regex(cells, pattern)
     encoded = cells.dictionary_encode()
+    texts = encoded.dictionary.to_pylist() if cells.nbytes < _FEW_BYTES else []
+    if texts and max(map(len, texts)) < SEEN:
+        found = [re.search(pattern, text, re.ASCII) is not None for text in texts]
+        return pa.array(found).take(encoded.indices)
     return pc.match_substring_regex(encoded.dictionary, pattern).take(encoded.indices)
+
+
+_FEW_BYTES = 1 << 14
 
 
 def _damaged(cells: pa.Array) -> npt.NDArray[np.bool_]:
