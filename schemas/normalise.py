@@ -90,23 +90,26 @@ def fold(text: str) -> str:
 
 def _read_again(text: str) -> str:
     """Return a text as it was, where its UTF-8 was read in a code page of Windows or DOS."""
-    for page in _PAGES if _IN_PAIRS.search(text) else ():
+    for bytes_of in _PAGES if _BEGINS.search(text) else ():
         try:
-            return b"".join(_octet(each, page) for each in text).decode()
+            return text.translate(bytes_of).encode("latin-1").decode()
         except UnicodeError:
             continue
     return text
 
 
-_PAGES = ("cp1252", "cp437")
-_IN_PAIRS = re.compile(r"[^\x00-\x7f]{2}")
+def _bytes_of(page: str) -> dict[int, int]:
+    """Return the bytes of a page's characters; it leaves some of 0x80 to 0x9F as they are."""
+    found = {ord(bytes([byte]).decode(page, "replace")): byte for byte in range(0x80, 0x100)}
+    return dict.fromkeys(range(0xA0, 0x100), _NONE) | found | {_NONE: _NONE}
 
 
-def _octet(character: str, page: str) -> bytes:
-    """Return the byte that a character stands for; a code page leaves some of them as they are."""
-    if "\x80" <= character < "\xa0":
-        return character.encode("latin-1")
-    return character.encode(page)
+_NONE = 0xFFFD
+"""A character that no page has."""
+_CODE_PAGES = ("cp1252", "cp437")
+_PAGES = [*map(_bytes_of, _CODE_PAGES)]
+_FIRST_BYTES = bytes(range(0xC2, 0xF5))
+_BEGINS = re.compile(rf"[{''.join(map(_FIRST_BYTES.decode, _CODE_PAGES))}][^\x00-\x7f]")
 
 
 def fold_header(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from pipeline.validation.evidence.traits import Traits
 from schemas.date_headings import told_apart
 from schemas.directions import fate_named, way_of_file
+from schemas.normalise import fold
 from schemas.notes import told_of_rows
 from schemas.tab_days import days_of
 
@@ -28,6 +29,7 @@ def _list_ids(count: int) -> Traits:
         pytest.param(lambda: told_of_rows("* " * 8_000 + "RTO"), id="a line of stars"),
         pytest.param(lambda: fate_named("filter " * 4_000), id="a line of filters"),
         pytest.param(lambda: way_of_file("filter:," * 4_000), id="a name of filters"),
+        pytest.param(lambda: fold("À" * 3_000_000), id="a text that may have been misread"),
         pytest.param(lambda: _list_ids(20_000), id="ids that are listed one a row"),
         pytest.param(
             lambda: [told_apart(DATES, at) for at in range(len(DATES))],
