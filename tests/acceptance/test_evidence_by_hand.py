@@ -98,6 +98,8 @@ column(
 )
 column("Sub Status", ("delivery ho gayi", "customer ko mil gaya", "address nahi mila"), "sss")
 column("Customer", ("सरदार पटेल", "રદ્ધિ શાહ", "Md Batil", "José Müller", "JosÃ©"), "sssss")
+column("City", ("परतवाडा", "परतूर", "प्रतापगढ़"), "sss")
+column("Leg", ("परत", "परतला", "फॉरवर्ड"), "hhs")
 column("Address", ("परतवाडा रोड", "എറണാകുളം ജില്ല", "ডেলিভারি রোড", "रद्दी चौक"), "ssss")
 column("Remarks", ("ग्राहक को दिया", "डिलीवरी बॉय नहीं आया था", "रद्द करने को कहा था"), "sss")
 column("Delivery Instructions", ("delivery boy ko call nahi kare", "gate par nahi milunga"), "ss")

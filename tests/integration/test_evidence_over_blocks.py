@@ -25,6 +25,7 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 MORE_HELD = {
     "Delivered, Type = WHS": "shh",
     "Delivered, Bucket = RTO": "hh",
+    "Delivered, Sub Status = parat aala": "hhs",
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
     "a signature below": "ssh",  # a line of its own block, as any
