@@ -92,7 +92,11 @@ _NATIVE_CANCELLED = tuple(
 )
 _NOT = tuple(map(fold, ("नहीं", "नही", "नाही", "হয়নি", "નથી", "નહીં", "ਨਹੀਂ", "ନାହିଁ", "نہیں")))
 _NOT_AT_END = tuple(map(fold, ("இல்லை", "வில்லை", "లేదు", "ಇಲ್ಲ", "ಿಲ್ಲ", "ഇല്ല", "ില്ല")))
+#: Waste paper, which begins like cancelled.
+_WASTE = frozenset(map(fold, ("रद्दी", "રદ્દી", "ਰੱਦੀ")))
 _FATE = re.compile("|".join(map(re.escape, _NATIVE_DELIVERED + _NATIVE_CANCELLED)))
+#: Was not, and now was: डिलीवर नहीं हुआ था, अब हुआ.
+_BEFORE = re.compile(fold("(?:^|[ ,])(?:था|थी),? .*(?:अब|आज|फिर)(?: |$)"))
 _STATEMENT = 3
 """Words of a cell that says no more than that: not delivered, cancelled."""
 
@@ -359,10 +363,15 @@ _BACK_WORD = rf"(?:{'|'.join(sorted(WAYS_BACK))})"
 _DELIVERY_WORD = "(?:del|deld|delivered|delivery|deliveries|dlvd)"
 _NOT_UN = r"(?<![a-z])(?<!un[\W_])(?<!no[nt][\W_])(?<!yet[\W_])(?<!been[\W_])"
 _MADE = f"{_NOT_UN}{_DELIVERY_WORD}"
+_UNMADE = rf"(?:un|no[nt][\W_]*){_DELIVERY_WORD}\b"
+_NO_WAY_BACK = rf"^(?:(?!\b{_BACK_WORD}\b).)*?"
 _NOT_MADE = r"(?![\W_]*(?:attempt|cancel|exception|fail|issue|pending|problem))"
 _OF_BOTH = re.compile(
     rf"{_MADE}(?:[\W_]*(?:and\b|[&+/])[\W_]*{_BACK_WORD}\b|, ?{_BACK_WORD} ?(?:,|and\b|&))"
     rf"|{_BACK_WORD}[\W_]*(?:and\b|[&+/])[\W_]*{_DELIVERY_WORD}\b{_NOT_MADE}"
+    rf"|{_NO_WAY_BACK}{_MADE}[\W_]*(?:and\b|[&+/])[\W_]*{_UNMADE}"
+    rf"|{_NO_WAY_BACK}{_MADE}, ?{_UNMADE} ?(?:,|and\b|&)"
+    rf"|{_NO_WAY_BACK}\b{_UNMADE}[\W_]*(?:and\b|[&+/,])[\W_]*{_MADE}\b"
     rf"|\bfilters?\b[^:=]{{0,40}}[:=](?:.{{0,200}},)? ?{_DELIVERY_WORD} ?(?:,|$)"
     rf"|(?:\b|_)(?:incl|including|with)[\W_]+{_BACK_WORD}(?:\b|_)"
 )
@@ -486,13 +495,16 @@ def in_english(folded: str) -> str:
 
 def _fate_in_english(folded: str) -> str:
     """Return a text with the words that something was not delivered, or cancelled, in English."""
+    if _BEFORE.search(folded):
+        return folded
     words = folded.split()
     denied = {
         at for at, each in enumerate(words) if each.startswith(_NOT) or each.endswith(_NOT_AT_END)
     }
     is_short = len(words) <= _STATEMENT
     if not denied:
-        cancelled = is_short and any(each.startswith(_NATIVE_CANCELLED) for each in words)
+        told = (each for each in words if each not in _WASTE)
+        cancelled = is_short and any(each.startswith(_NATIVE_CANCELLED) for each in told)
         return "cancelled" if cancelled else folded
     for at, word in enumerate(words):
         if word.startswith(_NATIVE_DELIVERED) and (is_short or denied & {at - 1, at + 1}):

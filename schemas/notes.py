@@ -22,7 +22,11 @@ def told_of_rows(line: str) -> Direction | None:
 
 def told_by_comment(bare: str) -> Direction | None:
     """Return what a comment without its author says of rows, or that they are not to be sent."""
-    return told_of_rows(bare) or (Direction.WITHDRAWN if _VOID.fullmatch(fold(bare)) else None)
+    folded = fold(visible(bare))
+    stopped = _STOPPED.search(folded) and "invoice" not in folded
+    if stopped or _OF_BEFORE.search(folded):
+        return None
+    return told_of_rows(bare) or (Direction.WITHDRAWN if _VOID.fullmatch(folded) else None)
 
 
 def said_of_row(comments: str) -> str:
@@ -39,6 +43,8 @@ def said_of_all(comment: str) -> str:
     bare = _without_author(comment)
     words = fold(bare).split()
     if words_in(fold(bare)) & _HOW_TO_FILL or told_by_comment(bare) is None:
+        return ""
+    if _LEFT_OUT.search(fold(bare)):
         return ""
     plain = len(words) <= _FEW_WORDS and not re.search(r"[,;/|]", bare)
     return bare if plain or note_on_all(bare) or _NOT_TO_BE_SENT.search(fold(bare)) else ""
@@ -57,6 +63,14 @@ _HOW_TO_FILL = several(
 )
 
 
+#: Comments on what was before, or is none of the parcel's: old AWB cancelled; returned the call.
+_OF_BEFORE = re.compile(
+    r"\bold (?:awb|order|waybill)\b(?!.*\bnew\b)|\b(?:1st|first) (?:attempt|try)\b"
+    r"|^(?!.*\brto\b).*, (?:but|finally|later|now|then) delivered$"
+    r"|\breturn(?:ed|ing)? (?:(?:her|his|the|their) )?calls?\b"
+)
+#: RTO rows removed; not: to be removed.
+_LEFT_OUT = re.compile(r"(?<!\bbe )\b(?:deleted|excluded|filtered out|hidden|removed)$")
 _VOID = re.compile(
     r"(?:(?:all|it|status(?:es)?|these|this) )*(?:(?:are|is|was|were) )?(?:assumed|expected"
     r"|incorrect|(?:by |a )?mistake|not (?:correct|final)|planned|provisional|tentative|wrong)"

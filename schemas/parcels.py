@@ -197,10 +197,19 @@ _TYPES_BACK = frozenset({"rt", "rto", "rts"})
 _NOT_MOVING = frozenset(
     {"pickup", "pick", "pickups", "manifested", "manifest", "awaiting", "ready", "scheduled"}
 )
-_PICKED = frozenset({"pickup", "pick", "picked", "pickups", "return", "rvp", "reverse", "rev"})
-_NO_PICKUP = _CANCELLED | {"not", "failed", "fail", "failure", "unsuccessful"}
-#: A customer who has not picked a parcel up leaves it at the courier's.
-_BY_CUSTOMER = frozenset({"customer", "consignee", "buyer", "receiver"})
+_NO_PICKUP = re.compile(
+    r"\b(?:not (?:(?:been|yet) )*pick(?:ed|up)?"
+    r"|(?:pick ?up|picked|pick|return|rvp|reverse|rev)s? (?:(?:attempt|has|is|order|request|was) )*"
+    r"(?:(?:been|not) )*(?:cance\w*ed|cancel|cncl|fail\w*|unsuccessful"
+    r"|(?<=not )(?:done|picked|successful))"
+    r"|(?:cancel\w*|fail\w*|unsuccessful|not) (?:(?:attempt|of|return|reverse|to) )*"
+    r"(?:pick ?up|pick|return|rvp|reverse|rev)s?(?! (?:initiated|to)\b))\b"
+)
+#: A customer who has not picked a parcel, or a call, up; or a parcel on its way.
+_NOT_AT_SELLER = several(
+    "attempted buyer call calling calls consignee customer delivered delivery hub mobile ndr ofd "
+    "origin phone receiver ringing rto rts undelivered"
+)
 _FAILED = frozenset({"attempt", "attempted", "ndr", "reattempt", "ud", "undelivered"})
 _NOT_DELIVERED = frozenset(
     {
@@ -304,8 +313,8 @@ def is_failed_attempt(status: str) -> bool:
 
 def is_not_picked(status: str) -> bool:
     """Tell whether a status says that a pickup came to nothing: Not Picked, Return Cancelled."""
-    words = _words(status)
-    none = words & _NO_PICKUP and words & _PICKED and not words & _BY_CUSTOMER
+    plain = " ".join(_WORD.findall(fold(status)))
+    none = _NO_PICKUP.search(plain) and not {*plain.split()} & _NOT_AT_SELLER
     return bool(none) or is_cancelled(status)
 
 

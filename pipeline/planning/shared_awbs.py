@@ -17,6 +17,8 @@ from schemas.vocabulary import NO_MILESTONE, Milestone, Role
 
 _ORDERS = 2
 """An AWB under more is no parcel's."""
+_REUSED_MS = 60 * DAY_MS
+"""After which couriers give a number to another parcel."""
 
 
 def one_parcel_of_two_orders(
@@ -31,8 +33,9 @@ def one_parcel_of_two_orders(
 
     One of the two rows has the AWB or the order id of another, as in a column that was sorted or
     filled down. One of three orders and more is a trip's (LRN), and no parcel's. A scan on the way
-    to the customer counts from the day after the delivery. All arguments have a value per row of
-    the drop; ``event``: milliseconds; ``record``: record numbers.
+    to the customer counts from the day after the delivery; two months apart, the number has been
+    given to another parcel. All arguments have a value per row of the drop; ``event``:
+    milliseconds; ``record``: record numbers.
     """
     sends = disposition == Disposition.SEND
     delivered = sends & (status == Milestone.DELIVERY_DONE)
@@ -57,10 +60,12 @@ def one_parcel_of_two_orders(
     for at in np.flatnonzero((least < most)[awb]).tolist():
         by_awb.setdefault(encoded.dictionary[awb[at]].as_py(), []).append(int(rows[at]))
 
+    against = back | on_its_way
+
     def contradicts(place: int, other: int) -> bool:
-        if delivered[place] and on_its_way[other]:
-            return bool(event[other] > event[place] + DAY_MS) and event[place] != NO_TIME
-        return bool((delivered[place] and back[other]) or (returned[place] and delivered[other]))
+        ends = delivered[place] & against[other] | returned[place] & delivered[other]
+        times = int(event[place]), int(event[other])
+        return bool(ends) and _may_be_one(*times, scan=bool(on_its_way[other]))
 
     held: dict[int, str] = {}
     for cell, places in by_awb.items():
@@ -71,11 +76,11 @@ def one_parcel_of_two_orders(
         told = {(of[e], delivered[e], back[e]): e for e in reversed(places)}.values()
         for place in places:
             others = (e for e in told if of[e] != of[place] and contradicts(place, e))
-            against = next(others, None)
-            if against is not None and not parcels.confirmed[place]:
+            found = next(others, None)
+            if found is not None and not parcels.confirmed[place]:
                 held[place] = (
                     f"Row {record[place]}: {Milestone(status[place]).wire} is not sent, "
-                    f"because row {record[against]} says otherwise of the same AWB, "
+                    f"because row {record[found]} says otherwise of the same AWB, "
                     f"{quoted(cell)}, under another order. Find out whose AWB it is, "
                     f"and correct the other row's. If this row is true, tick it {TO_CONFIRM}."
                 )
@@ -90,3 +95,10 @@ def one_parcel_of_two_orders(
             sentences=pa.array([held[place] for place in places], pa.string()),
         )
     ]
+
+
+def _may_be_one(mine: int, other: int, *, scan: bool) -> bool:
+    """Tell whether two events may be of one parcel; a scan is to be later than a delivery."""
+    if NO_TIME in {mine, other}:
+        return not scan
+    return (DAY_MS if scan else -_REUSED_MS) < other - mine <= _REUSED_MS

@@ -98,6 +98,8 @@ column(
 )
 column("Sub Status", ("delivery ho gayi", "customer ko mil gaya", "address nahi mila"), "sss")
 column("Customer", ("सरदार पटेल", "રદ્ધિ શાહ", "Md Batil", "José Müller", "JosÃ©"), "sssss")
+column("Tags", ("रद्दी", "रद्दी पेपर", "नियमित"), "sss")  # waste paper
+column("Description", ('"डिलीवर नहीं हुआ था, अब हुआ"', "डिलीवर नहीं हुआ है"), "sh")
 column("City", ("परतवाडा", "परतूर", "प्रतापगढ़"), "sss")
 column("Leg", ("परत", "परतला", "फॉरवर्ड"), "hhs")
 column("Address", ("परतवाडा रोड", "എറണാകുളം ജില്ല", "ডেলিভারি রোড", "रद्दी चौक"), "ssss")
@@ -851,6 +853,9 @@ for title, ends in (
     ("Not Delivered and RTO cases", "hs"),
     ("Non-delivered & RTO", "hs"),
     ("RTO & delivery failed", "hs"),
+    ("Delivered / Undelivered / RTO report", "ss"),
+    ("RTO: Delivered / Undelivered", "hs"),
+    ('"Shown as delivered, not delivered"', "hs"),
     ('"Delivered, RTO"', "hs"),
 ):
     lines(f"above, a list: {title}", f"{title}\n{TITLES}\nA0\nB1", ends)

@@ -383,6 +383,9 @@ PICKUPS = (
     ("Picked Up 20", "Cancelled 21", "h-"),
     ("Picked Up", "Pickup Cancelled", "h-"),
     ("Return Picked Up 20", "Return Pickup Failed 21", "h-"),
+    ("Picked Up 20", "Call Not Picked 21", "s?"),
+    ("Picked Up 20", "Failed - Return Initiated 21", "s?"),
+    ("Picked Up 20", "Not Connected - Picked 21", "s?"),
     ("Pickup Failed 19", "Picked Up 20", "-s"),
     ("Pickup Failed", "Picked Up", "-s"),
     ("Picked Up 20", "Pickup Failed 21", "In Transit 22", "s--"),
@@ -394,7 +397,13 @@ PICKUPS = (
     ("Return Delivered 20", "Return In Transit 25", "hh"),
     ("Cancelled 20", "Return Picked Up 21", "-h"),
 )
-LETTERS = {SENT: "s", TAKEN_BACK: "h", NOTHING: "-", ("accepted", "TIME_ORDER:event_time"): "s"}
+LETTERS = {
+    SENT: "s",
+    TAKEN_BACK: "h",
+    NOTHING: "-",
+    ("accepted", "TIME_ORDER:event_time"): "s",
+    ("rejected", "STATUS_UNKNOWN:status"): "?",
+}
 
 
 @together
@@ -430,6 +439,9 @@ OF_TWO_ORDERS = (
     ("7700100", "Undelivered", [SENT, NOTHING]),
     ("7700100", "Undelivered,19-11-2026 18:00", [SENT, NOTHING]),
     ("7700100", "Undelivered,22-11-2026 18:00", [TAKEN_BACK, NOTHING]),
+    ("7700100", "Undelivered,22-11-2026 18:00,20-08-2026 10:00", [SENT, NOTHING]),
+    ("7700100", "RTO Delivered,22-11-2026 18:00,20-08-2026 10:00", [SENT, SENT]),
+    ("7700100", "RTO Delivered,22-11-2026 18:00,20-10-2026 10:00", [TAKEN_BACK, TAKEN_BACK]),
     ("1", "RTO Initiated", [SENT, NOTHING]),
     ("NA", "RTO Delivered", [SENT, SENT]),
 )
@@ -438,8 +450,8 @@ OF_TWO_ORDERS = (
 @together
 def test_a_parcel_of_two_orders_has_one_end(part: Part) -> Iterator[None]:
     for at, (awb, said, _) in enumerate(OF_TWO_ORDERS):
-        word, _, when = said.partition(",")
-        mine = "20-11-2026 10:00" if when else ""
+        word, when, mine = (*said.split(","), "", "")[:3]
+        mine = mine or (when and "20-11-2026 10:00")
         rows = [(f"A{at}", awb, "Delivered", mine), (f"B{at}", awb, word, when)]
         part.drop_rows(f"day{at}", rows, WITH_TIME)
     trip = [(f"T{at}", "149051990", word) for at, word in enumerate(("Delivered", "RTO Delivered"))]

@@ -334,7 +334,7 @@ def test_a_row_that_is_crossed_out_and_one_with_a_comment_are_held(root: Root) -
     def write(book: Any, sheet: Any) -> None:
         struck, bold = book.add_format({"font_strikeout": True}), book.add_format({"bold": True})
         sheet.write_row(2, 1, ["Order ID", "Status", "City", "AWB", "Event Time"])
-        for row in range(3, 17):
+        for row in range(3, 21):
             sheet.write_row(row, 1, [f"A{row}", "Delivered", "Pune", f"W{row}", at], bold)
         sheet.write_row(3, 1, ["A3", "Delivered", "Pune"], struck)
         sheet.write(4, 2, "Delivered", struck)
@@ -350,6 +350,10 @@ def test_a_row_that_is_crossed_out_and_one_with_a_comment_are_held(root: Root) -
             (13, 2, "Asha: tentative"),
             (14, 4, "old AWB 77001"),
             (15, 5, "POD pending"),
+            (17, 4, "RTO cancelled, now delivered"),
+            (18, 2, "Ravi: undelivered on 1st attempt"),
+            (19, 4, "old AWB 77001 cancelled"),
+            (20, 4, "RTO, delivered on 28th"),
         ):
             sheet.write_comment(row, column, text)
         sheet.write(16, 4, "W16", struck)
@@ -362,13 +366,13 @@ def test_a_row_that_is_crossed_out_and_one_with_a_comment_are_held(root: Root) -
     lines = root.of("marked").lines()
     held = "STATUS_AMBIGUOUS:status"
     ends = ["h" if line["codes"] == held else "s" for line in lines if line["codes"] in {held, ""}]
-    assert "".join(ends) == "hhshhssshhhssh"
+    assert "".join(ends) == "hhshhssshhhsshsssh"
     assert "the line that crosses its cells out" in lines[0]["message"]
     assert "the comment on its cells" in lines[3]["message"]
     rejects = root.of("marked").path("rejects.xlsx").read_bytes()  # has comments of our own
     root.drop("back.xlsx", changed(rejects, b"<t>Delivered<", b"<t>RTO Delivered<"))
     root.once()
-    assert root.of("back").counts == {"accepted": 8}
+    assert root.of("back").counts == {"accepted": 9}
 
 
 def test_a_comment_on_a_heading_and_the_name_of_a_table_hold_its_rows(root: Root) -> None:
@@ -392,6 +396,7 @@ def test_a_comment_on_a_heading_and_the_name_of_a_table_hold_its_rows(root: Root
     sent = (
         ("Allowed values: Delivered, RTO, Lost", "Table1", ""),
         ("Do not update this column", "Delivered_Nov", ""),
+        ("Cancelled orders removed", "", ""),
         *(("Ops: from the portal", "", "RTO_Rate"), ("Delivered, RTO", "", "Delivered_and_RTO")),
     )
     for at, marks in enumerate((*held, *sent)):
