@@ -898,7 +898,8 @@ def _the_same_heading_twice(mutant: Mutant) -> bool | None:
     )
     for line in mutant.lines:
         if id(line) in hit:
-            line.may.clear()
+            # An attempt that failed is later than the pickup, and says nothing against it.
+            line.may &= {PICKED}
     mutant.done.append("a_status_of_something_else")
     return None
 
