@@ -38,7 +38,7 @@ _DELIVERED = frozenset(
 _PICKED = frozenset(
     {
         *("picked", "pickup", "pick", "shipped", "shipment", "shipping", "ship", "dispatched"),
-        *("dispatch", "handover"),
+        *("dispatch", "handover", "ofd", "drs"),
     }
 )
 #: Headings without a word for time whose cells are times, or say nothing here.
@@ -56,9 +56,17 @@ _BARE = frozenset(
             "delivery actual",
             *("delivery", "dod", "dlvd", "delivery completed", "order delivered", "ata"),
             *("latest scan", "scan", "event", "received on", "pod received", "pod recd"),
+            *("latest activity", "time stamp", "dated", "actual date", "tarikh"),
+            *("customer received date", "customer recd date", "customer received on"),
         ),
     }
 )
+#: Of the report itself, after which nothing in it happened.
+_OF_REPORTS = frozenset({"as on", "as on date", "as of", "as of date"}) | {
+    f"{what} {when}"
+    for what in ("report", "reporting", "run", "mis", "data", "file", "sheet")
+    for when in ("date", "dt", "datetime", "timestamp")
+}
 #: Words of a time that is still to come, or of a length of time.
 _AHEAD = frozenset(
     {
@@ -108,6 +116,7 @@ class TimeNearness(IntEnum):
     EVENT = 0  # that of any status
     END = 1  # that of a final status
     BEGIN = 2  # that of the pickup: what lies far from it is too old, or ahead, as well
+    REPORT = 3  # that of the report, likewise
 
 
 def zone_named(heading: str) -> ZoneInfo | None:
@@ -145,10 +154,12 @@ def event_meant(heading: str) -> TimeNearness | None:
     words = _in_english(_WORD.findall(_spaced(heading).casefold()), heading)
     said = frozenset(words)
     ends = said & _DELIVERED
-    if said & _AHEAD or (said & _OTHER and "delivered" not in said):
-        return None
     if " ".join(words) in _BARE:
         return TimeNearness.END if ends else TimeNearness.EVENT
+    if " ".join(words) in _OF_REPORTS:
+        return TimeNearness.REPORT
+    if said & _AHEAD or (said & _OTHER and "delivered" not in said):
+        return None
     if not said & _TIME:
         return None
     if ends:

@@ -24,6 +24,7 @@ from schemas.directions import (
     shortened,
     speaks_against,
     way_named,
+    way_of_file,
     without_ticks,
     words_apart,
     words_in,
@@ -108,6 +109,8 @@ def claim_of(cell: str, look: Look) -> Direction | None:
         return Direction.UNREADABLE
     if look.carriers and _comes_back_by(fold(cell)):
         return Direction.BACK
+    if look.files:
+        return None if way_of_file(cell) in {None, Direction.FORWARD} else Direction.BACK
     said = _claimed(cell, look)
     if said is None and _MAY_BE_GLUED.search(cell) and (apart := words_apart(cell)) != cell:
         return _claimed(apart, look)  # ReverseShipment, RTO1
@@ -156,8 +159,10 @@ def may_speak(look: Look) -> str:
     if look.asks is Asks.REMARKS:
         sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
         at_sellers = rf"(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})"
-        return rf"(?i)^\W*(?:{at_sellers}|{_NOT_SENT}|{_REMARKED})\W*$"
+        return rf"(?i)^\W*(?:{at_sellers}|{_AT_SELLERS_AGAIN}|{_NOT_SENT}|{_REMARKED})\W*$"
     if look.asks is Asks.PLAIN:
+        if look.files:
+            return r"(?i)r\W?(?:t\W?[ovs]|et|ev|v)|dto|crn|ba?ck|aap|ap[ai]s|to |[^\x00-\x7f]"
         if look.carriers:
             return r"(?i)\br|dto|crn|ba?ck|aap|ap[ai]s|laut|to |2|[^\x00-\x7f]"
         ways = r"\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
@@ -257,21 +262,50 @@ def _noted(folded: str, _: Look) -> Direction | None:
 def _remarked(folded: str, _: Look) -> Direction | None:
     """Return the direction where a remark says that alone: Delivered to Warehouse, Not delivered.
 
-    *Undelivered* and *Refused* may be the remark on an attempt before.
+    *Undelivered*, *Refused* and *RTO* may be the remark on an attempt before.
     """
     if shortened(folded).strip(" !*()") in _AT_SELLERS:
+        return Direction.BACK
+    if re.fullmatch(rf"\W*(?:{_AT_SELLERS_AGAIN})\W*", folded):
         return Direction.BACK
     if re.fullmatch(rf"\W*(?:{_NOT_SENT})\W*", folded):
         return Direction.WITHDRAWN
     return Direction.UNDELIVERED if re.fullmatch(rf"\W*(?:{_REMARKED})\W*", folded) else None
 
 
-_NOT_SENT = "(?:please |pls )?(?:do not|don'?t) (?:process|push|sync|update|upload)"
+_NOT_SENT = (
+    "(?:please |pls )?(?:ignore|(?:do not|don'?t) (?:mark(?: as)? delivered|process|push|sync"
+    "|update|upload))"
+)
 _REMARKED = (
-    rf"{SHIPMENT}(?:cancell?ed|lost(?: in transit)?|not delivered|not received(?: by customer)?)"
+    rf"{SHIPMENT}(?:cancell?ed(?: by customer)?|lost(?: in transit)?|not (?:yet )?delivered"
+    r"|not (?:yet )?received(?: by customer)?)"
+    r"|cust(?:omer)? (?:(?:complain(?:s|ed)|says|said) )?(?:not received"
+    r"|(?:has|did) not receive[d]?(?: (?:it|(?:the |his |her )?(?:order|parcel|shipment)))?)"
     r"|(?:fake|false|wrong) (?:delivered|delivery|pod|status)|rto delivered(?: to seller)?"
     r"|cust(?:omer)? (?:denies|denied) (?:the )?delivery|wrong entry(?: ignore)?"
     rf"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?|{TO_ANOTHER}"
+)
+
+_SELLER = rf"(?:the )?(?:{'|'.join(sorted(SELLERS | {'vendor'}))})"
+_BEING = r"(?:(?:is |was |has )?(?:been |being )?(?:now )?)"
+_BACK = (
+    rf"{_BEING}(?:(?:came|come|coming|going|gone|received|sen[dt]|sending|on (?:the|its) way) back"
+    r"|return(?:ed|ing)(?: back)?)"
+)
+_REFUSED = (
+    r"(?:(?:by )?(?:cust(?:omer)?|consignee) )?refused(?: (?:by )?(?:cust(?:omer)?|consignee)"
+    r"| delivery| to (?:accept|take)(?: (?:it|delivery))?)?(?: and|\W+(?:so |and |hence )?)\s*"
+)
+_PARCEL = "(?:the )?(?:order|parcel|shipment) "
+#: Remarks that say of the end, not of an attempt, that the seller has it again.
+_AT_SELLERS_AGAIN = (
+    rf"(?:{_REFUSED})?(?:{_PARCEL})?{_BACK} (?:to|at) (?:{_SELLER}|(?:the )?(?:us|warehouse|wh))"
+    rf"|(?:{_REFUSED}|{_PARCEL}){_BACK}|{_BEING}returned(?: back)?"
+    rf"|(?:received|accepted)(?: back)? by {_SELLER}|(?:seller|shipper) (?:accepted|received)"
+    r"|marked (?:as )?rto|rto (?:completed?|done|ho ga(?:ya|yi)|received)"
+    rf"|(?:maal |{_PARCEL})?(?:wapas|vapas|waapas) (?:aa ga|aa?|bhej di|ho ga)(?:ya|yi|ye)"
+    r"|(?:return|reverse|rvp)(?: pickup)? (?:completed?|done)|picked up from (?:the )?customer"
 )
 
 

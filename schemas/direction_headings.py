@@ -424,9 +424,11 @@ _RMA = tuple(map(several, ("rma", "rma no", "rma number", "rma id")))
 
 def plain_look(heading: str) -> Look | None:
     """Return how to read a column for plain words for a way back or a fate, or None."""
+    if (words := words_of(heading)) & _OF_FILES and words <= _OF_FILES | _BESIDE_FILES:
+        return Look(asks=Asks.PLAIN, files=True, partly=True)
     if not _may_name_ways(heading):
         return None
-    words, others = words_of(heading), other_subjects(heading)
+    others = other_subjects(heading)
     if words & _OF_CARRIERS:
         return OF_CARRIER
     if not others <= _OF_CLAIMS or words & OF_STATUSES or _OF_A_DAY.fullmatch(fold(heading)):
@@ -435,6 +437,8 @@ def plain_look(heading: str) -> Look | None:
     return Look(asks=Asks.PLAIN, fates=_fates_under(words) if known else _ITS_OWN)
 
 
+_OF_FILES = several("file filename sheet sheetname tab workbook worksheet")
+_BESIDE_FILES = several("data from name of original source")
 _OF_SORTS = several("alert disposition marking outcome position result segment stage tags")
 _OF_A_DAY = re.compile(r"d(?:ay)?[- ]?\d+|last(?: exception)?|next .*")
 

@@ -34,7 +34,7 @@ class Look(Struct, frozen=True, kw_only=True):
     compared with the event's. ``fates``: an expression for the plain words in it
     that are the fate of its row. ``partly``: it says something only where some rows are empty.
     ``carriers``: it is of couriers and their services, of which a name may say the way: Delhivery
-    Reverse.
+    Reverse. ``files``: so may the names in it, of the files or tabs that were put together.
     """
 
     asks: Asks
@@ -49,3 +49,4 @@ class Look(Struct, frozen=True, kw_only=True):
     partly: bool = False
     fates: str = ""
     carriers: bool = False
+    files: bool = False

@@ -47,6 +47,7 @@ _OF_SHIPMENTS = several(
     "movement name new now of on or order orders package parcel partner portal present real rto "
     "rts s scan seller shipment shipments shipping sub text the time to today track tracking "
     "transit transport transporter type update updated waybill words "
+    "amended correct corrected correction fixed per proper rectified revised right true "
     "apr aug dec feb jan jul jun mar may nov oct sep am pm"
 )
 

@@ -762,6 +762,39 @@ for name in ("Remarks", "Ops Remarks", "Comments 2"):
     cells += ("do not update the address", "Delivered; was lost in transit", "no fake delivery")
     column(name, cells, "s" * 7)
 column("Undelivered", DATES, "hhssshs")
+for said in (
+    "Customer refused, coming back",
+    "Parcel coming back to origin",
+    "Being returned to seller",
+    "Refused by customer and returned",
+    "received back at warehouse",
+    "RTO done",
+    "wapas aa gaya",
+    "Reverse pickup done",
+    "Customer did not receive the parcel",
+    "Cancelled by customer",
+    "Not yet delivered",
+    "please ignore",
+):
+    column("Remarks", (f'"{said}"', "Delivered to customer", ""), "hss")
+for said in ("Returned", "Received by seller", "RTO received", "sent back to the seller"):
+    column("Remarks", ("ok", said), "ss", status="RTO Delivered")
+    column("Remarks", ("ok", said.replace("RTO", "Return")), "ss", status="Return Delivered")
+cells = ("Received at warehouse", "Picked up from customer", "Accepted by courier")
+column("Remarks", cells, "shs", status="Picked Up")
+cells = ("Customer coming back tomorrow", "cash received back", "RTO initiated", "Will return")
+cells += ("Refused; then accepted", "Left with guard; he returned the call", "Out for delivery")
+column("Remarks", cells, "s" * 7)
+for name in ("Source File", "Sheet Name"):
+    cells = ("RTO_28", "rto_mis_28.csv", "delhivery_rto.xlsx", "FWD_28", "Delivered & RTO.csv")
+    column(name, cells, "hhhss")
+    column(name, ("ndr_rto_27.csv", "ndr_rto_28.csv"), "ss")  # lists of both
+    column(name, ("RTO_28", "FWD_28"), "ss", status="RTO Delivered")
+for name in ("Correct Status", "Revised Status", "Status as per courier"):
+    column(name, ("Undelivered", "In Transit", "RTO", "", "Delivered", "ok"), "hhhsss")
+for name in ("Report Date", "As on Date", "Customer Recd Date", "Time Stamp", "OFD Date"):
+    text = [f"Order ID,AWB No,Status,{name}", "A0,W0,Delivered,12-01-2025"]
+    FILES[f"old by its {name}"] = ([*text, "A1,W1,Delivered,27-11-2026"], "hs")
 column("Undelivered", ("28-Nov-2026", "Yes", "No"), "hhs")
 column("Mode", ("RT", "Air", "Surface"), "sss")  # by road
 column("Season", ("FW", "SS"), "ss")
