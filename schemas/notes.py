@@ -141,8 +141,12 @@ def _taken_back(line: str) -> Direction | None:
     words = words_in(folded)
     if "if" in words or len(folded.split()) > _MANY_WORDS:
         return None
-    of_one = names_an_id(line)
-    if _NOT_TO_BE_SENT.search(folded) or (of_one and words & _DROPPED):
+    of_one = names_an_id(line) or _ROW.search(folded)
+    if (
+        _NOT_SURE.fullmatch(folded)
+        or _NOT_TO_BE_SENT.search(folded)
+        or (of_one and words & _DROPPED)
+    ):
         return Direction.WITHDRAWN
     if words & OF_MONEY:
         return None
@@ -151,7 +155,7 @@ def _taken_back(line: str) -> Direction | None:
         marked
         or _ALL_BACK.search(folded)
         or _SECTION.fullmatch(folded)
-        or (of_one and (words & _AGAINST or _NOT_THERE.search(folded)))
+        or (of_one and (words & _AGAINST or _ELSEWHERE.search(folded)))
     )
     return Direction.UNDELIVERED if said else None
 
@@ -206,22 +210,35 @@ _NOT_TO_BE_SENT = re.compile(
     r"(?:(?:above|below|data|entries|file|following|lines?|list|orders?|report|rows?|sheet"
     r"|shipments?)\b|(?<= )(?:all|these|this|those)$)"
     r"|to be (?:deleted|discarded|excluded|ignored|removed|skipped)\b"
+    r"|(?:mark|process|send|update|upload) only after\b"
+    r"|(?:process|push|send|update|upload) mat kar|mat bhej"
     r"|(?:dummy|test) (?:data|entries|entry|file|records?|rows?|upload)\b)"
+)
+_NOT_SURE = re.compile(
+    r"\W*(?:(?:above|all|it|status(?:es)?|these|this) )+(?:(?:are|is|was|were) )?(?:all )?"
+    r"(?:assumed|expected|incorrect|not (?:correct|final|verified)|planned|provisional|tentative)\b"
+    r".{0,20}|(?:(?:assumed|provisional|tentative) )(?:data|list|report|status(?:es)?)\W*"
+    r"|(?:provisional|tentative|subject to confirmation|not verified(?: with courier)?)\W*"
+)
+_ROW = re.compile(
+    r"\b(?:line|row|sr|sr no) ?\d+\b"
+    r"|\b(?:\d+(?:st|nd|rd|th)|first|second|third|last) (?:line|one|order|row|shipment)\b"
 )
 _DROPPED = several("delete deleted discard disregard galat ignore mistake remove removed skip")
 _AGAINST = several(
     "canceled cancelled damaged disputed fake hold lost pending refused rejected returned "
     "undelivered vapas wapas wapis wrong wrongly"
 )
-_NOT_THERE = re.compile(
-    r"\b(?:not (?:been |yet )?(?:accepted|delivered|done|given|reached|received)|nahin?)\b"
-)
 _CAME_BACK = re.compile(r"\b(?:(?:came|come|coming) back|vapas|wapas|wapis)\b")
+_ELSEWHERE = re.compile(
+    r"\b(?:not (?:been |yet )?(?:accepted|confirmed|delivered|done|given|reached|received)"
+    rf"|nahin?|(?:is |still )?with (?:the )?(?:courier|seller|us))\b|{_CAME_BACK.pattern}"
+)
 _ALL_BACK = re.compile(
     r"\b(?:above|all|baa?ki|others|remaining|rest|saa?re|sab|sabhi|these|those)\b(?:"
     rf".{{0,40}}?{_CAME_BACK.pattern}"
-    r"|(?: (?:above|are|hain?|is|of|orders|rows|shipments|still|them|these|yet))* "
-    r"(?:cancelled|not delivered|pending|refused|rejected|wrong)(?: hain?)?$)"
+    r"|(?: (?:above|are|below|hain?|is|of|orders|rows|shipments|still|them|these|yet))* "
+    r"(?:cancelled|galat|not delivered|pending|refused|rejected|wrong)(?: hain?)?$)"
     r"|\bonly (?:the )?(?:first|last|top)\b.*\bdelivered\b"
 )
 
@@ -233,6 +250,7 @@ _SECTION = re.compile(
     r"|marked (?:as )?delivered (?:but|by mistake)\b.*|delivered in system\b.*"
     r"|.*\bphysically with us"
     r"|(?:goods |maal |material |shipments? |stock )?(?:physically )?received back\b.*"
+    r"|delivery failed|failed deliver(?:y|ies)|to be delivered|(?:customer )?refused"
     r"|(?:missing|lost) in transit|delivery reversed|ulta aaya"
     r"|(?:delivery|customer ko|abhi tak|parcel) (?:abhi )?(?:nahin?|not) (?:hui|hua|mila|mili)"
 )

@@ -945,6 +945,16 @@ AGAINST = (
     "kindly ignore above",
     "DO NOT UPLOAD",
     "test data only",
+    "NB: FYA1003 came back",
+    "FYA1003 is with the seller",
+    "FYA1003 not confirmed",
+    "Row 3 wrong",
+    "2nd row cancelled",
+    "All assumed delivered",
+    "Statuses are not final",
+    "Tentative status",
+    "yeh sab galat hai",
+    "update mat karna",
 )
 for note in AGAINST:
     lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "hhh")
@@ -1011,6 +1021,10 @@ for note in (
     "Sample orders",
     "Delivered only",
     "All delivered",
+    "Row 3 corrected",
+    "FYA1003 confirmed",
+    "Verified with courier",
+    "Expected Delivery",
     "Pending remittance INV10034",
     "Report of 27-11-2026 pending approval",
 ):
@@ -1059,6 +1073,7 @@ for title in (
     *("Customer denied", "Not confirmed", "Marked delivered by mistake", "Hold", "Escalated"),
     *("Delivered in system but physically with us", "Received back at WH", "Please ignore"),
     *("delivery nahi hui", "customer ko nahi mila", "To be verified"),
+    *("Delivery failed", "To be delivered", "Refused"),
 ):
     lines(f"a section: {title}", f"{TITLES}\nA0\n{title},,,\nA1", "shh")
 for title in ("Delivered today", "Confirmed", "Household", "Received by customer", "Verified"):
