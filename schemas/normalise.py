@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Set
+from functools import lru_cache, partial
 
 _RUNS = re.compile(r"[\s_.\-]+")
 _ZONE = re.compile(r"(?<=[a-z]) (?:utc|gmt|ist)(?: ?\+?\d{1,2}:?\d\d)?$|^(?:utc|gmt|ist) (?=[a-z])")
@@ -125,7 +126,11 @@ def fold_header(text: str) -> str:
 
 
 def _fold_any(text: str) -> str:
-    bare = _BRACKETS.sub(_remark, visible(text)).replace("*", " ")
+    bare = visible(text)
+    if _BRACKETS.search(bare):
+        words = {*_WORD.findall(bare.casefold().replace("_", " "))}
+        bare = _BRACKETS.sub(partial(_remark, beside=words), bare)
+    bare = bare.replace("*", " ")
     if not bare.isascii():
         bare = "".join(character for character in bare if character not in INVISIBLE)
     if text[:1] in INVISIBLE:
@@ -134,11 +139,13 @@ def _fold_any(text: str) -> str:
     return folded.rstrip(" :") if folded else fold(text.replace("*", " "))
 
 
-def _remark(bracket: re.Match[str]) -> str:
-    """Return nothing for a remark such as ``(dd-mm-yyyy)``, and words that tell without it."""
+def _remark(bracket: re.Match[str], beside: Set[str]) -> str:
+    """Return nothing for a remark such as ``(dd-mm-yyyy)``, and words that tell without it.
+
+    ``beside``: the words of the header.
+    """
     text = bracket[0][1:-1]
     words = {*_WORD.findall(text.casefold())}
-    beside = {*_WORD.findall(bracket.string.casefold().replace("_", " "))}
     tells = bool(words & _TELLING) or any(
         beside & of and words and words <= telling for of, telling in _TELLING_BESIDE
     )

@@ -8,7 +8,7 @@ import pytest
 from pipeline.validation.evidence.traits import Traits
 from schemas.date_headings import told_apart
 from schemas.directions import fate_named, way_of_file
-from schemas.normalise import fold
+from schemas.normalise import fold, fold_header
 from schemas.notes import told_of_rows
 from schemas.tab_days import days_of
 
@@ -30,6 +30,8 @@ def _list_ids(count: int) -> Traits:
         pytest.param(lambda: fate_named("filter " * 4_000), id="a line of filters"),
         pytest.param(lambda: way_of_file("filter:," * 4_000), id="a name of filters"),
         pytest.param(lambda: fold("À" * 3_000_000), id="a text that may have been misread"),
+        pytest.param(lambda: told_of_rows("Delivered" + "&" * 20_000), id="a line of ampersands"),
+        pytest.param(lambda: fold_header("(Pickup)" * 10_000), id="a heading of brackets"),
         pytest.param(lambda: _list_ids(20_000), id="ids that are listed one a row"),
         pytest.param(
             lambda: [told_apart(DATES, at) for at in range(len(DATES))],
