@@ -169,6 +169,11 @@ WAYS = {
         ),
         "ssshh",
     ),
+    "xpressbees  ": (
+        "Live Status,Status Code",
+        ("Delivered,1", "RTO Delivered,", "Picked Up,200", "Delivered,RTD", "RTO Delivered,DLVD"),
+        "ssshh",
+    ),
     "shadowfax  ": (
         "Status,Status Group",
         *(("rts_d,RTO", "delivered,Delivered", "delivered,RTO", "rts_d,Delivered"), "sshh"),
