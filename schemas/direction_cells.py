@@ -159,7 +159,7 @@ def may_speak(look: Look) -> str:
     if look.asks is Asks.REMARKS:
         sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
         at_sellers = rf"(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})"
-        return rf"(?i)^\W*(?:{at_sellers}|{_AT_SELLERS_AGAIN}|{_NOT_SENT}|{_REMARKED})\W*$"
+        return rf"(?i)^\W*(?:{at_sellers}|{_NOT_SENT}|{_REMARKED})\W*$|{_MAY_BE_BACK}"
     if look.asks is Asks.PLAIN:
         if look.files:
             return r"(?i)r\W?(?:t\W?[ovs]|et|ev|v)|dto|crn|ba?ck|aap|ap[ai]s|to |[^\x00-\x7f]"
@@ -264,9 +264,10 @@ def _remarked(folded: str, _: Look) -> Direction | None:
 
     *Undelivered*, *Refused* and *RTO* may be the remark on an attempt before.
     """
-    if shortened(folded).strip(" !*()") in _AT_SELLERS:
+    short = shortened(folded)
+    if short != folded and short.strip(" !*()") in _AT_SELLERS:
         return Direction.BACK
-    if re.fullmatch(rf"\W*(?:{_AT_SELLERS_AGAIN})\W*", folded):
+    if len(folded.split()) <= _LONGEST_REMARK and _is_back(folded):
         return Direction.BACK
     if re.fullmatch(rf"\W*(?:{_NOT_SENT})\W*", folded):
         return Direction.WITHDRAWN
@@ -278,8 +279,11 @@ _NOT_SENT = (
     "|update|upload))"
 )
 _REMARKED = (
-    rf"{SHIPMENT}(?:cancell?ed(?: by customer)?|lost(?: in transit)?|not (?:yet )?delivered"
-    r"|not (?:yet )?received(?: by customer)?)"
+    rf"{SHIPMENT}(?:cancell?ed(?: by customer)?|lost(?: in transit)?"
+    r"|not (?:yet )?delivered(?: to customer)?"
+    r"|not (?:yet )?received(?: by (?:customer|consignee))?)"
+    r"|(?:cust(?:omer)? (?:claims |says )?)?non[- ]receipt|parcel nahin? mil[ai]"
+    r"|wrongly (?:marked )?(?:as )?delivered|(?:marked (?:as )?)?delivered by mistake"
     r"|cust(?:omer)? (?:(?:complain(?:s|ed)|says|said) )?(?:not received"
     r"|(?:has|did) not receive[d]?(?: (?:it|(?:the |his |her )?(?:order|parcel|shipment)))?)"
     r"|(?:fake|false|wrong) (?:delivered|delivery|pod|status)|rto delivered(?: to seller)?"
@@ -287,29 +291,52 @@ _REMARKED = (
     rf"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?|{TO_ANOTHER}"
 )
 
-_SELLER = rf"(?:the )?(?:{'|'.join(sorted(SELLERS | {'vendor'}))})"
-_BEING = r"(?:(?:is |was |has )?(?:been |being )?(?:now )?)"
-_BACK = (
-    rf"{_BEING}(?:(?:came|come|coming|going|gone|received|sen[dt]|sending|on (?:the|its) way) back"
-    r"|return(?:ed|ing)(?: back)?)"
-)
-_REFUSED = (
-    r"(?:(?:by )?(?:cust(?:omer)?|consignee) )?refused(?: (?:by )?(?:cust(?:omer)?|consignee)"
-    r"| delivery| to (?:accept|take)(?: (?:it|delivery))?)?(?: and|\W+(?:so |and |hence )?)\s*"
-)
-_PARCEL = "(?:the )?(?:order|parcel|shipment) "
-#: Remarks that say of the end, not of an attempt, that the seller has it again.
-_AT_SELLERS_AGAIN = (
-    rf"(?:{_REFUSED})?(?:{_PARCEL})?{_BACK} (?:to|at) (?:{_SELLER}|(?:the )?(?:us|warehouse|wh))"
-    rf"|(?:{_REFUSED}|{_PARCEL}){_BACK}|{_BEING}returned(?: back)?"
-    rf"|(?:received|accepted)(?: back)? by {_SELLER}|(?:seller|shipper) (?:accepted|received)"
-    r"|marked (?:as )?rto|rto (?:completed?|done|ho ga(?:ya|yi)|received)"
-    rf"|(?:maal |{_PARCEL})?(?:wapas|vapas|waapas) (?:aa ga|aa?|bhej di|ho ga)(?:ya|yi|ye)"
-    r"|(?:return|reverse|rvp)(?: pickup)? (?:completed?|done)|picked up from (?:the )?customer"
-)
-
 
 _AT_SELLERS = frozenset({"rto", "rto warehouse"})
+_LONGEST_REMARK = 12
+
+
+def _is_back(folded: str) -> bool:
+    """Tell whether a remark says of the end, not of an attempt, that the seller has it again."""
+    bare = _NOT_MADE.sub("", folded)
+    return not words_in(bare) & _NOT_BACK and _BACK.search(bare) is not None
+
+
+_NOT_MADE = re.compile(r"\b(?:not|un)[ -]?delivered\b")
+#: It is not the parcel that comes back, it has not come yet, or it went to the customer after all.
+_NOT_BACK = several(
+    "address asked call called can cancelled cash delivered deliver exchange finally gift if label "
+    "later may mistake no otp policy reattempt request requested risk saved stopped then tomorrow "
+    "want wants will would wrongly"
+)
+_SELLER = (
+    rf"(?:its |our |the )?(?:{'|'.join(sorted(SELLERS | {'us', 'vendor', 'warehouse', 'wh'}))})\b"
+)
+_GOODS = "(?:box|goods|item|it|maal|material|order|packet|package|parcel|product|shipment|stock)s? "
+_CAME = r"(?:came|coming|going|gone|rec(?:eive|v)?d|rcvd|sent|sending|on (?:the|its) way) back"
+_BACK = re.compile(
+    rf"\b(?:back|return(?:ed|ing))(?: back)? (?:at|in|to|with) {_SELLER}"
+    r"(?! (?!and|as|at|due|on)[a-z])"
+    rf"|(?:(?:^|\b(?:and|hence|is|so)\b|[^\w ]) *(?:the )?(?:{_GOODS})?|\b{_GOODS})"
+    rf"(?:(?:is|was|has|been|being|now|got) )*(?:return(?:ed|ing)|{_CAME})\b"
+    r"(?! *(?:after [a-z]|from|home|in\b|on [a-z]|the (?!parcel|shipment)|to (?!origin|sell|ship)))"
+    r"|\breturned the (?:parcel|shipment)\b"
+    rf"|^\W*(?:(?:currently|is|lying|now|{_GOODS.strip()}) )*(?:at|with) (?:the )?"
+    r"(?:consignor|origin|seller|shipper|vendor)\W*$"
+    rf"|\b(?:accepted|rec(?:eive|v)?d)(?: back)? by (?:the )?(?:{'|'.join(sorted(SELLERS))})\W*$"
+    r"|^\W*(?:seller|shipper) (?:accepted|received)\W*$"
+    rf"|\bmarked (?:as )?rto\b|\brto (?:at|to) {_SELLER}"
+    r"|\brto (?:closed|completed?|done|ho ga(?:ya|yi)|rec(?:eive|v)?d)\b"
+    r"|^\W*(?:return|reverse|rvp)(?: pickup)? (?:completed?|done|picked|received)\b"
+    r"|\bpicked (?:up )?from (?:the )?customer\b|\blautaya\b"
+    r"|\b(?:wapas|wapis|vapas|waapas) (?:aa?|aa ga|bhej di|ho ga|kar di)y[aei]\b"
+)
+_MAY_BE_BACK = (
+    r"\bback\b|\breturn|\brto\b|\brec\w*d\b|accepted|picked|received|wa?apas|wapis|vapas|lautaya"
+    r"|\breverse|\brvp|(?:at|with) (?:the )?(?:consignor|origin|seller|shipper|vendor)"
+    r"|\bn(?:ahin?|hi)\b"
+)
+
 
 _READ = {
     Asks.WHOM: _handed_over,

@@ -36,7 +36,18 @@ _TO_WHOM = several("delivered handed over returned to")
 _OF_RECEIVERS = tuple(
     map(
         several,
-        ("received by", "receiver", "receiver name", "recipient", "recipient name", "pod name"),
+        (
+            *(
+                "received by",
+                "receiver",
+                "receiver name",
+                "recipient",
+                "recipient name",
+                "pod name",
+            ),
+            *("signed by", "pod signed by", "accepted by", "relation", "relationship"),
+            *("receiver relation", "receiver relationship", "relation with receiver"),
+        ),
     )
 )
 _LOOKS = several(
@@ -117,7 +128,8 @@ _CAME_BACK = tuple(
         several,
         (
             *("came back", "received back", "sent back", "ret", "physically received back"),
-            *("inwarded", "restocked"),
+            *("inwarded", "restocked", "going back", "coming back", "back to wh"),
+            *("back to warehouse", "seller received", "seller recd", "received by seller"),
         ),
     )
 )
@@ -177,7 +189,25 @@ _COUNTED = several(
 _OF_DESTINATIONS = tuple(
     map(
         several,
-        ("destination type", "drop type", "drop location type", "delivered at", "to", "drop to"),
+        (
+            *(
+                "destination type",
+                "drop type",
+                "drop location type",
+                "delivered at",
+                "to",
+                "drop to",
+            ),
+            *("delivery to", "delivery location", "delivered location"),
+            *(
+                "final delivery location",
+                "handover",
+                "handover type",
+                "recipient type",
+                "receiver type",
+                "consignee type",
+            ),
+        ),
     )
 )
 _ELSEWHERE = r"(?:.* )?(?:branch|courier|dc|franchisee?|hub|transporter)(?: office)?"

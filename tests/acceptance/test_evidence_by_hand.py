@@ -775,6 +775,15 @@ for said in (
     "Cancelled by customer",
     "Not yet delivered",
     "please ignore",
+    "Not accepted by customer, coming back",
+    "Not delivered, returned to origin",
+    "Returned to seller as customer refused",
+    "The package was returned to its sender",
+    "Returned on 27-11",
+    "Back with seller",
+    "parcel wapas aa gaya hai",
+    "deliver nahi hua",
+    "wrongly marked delivered",
 ):
     column("Remarks", (f'"{said}"', "Delivered to customer", ""), "hss")
 for said in ("Returned", "Received by seller", "RTO received", "sent back to the seller"):
@@ -785,6 +794,24 @@ column("Remarks", cells, "shs", status="Picked Up")
 cells = ("Customer coming back tomorrow", "cash received back", "RTO initiated", "Will return")
 cells += ("Refused; then accepted", "Left with guard; he returned the call", "Out for delivery")
 column("Remarks", cells, "s" * 7)
+cells = (
+    "RTO cancelled",
+    "Coming back from office at 6",
+    "Not at home; returned later",
+    "RTO at risk",
+)
+cells += (
+    "wapas call kiya",
+    "Returned to customer",
+    "customer returned from a trip",
+    "marked delivered",
+)
+column("Remarks", cells, "s" * 8)
+for name in ("Accepted By", "Signed By", "Relation", "Delivery Location", "Recipient Type"):
+    column(name, ("Seller", "Customer", "Origin Towers", "Store"), "hsss")
+    column(name, ("Seller", "Customer"), "ss", status="Return Delivered")
+for name in ("Received by Seller", "Seller Recd", "Going back", "Back to WH"):
+    column(name, ("Yes", "No", ""), "hss")
 for name in ("Source File", "Sheet Name"):
     cells = ("RTO_28", "rto_mis_28.csv", "delhivery_rto.xlsx", "FWD_28", "Delivered & RTO.csv")
     column(name, cells, "hhhss")
