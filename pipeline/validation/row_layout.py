@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -212,7 +213,8 @@ def _add_last_lines(mask: Mask, rows: npt.NDArray[np.int64], block: Block) -> No
     """Add lines of a summary, and those below a footer; ``rows``: without status and number."""
     signed = last = -1
     for at in rows.tolist():
-        cells = [text for cells in block.cells if (text := cells[at].as_py().strip())]
+        filled = filter(None, (cells[at].as_py().strip() for cells in block.cells))
+        cells = [*islice(filled, _FEW)]
         below = signed >= 0 and at == last + 1 and block.rows[at] > block.rows[last]
         last, signed = at, signed if below else -1
         if mask[at] or len(cells) >= _FEW or not all(map(_is_words, cells[:1])):
