@@ -61,7 +61,7 @@ _BARE = frozenset(
         ),
     }
 )
-#: Of the report itself, after which nothing in it happened.
+#: Words of the report itself, after which nothing in it happened.
 _OF_REPORTS = frozenset({"as on", "as on date", "as of", "as of date"}) | {
     f"{what} {when}"
     for what in ("report", "reporting", "run", "mis", "data", "file", "sheet")

@@ -198,7 +198,7 @@ NO_ENDS = ChunkEnds.of(
     code=(),
     message=(),
 )
-"""Of a plan without chunks."""
+"""The ends of a plan without chunks."""
 
 
 def outcomes_of(

@@ -181,7 +181,7 @@ _EVERY_SECONDS: Final = 1.0
 
 
 class _Kept(Struct, frozen=True):
-    """What a sandbox holds, as it is kept."""
+    """Orders and counts of a sandbox, as they are kept."""
 
     orders: dict[str, Order]
     tally: BodyTally

@@ -1,1 +1,1 @@
-"""What a file says of its shipments outside the columns that are read for it."""
+"""Evidence: what a file says of its shipments outside the columns that are read for it."""

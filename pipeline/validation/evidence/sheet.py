@@ -1,4 +1,4 @@
-"""What all collectors of evidence know of their sheet."""
+"""Facts of a sheet that all collectors of its evidence know."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What there is to see to, as page and as JSON: the list, setting things aside, the inbox."""
+"""Things to see to, as page and as JSON: the list, setting things aside, the inbox."""
 
 from typing import Annotated, Literal
 
