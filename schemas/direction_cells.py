@@ -138,8 +138,8 @@ def _claimed(cell: str, look: Look) -> Direction | None:
             else None
         )
     if said is not None:
-        # RTS Status = Returned is no customer's return by itself.
-        of_rto = look.way is Direction.RTO and folded in {"return", "returned"}
+        # Returned may have come from the customer or not, and so may Return under RTS Status.
+        of_rto = folded == "returned" or (look.way is Direction.RTO and folded == "return")
         return Direction.BACK if of_rto else said
     if look.asks is Asks.YES and (folded in TRUE_WORDS or (look.bare and first in _YES)):
         return look.way

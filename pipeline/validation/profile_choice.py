@@ -367,14 +367,20 @@ def _is_own(headers: Sequence[str], profile: Profile, profiles: Mapping[str, Pro
     """Tell whether a header speaks for one courier, not for any sheet.
 
     It holds all that the profile requires, and either a heading that only this courier writes
-    (its ``signature``) or none of those that a generic sheet would need.
+    (its ``signature``) or none of those that a generic sheet would need. A *Status Code* without a
+    type beside it may be anybody's.
     """
+    folded = {fold_header(header) for header in headers}
+    if Role.STATUS_TYPE not in profile.required:
+        headers = [header for header in headers if fold_header(header) not in _ANYBODYS]
     if profile.name == GENERIC or not fits(headers, profile, guess=False):
         return False
-    folded = {fold_header(header) for header in headers}
     if not profile.signature.isdisjoint(folded):
         return True
     return not fits(headers, profiles[GENERIC], guess=False)
+
+
+_ANYBODYS = frozenset({"status code", "statuscode"})
 
 
 def _lacking(row: Sequence[str], profile: Profile) -> list[Role]:

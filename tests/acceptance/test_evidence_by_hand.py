@@ -524,6 +524,9 @@ for name in ("Remark", "Remarks", "Reason", "Comments 2"):
     cells += ("Customer will return to seller", "Handed over to shipper", "Back to origin")
     column(name, cells, "hhhhssshh")
 column("Remarks", ("Delivered to Warehouse", "Delivered to seller"), "ss", status="RTO Delivered")
+column("Remarks", ("Returned", "Returned", "Returned", ""), "ssss", status="RTO Delivered")
+column("Remarks", ("Returned", "Returned", "Returned", ""), "ssss", status="Return Delivered")
+column("Remarks", ("Returned", "Returned", "Returned", ""), "hhhs")
 column("Sub Status", ("Delivered to Warehouse", "Delivered to vendor", "Delivered to home"), "hhs")
 
 for name in ("Reference", "Ref #", "Customer Ref", "Cust Ref", "Shipper Reference", "Client Ref"):

@@ -28,7 +28,6 @@ MORE_HELD = {
     "Delivered, Sub Status = parat aala": "hhs",
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
-    "RTO Delivered, Remarks = ok": "sh",
     "Delivered, Remarks = Customer coming back tomorrow": "sshssss",
     "a signature below": "ssh",  # a line of its own block, as any
     **{f"Delivered, {name} = Regular": "shh" for name in OF_OTHERS},

@@ -217,6 +217,12 @@ def test_a_file_named_delhivery_without_a_status_type_is_read_with_care() -> Non
     assert choose("Waybill", "Status", named="delhivery") == "delhivery"
 
 
+def test_a_status_code_alone_tells_no_courier_but_is_read_where_it_is_named() -> None:
+    headers = ("Order ID", "AWB No", "StatusCode")
+    assert choose(*headers) == "generic"
+    assert choose(*headers, named="xpressbees") == "xpressbees"
+
+
 def test_the_same_header_twice_with_the_same_values_is_fine() -> None:
     rows = [["A1", "Delivered", "Delivered"], ["A2", "NDR", "NDR"]]
     assert len(sheet(["Order ID", "Status", "STATUS"], *rows).rows) == 2
