@@ -159,7 +159,7 @@ def may_speak(look: Look) -> str:
     if look.asks is Asks.REMARKS:
         sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
         at_sellers = rf"(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})"
-        return rf"(?i)^\W*(?:{at_sellers}|{_NOT_SENT}|{_REMARKED})\W*$|{_MAY_BE_BACK}"
+        return rf"(?i)^\W*(?:{at_sellers}|{_NOT_SENT}|{_REMARKED})\W*$"
     if look.asks is Asks.PLAIN:
         if look.files:
             return r"(?i)r\W?(?:t\W?[ovs]|et|ev|v)|dto|crn|ba?ck|aap|ap[ai]s|to |[^\x00-\x7f]"
@@ -262,12 +262,10 @@ def _noted(folded: str, _: Look) -> Direction | None:
 def _remarked(folded: str, _: Look) -> Direction | None:
     """Return the direction where a remark says that alone: Delivered to Warehouse, Not delivered.
 
-    *Undelivered*, *Refused* and *RTO* may be the remark on an attempt before.
+    *Undelivered* and *Refused* may be the remark on an attempt before, and longer texts that
+    mention a return of anything.
     """
-    short = shortened(folded)
-    if short != folded and short.strip(" !*()") in _AT_SELLERS:
-        return Direction.BACK
-    if len(folded.split()) <= _LONGEST_REMARK and _is_back(folded):
+    if shortened(folded).strip(" !*()") in _AT_SELLERS:
         return Direction.BACK
     if re.fullmatch(rf"\W*(?:{_NOT_SENT})\W*", folded):
         return Direction.WITHDRAWN
@@ -293,50 +291,6 @@ _REMARKED = (
 
 
 _AT_SELLERS = frozenset({"rto", "rto warehouse"})
-_LONGEST_REMARK = 12
-
-
-def _is_back(folded: str) -> bool:
-    """Tell whether a remark says of the end, not of an attempt, that the seller has it again."""
-    bare = _NOT_MADE.sub("", folded)
-    return not words_in(bare) & _NOT_BACK and _BACK.search(bare) is not None
-
-
-_NOT_MADE = re.compile(r"\b(?:not|un)[ -]?delivered\b")
-#: It is not the parcel that comes back, it has not come yet, or it went to the customer after all.
-_NOT_BACK = several(
-    "address asked call called can cancelled cash delivered deliver exchange finally gift if label "
-    "later may mistake no otp policy reattempt request requested risk saved stopped then tomorrow "
-    "want wants will would wrongly"
-)
-_SELLER = (
-    rf"(?:its |our |the )?(?:{'|'.join(sorted(SELLERS | {'us', 'vendor', 'warehouse', 'wh'}))})\b"
-)
-_GOODS = "(?:box|goods|item|it|maal|material|order|packet|package|parcel|product|shipment|stock)s? "
-_CAME = r"(?:came|coming|going|gone|rec(?:eive|v)?d|rcvd|sent|sending|on (?:the|its) way) back"
-_BACK = re.compile(
-    rf"\b(?:back|return(?:ed|ing))(?: back)? (?:at|in|to|with) {_SELLER}"
-    r"(?! (?!and|as|at|due|on)[a-z])"
-    rf"|(?:(?:^|\b(?:and|hence|is|so)\b|[^\w ]) *(?:the )?(?:{_GOODS})?|\b{_GOODS})"
-    rf"(?:(?:is|was|has|been|being|now|got) )*(?:return(?:ed|ing)|{_CAME})\b"
-    r"(?! *(?:after [a-z]|from|home|in\b|on [a-z]|the (?!parcel|shipment)|to (?!origin|sell|ship)))"
-    r"|\breturned the (?:parcel|shipment)\b"
-    rf"|^\W*(?:(?:currently|is|lying|now|{_GOODS.strip()}) )*(?:at|with) (?:the )?"
-    r"(?:consignor|origin|seller|shipper|vendor)\W*$"
-    rf"|\b(?:accepted|rec(?:eive|v)?d)(?: back)? by (?:the )?(?:{'|'.join(sorted(SELLERS))})\W*$"
-    r"|^\W*(?:seller|shipper) (?:accepted|received)\W*$"
-    rf"|\bmarked (?:as )?rto\b|\brto (?:at|to) {_SELLER}"
-    r"|\brto (?:closed|completed?|done|ho ga(?:ya|yi)|rec(?:eive|v)?d)\b"
-    r"|^\W*(?:return|reverse|rvp)(?: pickup)? (?:completed?|done|picked|received)\b"
-    r"|\bpicked (?:up )?from (?:the )?customer\b|\blautaya\b"
-    r"|\b(?:wapas|wapis|vapas|waapas) (?:aa?|aa ga|bhej di|ho ga|kar di)y[aei]\b"
-)
-_MAY_BE_BACK = (
-    r"\bback\b|\breturn|\brto\b|\brec\w*d\b|accepted|picked|received|wa?apas|wapis|vapas|lautaya"
-    r"|\breverse|\brvp|(?:at|with) (?:the )?(?:consignor|origin|seller|shipper|vendor)"
-    r"|\bn(?:ahin?|hi)\b"
-)
-
 
 _READ = {
     Asks.WHOM: _handed_over,

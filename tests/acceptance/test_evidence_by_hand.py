@@ -766,26 +766,10 @@ for name in ("Remarks", "Ops Remarks", "Comments 2"):
     column(name, cells, "s" * 7)
 column("Undelivered", DATES, "hhssshs")
 for said in (
-    "Customer refused, coming back",
-    "Parcel coming back to origin",
-    "Being returned to seller",
-    "Refused by customer and returned",
-    "received back at warehouse",
-    "RTO done",
-    "wapas aa gaya",
-    "Reverse pickup done",
     "Customer did not receive the parcel",
     "Cancelled by customer",
     "Not yet delivered",
     "please ignore",
-    "Not accepted by customer, coming back",
-    "Not delivered, returned to origin",
-    "Returned to seller as customer refused",
-    "The package was returned to its sender",
-    "Returned on 27-11",
-    "Back with seller",
-    "parcel wapas aa gaya hai",
-    "deliver nahi hua",
     "wrongly marked delivered",
 ):
     column("Remarks", (f'"{said}"', "Delivered to customer", ""), "hss")
@@ -793,10 +777,14 @@ for said in ("Returned", "Received by seller", "RTO received", "sent back to the
     column("Remarks", ("ok", said), "ss", status="RTO Delivered")
     column("Remarks", ("ok", said.replace("RTO", "Return")), "ss", status="Return Delivered")
 cells = ("Received at warehouse", "Picked up from customer", "Accepted by courier")
-column("Remarks", cells, "shs", status="Picked Up")
+column("Remarks", cells, "sss", status="Picked Up")
 cells = ("Customer coming back tomorrow", "cash received back", "RTO initiated", "Will return")
 cells += ("Refused; then accepted", "Left with guard; he returned the call", "Out for delivery")
-column("Remarks", cells, "s" * 7)
+cells += (
+    "Returned to seller warehouse bay 22",
+    '"Customer refused, coming back"',
+)  # it mentions one
+column("Remarks", cells, "s" * 9)
 cells = (
     "RTO cancelled",
     "Coming back from office at 6",

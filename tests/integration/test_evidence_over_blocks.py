@@ -28,7 +28,7 @@ MORE_HELD = {
     "Delivered, Sub Status = parat aala": "hhs",
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
-    "Delivered, Remarks = Customer coming back tomorrow": "sshssss",
+    "Delivered, Remarks = Customer coming back tomorrow": "sshssssss",
     "a signature below": "ssh",  # a line of its own block, as any
     **{f"Delivered, {name} = Regular": "shh" for name in OF_OTHERS},
 }
