@@ -3,7 +3,7 @@
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
-CLOCKS_OFF_MS = 3 * DAY_MS
+CLOCKS_OFF_MS = 7 * DAY_MS
 """By how much the clocks of two scanners may differ: a pickup that much later than its delivery."""
 
 ID_LENGTH = 50

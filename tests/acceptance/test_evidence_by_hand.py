@@ -988,6 +988,7 @@ for note in (
     lines(f"told apart, above: {note}", f'"{note}"\n{TITLES}\nA0\nB1\nD2', "sss")
     lines(f"told apart, right: {note}", f'{TITLES},,"{note}"\nA0\nB1\nD2', "sss")
 column("*,RTO_AWB", ("checked,", "ok,", ","), "sss")
+column("*,is_rvp", ("checked,0", "ok,0", ",0"), "sss")
 lines("told apart, below: Red = RTO", f"{TITLES}\nA0\nB1\nD2\n\nRed = RTO", "sssh")
 lines("a legend hides no note", f"{TITLES},,Red = RTO\nA0\nB1\nD2\nDO NOT UPLOAD", "hhhh")
 lines("told apart, but cancelled", f"Red = Cancelled\n{TITLES}\nA0\nB1\nD2", "hss")

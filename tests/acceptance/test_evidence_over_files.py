@@ -233,7 +233,7 @@ def test_a_pickup_that_an_earlier_file_calls_off_later_is_not_sent(part: Part) -
         (("X1", "Cancelled", "27-11-2026"), ("X1", "Picked Up", "26-11-2026")),
         (("X1", "Return Cancelled", "27-11-2026"), ("X1", "Return Picked Up", "26-11-2026")),
         (("X1", "Cancelled", "25-11-2026"), ("X1", "Return Picked Up", "26-11-2026")),
-        (("X1", "Picked Up", "27-11-2026"), ("X1", "Delivered", "20-11-2026")),
+        (("X1", "Picked Up", "27-11-2026"), ("X1", "Delivered", "15-11-2026")),
     ]
     found = yield from both(part, pairs, WITH_TIME)
     assert found == [TAKEN_BACK] * 5

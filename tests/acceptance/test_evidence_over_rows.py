@@ -392,9 +392,9 @@ PICKUPS = (
     ("Picked Up", "In Transit", "Cancelled", "s--"),
     ("Picked Up 8", "Delivered 10", "Return Cancelled 12", "ss-"),
     ("Delivered 10", "Return Cancelled 12", "Return Picked Up 15", "s-s"),
-    ("Delivered 20", "Picked Up 25", "hh"),
-    ("Delivered 20", "Picked Up 22", "ss"),  # by the clock of another scanner
-    ("Return Delivered 20", "Return In Transit 25", "hh"),
+    ("Delivered 10", "Picked Up 20", "hh"),
+    ("Delivered 20", "Picked Up 25", "ss"),  # by the clock of another scanner
+    ("Return Delivered 10", "Return In Transit 20", "hh"),
     ("Cancelled 20", "Return Picked Up 21", "-h"),
 )
 LETTERS = {

@@ -10,9 +10,7 @@ from pipeline.validation.evidence.cells import empty_cells
 from pipeline.validation.evidence.direction_column import SEEN
 from pipeline.validation.evidence.sheet import SheetContext
 from pipeline.validation.evidence.sources import LINE, NOTE, TITLE
-from schemas.direction_headings import look_of
 from schemas.directions import fate_named
-from schemas.looks import Asks
 from schemas.normalise import fold_header
 from schemas.notes import is_legend, is_title, sides_of, told_of_rows
 from schemas.statuses import Direction, StatusMeaning
@@ -93,8 +91,8 @@ class Lines:
             pair = " ".join(headers[at : at + 2])
             if is_legend(heading):
                 yield at, heading
-            elif is_legend(pair) and not _has_data(headers[at + 1]):
-                yield at, pair
+            elif any(map(str.isalpha, heading)) and is_legend(pair):
+                yield at, pair  # not "*" beside "RTO AWB": two columns
         bare = [at for at, heading in enumerate(headers) if not heading.strip()]
         filled = np.zeros(len(block), dtype=np.bool_)
         for at in bare:
@@ -160,9 +158,3 @@ class Lines:
 
 _OF_ALL = 1 << 40
 """Added to the number of a legend beside the table, which is one on all rows of its sheet."""
-
-
-def _has_data(heading: str) -> bool:
-    """Tell whether a heading is of a column such as RTO AWB, beside one called "*"."""
-    look = look_of(heading)
-    return look is not None and look.asks is Asks.FILLED
