@@ -123,7 +123,7 @@ def test_a_tab_that_names_a_direction_holds_deliveries(part: Part) -> Iterator[N
     _, rto, *back = (line["message"] for line in part.of("tabs").lines())
     assert 'the tab "RTO"' in rto
     assert 'such as "RTO Delivered". If the customer has it, tick' in rto
-    # Of a customer's return no RTO is to be written, and nobody has what was only picked up.
+    # A customer's return is no RTO, and nobody has a parcel that was only picked up.
     assert all('"Return Picked Up" or "Return Delivered"' in each for each in back)
     assert not any("RTO" in each for each in back)
     assert ["the customer has it" in each for each in back] == [True, False, False]
@@ -140,7 +140,7 @@ def test_a_tab_that_names_a_direction_holds_deliveries(part: Part) -> Iterator[N
 
 
 _TOLD = {
-    # What was "Did you mean" before, and then came back as unclear.
+    # These were suggested ("Did you mean") and came back as unclear.
     ("Return", ""): 'such as "Picked Up" or',
     ("Returned", ""): '"RTO Delivered" or "Return Delivered".',
     ("RTO", ""): '"RTO Delivered" or "RTO Initiated".',

@@ -1133,7 +1133,7 @@ column("Wed,Tue,Mon", ("Delivered,Undelivered,OFD", "Undelivered,Delivered,"), "
 column("Status Group", ("In Transit", "RTO"), "sh", status="Return Picked Up")
 column("Status Group", ("In Transit", "Return Delivered"), "hs", status="Return Delivered")
 
-# What the seller has is an RTO, or a customer's return.
+# A parcel that the seller has is an RTO, or a customer's return.
 for cell in ("Returned to seller", "Delivered back to merchant"):
     column("Sub Status", (cell,) * 3, "sss", status="Return Delivered")
 column("Sub Status", ("RTO - returned to seller",) * 3, "hhh", status="Return Delivered")

@@ -52,6 +52,7 @@ class Mutant:
     ``done``: the mutations, ``sound``: all of them are harmless, so nothing may be held.
     ``turned``: from this row on it is a second table, whose columns have another order.
     ``elsewhere``: what further tables, which are written as they are, say of orders of their own.
+    ``named_after_rtos``: the file's name says that its shipments went back to the seller.
     """
 
     rng: random.Random
@@ -67,6 +68,7 @@ class Mutant:
     book: bool
     done: list[str] = field(default_factory=list)
     sound: bool = True
+    named_after_rtos: bool = False
     top: list[list[Cell]] = field(default_factory=list)
     below_headings: list[Cell] = field(default_factory=list)
     bottom: list[list[Cell]] = field(default_factory=list)

@@ -438,10 +438,9 @@ def _a_name_of_a_file(mutant: Mutant) -> bool | None:
     mutant.stem = mutant.rng.choice(
         {RTO: ("RTO list", "rto_day"), REVERSE: ("reverse pickups", "Return mis")}[way]
     )
-    if way == REVERSE or not _tells_ways_apart(mutant):
-        for line in mutant.lines:
-            # A row's own words go before the name: of the other statuses only these have none.
-            line.may -= {DONE, PICKED}
+    mutant.named_after_rtos = way == RTO
+    if way == REVERSE:
+        _narrow_by_name(mutant)
     # A column that says a direction would go before it.
     mutant.done += [
         "a_direction_in_a_column",
@@ -450,6 +449,12 @@ def _a_name_of_a_file(mutant: Mutant) -> bool | None:
         "a_tab_of_its_own",
     ]
     return None
+
+
+def _narrow_by_name(mutant: Mutant) -> None:
+    for line in mutant.lines:
+        # A row's own words go before the name: of the other statuses only these have none.
+        line.may -= {DONE, PICKED}
 
 
 def _tells_ways_apart(mutant: Mutant) -> bool:
@@ -1005,5 +1010,7 @@ def made(seed: int, number: int, begin: Callable[[int, int], Mutant]) -> Mutant:
     """Make the mutant of this number: the same whenever it is asked for."""
     mutant = begin(seed, number)
     mutate(mutant)
+    if mutant.named_after_rtos and not _tells_ways_apart(mutant):
+        _narrow_by_name(mutant)
     mutant.rng = random.Random(f"bytes {seed} {number}")
     return mutant
