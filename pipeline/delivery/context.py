@@ -2,7 +2,6 @@
 
 import random
 from datetime import datetime
-from functools import cached_property
 
 from msgspec import Struct, field
 
@@ -14,7 +13,7 @@ from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
 
 
-class Tools(Struct, frozen=True, kw_only=True, dict=True):
+class Tools(Struct, frozen=True, kw_only=True):
     """Hold the tools that all chunk senders share.
 
     ``opened_at``: when this thread began to send.
@@ -25,11 +24,7 @@ class Tools(Struct, frozen=True, kw_only=True, dict=True):
     policy: DeliveryPolicy
     clock: Clock
     rng: random.Random
+    order_query: OrderQuery
     mass_refusal: MassRefusal = field(default_factory=MassRefusal)
     unclear: UnclearAnswers = field(default_factory=UnclearAnswers)
     opened_at: datetime | None = None
-
-    @cached_property
-    def order_query(self) -> OrderQuery:
-        """Return what asks about orders, one for all senders."""
-        return OrderQuery(self)

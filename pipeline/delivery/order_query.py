@@ -1,19 +1,18 @@
 """Asking ``shipment/info`` where orders are, to settle answers that were lost."""
 
+import random
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from pipeline.core.chunks import Receipt
+from pipeline.core.clock import Clock
 from pipeline.core.errors import Held, Transient
 from pipeline.core.model import stamp
-from pipeline.core.ports import Reply
+from pipeline.core.ports import Reply, StatusApi
 from pipeline.delivery.api.order_info import Reached, parse_order_info
 from pipeline.delivery.api.status_response import retry_after
-from pipeline.delivery.limiter import SendingStopped
+from pipeline.delivery.limiter import Limiter, SendingStopped
+from pipeline.delivery.policy import DeliveryPolicy
 from schemas.vocabulary import Milestone
-
-if TYPE_CHECKING:
-    from pipeline.delivery.context import Tools
 
 _BUSY = frozenset({429, 503})
 _AGAIN = frozenset({408, 425, 500, 502, 504})
@@ -32,15 +31,27 @@ changes nothing: the rows in doubt stay in doubt."""
 class OrderQuery:
     """Asks one order at a time; every question passes the limiter like any call."""
 
-    def __init__(self, tools: "Tools") -> None:
-        self._tools = tools
+    def __init__(
+        self,
+        *,
+        api: StatusApi,
+        limiter: Limiter,
+        policy: DeliveryPolicy,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._api = api
+        self._limiter = limiter
+        self._policy = policy
+        self._clock = clock
+        self._rng = rng
         self._unanswered = 0
         self._unanswered_at = 0.0
 
     @property
     def is_silent(self) -> bool:
         """Return whether the last questions, a moment ago, had no answer."""
-        recent = self._tools.clock.monotonic() - self._unanswered_at < _SILENT_SECONDS
+        recent = self._clock.monotonic() - self._unanswered_at < _SILENT_SECONDS
         return self._unanswered >= _SILENT and recent
 
     async def ask(
@@ -59,7 +70,7 @@ class OrderQuery:
         reached: dict[int, Reached] = {}
         notes: list[Receipt] = []
         if (wait := self._until(not_before)) > 0:
-            await self._tools.limiter.sleep(wait)
+            await self._limiter.sleep(wait)
         for pos, (order_id, milestone) in heads.items():
             reply = await self._reply_for(order_id)
             word = parse_order_info(reply, order_id, milestone) if reply else None
@@ -75,12 +86,12 @@ class OrderQuery:
 
     def _note_silence(self, *, answered: bool) -> None:
         self._unanswered = 0 if answered else self._unanswered + 1
-        self._unanswered_at = self._tools.clock.monotonic()
+        self._unanswered_at = self._clock.monotonic()
 
     def _receipt(self, pos: int, reply: Reply, note: str) -> Receipt:
         return Receipt(
             chunk_no=0,
-            at=stamp(self._tools.clock.now()),
+            at=stamp(self._clock.now()),
             kind="ask",
             http_status=reply.status,
             note=note,
@@ -88,19 +99,19 @@ class OrderQuery:
         )
 
     def _until(self, moment: float | None) -> float:
-        return 0.0 if moment is None else moment - self._tools.clock.now().timestamp()
+        return 0.0 if moment is None else moment - self._clock.now().timestamp()
 
     async def _reply_for(self, order_id: str) -> Reply | None:
         """Return the answer about one order, after a few tries; None when none can be had."""
         for attempt in range(1, _TRIES + 1):
             reply, generation = await self._ask_once(order_id, attempt)
-            pause = self._tools.policy.pause(attempt, self._tools.rng)
+            pause = self._policy.pause(attempt, self._rng)
             if reply is None or reply.status in _AGAIN:
                 # The questions' own trouble: calls that send go on meanwhile.
-                await self._tools.limiter.sleep(pause if attempt < _TRIES else 0)
+                await self._limiter.sleep(pause if attempt < _TRIES else 0)
             elif reply.status in _BUSY:
-                asked = self._tools.policy.obeyed(retry_after(reply, self._tools.clock.now()))
-                self._tools.limiter.limited(max(pause, asked), asked=asked)
+                asked = self._policy.obeyed(retry_after(reply, self._clock.now()))
+                self._limiter.limited(max(pause, asked), asked=asked)
             elif reply.status == 401:
                 await self._renew(generation)
             else:
@@ -108,28 +119,28 @@ class OrderQuery:
         return None
 
     async def _ask_once(self, order_id: str, attempt: int) -> tuple[Reply | None, int]:
-        await self._tools.limiter.enter(attempt)
-        generation = self._tools.api.token_generation
+        await self._limiter.enter(attempt)
+        generation = self._api.token_generation
         try:
-            return await self._tools.api.order_info(order_id), generation
+            return await self._api.order_info(order_id), generation
         except Transient:
             return None, generation
         except Held as error:
-            self._tools.limiter.hold(str(error), None)
+            self._limiter.hold(str(error), None)
             raise SendingStopped from error
         finally:
-            self._tools.limiter.leave()
+            self._limiter.leave()
 
     async def _renew(self, generation: int) -> None:
         """Get a new token, for this question and for everybody; without one, everything pauses."""
-        if self._tools.limiter.shut is not None:
+        if self._limiter.shut is not None:
             raise SendingStopped
         try:
-            renewed = await self._tools.api.renew_token(generation)
+            renewed = await self._api.renew_token(generation)
         except Transient:
             return
         except Held:
             renewed = False
         if not renewed:
-            self._tools.limiter.hold("the token is not taken any more", 401)
+            self._limiter.hold("the token is not taken any more", 401)
             raise SendingStopped

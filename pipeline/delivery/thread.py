@@ -15,6 +15,7 @@ from pipeline.core.shipment import DeliveryResult, SendingStop, Shipment
 from pipeline.delivery.context import Tools
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.limiter import Limiter
+from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.storage.ledger import SqlLedger
 
@@ -178,12 +179,16 @@ class DeliveryThread:
     async def _work(self) -> None:
         loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         api = self._make_api()
+        order_query = OrderQuery(
+            api=api, limiter=self.limiter, policy=self._policy, clock=self._clock, rng=self._rng
+        )
         tools = Tools(
             api=api,
             limiter=self.limiter,
             policy=self._policy,
             clock=self._clock,
             rng=self._rng,
+            order_query=order_query,
             opened_at=self._clock.now(),
         )
         with ThreadPoolExecutor(1, thread_name_prefix="ledger-commits") as committer:
