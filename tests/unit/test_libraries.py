@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TABLE = ROOT / "docs/decisions/0052-what-each-library-is-for.md"
+TABLE = ROOT / "docs/decisions/0052-libraries-and-own-code.md"
 
 MODULE = {"argon2-cffi": "argon2", "python-multipart": "fastapi"}
 """Modules whose name is not that of their library; FastAPI imports the latter for a form."""
