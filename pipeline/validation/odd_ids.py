@@ -21,6 +21,8 @@ _MOST_COUNTS = 30
 _FEWEST_USUAL = 4
 _USUAL_PER_COUNT = 2
 _USUAL_PER_WORD = 4
+_HIGHEST_PLACE = 99
+"""Numbers up to this are places in a list, or pieces, where any other row has an id."""
 _DAY_LENGTH = 11
 _SEEN = 256
 _AROUND = " \t'\"`"
@@ -95,6 +97,8 @@ class OddIds(Struct, kw_only=True):
         usual = self.rows - self.counts - self.words
         if count < 0:
             return usual > 0
+        if 0 < count <= _HIGHEST_PLACE and self.rows > self.counts:
+            return True
         if usual < _FEWEST_USUAL:
             return False
         if count == 0:
@@ -130,23 +134,26 @@ class OddIds(Struct, kw_only=True):
 
 
 def mark_awbs(block: Block, ids_at: int, awbs_at: int) -> Block:
-    """Return a block with the ids marked that are their row's AWB, and look like others' AWBs.
+    """Return a block with the ids marked that are AWBs: their row's, or with words for an AWB.
 
-    Only where the ids of other rows look otherwise: a seller's own delivery may have the order id
-    for its AWB.
+    Only where they look like the AWBs of other rows, and the ids of other rows look otherwise: a
+    seller's own delivery may have the order id for its AWB.
     """
     ids, awbs = (pc.utf8_trim(block.cells[at], _AROUND) for at in (ids_at, awbs_at))
     filled = pc.and_(pc.not_equal(ids, ""), pc.not_equal(awbs, ""))
-    same = pc.and_(filled, pc.equal(ids, awbs))
-    others = pc.indices_nonzero(pc.and_not(filled, same)).slice(0, _ENOUGH)
-    if not len(others) or not pc.any(same).as_py():
+    same = pc.equal(ids, awbs)
+    doubtful = pc.and_(filled, pc.or_(same, pc.invert(pc.match_substring_regex(awbs, "[0-9]"))))
+    others = pc.indices_nonzero(pc.and_not(filled, doubtful)).slice(0, _ENOUGH)
+    if not len(others) or not pc.any(doubtful).as_py():
         return block
     of_ids = {*map(_shape, ids.take(others).to_pylist())}
-    of_awbs = {_shape(text)[0] for text in awbs.take(others).to_pylist()}
+    of_awbs = {*map(_shape, awbs.take(others).to_pylist())}
+    begun = {beginning for beginning, _ in of_awbs}
     marked = {
         at: replace(block.facts.get(at, RowFacts()), odd_id=text)
-        for at in pc.indices_nonzero(same).to_pylist()
-        if _shape(text := ids[at].as_py()) not in of_ids and _shape(text)[0] in of_awbs
+        for at in pc.indices_nonzero(doubtful).to_pylist()
+        if (shape := _shape(text := ids[at].as_py())) not in of_ids
+        and (shape in of_awbs or (same[at].as_py() and shape[0] in begun))
     }
     return replace(block, facts={**block.facts, **marked}) if marked else block
 

@@ -910,6 +910,14 @@ for title, ends in (
     ('"Delivered, RTO"', "hs"),
 ):
     lines(f"above, a list: {title}", f"{title}\n{TITLES}\nA0\nB1", ends)
+lines("a stray sign below a section", f"{TITLES}\nA0\nRTO SHIPMENTS,,,\n\x92,,,\nA1", "shhh")
+lines("a stray letter below a section", f"{TITLES}\nA0\nRTO SHIPMENTS,,,\né,,,\nA1", "shhh")
+lines("shifted: a count for the id", f"{TITLES}\nA0\n2,W1,Delivered,{WHEN}", "sh")
+lines("serial numbers alone", f"{TITLES}\n1,W1,Delivered,{WHEN}\n2,W2,Delivered,{WHEN}", "ss")
+SOUND = [f"1778804370020800{at}471,36000208{at},Delivered,{WHEN}" for at in (1000, 2000, 3000)]
+for words, ends in (("near temple", "sssh"), ("", "ssss")):
+    shifted = f"360002084000,{words},Delivered,{WHEN}"
+    lines(f"shifted: {words}", "\n".join((TITLES, *SOUND, shifted)), ends)
 lines("a section in two cells", f"{TITLES}\nA0\nSection,RTO,,\nA1\nB2", "shhs")
 lines("a section in Hindi", f"{TITLES}\nA0\nरिवर्स पिकअप,,,\nA1\nफॉरवर्ड,,,\nA2", "shhhs")
 lines("a section in Tamil", f"{TITLES}\nA0\nதிரும்பப் பெறுதல்,,,\nA1", "shh")

@@ -134,6 +134,8 @@ class Lines:
         ):
             filled = [text for cells in block.cells if (text := cells[at].as_py().strip())]
             line = " ".join(filled)
+            if sum(map(str.isalnum, line)) < _SHORTEST:
+                continue  # a stray byte or a divider ends no title
             title = self._way_titled(line)
             has_status = bool(block.cells[of_statuses][at].as_py().strip())
             if len(filled) == 1 and not filled[0].isdigit():
@@ -156,5 +158,7 @@ class Lines:
         return title if title and not known and told_of_rows(title) is not None else ""
 
 
+_SHORTEST = 2
+"""Letters and digits of the shortest line that is a title or a note."""
 _OF_ALL = 1 << 40
 """Added to the number of a legend beside the table, which is one on all rows of its sheet."""
