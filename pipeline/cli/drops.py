@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -178,7 +177,7 @@ def aside_in_words(aside: Mapping[str, Any]) -> str:
 
 def _clock(moment: datetime, site: "Site") -> str:
     """Return a time as people at the root's place read it, to the minute."""
-    return f"{moment.astimezone(ZoneInfo(site.settings.manifest.timezone)):%Y-%m-%d %H:%M}"
+    return f"{moment.astimezone(site.zone):%Y-%m-%d %H:%M}"
 
 
 def _moment(since: str, site: "Site") -> datetime:
@@ -194,7 +193,7 @@ def _moment(since: str, site: "Site") -> datetime:
             f'"{since}" is not a time.', hint="Write 30m, 6h, 2d, 2026-11-23 or 2026-11-23T14:00."
         ) from None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(site.settings.manifest.timezone))
+        moment = moment.replace(tzinfo=site.zone)
     return moment
 
 

@@ -33,6 +33,7 @@ from pipeline.storage.courier_profiles import LiveProfiles
 from pipeline.storage.ledger import SqlLedger, open_ledger
 from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spools
+from schemas.courier import Profile
 from schemas.display import shown
 
 if TYPE_CHECKING:
@@ -299,6 +300,10 @@ class Site(Struct, frozen=True, dict=True):
     def zone(self) -> ZoneInfo:
         """Return the zone of the times that people read."""
         return ZoneInfo(self.settings.manifest.timezone)
+
+    def zone_of(self, profile: Profile) -> ZoneInfo:
+        """Return the zone of a courier's times."""
+        return ZoneInfo(profile.zone) if profile.zone else self.zone
 
     @cached_property
     def closer(self) -> "Closer":

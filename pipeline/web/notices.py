@@ -14,7 +14,6 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -183,8 +182,7 @@ class Notices:
                 yield Event(words, Kind.SUCCESS)
 
     def _plain(self, said: str) -> str:
-        zone = ZoneInfo(self._site.settings.manifest.timezone)
-        return in_plain_words(said, zone, self._site.clock.now())
+        return in_plain_words(said, self._site.zone, self._site.clock.now())
 
     def _lasts(self, since: str) -> bool:
         seconds = (self._site.clock.now() - datetime.fromisoformat(since)).total_seconds()

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.templating import Jinja2Templates
@@ -31,7 +30,7 @@ def compile_all(templates: Jinja2Templates) -> None:
 
 def make_templates(site: Site, health_bar: HealthBar) -> Jinja2Templates:
     """Return the templates of one web page, with what they may call."""
-    zone = ZoneInfo(site.settings.manifest.timezone)
+    zone = site.zone
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,

@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct, field
@@ -191,7 +190,7 @@ class DropTotals:
         self._save_at = float("-inf")
         self._is_new = True
         self._compared_on = date.min
-        self._zone = ZoneInfo(site.settings.manifest.timezone)
+        self._zone = site.zone
         self._closed: Mapping[tuple[date, str], Sums] = {}
         self._open: Mapping[int, DropCounts] = {}
         self._was_open: Collection[int] = ()
@@ -398,14 +397,14 @@ def couriers(site: Site, totals: DropTotals) -> list[Courier]:
 
 def _courier(site: Site, profile: Profile, last: Counted | None) -> Courier:
     expect = profile.expect
-    zone = ZoneInfo(profile.zone or site.settings.manifest.timezone)
+    zone = site.zone_of(profile)
     now = site.clock.now().astimezone(zone)
     came = last.received_at.astimezone(zone) if last else None
     late = expect is not None and expect.is_late(now, came)
     days = ""
     if expect is not None:
         names = [DAYS[day].capitalize() for day in sorted(expect.days)]
-        other = f" {now:%Z}" if profile.zone not in {"", site.settings.manifest.timezone} else ""
+        other = f" {now:%Z}" if zone != site.zone else ""
         days = f"by {expect.by:%H:%M}{other}, " + (
             "every day" if len(names) == 7 else ", ".join(names)
         )

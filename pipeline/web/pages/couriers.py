@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 import structlog
 import tomlkit
@@ -195,7 +194,7 @@ def next_due(site: Site, profile: Profile) -> datetime | None:
     """Return when the next file is to be here; None: no time is set."""
     if profile.expect is None:
         return None
-    now = site.clock.now().astimezone(ZoneInfo(profile.zone or site.settings.manifest.timezone))
+    now = site.clock.now().astimezone(site.zone_of(profile))
     for ahead in range(8):
         due = profile.expect.last_due(now + timedelta(days=ahead))
         if due is not None and due > now:
@@ -237,12 +236,11 @@ def courier_page(request: Request, ctx: Ctx, visitor: Looker, name: str) -> Resp
     """Show one courier: columns, status words, folder, files."""
     profile = profile_of(ctx.site, name)
     (courier,) = (c for c in couriers(ctx.site, ctx.totals) if c.profile.name == name)
-    zone = ZoneInfo(profile.zone or ctx.site.settings.manifest.timezone)
     used = words_used(ctx.site, name)
     listed = words_in(ctx.site, profile, used)
     values = {
         "courier": courier,
-        "zone": f"{ctx.site.clock.now().astimezone(zone):%Z}",
+        "zone": f"{ctx.site.clock.now().astimezone(ctx.site.zone_of(profile)):%Z}",
         "columns": columns_of(profile),
         "taught": [each for each in listed if each.at or not each.means],
         "words": [each for each in listed if not each.at and each.means],

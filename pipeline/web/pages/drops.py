@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
 from msgspec import structs
@@ -177,8 +176,7 @@ def story_of(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
     view = view_of(ctx.site, drop)
     health_file = ctx.health_bar.health().health_file
     shut = health_file.reason if health_file and health_file.api in {"paused", "held"} else ""
-    zone = ZoneInfo(ctx.site.settings.manifest.timezone)
-    shut = words.in_plain_words(shut, zone, ctx.site.clock.now())
+    shut = words.in_plain_words(shut, ctx.site.zone, ctx.site.clock.now())
     can_read_again = can_be_read_again(ctx.site, drop)
     correct = "Correct them below."
     if drop.to_do and not drop.need and can_read_again:

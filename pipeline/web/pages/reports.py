@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field, InstanceOf, PlainSerializer
@@ -181,13 +180,12 @@ def _problems(some: Sequence[Sums]) -> list[ProblemReport]:
 
 def _hours(site: Site) -> list[HourReport]:
     """Return the calls of the last two days by the hour, the newest first."""
-    zone = ZoneInfo(site.settings.manifest.timezone)
     now = site.clock.now()
     parts: dict[datetime, list[Calls]] = defaultdict(list)
     for back in range(_HOURS // 24, -1, -1):
         for minute, calls in read_minutes(site.root / "state", (now - timedelta(days=back)).date()):
             if now - minute < timedelta(hours=_HOURS):
-                local = minute.astimezone(zone)
+                local = minute.astimezone(site.zone)
                 parts[local.replace(minute=0, second=0, microsecond=0)].append(calls)
     return [_hour(at, parts[at]) for at in sorted(parts, reverse=True)]
 
@@ -271,8 +269,7 @@ def _expected(site: Site, profile: Profile, day: date) -> datetime | None:
     expect = profile.expect
     if expect is None or day.weekday() not in expect.days:
         return None
-    zone = ZoneInfo(profile.zone or site.settings.manifest.timezone)
-    return datetime.combine(day, expect.by, zone)
+    return datetime.combine(day, expect.by, site.zone_of(profile))
 
 
 def counts_of(totals: TotalsObject | CourierOnDay) -> Sequence[int]:
@@ -357,11 +354,10 @@ def day_page(request: Request, ctx: Ctx, visitor: Looker, day: Day) -> Response:
 @router.get("/days/{day}/couriers.csv")
 def day_csv(ctx: Ctx, _visitor: Looker, day: Day) -> Response:
     """Give a day's couriers as CSV; times are those of the page."""
-    zone = ZoneInfo(ctx.site.settings.manifest.timezone)
     lines: list[Sequence[object]] = [HEAD]
     for each in couriers_on(ctx.site, ctx.totals, day_named(day)):
         times = (
-            f"{when.astimezone(zone):%Y-%m-%d %H:%M}" if when else ""
+            f"{when.astimezone(ctx.site.zone):%Y-%m-%d %H:%M}" if when else ""
             for when in (each.first_file_at, each.expected_by)
         )
         late = "yes" if each.late else ("no" if each.expected_by else "")

@@ -12,7 +12,6 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct, field
@@ -209,8 +208,7 @@ class Teachings:
             self._keep(replace(self.get(teaching.id), done=target))
 
     def _clock(self, at: str) -> str:
-        zone = ZoneInfo(self._site.settings.manifest.timezone)
-        return f"{datetime.fromisoformat(at).astimezone(zone):%H:%M}"
+        return f"{datetime.fromisoformat(at).astimezone(self._site.zone):%H:%M}"
 
     # -- the file ----------------------------------------------------------------------------
 
