@@ -33,6 +33,7 @@ from pydantic_settings import (
 
 from pipeline.core.errors import SettingsError
 from pipeline.service.settings_errors import (
+    ENV_PREFIX,
     Given,
     Wrong,
     error_of,
@@ -46,7 +47,6 @@ from schemas.similarity import did_you_mean
 from schemas.toml_reader import no_toml
 
 CONFIG_NAME = "shipdrop.toml"
-ENV_PREFIX = "SHIPDROP_"
 SECRETS_DIR_VARIABLE = "SHIPDROP_SECRETS_DIR"
 
 _OTHER_VARIABLES = frozenset(
@@ -311,10 +311,10 @@ def load(
     try:
         made = _layered(values)(**dict(flags or {}))
     except ValidationError as error:
-        wrong += explain(error, Settings, given, env_prefix=ENV_PREFIX)
+        wrong += explain(error, Settings, given)
     except pydantic_settings.SettingsError:  # of a list or a table that was given as text
-        wrong += explain_text(Settings, given, env_prefix=ENV_PREFIX)
-    kinds = wrong_kinds(Settings, given, env_prefix=ENV_PREFIX)
+        wrong += explain_text(Settings, given)
+    kinds = wrong_kinds(Settings, given)
     wrong += [each for each in kinds if each not in wrong]
     if made is None or wrong:
         raise error_of(wrong)

@@ -16,6 +16,7 @@ from schemas.display import quoted, shown
 from schemas.similarity import did_you_mean, nearest
 from schemas.toml_reader import line_of
 
+ENV_PREFIX = "SHIPDROP_"
 _EXAMPLES: Mapping[object, str] = {tuple: '["…"]', Mapping: '{"…": {…}}'}
 _SURELY = 80
 """How near a key of another section has to come to be meant."""
@@ -58,19 +59,17 @@ def error_of(wrong: Sequence[Wrong]) -> SettingsError:
     return SettingsError("\n".join((f"{len(wrong)} settings are wrong:", *lines)))
 
 
-def explain(
-    error: ValidationError, settings: type[BaseModel], given: Given, *, env_prefix: str
-) -> list[Wrong]:
+def explain(error: ValidationError, settings: type[BaseModel], given: Given) -> list[Wrong]:
     """Put all faults into words. A value that may be a secret is left out."""
     return [
-        _explained(fault, settings, given, env_prefix)
+        _explained(fault, settings, given)
         for fault in error.errors(include_url=False)
         # A variable that is no setting is reported once, as such.
-        if fault["type"] != "extra_forbidden" or not _by_variable(fault["loc"], env_prefix)
+        if fault["type"] != "extra_forbidden" or not _by_variable(fault["loc"])
     ]
 
 
-def wrong_kinds(settings: type[BaseModel], given: Given, *, env_prefix: str) -> list[Wrong]:
+def wrong_kinds(settings: type[BaseModel], given: Given) -> list[Wrong]:
     """Put into words where the file has a text or true for a number, or another value for true.
 
     Variables and secret files are texts by their nature: only the file says of what kind it is.
@@ -83,7 +82,7 @@ def wrong_kinds(settings: type[BaseModel], given: Given, *, env_prefix: str) -> 
         for key, field in fields.items():
             value, kinds = table.get(key), _kinds(field.annotation)
             is_number = not kinds.isdisjoint({int, float})
-            place = _place([section, key], given, env_prefix)
+            place = _place([section, key], given)
             counts = key in table and place.startswith(str(given.path))
             if counts and (
                 (is_number and isinstance(value, bool | str))
@@ -94,22 +93,20 @@ def wrong_kinds(settings: type[BaseModel], given: Given, *, env_prefix: str) -> 
     return wrong
 
 
-def explain_text(settings: type[BaseModel], given: Given, *, env_prefix: str) -> list[Wrong]:
+def explain_text(settings: type[BaseModel], given: Given) -> list[Wrong]:
     """Put into words that lists or tables, given as text, are no JSON; the text is left out."""
     wrong = []
-    for where, example, text in _texts(settings, given, env_prefix):
+    for where, example, text in _texts(settings, given):
         try:
             json.loads(text)
         except ValueError:
-            place, key = _place(where, given, env_prefix), ".".join(where)
+            place, key = _place(where, given), ".".join(where)
             words = f'{place}: "{key}" must be JSON there, such as {example}.'
             wrong.append(Wrong(message=words))
     return wrong or [Wrong(message="A setting that is a list or a table is not JSON.")]
 
 
-def _texts(
-    settings: type[BaseModel], given: Given, env_prefix: str
-) -> Iterator[tuple[list[str], str, str]]:
+def _texts(settings: type[BaseModel], given: Given) -> Iterator[tuple[list[str], str, str]]:
     """Yield each list or table that was given as text: its key, an example, the text."""
     environ = {name.upper(): text for name, text in os.environ.items()}
     for section, fields in known_keys(settings).items():
@@ -119,23 +116,21 @@ def _texts(
             file = Path(given.secrets or "", name)
             if example is None:
                 continue
-            if text := environ.get(f"{env_prefix}{name}".upper()):
+            if text := environ.get(f"{ENV_PREFIX}{name}".upper()):
                 yield [section, key], example, text
             elif given.secrets and file.is_file():
                 yield [section, key], example, file.read_text("utf-8", "replace")
 
 
-def _by_variable(where: Sequence[object], env_prefix: str) -> bool:
-    variable = f"{env_prefix}{'__'.join(map(str, where))}".upper()
+def _by_variable(where: Sequence[object]) -> bool:
+    variable = f"{ENV_PREFIX}{'__'.join(map(str, where))}".upper()
     return any(each.upper() == variable for each in os.environ)
 
 
-def _explained(
-    fault: ErrorDetails, settings: type[BaseModel], given: Given, env_prefix: str
-) -> Wrong:
+def _explained(fault: ErrorDetails, settings: type[BaseModel], given: Given) -> Wrong:
     where = [str(part) for part in fault["loc"]]
     key = ".".join(where)
-    place = _place(where, given, env_prefix)
+    place = _place(where, given)
     if fault["type"] == "extra_forbidden":
         hint = near_setting(where[-1], _keys_at(settings, where[:-1]), settings)
         return Wrong(message=f'{place}: "{key}" is not a setting.', hint=hint)
@@ -198,12 +193,12 @@ def _model_in(kind: object) -> type[BaseModel] | None:
     return None
 
 
-def _place(where: list[str], given: Given, env_prefix: str) -> str:
+def _place(where: list[str], given: Given) -> str:
     """Return where the value that counts was given: flag, variable, secret file, file."""
     if _contains(given.flags, where):
         return "On the command line"
     for length in range(min(2, len(where)), 0, -1):
-        variable = f"{env_prefix}{'__'.join(where[:length])}".upper()
+        variable = f"{ENV_PREFIX}{'__'.join(where[:length])}".upper()
         name = next((each for each in os.environ if each.upper() == variable), None)
         if name is not None:
             return f"Environment variable {name}"
