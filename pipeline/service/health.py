@@ -26,7 +26,7 @@ from pipeline.service.health_file import (
     is_fresh,
 )
 from pipeline.storage.ledger import SqlLedger
-from pipeline.storage.listing import list_inbox
+from pipeline.storage.listing import Listing, list_inbox
 
 if TYPE_CHECKING:
     from pipeline.core.shipment import SendingStop
@@ -150,9 +150,8 @@ class Health(Struct, frozen=True, kw_only=True):
 
     ``alive``: a service, or a worker, was at work here a moment ago; ``scanned``: it could list
     the inbox. ``cluster``: the workers and what they do (``cluster_status``), None where the ledger
-    is embedded. ``waiting``: files in the inbox; ``oldest``: how long the one that waits longest
-    has been there. ``unsent``: updates that were planned and not answered yet. ``problems``: what
-    is in the way.
+    is embedded. ``listing``: what lies in the inbox, None where it could not be listed. ``unsent``:
+    updates that were planned and not answered yet. ``problems``: what is in the way.
     """
 
     at: datetime
@@ -160,11 +159,21 @@ class Health(Struct, frozen=True, kw_only=True):
     root_id: str
     scanned: bool
     health_file: HealthFile | None
-    waiting: int = 0
-    oldest: float = 0.0
+    listing: Listing | None = None
     unsent: int = 0
     problems: tuple[Problem, ...] = ()
     cluster: Mapping[str, Any] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Return the files in the inbox."""
+        return len(self.listing.files) if self.listing else 0
+
+    @property
+    def oldest(self) -> float:
+        """Return how long the file that waits longest has been there."""
+        changed = [file.identity[3] / 1e9 for file in self.listing.files] if self.listing else ()
+        return max(0.0, self.at.timestamp() - min(changed)) if changed else 0.0
 
     @property
     def workers(self) -> int:
@@ -190,7 +199,7 @@ def current_health(site: "Site") -> Health:
     now = site.clock.now()
     health_file = site.health_file()
     problems: list[Problem] = []
-    waiting = _guarded("inbox", lambda: _waiting(site, now), (0, 0.0), problems)
+    listing = _guarded("inbox", lambda: _listing(site), None, problems)
     unsent = _guarded("ledger", lambda: _unsent(site), 0, problems)
     nobody: tuple[Mapping[str, Any] | None, str] = (None, "")
     cluster, root_id = _guarded("ledger", lambda: _cluster(site), nobody, problems)
@@ -214,8 +223,7 @@ def current_health(site: "Site") -> Health:
         cluster=cluster,
         scanned=scanned,
         health_file=health_file,
-        waiting=waiting[0],
-        oldest=waiting[1],
+        listing=listing,
         unsent=unsent,
         problems=tuple({each.what: each for each in reversed(problems)}.values()),
     )
@@ -265,10 +273,8 @@ def _unsent(site: "Site") -> int:
     return site.ledger.overview.waiting_updates()
 
 
-def _waiting(site: "Site", now: datetime) -> tuple[int, float]:
-    files = list_inbox(site.inbox_path, site.settings.inbox.done_marker).files
-    oldest = min((file.identity[3] for file in files), default=0) / 1e9
-    return len(files), max(0.0, now.timestamp() - oldest) if files else 0.0
+def _listing(site: "Site") -> Listing | None:
+    return list_inbox(site.inbox_path, site.settings.inbox.done_marker)
 
 
 def _at_work(cluster: Mapping[str, Any] | None, root_id: str) -> list[Mapping[str, Any]]:

@@ -2,18 +2,16 @@
 
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 from msgspec.structs import replace
 from pydantic import Field
 
-from pipeline.core.errors import StorageError
 from pipeline.core.file_names import as_text
 from pipeline.service.health import Health, Problem, current_health
 from pipeline.service.wiring import Site
-from pipeline.storage.listing import Entry, list_inbox
+from pipeline.storage.listing import Entry, Listing
 from pipeline.web.api_base import Answer
 
 #: Seconds after which a file that is not taken is worth a word.
@@ -45,9 +43,8 @@ class WaitingList(Answer):
     never: list[WaitingObject]
 
 
-def waiting_in(site: Site, health: Health) -> WaitingList:
-    """Look into the inbox, and at the service's report of it. Raises StorageError."""
-    listing = list_inbox(site.inbox_path, site.settings.inbox.done_marker)
+def waiting_in(listing: Listing, health: Health) -> WaitingList:
+    """Return what lies in the inbox, with what the service reported of it."""
     reasons = _reasons(health)
     files = [_file(entry, reasons, health) for entry in listing.files]
     return WaitingList(
@@ -148,8 +145,8 @@ class HealthBar:
         health = None
         try:
             health = current_health(self._site)
-            with suppress(StorageError):  # listed among the troubles
-                self._waiting = waiting_in(self._site, health)
+            if health.listing is not None:
+                self._waiting = waiting_in(health.listing, health)
         finally:
             with self._seen:
                 self._began = None

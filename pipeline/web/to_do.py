@@ -12,7 +12,7 @@ from pipeline.core.drop_lines import DropLine, Search
 from pipeline.core.model import DropState, stamp
 from pipeline.service.wiring import Site
 from pipeline.web.api_base import Answer, Text
-from pipeline.web.health_bar import HealthBar, WaitingList, WaitingObject
+from pipeline.web.health_bar import HealthBar, WaitingObject
 from pipeline.web.state_files import place_of, read_json, write_json
 from pipeline.web.totals import DropTotals, couriers
 from pipeline.web.words import headline
@@ -108,12 +108,8 @@ class ToDo:
         off = {(each.kind, each.key, each.mark) for each in self._read()}
         return [each for each in items if (each.kind, each.key, each.mark) not in off]
 
-    def waiting(self) -> WaitingList:
-        """Return everything that lies in the inbox, as the health bar saw it a moment ago."""
-        return self._health_bar.waiting()
-
     def _waiting(self) -> Iterator[ToDoItem]:
-        return (_waits(each) for each in self.waiting().files if each.late)
+        return (_waits(each) for each in self._health_bar.waiting().files if each.late)
 
     def _late(self) -> Iterator[ToDoItem]:
         for each in couriers(self._site, self._totals):

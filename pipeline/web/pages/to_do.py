@@ -73,7 +73,7 @@ def aside(request: Request, ctx: Ctx, visitor: Operator, form: Form) -> Response
 @router.get("/waiting")
 def waiting_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
     """Show what lies in the inbox: why it waits, what to do, and what is never taken."""
-    values = {"waiting": ctx.to_do.waiting()}
+    values = {"waiting": ctx.health_bar.waiting()}
     return page(request, "waiting.html", values, visitor=visitor)
 
 
@@ -124,4 +124,4 @@ def put_back(
 @api.get("/waiting")
 def waiting(ctx: Ctx, _visitor: Looker) -> WaitingList:
     """Tell what lies in the inbox: why each file waits, and what is never taken."""
-    return ctx.to_do.waiting()
+    return ctx.health_bar.waiting()

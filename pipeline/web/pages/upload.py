@@ -202,7 +202,7 @@ def _why_not(ctx: WebContext, upload_by_form: uploads.Upload) -> str:
     at = datetime.fromisoformat(upload_by_form.at)
     if (ctx.site.clock.now() - at).total_seconds() < LATE_SECONDS and ctx.health_bar.health().alive:
         return ""
-    files = ctx.to_do.waiting().files
+    files = ctx.health_bar.waiting().files
     stem = upload_by_form.name.rpartition(".")[0]
     numbered = f"{stem} ("  # a number is added to a name that is there already
     fits = [
