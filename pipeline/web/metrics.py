@@ -58,7 +58,8 @@ class Measures(Collector):
         yield from self._drops()
 
     def _drops(self) -> Iterator[Metric]:
-        totals, left, late = self._totals, self._totals.to_do(), couriers(self._site, self._totals)
+        totals, late = self._totals, couriers(self._site, self._totals)
+        left = self._site.ledger.overview.rows_to_do()
         rows, files = totals.rows(), totals.files()
         yield _gauge(
             "rows", "Rows of all drops by what became of them", ("courier", "outcome"), rows
@@ -68,7 +69,7 @@ class Measures(Collector):
             "rows_to_do",
             "Rows that need a person: neither corrected nor set aside yet",
             ("courier",),
-            {(courier,): left[courier] for courier in known},
+            {(courier,): left.get(courier, 0) for courier in known},
         )
         yield _gauge("drops", "Drops by their state", ("courier", "state"), files)
         yield _gauge(

@@ -260,12 +260,6 @@ class DropTotals:
         """Return drops by courier and state."""
         return _by_courier((each.courier, each.states) for each in self.sums())
 
-    def to_do(self) -> Counter[str]:
-        """Return rows that need a person now, by courier."""
-        return Counter(
-            {courier: rows for courier, (rows, _) in self._site.ledger.overview.to_do().items()}
-        )
-
     def last_of(self) -> Mapping[str, Counted]:
         """Return courier → its newest drop."""
         found: dict[str, Counted] = {}

@@ -153,17 +153,12 @@ class Overview:
         with self._db.read() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def to_do(self) -> Mapping[str, tuple[int, int]]:
-        """Courier → rows that need a person, and refused files that somebody has to see to."""
-        refused = sa.case((drops.c.state == DropState.REFUSED.value, 1), else_=0)
-        query = (
-            sa.select(drops.c.courier, sa.func.sum(drops.c.need), sa.func.sum(refused))
-            .where(_TO_DO)
-            .group_by(drops.c.courier)
-        )
+    def rows_to_do(self) -> Mapping[str, int]:
+        """Courier → rows that need a person."""
+        rows = sa.select(drops.c.courier, sa.func.sum(drops.c.need)).where(_TO_DO)
         with self._db.read() as connection:
-            found = connection.execute(query).all()
-        return {courier: (int(rows), int(files)) for courier, rows, files in found}
+            found = connection.execute(rows.group_by(drops.c.courier)).all()
+        return {courier: int(count) for courier, count in found}
 
     def lines(self, drop_ids: Sequence[str]) -> list[DropLine]:
         """Return these drops, as far as they are known."""
