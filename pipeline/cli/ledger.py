@@ -66,8 +66,8 @@ def restore(
         # The page counts anew: a drop may end otherwise than it did before.
         saved_in(site.root).unlink(missing_ok=True)
         files = RetentionFiles(site.root, site.folders.outbox)
-        reported = reported_in(files, site.folders.outbox.folder)
-        aside = put_back(file.absolute(), here, now=site.clock.now(), reported=reported)
+        now = site.clock.now()
+        aside = put_back(file.absolute(), here, now=now, reported=reported_in(files))
         facts = inspect(here)
         since: dict[str, str] = {}
         for drop_id, path in files.traces():

@@ -404,7 +404,7 @@ def watching(site: "Site", *, quiet: bool) -> Iterator[None]:
 
     def follow() -> None:
         while not done.wait(_EVERY_SECONDS):
-            answered, total = site.progress()
+            answered, total = site.delivery.progress()
             bar.update(task, completed=answered, total=total or None, visible=total > 0)
 
     follower = threading.Thread(target=follow, name="progress", daemon=True)

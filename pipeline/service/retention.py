@@ -50,7 +50,7 @@ class RetentionFiles:
         self._state = root / "state"
         self._drops = self._state / "drops"
         self._swept = self._state / "swept.json"
-        self._outbox = outbox
+        self.outbox = outbox
 
     def originals(self, until: date) -> Iterator[tuple[str, Path]]:
         """Yield drop id and folder of files archived by the end of this day, or refused."""
@@ -67,7 +67,7 @@ class RetentionFiles:
         A report without its summary is not taken for complete while it is being removed.
         """
         rest: list[tuple[str, str, str]] = []
-        for folder, name in self._outbox.names():
+        for folder, name in self.outbox.names():
             if found := _REPORT.search(name):
                 if name.endswith(_SUMMARY):
                     yield found[1], folder, name
@@ -84,7 +84,7 @@ class RetentionFiles:
         yield from self._found(_ORIGINALS)
         for drop_id, folder, name in self.reports():
             if not name.endswith(_RECEIPT):
-                yield drop_id, self._outbox.folder / folder / name
+                yield drop_id, self.outbox.folder / folder / name
         yield from self._found(_BODIES)
 
     def _found(self, patterns: Sequence[str]) -> Iterator[tuple[str, Path]]:
@@ -130,10 +130,6 @@ class RetentionFiles:
             with suppress(OSError):  # not empty
                 above.rmdir()
 
-    def remove_report(self, folder: str, name: str) -> None:
-        """Remove one file of the outbox."""
-        self._outbox.remove(folder, name)
-
     def remove_spool(self, drop_id: str) -> None:
         """Remove the spool of a drop."""
         _remove_tree(self._drops / drop_id)
@@ -175,10 +171,10 @@ def _remove_tree(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def reported_in(files: RetentionFiles, outbox: Path) -> Callable[[str], Reported | None]:
+def reported_in(files: RetentionFiles) -> Callable[[str], Reported | None]:
     """Return what finds a finished drop's summary and results by its id, None for another drop."""
     summaries = {
-        drop_id: outbox / folder / name
+        drop_id: files.outbox.folder / folder / name
         for drop_id, folder, name in files.reports()
         if name.endswith("summary.json")
     }
@@ -315,7 +311,7 @@ class Retention:
             if drop_id not in known:
                 known[drop_id] = self._closed_before(drop_id, before)
             if known[drop_id]:
-                self._files.remove_report(folder, name)
+                self._files.outbox.remove(folder, name)
                 removed += 1
         return removed
 

@@ -292,10 +292,6 @@ class Site(Struct, frozen=True, dict=True):
         """Return the calls of the delivery thread, counted."""
         return CallCount()
 
-    def progress(self) -> tuple[int, int]:
-        """Return rows answered and rows in all, of the drops being delivered."""
-        return self.delivery.progress()
-
     @property
     def zone(self) -> ZoneInfo:
         """Return the zone of the times that people read."""

@@ -135,9 +135,11 @@ def rows_of(files: SheetFiles, path: Path, *, outcome: str, code: str, page: int
     sheet = files.open(path, RESULT_COLUMNS)
     chosen = np.arange(len(sheet))
     if outcome:
-        chosen = np.intersect1d(chosen, sheet.where("outcome", outcome), assume_unique=True)
+        found = sheet.where("outcome", lambda each: each == outcome)
+        chosen = np.intersect1d(chosen, found, assume_unique=True)
     if code:
-        chosen = np.intersect1d(chosen, sheet.where_labelled("codes", code), assume_unique=True)
+        found = sheet.where("codes", lambda codes: code in codes.split(";"))
+        chosen = np.intersect1d(chosen, found, assume_unique=True)
     pages = max(1, -(-len(chosen) // PAGE))
     page = min(max(1, page), pages)
     numbers = chosen[(page - 1) * PAGE : page * PAGE].tolist()

@@ -141,7 +141,7 @@ def rows_in(ctx: WebContext, drop_id: str, outcome: str) -> set[RowKey]:
     path = drop_view.outbox_file(ctx.site, line_of(ctx, drop_id), "results")
     try:
         sheet = ctx.files.open(path, drop_view.RESULT_COLUMNS)
-        records = sheet.records(sheet.where("outcome", outcome).tolist())
+        records = sheet.records(sheet.where("outcome", lambda each: each == outcome).tolist())
     except StorageError:
         return set()
     row, tab = sheet.header.index("row"), sheet.header.index("sheet")

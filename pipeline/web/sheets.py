@@ -7,7 +7,7 @@ kept of it is a few bytes per line. Its cells come back as they were before they
 import csv
 import io
 import os
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,19 +57,8 @@ class SheetFile(Struct, frozen=True, kw_only=True):
             raise _gone(self.path, error) from error
         return found
 
-    def where(self, column: str, wanted: str) -> npt.NDArray[np.int64]:
-        """Return the records whose ``column`` holds exactly this value."""
-        return self._matching(column, lambda value: value == wanted)
-
-    def records_with_any(self, column: str, wanted: Set[str]) -> npt.NDArray[np.int64]:
-        """Return the records whose ``column`` holds one of these values."""
-        return self._matching(column, lambda value: value in wanted)
-
-    def where_labelled(self, column: str, label: str) -> npt.NDArray[np.int64]:
-        """Return the records whose ``column``, labels with ``;`` between them, has this one."""
-        return self._matching(column, lambda value: label in value.split(";"))
-
-    def _matching(self, column: str, fits: Any) -> npt.NDArray[np.int64]:  # noqa: ANN401 - a test
+    def where(self, column: str, fits: Callable[[str], bool]) -> npt.NDArray[np.int64]:
+        """Return the records whose value in ``column`` fits."""
         values = self.columns[column]
         good = [n for n, value in enumerate(values.dictionary.to_pylist()) if fits(value)]
         return np.flatnonzero(np.isin(values.indices.to_numpy(zero_copy_only=False), good))

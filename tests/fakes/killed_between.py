@@ -208,7 +208,7 @@ def restore(site: Site) -> None:
         site.root / BACKUP,
         site.root / LEDGER,
         now=site.clock.now(),
-        reported=reported_in(reports, site.outbox_path),
+        reported=reported_in(reports),
     )
 
 

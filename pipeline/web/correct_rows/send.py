@@ -60,7 +60,7 @@ def _sent_with(
     path = drop_view.outbox_file(ctx.site, table.drop, "results")
     try:
         sheet = ctx.files.open(path, (*drop_view.RESULT_COLUMNS, "order_id"))
-        records = sheet.records(sheet.records_with_any("order_id", order_ids).tolist())
+        records = sheet.records(sheet.where("order_id", lambda each: each in order_ids).tolist())
     except StorageError:
         return {}
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
