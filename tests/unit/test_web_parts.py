@@ -237,9 +237,9 @@ def test_a_single_cell_wins_over_a_rule_and_both_can_be_taken_back() -> None:
     draft = Draft().with_rule(Rule(column=1, old="x", new="y"))
     assert draft.value(0, 1, "x") == "y"
     assert draft.value(0, 0, "x") == "x"
-    draft = draft.with_cells([(0, 1, "z", "x")])
+    draft = draft.with_cells([(0, 1, "z", "x")], who="Asha", at="")
     assert draft.value(0, 1, "x") == "z"
-    assert draft.with_cells([(0, 1, "y", "x")]).cells == {}
+    assert draft.with_cells([(0, 1, "y", "x")], who="Asha", at="").cells == {}
     draft = draft.with_rule(Rule(column=1, old="x", new="x"))
     assert draft.rules == ()
     assert draft.value(5, 1, "x") == "x"

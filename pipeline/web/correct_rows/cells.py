@@ -6,7 +6,6 @@ They are applied where they are changes, and kept apart where two people differ.
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 from msgspec import Struct
@@ -20,7 +19,6 @@ from pipeline.web.correct_rows.draft import Draft, DraftSheet, Paste, Rule
 from pipeline.web.correct_rows.load import aside_in_words, table_of
 from pipeline.web.correct_rows.recheck import keep_faults, recheck_rows, rechecked_table
 from pipeline.web.correct_rows.table import Table
-from pipeline.web.faults import Rejects
 from pipeline.web.teaching.profile_files import forget, key_of, remember
 from schemas.courier import GENERIC
 from schemas.display import counted
@@ -70,14 +68,18 @@ class Conflict(Struct, frozen=True, kw_only=True):
 
 def take_over(
     sheet: DraftSheet, table: Table, cells: Sequence[Typed], *, who: str, at: str
-) -> list[Conflict]:
-    """Put typed entries into the draft; return the cells that another user changed meanwhile.
+) -> tuple[list[Conflict], dict[Typed, str]]:
+    """Put typed entries into the draft.
+
+    Return the cells that another user changed meanwhile, and those that were taken over, each with
+    the text that stood there.
 
     Only a cell that differs from what was shown is a change: what another person typed into other
     cells stays. Where both changed one cell, or the row is done by now, what stands stays.
     """
     rejects, left = table.rejects, set(table.lines_left.tolist())
     conflicts: list[Conflict] = []
+    taken: dict[Typed, str] = {}
     changes: list[tuple[int, int, str, str]] = []
     draft, room = sheet.draft, sheet.room
     for cell in cells:
@@ -92,10 +94,9 @@ def take_over(
             conflicts.append(_conflict(table, draft, cell, now))
         elif len(changes) < room:
             changes.append((cell.line, cell.column, cell.value, original))
-    lines = dict.fromkeys((line for line, *_ in changes), (who, at))
-    draft = draft.with_cells(changes)
-    sheet.draft = replace(draft, touched={**draft.touched, **lines})
-    return conflicts
+            taken[cell] = now
+    sheet.draft = draft.with_cells(changes, who=who, at=at)
+    return conflicts, taken
 
 
 def _conflict(table: Table, draft: Draft, cell: Typed, now: str) -> Conflict:
@@ -137,7 +138,7 @@ def keep(ctx: WebContext, visitor: Visitor, drop_id: str, cell: Typed) -> Kept:
         raise NotPossible("There is no such cell.")
     at = stamp(ctx.site.clock.now())
     with ctx.drafts.changing(drop_id, table.rejects) as sheet:
-        conflicts = take_over(sheet, table, [cell], who=visitor.name, at=at)
+        conflicts, _ = take_over(sheet, table, [cell], who=visitor.name, at=at)
     if conflicts:
         return Kept(conflicts=conflicts)
     table = table_of(ctx, drop_id)
@@ -224,19 +225,17 @@ def paste(
         if value
     ]
     with ctx.drafts.changing(drop_id, rejects) as sheet:
-        before = _texts(sheet.draft, rejects, column, typed)
-        conflicts = take_over(sheet, table, typed, who=who, at=at)
-        after = _texts(sheet.draft, rejects, column, typed)
-        now = {line: text for line, text in after.items() if text != before[line]}
-        if now:
-            had = {line: before[line] for line in now}
+        conflicts, taken = take_over(sheet, table, typed, who=who, at=at)
+        if taken:
+            had = {cell.line: text for cell, text in taken.items()}
+            now = {cell.line: cell.value for cell in taken}
             pasted = Paste(column=column, had=had, now=now, who=who)
             sheet.draft = replace(sheet.draft, pasted=pasted)
-    log.info("web.pasted", drop=drop_id, rows=len(now), user=visitor.name)
+    log.info("web.pasted", drop=drop_id, rows=len(taken), user=visitor.name)
     return Kept(
         conflicts=conflicts,
         table=rechecked_table(ctx, drop_id),
-        filled=len(now),
+        filled=len(taken),
         left_over=sum(1 for value in values[len(cells) :] if value),
     )
 
@@ -259,20 +258,9 @@ def undo_paste(ctx: WebContext, visitor: Visitor, drop_id: str) -> int:
             stands = sheet.draft.value(line, pasted.column, original) == pasted.now[line]
             if stands and line not in sheet.draft.sent:
                 back.append((line, pasted.column, text, original))
-        draft = sheet.draft.with_cells(back)
-        touched = dict.fromkeys((line for line, *_ in back), (visitor.name, at))
-        sheet.draft = replace(draft, touched={**draft.touched, **touched}, pasted=None)
+        sheet.draft = replace(sheet.draft.with_cells(back, who=visitor.name, at=at), pasted=None)
     log.info("web.paste_undone", drop=drop_id, rows=len(back), user=visitor.name)
     return len(back)
-
-
-def _texts(draft: Draft, rejects: Rejects, column: int, cells: Sequence[Typed]) -> dict[int, str]:
-    lines = [cell.line for cell in cells]
-    originals = rejects.table.column(column).take(pa.array(lines, pa.int64())).to_pylist()
-    return {
-        line: draft.value(line, column, original)
-        for line, original in zip(lines, originals, strict=True)
-    }
 
 
 def replace_value(

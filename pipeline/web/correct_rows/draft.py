@@ -94,22 +94,25 @@ class Draft(Struct, frozen=True, kw_only=True):
         cells = self.cells.get(line, {})
         return {column: text for column, text in cells.items() if text != before.get(column)}
 
-    def with_cells(self, typed: Iterable[tuple[int, int, str, str]]) -> "Draft":
+    def with_cells(
+        self, typed: Iterable[tuple[int, int, str, str]], *, who: str, at: str
+    ) -> "Draft":
         """Return the draft with these cells: line, column, text, and the file's own text.
 
-        What would stand there anyway takes a change back.
+        What would stand there anyway takes a change back. ``who`` changed them, ``at`` that time.
         """
         plain, cells = replace(self, cells={}), dict(self.cells)
-        lines = set()
+        lines = dict[int, None]()
         for line, column, value, original in typed:
-            lines.add(line)
+            lines[line] = None
             row = {k: v for k, v in cells.get(line, {}).items() if k != column}
             if value != plain.value(line, column, original):
                 row[column] = value
             cells[line] = row
             if not row:
                 del cells[line]
-        return replace(self.unjudged(lines), cells=cells)
+        touched = {**self.touched, **dict.fromkeys(lines, (who, at))}
+        return replace(self.unjudged(lines), cells=cells, touched=touched)
 
     def chosen_to_go(self, line: int, wanted: bool) -> "Draft":  # noqa: FBT001 - a choice is a value
         """Return the draft with a choice of whether to send a line."""

@@ -451,7 +451,8 @@ def _take_over(
             known = line is not None and line < len(table.rejects)
             if line is not None and known and wanted != (typed == "1"):
                 sheet.draft = sheet.draft.chosen_to_go(line, wanted)
-    return take_over(sheet, table, cells, who=who, at=at)
+    conflicts, _ = take_over(sheet, table, cells, who=who, at=at)
+    return conflicts
 
 
 @router.post("/drops/{drop_id}/fix/cell")
