@@ -16,7 +16,7 @@ from pipeline.core.errors import DropChanged, ShipdropError, StorageError, Usage
 from pipeline.service.settings import is_loopback
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, kept_secret
-from pipeline.web.api_requests import in_words
+from pipeline.web.api_base import in_words
 from pipeline.web.caches import AnswerCache, KeptForPage, LruCache
 from pipeline.web.context import (
     ChooseFirst,

@@ -17,7 +17,7 @@ from pipeline.core.errors import ShipdropError, StorageError, UsageError
 from pipeline.core.model import SheetFacts
 from pipeline.service.wiring import Site
 from pipeline.web.access import Access, Visitor
-from pipeline.web.api_requests import check_address, check_form
+from pipeline.web.api_base import check_address, check_form
 from pipeline.web.caches import AnswerCache, KeptForPage, LruCache
 from pipeline.web.correct_rows.draft import Drafts
 from pipeline.web.correct_rows.editors import Editors
