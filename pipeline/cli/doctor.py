@@ -24,7 +24,7 @@ from pipeline.service.settings import CONFIG_NAME, secrets_in, variable_of
 from pipeline.service.wiring import Site
 from pipeline.storage.file_systems import NETWORK_SYSTEMS, sees_all_files, writers_of
 from pipeline.storage.listing import cannot_read
-from schemas.contradictions import contradictions
+from schemas.description import contradictions
 from schemas.display import counted, shown
 
 _MOST_OPEN = 10

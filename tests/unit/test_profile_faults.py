@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.contradictions import contradictions
+from schemas.description import contradictions
 from schemas.profile import builtin_profiles, load_profile
 from schemas.statuses import StatusMeaning
 from schemas.toml_reader import ProfileError
