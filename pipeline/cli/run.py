@@ -159,9 +159,7 @@ class StartRetries:
             )
 
         if self._health_file is None:
-            self._health_file = HealthFileWriter(
-                self._site.root / "state", look, now=clock.now, monotonic=clock.monotonic
-            )
+            self._health_file = HealthFileWriter(self._site.root / "state", look, clock)
         self._health_file.beat()
 
 
@@ -197,7 +195,16 @@ def run(
         service = take(lambda: _service(options, site))
         take(lambda: site.check_ledger(thoroughly=lock.was_left))
         if web:
-            held.enter_context(_web_beside(options))
+            from pipeline.web.page_process import page_beside
+
+            held.enter_context(
+                page_beside(
+                    options.root,
+                    config=options.config,
+                    quiet=options.quiet,
+                    log_format=options.log_format.value,
+                )
+            )
         held.enter_context(notices_sent(site, once=once))
         return _serve(options, site, hold, service, signals, once=once)
 

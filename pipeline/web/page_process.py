@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def start(root: Path, *, config: Path | None, quiet: bool, log_format: str) -> Iterator[None]:
+def page_beside(root: Path, *, config: Path | None, quiet: bool, log_format: str) -> Iterator[None]:
     """Run the page while the context lasts. Raises SettingsError for what ``serve`` would."""
     web = load(root, config=config).web
     check_listening(web, People(root, web, Clock()).users())
