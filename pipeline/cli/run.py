@@ -232,18 +232,6 @@ def notices_sent(
     return telling(site, once=once, may=may)
 
 
-def _web_beside(options: CommandOptions) -> AbstractContextManager[None]:
-    """Return the web page in a process of its own, which ends with this one however it ends."""
-    from pipeline.web.page_process import start
-
-    return start(
-        options.root,
-        config=options.config,
-        quiet=options.quiet,
-        log_format=options.log_format.value,
-    )
-
-
 def _service(options: CommandOptions, site: "Site") -> "Service":
     from pipeline.service.loop import Service
 

@@ -417,12 +417,7 @@ class HealthMonitor:
 
 def health_writer_of(site: "Site", problems: Problems) -> HealthFileWriter:
     """Return what tells others on this root how the service, or a worker that looks, is doing."""
-    health_file = HealthFileWriter(
-        site.root / "state",
-        HealthMonitor(site, problems),
-        now=site.clock.now,
-        monotonic=site.clock.monotonic,
-    )
+    health_file = HealthFileWriter(site.root / "state", HealthMonitor(site, problems), site.clock)
     problems.on_scan = health_file.scanned
     return health_file
 

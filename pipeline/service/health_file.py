@@ -21,6 +21,7 @@ import orjson
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
+from pipeline.core.clock import Clock
 from pipeline.core.model import stamp
 
 FILE: Final = "health.json"
@@ -147,15 +148,12 @@ class HealthFileWriter:
         self,
         state: Path,
         look: Callable[[], HealthFile],
-        *,
-        now: Callable[[], datetime],
-        monotonic: Callable[[], float],
+        clock: Clock,
     ) -> None:
         """Take ROOT/state, and what tells how the service is."""
         self._state = state
         self._look = look
-        self._now = now
-        self._monotonic = monotonic
+        self._clock = clock
         self._due = float("-inf")
         self._scanned_at = ""
         self._minute = ""
@@ -163,13 +161,13 @@ class HealthFileWriter:
 
     def scanned(self) -> None:
         """Note that the inbox has just been listed."""
-        self._scanned_at = stamp(self._now())
+        self._scanned_at = stamp(self._clock.now())
 
     def beat(self) -> None:
         """Write, if it is time."""
-        if self._monotonic() < self._due:
+        if self._clock.monotonic() < self._due:
             return
-        self._due = self._monotonic() + _EVERY_SECONDS
+        self._due = self._clock.monotonic() + _EVERY_SECONDS
         health_file = replace(self._look(), scanned_at=self._scanned_at)
         with suppress(OSError):  # a full disk is reported where it matters
             self._write(health_file)
@@ -178,7 +176,7 @@ class HealthFileWriter:
     def end(self) -> None:
         """Write for the last time: the service ends in good order."""
         health_file = replace(
-            self._look(), scanned_at=self._scanned_at, stopped_at=stamp(self._now())
+            self._look(), scanned_at=self._scanned_at, stopped_at=stamp(self._clock.now())
         )
         with suppress(OSError):
             self._write(health_file)
@@ -198,7 +196,7 @@ class HealthFileWriter:
             _write_over(path, msgspec.json.encode(replace(health_file, trouble=trouble)))
 
     def _count(self, calls: Calls) -> None:
-        now = self._now().astimezone(UTC)
+        now = self._clock.now().astimezone(UTC)
         minute = now.strftime("%Y-%m-%dT%H:%MZ")
         if minute == self._minute:
             return

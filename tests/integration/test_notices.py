@@ -169,9 +169,7 @@ class Service:
         self.clock = clock
         self.told: dict[str, Any] = {}
         self.started_at = stamp(clock.now())
-        self.writer = HealthFileWriter(
-            site.root / "state", self._look, now=clock.now, monotonic=clock.monotonic
-        )
+        self.writer = HealthFileWriter(site.root / "state", self._look, clock)
 
     def _look(self) -> HealthFile:
         return HealthFile(

@@ -44,6 +44,7 @@ from pipeline.web.words import ago, size
 from schemas.courier import Expectation
 from schemas.profile import load_profile
 from schemas.toml_reader import ProfileError
+from tests.fakes.manual_clock import ManualClock
 
 INDIA = ZoneInfo("Asia/Kolkata")
 
@@ -312,20 +313,22 @@ def test_profiles_are_read_again_and_a_broken_one_leaves_what_was_known(tmp_path
 
 
 def test_the_pulse_keeps_a_line_for_each_minute_with_calls(tmp_path: Path) -> None:
-    now, seconds, made = datetime(2026, 11, 23, 10, 0, tzinfo=UTC), 0.0, 0
+    clock, made = ManualClock(datetime(2026, 11, 23, 10, 0, tzinfo=UTC)), 0
     slow = (0,) * len(LATENCY_BOUNDS)
 
     def look() -> HealthFile:
         calls = Calls(by_status={"200": made}, by_time=(*slow, made), seconds=made * 2.0)
-        told = now.isoformat()
+        told = clock.now().isoformat()
         return HealthFile(pid=1, started_at=told, at=told, calls=calls)
 
-    writer = HealthFileWriter(tmp_path, look, now=lambda: now, monotonic=lambda: seconds)
+    writer = HealthFileWriter(tmp_path, look, clock)
     for minute, count in enumerate((0, 5, 5, 9)):
-        now, seconds, made = now.replace(minute=minute), minute * 60.0, count
+        clock.advance(60 if minute else 0)
+        made = count
         if minute == 1:
             writer.scanned()
         writer.beat()
+    now = clock.now()
     kept = read_minutes(tmp_path, now.date())
     assert [(moment.minute, calls.total) for moment, calls in kept] == [(0, 5), (2, 4)]
     assert kept[1][1].seconds == 8.0
