@@ -6,7 +6,7 @@ from enum import IntEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from schemas.normalise import fold_header
+from schemas.normalise import fold_header, kept
 from schemas.vocabulary import FINALS, Milestone
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -149,6 +149,7 @@ def brings_up_to_date(heading: str, aliases: Collection[str]) -> bool:
     return len(rest) < len(" ".join(words)) and rest in aliases
 
 
+@kept
 def event_meant(heading: str) -> TimeNearness | None:
     """Return which event a heading that no profile knows has the time of, None if of none."""
     words = _in_english(_WORD.findall(_spaced(heading).casefold()), heading)
@@ -184,6 +185,7 @@ _BESIDE = frozenset(
 )
 
 
+@kept
 def told_by(heading: str) -> tuple[frozenset[Milestone], bool]:
     """Return the milestones whose own time a heading names, and whether it may be a planned one.
 

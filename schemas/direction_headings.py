@@ -28,7 +28,7 @@ from schemas.headings import (
     words_of,
 )
 from schemas.looks import Asks, Look
-from schemas.normalise import fold
+from schemas.normalise import fold, kept
 from schemas.status_headings import MEASURES, OF_PIVOTS, OF_STATUSES
 from schemas.statuses import Direction
 
@@ -247,6 +247,7 @@ _FILLED = several(
 )
 
 
+@kept
 def look_of(heading: str) -> Look | None:
     """Return the evidence to look for under a column's heading, or None."""
     spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", _with_lost_letter(heading)))
@@ -452,6 +453,7 @@ def only_of_returns(headings: Sequence[str]) -> frozenset[int]:
 _RMA = tuple(map(several, ("rma", "rma no", "rma number", "rma id")))
 
 
+@kept
 def plain_look(heading: str) -> Look | None:
     """Return how to read a column for plain words for a way back or a fate, or None."""
     if (words := words_of(heading)) & _OF_FILES and words <= _OF_FILES | _BESIDE_FILES:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from schemas.headings import is_old_version, several
-from schemas.normalise import fold, is_absent, visible
+from schemas.normalise import fold, is_absent, kept, visible
 from schemas.similarity import nearest
 from schemas.statuses import Direction, agrees
 from schemas.vocabulary import Milestone
@@ -310,6 +310,7 @@ _NOT_PICKED = re.compile(
 )
 
 
+@kept
 def direction_of(folded: str) -> Direction | None:
     """Return the direction that a cell's words mean anywhere, None if they mean none or other."""
     words = frozenset(map(_spelled, words_in(in_plain_words(folded))))

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-from schemas.normalise import fold_header
+from schemas.normalise import fold_header, kept
 
 _WORD = re.compile(r"[a-z0-9]+")
 HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=RTO|RVP|RTS)(?=[A-Z])")
@@ -129,18 +128,10 @@ def _words_and_rest(tab: str) -> tuple[list[str], list[str]]:
     return words, [word for word in words if word not in _OLD_VERSIONS | _NEW_TABS]
 
 
+@kept
 def words_of(heading: str) -> frozenset[str]:
     """Return the words of a heading; ``orderStatus`` has two."""
-    # Headings are asked about again and again, by each profile; a long cell is not kept.
-    return (_kept_words if len(heading) < _LONG else _words)(heading)
-
-
-def _words(heading: str) -> frozenset[str]:
     return frozenset(_WORD.findall(fold_header(HUMPS.sub(" ", heading))))
-
-
-_LONG = 100
-_kept_words = lru_cache(maxsize=4096)(_words)
 
 
 def other_subjects(heading: str) -> frozenset[str]:

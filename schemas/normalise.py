@@ -2,8 +2,29 @@
 
 import re
 import unicodedata
-from collections.abc import Set
-from functools import lru_cache, partial
+from collections.abc import Callable, Set
+from functools import lru_cache, partial, wraps
+from typing import TypeVar
+
+_Answer = TypeVar("_Answer")
+
+
+def kept(judge: Callable[[str], _Answer]) -> Callable[[str], _Answer]:
+    """Keep what a function says of short texts.
+
+    The same few headings and words come with every file, and are asked about by every profile. A
+    long text is a cell of its own, and is not kept.
+    """
+    known = lru_cache(maxsize=4096)(judge)
+
+    @wraps(judge)
+    def asked(text: str) -> _Answer:
+        return (known if len(text) <= _USUAL_LENGTH else judge)(text)
+
+    return asked
+
+
+_USUAL_LENGTH = 80
 
 _RUNS = re.compile(r"[\s_.\-]+")
 _ZONE = re.compile(r"(?<=[a-z]) (?:utc|gmt|ist)(?: ?\+?\d{1,2}:?\d\d)?$|^(?:utc|gmt|ist) (?=[a-z])")
@@ -113,6 +134,7 @@ _FIRST_BYTES = bytes(range(0xC2, 0xF5))
 _BEGINS = re.compile(rf"[{''.join(map(_FIRST_BYTES.decode, _CODE_PAGES))}][^\x00-\x7f]")
 
 
+@kept
 def fold_header(text: str) -> str:
     """Return a column header in the form in which aliases are looked up.
 
@@ -121,11 +143,6 @@ def fold_header(text: str) -> str:
     name another column, such as ``(Yesterday)``, stay) and a zone at its beginning or end
     (``UTC``).
     """
-    # The same few headings come with every file, and each is tried against every profile.
-    return _fold_known(text) if len(text) <= _USUAL_LENGTH else _fold_any(text)
-
-
-def _fold_any(text: str) -> str:
     bare = visible(text)
     if _BRACKETS.search(bare):
         words = {*_WORD.findall(bare.casefold().replace("_", " "))}
@@ -160,10 +177,6 @@ def _unwrapped(text: str) -> str:
     """
     plain = text.strip()
     return plain[1:-1] if len(plain) > 2 and plain[0] == plain[-1] and plain[0] in "\"'`" else text
-
-
-_USUAL_LENGTH = 80
-_fold_known = lru_cache(maxsize=4096)(_fold_any)
 
 
 def is_absent(folded: str) -> bool:

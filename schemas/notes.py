@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 
 from schemas.directions import HARMLESS, OF_MONEY, fate_named, in_english, words_in
 from schemas.headings import reads_as_footer, several
-from schemas.normalise import fold, visible
+from schemas.normalise import fold, kept, visible
 from schemas.statuses import Direction
 
 _FEW_WORDS = 3
 _MANY_WORDS = 12
 
 
+@kept
 def told_of_rows(line: str) -> Direction | None:
     """Return the way or fate that a title or note names, or that rows are not to be sent."""
     plain = visible(line)
@@ -168,6 +169,7 @@ def is_of_attempts(words: str) -> bool:
 _ATTEMPTS = several("attempt attempted attempts history log ndr old previous yesterday")
 
 
+@kept
 def is_legend(line: str) -> bool:
     """Tell whether a line says by colours or stars which rows came back: Red = RTO, * RTO.
 

@@ -10,7 +10,7 @@ from schemas.headings import (
     several,
     words_of,
 )
-from schemas.normalise import fold
+from schemas.normalise import fold, kept
 from schemas.statuses import Doubt, StatusMeaning, StatusTable
 from schemas.suggestions import statuses_meant
 
@@ -65,6 +65,7 @@ class AsksStatus(Enum):
     MOSTLY = "mostly"  # its heading says nothing: only where nearly all of its cells are statuses
 
 
+@kept
 def asks_status(heading: str) -> AsksStatus | None:
     """Return how a column is read for statuses, None if its heading speaks of other things."""
     words = words_of(heading)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -198,7 +198,7 @@ def _mixed_dates(manifest: Manifest, profile: Profile, data: Buffer) -> frozense
     """
     dates = DateKinds()
     for sheet in manifest.sheets:
-        mapping = map_columns(_headers_of(sheet, manifest), profile, hidden=sheet.hidden)
+        mapping = _mapping_of(_headers_of(sheet, manifest), profile, sheet.hidden)
         for block in sheet.blocks(ReadTally()):
             dates.see(block, mapping)
             let_go(data)
@@ -211,6 +211,11 @@ def _headers_of(sheet: Sheet, manifest: Manifest) -> tuple[str, ...]:
             sheet.headers, returned_rejects.origin(manifest.kind, sheet.name)
         )
     return sheet.headers
+
+
+@lru_cache(maxsize=64)  # a courier's files have the headings of yesterday
+def _mapping_of(headers: tuple[str, ...], profile: Profile, hidden: frozenset[int]) -> ColumnMap:
+    return with_dates(map_columns(headers, profile, hidden=hidden), profile)
 
 
 @contextmanager
@@ -302,11 +307,10 @@ class _File(Struct, frozen=True, kw_only=True):
     def _rules_of(self, number: int, profile: Profile, gathered: Gathered) -> "CourierRules":
         sheet, source = self.manifest.sheets[number], self.job.source
         headers = _headers_of(sheet, self.manifest)
-        mapping = map_columns(headers, profile, hidden=sheet.hidden)
+        mapping = _mapping_of(headers, profile, sheet.hidden)
         tabs = [each.name for each in self.manifest.sheets]
         said = around(sheet, source.name, source.named, profile, headers, tabs=tabs)
         mapping = replace(mapping, around=said)
-        mapping = with_dates(mapping, profile)
         return CourierRules(
             number=number,
             mapping=mapping,

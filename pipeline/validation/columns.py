@@ -26,7 +26,7 @@ from schemas.headings import (
     other_subjects,
     words_of,
 )
-from schemas.normalise import ABSENT, fold, fold_header
+from schemas.normalise import ABSENT, fold, fold_header, kept
 from schemas.parcels import AWB_SHAPE
 from schemas.profile import is_awb_like
 from schemas.similarity import alike
@@ -343,6 +343,7 @@ def _rival_cells(role: Role, own: pa.Array, its: pa.Array) -> pa.Array:
     return pc.and_(pc.not_equal(*texts), pc.and_(*filled))
 
 
+@kept
 def data_header(header: str) -> str:
     """Return a header folded for look-up; "" for a ``_reject`` column, which is no data."""
     return "" if is_ours(header) else fold_header(header)

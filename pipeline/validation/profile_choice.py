@@ -1,5 +1,6 @@
 """Which courier's profile a file is read with, and where its header is."""
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import zip_longest
@@ -42,6 +43,7 @@ _FEWEST = 2
 _ALL, _HEADING_WORDS = 3, 3
 """So many columns make a row of words that nobody knows headings, and so many words one of them."""
 
+_DIGIT = re.compile("[0-9]")
 _TELLING = frozenset({Role.ORDER_ID, Role.AWB, Role.STATUS})
 
 
@@ -50,12 +52,7 @@ class ProfileHeaderFinder:
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
         self._profiles = tuple(profiles)
-        self._needed = frozenset(
-            alias
-            for profile in self._profiles
-            for role in profile.required
-            for alias in profile.headers.get(role, ())
-        )
+        self._needed = _needed_by(self._profiles)
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Tell whether a row holds all roles that one of the profiles requires."""
@@ -153,7 +150,8 @@ class LaterHeaders:
         One is enough if it is the order id's, or stands for another in the header's own column
         for ids or statuses: rows below would be read with what is no id, or no status, of theirs.
         """
-        known = [self._known[data_header(cell)] for cell in cells if self.is_heading(cell)]
+        folded = [data_header(cell) for cell in cells if len(cell) < _LONGEST]
+        known = [self._known[heading] for heading in folded if heading in self._known]
         if not known:
             return self._are_headings(cells)
         if any(fits(cells, profile) for profile in self._profiles):
@@ -167,6 +165,8 @@ class LaterHeaders:
 
         Nearly every row of data has a digit in its ids or its time.
         """
+        if _DIGIT.search("".join(cells)):
+            return False
         words = [fold(cell) for cell in trimmed(cells)]
         every = len(words) == len(self._folded) >= _ALL and all(words)
         if not every or len({*words}) < len(words) or any(map(looks_like_data, cells)):
@@ -242,6 +242,17 @@ def _later(headers: tuple[str, ...], profiles: tuple[Profile, ...]) -> LaterHead
 
 
 @lru_cache(maxsize=16)
+def _needed_by(profiles: tuple[Profile, ...]) -> Set[str]:
+    """Return the headings of which at least one stands in a header that one of them fits."""
+    return {
+        alias
+        for profile in profiles
+        for role in profile.required
+        for alias in profile.headers.get(role, ())
+    }
+
+
+@lru_cache(maxsize=16)
 def _words_of(profiles: tuple[Profile, ...]) -> tuple[Set[str], Mapping[str, Set[Role]]]:
     """Return the statuses that the profiles know, and their headings with the roles of each."""
     statuses = {status for profile in profiles for status in profile.statuses.shown}
@@ -299,7 +310,7 @@ def choose_profile(
         if fits(headers, choice.profile):
             return _beside(headers, choice, profiles)
         return choice if named else _in_words(headers, choice, profiles)
-    fitting = [profile for profile in profiles.values() if _is_own(headers, profile, profiles)]
+    fitting = _owners(tuple(headers), tuple(profiles.values()), profiles[GENERIC])
     if len(fitting) == 1:
         why = "its header is this courier's"
         notices = (read_as_notice(fitting[0], why, named),) if named else ()
@@ -363,7 +374,15 @@ def careful(profiles: Mapping[str, Profile]) -> Profile:
     return replace(generic, statuses=replace(generic.statuses, base=clear))
 
 
-def _is_own(headers: Sequence[str], profile: Profile, profiles: Mapping[str, Profile]) -> bool:
+@lru_cache(maxsize=64)
+def _owners(
+    headers: tuple[str, ...], profiles: tuple[Profile, ...], generic: Profile
+) -> Sequence[Profile]:
+    """Return the couriers for each of which alone a header may speak."""
+    return [profile for profile in profiles if _is_own(headers, profile, generic)]
+
+
+def _is_own(headers: Sequence[str], profile: Profile, generic: Profile) -> bool:
     """Tell whether a header speaks for one courier, not for any sheet.
 
     It holds all that the profile requires, and either a heading that only this courier writes
@@ -377,7 +396,7 @@ def _is_own(headers: Sequence[str], profile: Profile, profiles: Mapping[str, Pro
         return False
     if not profile.signature.isdisjoint(folded):
         return True
-    return not fits(headers, profiles[GENERIC], guess=False)
+    return not fits(headers, generic, guess=False)
 
 
 _ANYBODYS = frozenset({"status code", "statuscode"})

@@ -40,6 +40,7 @@ Proof = tuple[int, Order, str]
 
 _LONGEST = 10
 _NUMERIC = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(?:20)?\d\d(?!\d)|(\d\d)(\d\d)20\d\d(?!\d)")
+_DIGIT = re.compile("[0-9]")
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -342,7 +343,6 @@ def _holds_typed_dates(cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> b
     if kinds is not None:
         cells = cells.filter(pa.array(kinds == CellKind.TEXT))
     # A column of dates shows it by its first cells.
-    return any(
-        pc.any(pc.match_substring_regex(some, "[0-9]")).as_py()
-        for some in (cells.slice(0, _FIRST), cells.slice(_FIRST))
-    )
+    if any(_DIGIT.search(cell.as_py()) for cell in cells.slice(0, _FIRST)):
+        return True
+    return bool(pc.any(pc.match_substring_regex(cells.slice(_FIRST), "[0-9]")).as_py())

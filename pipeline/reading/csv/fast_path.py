@@ -240,6 +240,10 @@ def _mended(
     return np.insert(kept, places, np.uint8(delimiter))
 
 
+_FOR_THREADS = 1 << 18
+"""Bytes; less is read sooner than other threads are woken."""
+
+
 def _columns(
     data: Bytes, layout: Layout, delimiter: str, width: int
 ) -> tuple[pa.Array, ...] | None:
@@ -251,7 +255,9 @@ def _columns(
     try:
         table: Any = pa_csv.read_csv(
             pa.BufferReader(pa.py_buffer(data)),
-            read_options=pa_csv.ReadOptions(column_names=names, block_size=block),
+            read_options=pa_csv.ReadOptions(
+                column_names=names, block_size=block, use_threads=len(data) >= _FOR_THREADS
+            ),
             parse_options=pa_csv.ParseOptions(
                 delimiter=delimiter,
                 quote_char='"' if layout.quotes is not None else False,

@@ -113,9 +113,9 @@ class DirectionColumn:
         pattern = "" if self._words else may_speak(look)
         if pattern:  # every row may have another number, or name
             may = _matching(cells, pattern)
-            if look.asks is Asks.REMARKS and not pc.any(may).as_py():
+            if not look.partly and not may.any():
                 return None
-            cells = pc.if_else(may, cells, "")
+            cells = pc.if_else(pa.array(may), cells, "")
         if look.bare or look.asks is Asks.FILLED:
             cells = _summed_up(cells, look)
         encoded = cells.dictionary_encode()
@@ -193,23 +193,32 @@ class DirectionColumn:
 _YES_OR_NO = {Asks.YES, Asks.NO}
 
 
-def _matching(cells: pa.Array, pattern: str) -> pa.Array:
-    """Return which cells match an expression; a text that comes again is looked at once.
-
-    Of the few short texts of a small file each is looked at by ``re``, which keeps what it
-    compiled: RE2 would compile the expression anew for each column of each file.
-    """
-    if len(pc.unique(cells.slice(0, SEEN))) > SEEN // 2:
-        return pc.match_substring_regex(cells, pattern)
+def _matching(cells: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
+    """Return which cells match an expression; a text that comes again is looked at once."""
+    if len(cells) <= _FEW or len(pc.unique(cells.slice(0, SEEN))) > _FEW:
+        return _found(cells, pattern)
     encoded = cells.dictionary_encode()
-    texts = encoded.dictionary.to_pylist() if cells.nbytes < _FEW_BYTES else []
-    if texts and max(map(len, texts)) < SEEN:
-        found = [re.search(pattern, text, re.ASCII) is not None for text in texts]
-        return pa.array(found).take(encoded.indices)
-    return pc.match_substring_regex(encoded.dictionary, pattern).take(encoded.indices)
+    found: npt.NDArray[np.bool_] = _found(encoded.dictionary, pattern)[encoded.indices]
+    return found
 
 
-_FEW_BYTES = 1 << 14
+def _found(texts: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
+    """Return which texts match.
+
+    Few short ones are looked at by ``re``, which keeps what it compiled: RE2 would compile the
+    expression anew for each column of each file.
+    """
+    words = texts.to_pylist() if len(texts) <= _FEW else []
+    if words and max(map(len, words)) < SEEN:
+        search = re.compile(pattern, re.ASCII).search
+        return np.array([search(word) is not None for word in words])
+    found: npt.NDArray[np.bool_] = pc.match_substring_regex(texts, pattern).to_numpy(
+        zero_copy_only=False
+    )
+    return found
+
+
+_FEW = SEEN // 2
 
 
 def _damaged(cells: pa.Array) -> npt.NDArray[np.bool_]:
@@ -242,10 +251,9 @@ _DITTO = r"""(?i)^\s*(?:["'`´“”′″,]{1,3}|[〃↑^]|\W?(?:do|ditto|same|
 
 def written_out(cells: pa.Array, before: str) -> pa.Array:
     """Return cells with ditto marks as the text above them. ``before``: that above the first."""
-    marks = _matching(cells, _DITTO)
-    if not pc.any(marks).as_py():
+    marked = _matching(cells, _DITTO)
+    if not marked.any():
         return cells
-    marked = marks.to_numpy(zero_copy_only=False)
     above = np.maximum.accumulate(np.where(marked, -1, np.arange(len(cells))))
     return pa.concat_arrays([pa.array([before], pa.string()), cells]).take(pa.array(above + 1))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.core.model import Block
@@ -32,14 +33,18 @@ class Lines:
         A note may stand in a later block. One that says forward takes none back.
         """
         self._note_legends(block)
-        alone = self._alone(block)
+        columns = self._mapping.columns
+        no_id, no_status = (
+            empty_cells(block.cells[columns[role]]) for role in (Role.ORDER_ID, Role.STATUS)
+        )
+        alone = self._alone(block, np.flatnonzero(no_id | no_status).tolist())
         told = (self._title, *self._traits.notes.values(), *(line for _, line, _ in alone))
         needless = self._needless(block, told)
         titles = ["" if self._title in needless else self._title]
         notes, rests = [""], ["", self._line]
         of_title, of_note, of_rest = np.zeros((3, len(block)), dtype=np.int64)
         of_rest[:] = 1
-        last = self._last_row(block, [at for at, _, _ in alone])
+        last = self._last_row(block, no_id & no_status, [at for at, _, _ in alone])
         for at, line, is_rest in (each for each in alone if each[1] not in needless):
             title = self._way_titled(line)
             if is_rest:
@@ -103,15 +108,12 @@ class Lines:
                 if is_legend(line):
                     yield len(headers) + int(block.rows[row]), line
 
-    def _last_row(self, block: Block, alone: Sequence[int]) -> int:
+    def _last_row(self, block: Block, empty: npt.NDArray[np.bool_], alone: Sequence[int]) -> int:
         """Return the last row of a block that is no line alone and has an id or status, or -1.
 
-        Where there is one, lines of earlier blocks have rows below them.
+        ``empty``: which have neither. Where there is one, lines of earlier blocks have rows below
+        them.
         """
-        columns = self._mapping.columns
-        empty = empty_cells(block.cells[columns[Role.ORDER_ID]]) & empty_cells(
-            block.cells[columns[Role.STATUS]]
-        )
         empty[list(alone)] = True
         filled = np.flatnonzero(~empty)
         if not len(filled):
@@ -119,19 +121,17 @@ class Lines:
         self._traits.more_below(int(block.rows[0]))
         return int(filled[-1])
 
-    def _alone(self, block: Block) -> list[tuple[int, str, bool]]:
+    def _alone(self, block: Block, lacking: Iterable[int]) -> list[tuple[int, str, bool]]:
         """Return the rows in which one cell stands alone, or few words: titles, and notes.
 
-        In the column of the statuses only one that names a way: else it is a row without an id.
+        ``lacking``: those without an id, or without a status. In the column of the statuses only
+        one that names a way: else it is a row without an id.
         With each, whether it may be the rest of a row, by a status, an id or a date: it holds the
         rows below it like a title, and is not the end of the title above.
         """
-        columns = self._mapping.columns
-        of_ids, of_statuses = columns[Role.ORDER_ID], columns[Role.STATUS]
+        of_statuses = self._mapping.columns[Role.STATUS]
         found = []
-        for at in np.flatnonzero(
-            empty_cells(block.cells[of_ids]) | empty_cells(block.cells[of_statuses])
-        ):
+        for at in lacking:
             filled = [text for cells in block.cells if (text := cells[at].as_py().strip())]
             line = " ".join(filled)
             if sum(map(str.isalnum, line)) < _SHORTEST:
@@ -144,7 +144,7 @@ class Lines:
                 alone = bool(title) and not has_status and is_title(filled)
             if alone:
                 is_rest = not is_legend(line) and any(map(self._is_data, filled))
-                found.append((int(at), line, is_rest))
+                found.append((at, line, is_rest))
         return found
 
     def _is_data(self, cell: str) -> bool:
