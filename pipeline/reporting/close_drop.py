@@ -286,7 +286,7 @@ class Closer(Struct, frozen=True, kw_only=True):
             return noted
         if drop.state is DropState.REFUSED:
             self._keep_ids(drop, np.ones(len(outcomes.outcome), dtype=bool))
-            left = rows_given_back(self._report(drop, outcomes).blocks())
+            left = rows_given_back(self._report(drop, outcomes))
             every = np.ones(len(outcomes.outcome), dtype=bool)
             seen_to = self._seen_to(drop, every, every) if drop.same_as else {}
             return replace(noted, drop=drop.noting(to_correct=left, **seen_to))

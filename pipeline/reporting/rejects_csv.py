@@ -38,6 +38,7 @@ LEADING_WITH_SHEET: Final = (*LEADING, REJECT_SHEET)
 Columns = Mapping[tuple[str, ...], Mapping[str, int]]
 """For each header tuple of a file: role → index of its column, for the columns in use."""
 
+_NO_COLUMNS: Final[Columns] = {}
 _SETTLED = (Outcome.IGNORED, Outcome.DUPLICATE)
 
 
@@ -90,60 +91,84 @@ class Picked(Struct, frozen=True, kw_only=True):
         return ours if self.sheets is None else (*ours, self.sheets)
 
 
-def rejects_csv(
+class RejectsTable(Struct, frozen=True, kw_only=True):
+    """The rows of a drop that need a person, laid out in the columns of its rejects file.
+
+    ``orders``: of a file that is refused, those whose rows are given back; else None. ``columns``:
+    as for ``rejects_table``. ``drop``: the drop's id, and that of the drop it corrects.
+    """
+
+    blocks: Iterable[ResultBlock]
+    orders: pa.Array | None
+    columns: Columns
+    layout: RejectsLayout
+    drop: tuple[str, str | None]
+
+    def picked(self) -> Iterator[tuple[tuple[str, ...], Picked]]:
+        """Yield for each block that has any: its header, and its lines."""
+        for block in self.blocks:
+            if lines := _pick(block, self):
+                yield block.headers, lines
+
+
+def rejects_table(
     blocks: Iterable[ResultBlock],
     *,
     drop_id: str,
     parent: str | None = None,
     whole_file: bool = False,
-    columns: Columns | None = None,
+    columns: Columns = _NO_COLUMNS,
     several: bool = False,
-) -> Iterator[bytes]:
-    """Give the file piece by piece; nothing at all if no row belongs in it.
+) -> RejectsTable:
+    """Lay out the rows whose outcome is rejected or failed.
 
-    Rows whose outcome is rejected or failed; with ``whole_file`` (``TOO_MANY_REJECTS``) every row
-    but the duplicate ones and orders of which there are only ignored ones, sound rows with empty
-    codes. UTF-8 with a byte order mark, CRLF, text guarded against formulas. ``parent``: the drop
-    that this one corrects; a row of it that came from another drop still names that one.
-    ``several``: the file has several sheets, so that rows name theirs. ``blocks`` is read a few
-    times; those of an iterator are kept in memory.
+    With ``whole_file`` (``TOO_MANY_REJECTS``) every row but the duplicate ones and orders of which
+    there are only ignored ones, sound rows with empty codes. ``parent``: the drop that this one
+    corrects; a row of it that came from another drop still names that one. ``columns``: for each
+    header tuple, role → index of its column. ``several``: the file has several sheets, so that rows
+    name theirs. ``blocks`` is read a few times.
     """
-    kept = replayable(blocks)
-    orders = orders_given_back(kept) if whole_file else None
-    layout = lay_out(kept, orders, columns=columns or {}, several=several)
-    if not layout.rows:
+    orders = _orders_given_back(blocks) if whole_file else None
+    return RejectsTable(
+        blocks=blocks,
+        orders=orders,
+        columns=columns,
+        layout=_lay_out(blocks, orders, columns=columns, several=several),
+        drop=(drop_id, parent),
+    )
+
+
+def rejects_csv(table: RejectsTable) -> Iterator[bytes]:
+    """Give the file piece by piece: UTF-8 with a byte order mark, CRLF, guarded against formulas.
+
+    Nothing at all if no row belongs in it.
+    """
+    if not table.layout.rows:
         return
-    yield csv_header(layout.header)
-    for block in kept:
-        if picked := pick(block, layout, orders, (drop_id, parent)):
-            leading = [csv_cells(each) for each in picked.leading]
-            cells = ["" if column is None else csv_cells(column) for column in picked.cells]
-            yield csv_lines([*leading, *cells])
-
-
-def replayable(blocks: Iterable[ResultBlock]) -> Iterable[ResultBlock]:
-    """Give something that can be read again: of an iterator, its blocks."""
-    return blocks if iter(blocks) is not blocks else [*blocks]
+    yield csv_header(table.layout.header)
+    for _, picked in table.picked():
+        leading = [csv_cells(each) for each in picked.leading]
+        cells = ["" if column is None else csv_cells(column) for column in picked.cells]
+        yield csv_lines([*leading, *cells])
 
 
 _NO_ID = f"{Code.ID_MISSING}|{Code.ID_INVALID}"
 
 
-def orders_given_back(blocks: Iterable[ResultBlock]) -> pa.Array:
+def _orders_given_back(blocks: Iterable[ResultBlock]) -> pa.Array:
     """Return the order ids of rows that are given back, of a file that is refused.
 
     Ignored rows of these orders go with them: they say where another parcel is, or that a scan
     came later, and nothing else keeps that. Where an order id is missing, it may become that of
     any order of the file; a damaged one is the same in all rows of its order.
     """
-    kept = replayable(blocks)
     any_order = any(
         pc.any(pc.match_substring_regex(block.table.column("codes"), _NO_ID)).as_py()
-        for block in kept
+        for block in blocks
     )
     ids = [
         (_orders(block) if any_order else _orders(block).filter(_is_open(block))).unique()
-        for block in kept
+        for block in blocks
     ]
     found = pa.chunked_array(ids, pa.string()).unique()
     return found.filter(pc.not_equal(found, ""))
@@ -151,17 +176,16 @@ def orders_given_back(blocks: Iterable[ResultBlock]) -> pa.Array:
 
 def rows_given_back(blocks: Iterable[ResultBlock]) -> int:
     """Return how many rows of a file that is refused its rejects file has."""
-    kept = replayable(blocks)
-    orders = orders_given_back(kept)
-    return sum(len(_wanted(block, orders)) for block in kept)
+    orders = _orders_given_back(blocks)
+    return sum(len(_wanted(block, orders)) for block in blocks)
 
 
-def lay_out(
+def _lay_out(
     blocks: Iterable[ResultBlock], orders: pa.Array | None, *, columns: Columns, several: bool
 ) -> RejectsLayout:
     """Find the columns of the rejects file: those of the sheets that have a row in it.
 
-    ``orders``: of a file that is refused, ``orders_given_back``; else None.
+    ``orders``: see ``RejectsTable``.
     """
     names: dict[tuple[str, int], str] = {}
     order: dict[tuple[str, int], int] = {}
@@ -193,17 +217,10 @@ def lay_out(
     )
 
 
-def pick(
-    block: ResultBlock,
-    layout: RejectsLayout,
-    orders: pa.Array | None,
-    drop: tuple[str, str | None],
-) -> Picked | None:
-    """Give the lines that a block adds to the rejects file, None if it adds none.
-
-    ``drop``: the drop's id, and its parent's.
-    """
-    wanted = _wanted(block, orders)
+def _pick(block: ResultBlock, rejects: RejectsTable) -> Picked | None:
+    """Give the lines that a block adds to the rejects file, None if it adds none."""
+    layout = rejects.layout
+    wanted = _wanted(block, rejects.orders)
     if not len(wanted):
         return None
     block = _narrowed(block, wanted)
@@ -214,7 +231,7 @@ def pick(
         if place is not None:
             cells[place] = column
     own = block.sheet if layout.several else ""
-    rows, drops, sheets = _origins(block, *drop, own)
+    rows, drops, sheets = _origins(block, *rejects.drop, own)
     return Picked(
         rows=rows,
         drops=drops,

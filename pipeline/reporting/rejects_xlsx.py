@@ -10,11 +10,9 @@ from io import BytesIO
 from itertools import zip_longest
 from typing import Any, Final
 
-import pyarrow as pa
 import xlsxwriter
 from msgspec import Struct
 
-from pipeline.core.model import ResultBlock
 from pipeline.core.rejects_file import (
     FIX_SHEET,
     REJECT_CODES,
@@ -25,16 +23,7 @@ from pipeline.core.rejects_file import (
     ROWS_SHEET,
 )
 from pipeline.reporting.fix_sheet import FaultTally, cell_of, row_height, write_fix_sheet
-from pipeline.reporting.rejects_csv import (
-    LEADING,
-    Columns,
-    Picked,
-    RejectsLayout,
-    lay_out,
-    orders_given_back,
-    pick,
-    replayable,
-)
+from pipeline.reporting.rejects_csv import LEADING, Picked, RejectsLayout, RejectsTable
 from schemas.codes import ERRORS, Code
 from schemas.vocabulary import Role
 
@@ -68,23 +57,17 @@ class _Formats(Struct, frozen=True, kw_only=True):
 
 
 def rejects_xlsx(
-    blocks: Iterable[ResultBlock],
+    table: RejectsTable,
     *,
-    drop_id: str,
-    parent: str | None = None,
     created: datetime,
-    columns: Columns,
     statuses: Sequence[str] = (),
     meanings: Sequence[str] = (),
-    whole_file: bool = False,
-    several: bool = False,
     max_comments: int = MAX_COMMENTS,
     max_cells: int = MAX_CELLS,
     scratch: str | None = None,
 ) -> bytes | None:
     """Give the workbook, or None if no row belongs in it; rows and columns as in ``rejects_csv``.
 
-    ``columns``: for each header tuple, role → index of its column: where a fault's cell is.
     ``statuses``: what the courier's status column may hold, and ``meanings``: what each means.
     ``created``: the time in the file's properties. ``scratch``: folder for XlsxWriter's temporary
     files, used from about 200,000 cells on (None: the system's).
@@ -92,9 +75,7 @@ def rejects_xlsx(
     Beyond ``max_cells`` (rows times columns) the workbook has only the sheet that says what to
     fix, and refers to the CSV file: half of the rows would look like all of them.
     """
-    kept = replayable(blocks)
-    orders = orders_given_back(kept) if whole_file else None
-    layout = lay_out(kept, orders, columns=columns, several=several)
+    layout = table.layout
     if not layout.rows:
         return None
     cells = layout.rows * len(layout.header)
@@ -104,13 +85,13 @@ def rejects_xlsx(
         buffer,
         {"in_memory": in_memory, "constant_memory": not in_memory, "tmpdir": scratch},
     )
-    workbook.set_properties({"title": f"Rejected rows of {drop_id}", "created": created})
+    workbook.set_properties({"title": f"Rejected rows of {table.drop[0]}", "created": created})
     tally = FaultTally()
-    picked = _picked(kept, layout, columns, tally, (drop_id, parent), orders)
+    picked = _picked(table, tally)
     if cells <= max_cells:
         sheet = _Rows(workbook, layout, max_comments=max_comments)
         sheet.write(picked)
-        sheet.finish(_place_of(Role.STATUS, layout, columns), len(statuses))
+        sheet.finish(_status_place(table), len(statuses))
         note = ""
     else:
         for _ in picked:
@@ -212,36 +193,25 @@ class _Rows:
         )
 
 
-def _picked(
-    blocks: Iterable[ResultBlock],
-    layout: RejectsLayout,
-    columns: Columns,
-    tally: FaultTally,
-    drop: tuple[str, str | None],
-    orders: pa.Array | None,
-) -> Iterator[tuple[Picked, Mapping[str, int]]]:
-    for block in blocks:
-        lines = pick(block, layout, orders, drop)
-        if lines is not None:
-            roles = columns.get(block.headers, {})
-            places = _places(block.headers, layout, columns)
-            headers = {role: block.headers[index] for role, index in roles.items()}
-            tally.add(lines, headers, places)
-            yield lines, places
+def _picked(table: RejectsTable, tally: FaultTally) -> Iterator[tuple[Picked, Mapping[str, int]]]:
+    for headers, lines in table.picked():
+        roles, places = table.columns.get(headers, {}), _places(headers, table)
+        tally.add(lines, {role: headers[index] for role, index in roles.items()}, places)
+        yield lines, places
 
 
-def _places(headers: tuple[str, ...], layout: RejectsLayout, columns: Columns) -> dict[str, int]:
+def _places(headers: tuple[str, ...], table: RejectsTable) -> dict[str, int]:
     """Return role → column of the sheet."""
-    places = layout.places[headers]
+    places = table.layout.places[headers]
     found: dict[str, int] = {}
-    for role, index in columns.get(headers, {}).items():
+    for role, index in table.columns.get(headers, {}).items():
         if (place := places[index]) is not None:
-            found[str(role)] = place + len(layout.leading)
+            found[str(role)] = place + len(table.layout.leading)
     return found
 
 
-def _place_of(role: Role, layout: RejectsLayout, columns: Columns) -> int | None:
-    found = (_places(headers, layout, columns).get(role) for headers in layout.places)
+def _status_place(table: RejectsTable) -> int | None:
+    found = (_places(headers, table).get(Role.STATUS) for headers in table.layout.places)
     return next((place for place in found if place is not None), None)
 
 

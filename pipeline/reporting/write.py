@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import tzinfo
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from pipeline.core.model import Block, Drop, DropFacts, Notice, ResultBlock, gro
 from pipeline.core.rejects_file import is_rejects_header, references, sheets_named
 from pipeline.core.row_keys import RowKey, row_key
 from pipeline.core.summary import json_text
-from pipeline.reporting.rejects_csv import rejects_csv
+from pipeline.reporting.rejects_csv import rejects_csv, rejects_table
 from pipeline.reporting.rows import Report, results_pieces
 from pipeline.reporting.summary_json import summary_object
 from pipeline.storage.root_folders import Folders
@@ -209,36 +208,33 @@ def refused_rows_summary(
 
 
 def _write_rejects(report: Report, folders: Folders) -> dict[str, str]:
-    drop, columns = report.drop, report.role_columns
+    drop = report.drop
     names = {"rejects": file_name(drop, REJECTS), "rejects_xlsx": file_name(drop, REJECTS_XLSX)}
-    pieces = rejects_csv(
-        report,
-        drop_id=drop.drop_id,
-        parent=drop.parent,
-        whole_file=report.whole_file,
-        columns=columns,
-        several=report.several,
-    )
-    first = next(iter(pieces), None) if _needs_person(report) else None
-    if first is None:
+    rejects = None
+    if _needs_person(report):
+        rejects = rejects_table(
+            report,
+            drop_id=drop.drop_id,
+            parent=drop.parent,
+            whole_file=report.whole_file,
+            columns=report.role_columns,
+            several=report.several,
+        )
+    if rejects is None or not rejects.layout.rows:
         for name in names.values():
             folders.outbox.remove(drop.folder, name)
         return {}
-    folders.outbox.write(drop.folder, names["rejects"], chain([first], pieces), more_follows=True)
+    pieces = rejects_csv(rejects)
+    folders.outbox.write(drop.folder, names["rejects"], pieces, more_follows=True)
     from pipeline.reporting.rejects_xlsx import rejects_xlsx  # only here: it takes long
 
     table = report.profile.statuses if report.profile else None
     statuses = table.offered() if table else ()
     workbook = rejects_xlsx(
-        report,
-        drop_id=drop.drop_id,
-        parent=drop.parent,
+        rejects,
         created=drop.received_at,
-        columns=columns,
         statuses=statuses,
         meanings=[*map(table.in_words, statuses)] if table else (),
-        whole_file=report.whole_file,
-        several=report.several,
         scratch=str(report.spool.folder),
     )
     if workbook is None:

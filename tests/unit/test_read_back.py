@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.core.model import Limits, ReadTally, ResultBlock
 from pipeline.core.row_columns import RESULT
 from pipeline.reading.read_file import read_manifest
-from pipeline.reporting.rejects_csv import LEADING, rejects_csv
+from pipeline.reporting.rejects_csv import LEADING, rejects_csv, rejects_table
 from pipeline.reporting.rejects_xlsx import rejects_xlsx
 from pipeline.validation.returned_rejects import origin, restore_headers, unguarded
 from schemas.vocabulary import CellKind
@@ -161,7 +161,7 @@ def test_any_rejects_csv_reads_back_as_the_original_rows(
     headers = tuple(data.draw(heading, label="header") for _ in table[0])
     controls = sum(sign < " " or sign == "\x7f" for row in table for cell in row for sign in cell)
     assume(controls < 4)  # a file that had more of them than text was not read to begin with
-    written = b"".join(rejects_csv([rejected(table, headers)], drop_id="d1"))
+    written = b"".join(rejects_csv(rejects_table([rejected(table, headers)], drop_id="d1")))
     assert dropped_back(written, headers, "csv") == [tuple(row) for row in table]
 
 
@@ -169,11 +169,7 @@ def test_any_rejects_csv_reads_back_as_the_original_rows(
 @given(table=tables(CELL))
 def test_any_rejects_workbook_reads_back_as_the_original_rows(table: list[list[str]]) -> None:
     headers = tuple(f"Column {at}" for at in range(len(table[0])))
-    written = rejects_xlsx(
-        [rejected(table, headers)],
-        drop_id="d1",
-        created=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
-        columns={},
-    )
+    rows = rejects_table([rejected(table, headers)], drop_id="d1")
+    written = rejects_xlsx(rows, created=dt.datetime(2026, 1, 2, tzinfo=dt.UTC))
     assert written is not None
     assert dropped_back(written, headers, "xlsx") == [tuple(row) for row in table]

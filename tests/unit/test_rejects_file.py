@@ -20,7 +20,7 @@ from pipeline.core.rejects_file import (
     rendering_matches,
 )
 from pipeline.core.row_columns import RESULT
-from pipeline.reporting.rejects_csv import rejects_csv
+from pipeline.reporting.rejects_csv import rejects_csv, rejects_table
 from pipeline.validation.returned_rejects import origin, restore, restore_headers, restore_ids
 from schemas.vocabulary import CellKind
 
@@ -115,7 +115,7 @@ def test_a_rejects_file_dropped_back_as_it_is_has_the_original_cells(
     )
     cells = tuple(pa.array([row[i] for row in rows], pa.string()) for i in range(2))
     made = ResultBlock(sheet="", headers=("Order Id", "Remark"), table=table, cells=cells)
-    text = b"".join(rejects_csv([made], drop_id="d1")).decode("utf-8-sig")
+    text = b"".join(rejects_csv(rejects_table([made], drop_id="d1"))).decode("utf-8-sig")
     header, *lines = csv.reader(io.StringIO(text, newline=""))
     back = restore(block(*map(tuple, lines)), header, "csv")
     assert is_rejects_header(header)

@@ -13,6 +13,7 @@ from python_calamine import CalamineWorkbook
 
 from pipeline.core.model import ResultBlock
 from pipeline.core.row_columns import RESULT
+from pipeline.reporting.rejects_csv import rejects_table
 from pipeline.reporting.rejects_xlsx import rejects_xlsx
 from schemas.codes import Code
 
@@ -46,8 +47,13 @@ def block(*lines: tuple[str, tuple[str, str, str]], outcome: str = "rejected") -
     return ResultBlock(sheet="", headers=HEADERS, table=table, cells=cells)
 
 
+def workbook(*blocks: ResultBlock, whole_file: bool = False, **options: Any) -> bytes | None:
+    table = rejects_table(blocks, drop_id="d1", columns=COLUMNS, whole_file=whole_file)
+    return rejects_xlsx(table, created=CREATED, **options)
+
+
 def made(*blocks: ResultBlock, **options: Any) -> bytes:
-    data = rejects_xlsx(blocks, drop_id="d1", created=CREATED, columns=COLUMNS, **options)
+    data = workbook(*blocks, **options)
     assert data is not None
     return data
 
@@ -223,13 +229,8 @@ def test_of_many_values_the_most_frequent_are_shown_and_the_others_counted() -> 
 def test_rows_are_as_high_as_their_wrapped_words() -> None:
     rows, _ = opened(block(("STATUS_UNKNOWN:status", ("1", "x", ""))))
     assert rows["C2"].alignment.wrap_text
-    data = rejects_xlsx(
-        [block(("STATUS_UNKNOWN:status", ("1", "x", "")))],
-        drop_id="d1",
-        created=CREATED,
-        columns=COLUMNS,
-    )
-    fixes = openpyxl.load_workbook(io.BytesIO(data or b"")).worksheets[1]
+    data = made(block(("STATUS_UNKNOWN:status", ("1", "x", ""))))
+    fixes = openpyxl.load_workbook(io.BytesIO(data)).worksheets[1]
     lines = -(-len(Code.STATUS_UNKNOWN.fix) // 48)
     assert lines > 2
     assert fixes.row_dimensions[2].height == 15 * lines
@@ -237,8 +238,7 @@ def test_rows_are_as_high_as_their_wrapped_words() -> None:
 
 def test_no_row_no_workbook() -> None:
     sound = block(("", ("1", "x", "")), outcome="accepted")
-    options: dict[str, Any] = {"drop_id": "d1", "created": CREATED}
-    assert rejects_xlsx([sound], columns=COLUMNS, **options) is None
+    assert workbook(sound) is None
 
 
 def test_the_whole_file_has_sound_rows_without_marks() -> None:
