@@ -65,7 +65,7 @@ _COMMANDS = (
 )
 _GROUPS = {
     "ledger": (
-        "Back up, restore, check or move the memory of what was sent.",
+        "Back up, restore, check or move the ledger, the memory of what was sent.",
         (ledger.backup, ledger.restore, ledger.check, ledger.copy, ledger.new),
     ),
     "cluster": ("Show the workers, or let one finish.", (cluster.status, cluster.drain)),
@@ -110,7 +110,7 @@ def main(child: "Child | None" = None) -> NoReturn:
 def _leave(code: int) -> NoReturn:
     """End the process at once.
 
-    Everything is closed and on disk by now. Taking the interpreter apart would cost a third of a
+    Everything is closed and on disk by now. Finalising the interpreter would cost a third of a
     second with pandas and Arrow loaded, and may abort the process after a call.
     """
     try:

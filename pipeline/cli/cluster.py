@@ -43,7 +43,7 @@ def worker(options: CommandOptions) -> int:
 
 
 def status(options: CommandOptions) -> int:
-    """Show the workers, what each has taken up, and what waits."""
+    """Show the workers, the tasks of each, and the work that waits."""
     from pipeline.service.health import cluster_status
 
     site = options.site(anywhere=True)
@@ -85,7 +85,7 @@ def _print_status(options: CommandOptions, found: dict[str, Any]) -> None:
             f"Nothing is sent for {found['shut']['seconds']:.0f} s: {found['shut']['reason']}"
         )
     if found["quiet_seconds"]:
-        options.console.print(f"The API asked for quiet: {found['quiet_seconds']:.0f} s.")
+        options.console.print(f"The API asked for a pause: {found['quiet_seconds']:.0f} s.")
 
 
 _WORKER = "A worker, as `cluster status` names it."
@@ -94,7 +94,7 @@ _WORKER = "A worker, as `cluster status` names it."
 def drain(
     options: CommandOptions, name: Annotated[str, typer.Argument(metavar="WORKER", help=_WORKER)]
 ) -> int:
-    """Let a worker finish what it has in hand, and end."""
+    """Let a worker finish its current tasks, and end."""
     from pipeline.core.errors import UsageError
 
     if not options.site(anywhere=True).ledger.workers.drain(name):

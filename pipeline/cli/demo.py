@@ -58,7 +58,7 @@ class Expectation(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Return inbox sub-folder and name, as a drop tells them."""
+        """Return inbox sub-folder and name, as a drop has them."""
         path = PurePosixPath(self.path)
         return ("" if path.parent == PurePosixPath() else str(path.parent), path.name)
 
@@ -170,7 +170,7 @@ def run_once(root: Path) -> tuple[RunOutcome, list[Closed]]:
 
 
 def compare(expected: Iterable[Expectation], closed: Iterable[Closed]) -> tuple[Comparison, ...]:
-    """Put every expectation beside the drop that came of its file."""
+    """Pair every expectation with the drop of its file."""
     by_file = {(each.drop.folder, each.drop.source_file): each for each in closed}
     return tuple(Comparison(expected=each, closed=by_file.get(each.key)) for each in expected)
 

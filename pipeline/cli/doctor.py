@@ -79,7 +79,7 @@ def _folders(site: Site) -> Iterator[Diagnosis]:
             subject="folders",
             found=f"{site.root} has no {', '.join(missing)}",
             fine=False,
-            advice=f"If this is the right root, `shipdrop init {site.root}` makes what is missing.",
+            advice=f"If this is the right root, `shipdrop init {site.root}` makes these folders.",
         )
         return
     site.folders.prepare()
@@ -128,7 +128,7 @@ def _ledger(site: Site) -> Iterator[Diagnosis]:
     counts = site.ledger.counts()
     said = ", ".join(f"{count} {state.value}" for state, count in counts.items()) or "no drops yet"
     if counts.get(DropState.OPEN):
-        said += ". What is open is sent on by `shipdrop run`; `shipdrop cancel DROP` ends it"
+        said += ". `shipdrop run` continues open drops; `shipdrop cancel DROP` ends one"
     yield Diagnosis(subject="ledger", found=said)
     health_file = site.health_file()
     unfinished = site.ledger.unfinished()
@@ -141,7 +141,7 @@ def _ledger(site: Site) -> Iterator[Diagnosis]:
             subject="drop",
             found=f"{shown(drop.source_file)} ({drop.drop_id}) is open: {in_words(open_reason)}",
             fine=not ours,
-            advice="Mend what is named, then it goes on by itself; `shipdrop cancel "
+            advice="Fix the cause, then the drop goes on by itself; `shipdrop cancel "
             f"{drop.drop_id}` gives up what is left of it."
             if ours
             else "",
@@ -160,14 +160,14 @@ def _profiles(site: Site) -> Iterator[Diagnosis]:
             yield Diagnosis(
                 subject="profiles",
                 found=f"{profile.name} is a draft: {len(profile.unconfirmed)} entries are not "
-                f"confirmed, and mean nothing until they are (`shipdrop profiles {profile.name}`)",
+                f"confirmed, and are ignored until they are (`shipdrop profiles {profile.name}`)",
             )
         if against := [*contradictions(profile)]:
             yield Diagnosis(
                 subject="profiles",
                 found=f"in {profile.name}: {'; '.join(against[:_MOST_OPEN])}",
                 fine=False,
-                advice=f"Correct the profile {profile.name}, if the courier does not mean it so.",
+                advice=f"Correct the profile {profile.name} if the courier means something else.",
                 code=0,
             )
 
@@ -200,7 +200,7 @@ def _waits_long(folder: str, name: str, reason: str) -> Diagnosis:
         subject="inbox",
         found=f"{shown(name)} is not picked up: {reason}",
         fine=False,
-        advice=f"`shipdrop why {shown(f'{folder}/{name}' if folder else name)}` tells more.",
+        advice=f"`shipdrop why {shown(f'{folder}/{name}' if folder else name)}` says more.",
         code=3,
     )
 
@@ -212,7 +212,7 @@ def _late(site: Site) -> list[Mapping[str, str]]:
 
 
 def _service(site: Site) -> Iterator[Diagnosis]:
-    """Yield how the service that runs on this root is doing, by its own last report."""
+    """Yield the state of the service on this root, by its own last report."""
     health_file = site.health_file()
     if health_file is None or health_file.stopped_at:
         yield Diagnosis(subject="service", found="not running")
@@ -221,7 +221,7 @@ def _service(site: Site) -> Iterator[Diagnosis]:
     if not is_fresh(health_file, site.clock.now()):
         yield Diagnosis(
             subject="service",
-            found=f"{who} was last heard of at {health_file.at}: it was killed, or hangs",
+            found=f"{who} last reported at {health_file.at}: it was killed, or hangs",
             fine=False,
             advice="Look at its log; start `shipdrop run` again if it is gone.",
         )
@@ -250,7 +250,7 @@ def _service(site: Site) -> Iterator[Diagnosis]:
 
 
 def _trouble_of_service(site: Site) -> Diagnosis | None:
-    """Tell how the API takes the service that runs, whose token only the service may read."""
+    """Report the API's state for the running service, whose token only the service may read."""
     health_file = site.health_file()
     if health_file is None or health_file.stopped_at or not is_fresh(health_file, site.clock.now()):
         return None
@@ -258,7 +258,7 @@ def _trouble_of_service(site: Site) -> Diagnosis | None:
     said = f"{health_file.api}: {health_file.reason}" if health_file.reason else health_file.api
     return Diagnosis(
         subject="api",
-        found=f"no token is known here; the service that runs has one, and says of the API: {said}",
+        found=f"no token is known here; the running service has one, and reports: {said}",
         fine=not held,
         advice=health_file.hint or "Get a new token and set it; the service goes on by itself.",
         code=5,
@@ -300,7 +300,7 @@ def _secrets(site: Site, *, config: Path | None) -> Iterator[Diagnosis]:
 
 
 def _page(site: Site) -> Iterator[Diagnosis]:
-    """Yield why the page would not start, if it would not."""
+    """Yield the reasons why the page would not start, if any."""
     from pipeline.web.access import check_listening
     from pipeline.web.people import People
 

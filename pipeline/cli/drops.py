@@ -99,7 +99,7 @@ def drops(
 def show(
     options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
-    """Show a drop: how it went, its faults and files, what is left."""
+    """Show a drop: its outcome, faults and files, and what is left to do."""
     from pipeline.service.read_again import why_open
 
     site = options.site(light=True)
@@ -243,7 +243,7 @@ def trace(
         str, typer.Argument(metavar="ORDER_ID|AWB", help="An order id, or an AWB of an order.")
     ],
 ) -> int:
-    """Show all that was read, sent and answered for an order.
+    """Show everything that was read, sent and answered for an order.
 
     An AWB is looked for in the results files that are still in the outbox. Exit code 2 where no
     file named it.

@@ -19,11 +19,11 @@ Courier = Annotated[str | None, typer.Option(metavar="C", help="The courier whos
 _LONGEST_LINE = 10_000
 
 _ONLY_THE_SERVICE_KNOWS = ("no_room", "unclaimable", "changed")
-"""Causes why a file waits, as ``WaitCause`` has them, that no scan of a command finds out."""
+"""Causes why a file waits, as ``WaitCause`` has them, that a command's scan cannot find."""
 
 _RECENT = 500
 _MOST_SHOWN = 3
-"""How far back ``why`` looks for drops of the same name, and how many of them it tells."""
+"""How far back ``why`` looks for drops of the same name, and how many of them it lists."""
 
 
 def check(
@@ -172,7 +172,7 @@ def why(
 
 
 def _look_twice(site: "Site") -> None:
-    """Scan the inbox: ready means unchanged over the settling time, which one look cannot tell."""
+    """Scan the inbox: ready means unchanged over the settling time, which one look cannot show."""
     import time
 
     settle = site.settings.inbox.settle_seconds
@@ -183,7 +183,7 @@ def _look_twice(site: "Site") -> None:
 
 
 def _why_it_waits(site: "Site", file: Path, health_file: "HealthFile | None") -> str:
-    """Return why a file is not taken, by its looks and by what the service says of it."""
+    """Return why a file is not taken, by its state and by the service's report."""
     from pipeline.core.file_names import as_text
     from schemas.display import shown
 
@@ -242,13 +242,13 @@ def _direction(sheet: Mapping[str, Any]) -> str:
     named = [f"the column {quoted(heading)}" for heading in own]
     named += [name for name, about in sheet["heard"].items() if about == "direction"]
     if not named:
-        return "direction: nothing says one, so shipments are taken to travel forward"
+        return "direction: the file shows none, so its shipments count as forward"
     return f"direction from: {', '.join(named)}"
 
 
 def _unused(sheet: Mapping[str, Any]) -> Iterator[str]:
-    """Tell of the columns that are not read, and whether that matters."""
-    uses = {name: f"looked at for the {about}" for name, about in sheet["heard"].items()}
+    """Describe the columns that are not read, and whether that matters."""
+    uses = {name: f"evidence of the {about}" for name, about in sheet["heard"].items()}
     heard = [
         f"{heading} ({uses[name]})"
         for heading in sheet["unused"]
@@ -256,7 +256,7 @@ def _unused(sheet: Mapping[str, Any]) -> Iterator[str]:
     ]
     others = [each for each in sheet["unused"] if f"the column {quoted(each)}" not in uses]
     if heard:
-        yield f"columns that only hold what they contradict: {', '.join(heard)}"
+        yield f"columns that are only used to hold rows that they contradict: {', '.join(heard)}"
     if others:
         yield (
             f"columns not read: {', '.join(others)}; their cells say nothing of a status or a "

@@ -45,7 +45,9 @@ def backup(
 
 def restore(
     options: CommandOptions,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ledger backup` wrote.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file that `ledger backup` wrote.")
+    ],
 ) -> int:
     """Put a backup in the ledger's place.
 
@@ -63,7 +65,7 @@ def restore(
     site = options.site()
     here = ledger_file(site.settings.ledger.url, site.root)
     with RootLock(site.root, now=site.clock.now):
-        # The page counts anew: a drop may end otherwise than it did before.
+        # The page counts anew: a drop may end in another way than before.
         saved_in(site.root).unlink(missing_ok=True)
         files = RetentionFiles(site.root, site.folders.outbox)
         now = site.clock.now()
@@ -179,7 +181,7 @@ def _target(to: str | None, to_env: str | None) -> str:
 def new(options: CommandOptions) -> int:
     """Begin a new ledger where the old one is lost and has no backup.
 
-    What was sent before is forgotten: a file that is dropped again is sent again.
+    It does not know what was sent before: a file that is dropped again is sent again.
     """
     from pipeline.core.errors import LedgerLost
     from pipeline.storage.root_lock import RootLock
@@ -194,7 +196,7 @@ def new(options: CommandOptions) -> int:
             raise UsageError("The ledger is not lost: there is no need for a new one.")
     left = [str(site.root / "work" / drop_id) for drop_id in site.folders.leftovers()]
 
-    lines = ["A new ledger is in place. What was sent before is forgotten."]
-    lines += (f"Not finished: move what is in {folder} into the inbox." for folder in left)
+    lines = ["A new ledger is in place. It does not know what was sent before."]
+    lines += (f"Not finished: move the file in {folder} into the inbox." for folder in left)
     options.show({"begun": True, "left": left}, lines)
     return 0

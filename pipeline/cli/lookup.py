@@ -1,4 +1,4 @@
-"""Looking things up: profiles, template, explain; and map, for a courier nobody has described."""
+"""Looking things up: profiles, template, explain; and map, for a courier without a profile."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -141,7 +141,7 @@ def map_sample(
 ) -> int:
     """Write a starting profile for a courier from a sample file.
 
-    Guessed columns and statuses are marked, and mean nothing until you confirm them: with these
+    Guessed columns and statuses are marked, and are ignored until you confirm them: with these
     options, or in the file.
     """
     from msgspec import to_builtins
@@ -185,6 +185,6 @@ def _lines(made: "ProfileDraft", path: Path, root: Path) -> "Iterator[str]":
     for each in made.columns:
         mark = " " if each.confirmed else "?"
         yield f"  {mark} {each.column} → {each.role}: {each.evidence}"
-    yield f"{len(made.unconfirmed)} entries are marked and mean nothing until you confirm them."
+    yield f"{len(made.unconfirmed)} entries are marked and are ignored until you confirm them."
     yield f"What to do: confirm them in {path}, put it into {root / 'couriers'}, and run"
     yield f"  shipdrop check FILE --courier {made.courier}"

@@ -61,7 +61,7 @@ class StopSignals:
         return 130 if self.caught[:1] == [signal.SIGINT] else 0
 
     def end(self, end: Callable[[], None]) -> None:
-        """Have ``end`` called by a signal; at once if one has come already."""
+        """Call ``end`` at a signal; at once if one has come already."""
         self._end = end
         if self.caught:
             end()
@@ -89,7 +89,7 @@ def startable_again(*, once: bool = False) -> Iterator[None]:
 
 
 class StartRetries:
-    """Repeats each step of a service's start until it works, and reports what is in the way."""
+    """Repeats each step of a service's start until it works, and reports the trouble."""
 
     def __init__(self, site: "Site", lock: "RootLock", signals: StopSignals) -> None:
         self._site = site
@@ -111,7 +111,7 @@ class StartRetries:
                 if not error.yields_to_service:
                     raise
                 self._lock.request_release()
-                self._tell(error.message, "It lets go of it in a moment.")
+                self._tell(error.message, "It releases the root in a moment.")
             except LedgerLost:
                 raise
             except StorageError as error:

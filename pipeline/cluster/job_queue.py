@@ -204,7 +204,7 @@ async def _are_there(connection: "psycopg.AsyncConnection[psycopg.rows.TupleRow]
 
 
 def _guarded(kind: str, task: Task) -> Callable[..., None]:
-    """Wrap a job so that it never fails: its result is in the ledger, its trouble in the log."""
+    """Wrap a job so that it never fails: its result is in the ledger, its errors are in the log."""
 
     def run(**args: int) -> None:
         try:

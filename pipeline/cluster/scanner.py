@@ -91,7 +91,7 @@ class Scanner:
                         "scanner.storage_trouble", reason=error.message, hint=error.hint
                     )
                     pause = _TROUBLE_SECONDS
-                except Exception:  # a bug with one file must not end the looking
+                except Exception:  # a bug with one file must not end the scanning
                     log.exception("scanner.bug")
                     pause = _TROUBLE_SECONDS
                 self._bell.wait(pause)

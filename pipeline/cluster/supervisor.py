@@ -1,4 +1,4 @@
-"""The heartbeat of a worker, and looking after what others left unfinished.
+"""Send a worker's heartbeat, and take up work that other workers left unfinished.
 
 Runs in a thread of its own, so that no parsing and no slow answer makes a worker look dead.
 """

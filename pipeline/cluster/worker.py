@@ -34,7 +34,7 @@ def libpq(url: str) -> str:
     if not separator or scheme not in {"postgresql", "postgresql+psycopg"}:
         raise SettingsError(
             "Workers need their ledger in PostgreSQL.",
-            hint='Set ledger.url to "postgresql://…"; `shipdrop ledger copy` moves what there is.',
+            hint='Set ledger.url to "postgresql://…"; `shipdrop ledger copy` moves the old one.',
         )
     return f"postgresql://{rest}"
 
@@ -171,8 +171,8 @@ def work(
     """Be a worker of this root until stopped: a worker that was given up joins anew.
 
     A server that is not up, or a share that is away, is waited for. ``on_session`` is handed each
-    session before it begins, so that signals can stop it; ``wait`` waits so many seconds and tells
-    whether one came. ``beside``: what one worker of the root does beside, such as telling people.
+    session before it begins, so that signals can stop it; ``wait`` waits so many seconds and
+    returns whether one came. ``beside``: further work of one worker of the root, such as notices.
     Raises SettingsError, RootBusy, LedgerLost, DeliveryThreadDiedError.
     """
     child, last_error = site.child, ""

@@ -1,4 +1,4 @@
-"""Chunks: what the ledger keeps of them and of their calls, their frozen bodies, their ends."""
+"""Chunks and their calls as the ledger keeps them: frozen bodies and outcomes."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -21,7 +21,7 @@ class ChunkState(StrEnum):
 
     PLANNED = "planned"
     WAITING = "waiting"
-    """Not sent before another drop with one of its orders has settled that."""
+    """Not sent before another drop has settled an order of it."""
     SENDING = "sending"
     DONE = "done"
 
@@ -48,7 +48,7 @@ class Chunk(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """The end of one update of a chunk, where it differs from its chunk. ``pos`` counts from 0."""
+    """The outcome of one update, where it differs from its chunk's. ``pos`` counts from 0."""
 
     chunk_no: int
     pos: int

@@ -153,7 +153,7 @@ def _meaning(text: str) -> tuple[str, str]:
     known = {each: each for each in MEANINGS if each != "unconfirmed"}
     if not sign or not fold(status) or name not in known:
         raise UsageError(
-            f'"{text}" says no meaning of a status.',
+            f'"{text}" does not say what a status means.',
             hint=did_you_mean(name, known)
             or f'Write it like "Cnee signed=delivery_done"; meanings: {", ".join(known)}.',
         )

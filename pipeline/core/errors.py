@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose, in one tree; ``attempt`` gives an error as a value.
+"""The errors that the code raises on purpose, in one tree; ``attempt`` returns an error as a value.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Gather findings about rows per kind, and tell them per row."""
+"""Gather findings about rows per kind, and return them per row."""
 
 from collections.abc import Sequence
 

@@ -31,7 +31,7 @@ BLOCK_ROWS = 50_000
 
 
 class DropState(StrEnum):
-    """A drop's life as the ledger tells it."""
+    """The states of a drop, as the ledger has them."""
 
     CLAIMING = "claiming"  # intent recorded, rename not yet certain
     CLAIMED = "claimed"  # ours, in work/; nothing frozen

@@ -22,7 +22,7 @@ _SETTLED = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.FAILED, Outco
 
 
 DISPATCHED = -1
-"""The ``pos`` of a line that is not sent and tells that its order is auto-dispatched."""
+"""The ``pos`` of a line that is not sent and marks its order as auto-dispatched."""
 
 
 class OrderHistory(Struct, frozen=True, kw_only=True):

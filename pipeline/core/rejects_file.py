@@ -75,7 +75,7 @@ UNCLEAR = f"{Code.STATUS_AMBIGUOUS}:{Role.STATUS}"
 
 
 class WordColumns(Struct, frozen=True, kw_only=True):
-    """The columns of a rejects file that came back which tell a person's word about a row."""
+    """The columns of a rejects file that came back that hold a person's decision about a row."""
 
     row: int
     codes: int

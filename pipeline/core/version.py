@@ -26,7 +26,7 @@ class Release(Struct, frozen=True):
 
 @cache
 def this_release() -> Release:
-    """Tell which release runs."""
+    """Return the running release."""
     try:
         found = (resources.files("pipeline") / "commit.txt").read_text(encoding="utf-8")
         commit = found.strip() or "unknown"

@@ -20,7 +20,7 @@ _SPLITS_AT_LEAST = 100
 
 
 def _said(chunk: Chunk, verdicts: Iterable[Verdict]) -> tuple[object, ...]:
-    """Return what a report tells of a chunk's updates; not when and how often it was tried."""
+    """Return the parts of a chunk that a report shows; not when and how often it was tried."""
     outcome = chunk.outcome or Outcome.UNSENT
     code = chunk.code or (Code.NOT_SENT if outcome is Outcome.UNSENT else "")
     return outcome, code, {(each.pos, each.outcome, each.code) for each in verdicts}
@@ -79,7 +79,7 @@ class ChunkQueue(Struct, eq=False):
             else:
                 waves.setdefault(chunk.wave, []).append(chunk)
         for number in sorted(waves):
-            # Chunks that were tried in vain before do not stand in the way of others.
+            # Chunks that were tried in vain before do not block others.
             self.waves.append(deque(sorted(waves[number], key=lambda chunk: chunk.attempts)))
 
     def is_doubtful(self, chunk: Chunk) -> bool:
@@ -96,11 +96,11 @@ class ChunkQueue(Struct, eq=False):
             self.undone = self.undone or len(marked) < len(chunks)
 
     def is_unsent(self, chunk: Chunk) -> bool:
-        """Return whether nothing of a chunk can have arrived that is not known."""
+        """Return whether no update of a chunk can have arrived unknown to us."""
         return chunk.state is not ChunkState.SENDING and not self.is_doubtful(chunk)
 
     def earlier_of(self, chunk: Chunk) -> EarlierSteps:
-        """Return the ends of earlier steps of a chunk's orders that did not end well."""
+        """Return the outcomes of failed earlier steps of a chunk's orders."""
         others = self.doubts.get(chunk.no)
         return ChainMap({}, self.earlier, dict(others)) if others else self.earlier
 
@@ -162,7 +162,7 @@ class ChunkQueue(Struct, eq=False):
         return self.out == 0 and not any(self.waves)
 
     def result_of_drop(self, shut: SendingStop | None) -> DeliveryResult:
-        """Return the end of the drop's queue, as the scheduler gets it."""
+        """Return the result of the drop's delivery, as the scheduler gets it."""
         left = any(self.waves)
         return DeliveryResult(
             drop_seq=self.drop_seq,

@@ -117,7 +117,7 @@ class RowOutcomes:
         return "unclear" if pos in self.unclear | self._were_unclear else "lost"
 
     def set_outcome(self, pos: int, outcome: Outcome, code: Code, message: str) -> None:
-        """Give a row an end of its own."""
+        """Give a row its own verdict."""
         self.lost.discard(pos)
         self.unclear.discard(pos)
         self._verdicts[pos] = Verdict(
@@ -195,7 +195,7 @@ class RowOutcomes:
         self.unclear.add(pos)
 
     def leave_unknown(self, pos: int) -> None:
-        """Leave a row unknown: nobody can tell how it ended."""
+        """Leave a row unknown: its outcome cannot be found out."""
         if pos in self.unclear:
             verdict = self._verdicts[pos]
             self.unclear.discard(pos)
@@ -256,7 +256,7 @@ class RowOutcomes:
         )
 
     def result(self) -> ChunkResult:
-        """Return what the ledger is to keep."""
+        """Return the chunk's result for the ledger."""
         state = self._state()
         outcome, code, message = self._words(state)
         # A row without a verdict was accepted with the status of its chunk, which is that of the
@@ -355,6 +355,6 @@ def _note_of(answer: Answer) -> str:
 
 
 def doubtful(chunk: Chunk, known: Sequence[Verdict]) -> ChunkResult:
-    """Return a result for a chunk of which nobody can tell whether it was sent."""
+    """Return a result for a chunk that may or may not have been sent."""
     sending = replace(chunk, state=ChunkState.SENDING)
     return ChunkResult(chunk=sending, verdicts=tuple(known), replaces=True)

@@ -143,7 +143,9 @@ class Dispatcher:
             future = self._queues.popleft().future
             if not future.done():
                 future.set_exception(
-                    StorageError("The delivery thread was closed; what was out is in doubt.")
+                    StorageError(
+                        "The delivery thread was closed; calls that were out are in doubt."
+                    )
                 )
 
     # -- callers -------------------------------------------------------------------------------

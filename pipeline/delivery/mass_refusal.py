@@ -55,7 +55,7 @@ class MassRefusal:
 
     @asynccontextmanager
     async def one_at_a_time(self) -> AsyncIterator[None]:
-        """Wait until a refused chunk may be looked into.
+        """Wait until a refused chunk may be examined.
 
         One at a time, as long as nothing is taken: each success lets one more in. So isolation runs
         side by side where rows are bad, and costs few calls where everything is refused.
@@ -95,7 +95,7 @@ class MassRefusal:
         self._free_a_seat()
 
     def reopened(self) -> None:
-        """Begin again with sending: one more chunk is enough to show that nothing changed."""
+        """Start sending again: one more refused chunk is enough to show that nothing changed."""
         if self.limit_reached:
             self._suspects |= self._refused_drops
         self._refused_drops.clear()
@@ -198,7 +198,7 @@ class UnclearAnswers:
         return self._in_a_row[kind] >= _UNCLEAR_IN_A_ROW
 
     def reopened(self) -> None:
-        """Begin again with sending: one more is enough to show that nothing changed."""
+        """Start sending again: one more unclear answer is enough to show that nothing changed."""
         self._in_a_row = {kind: min(n, _UNCLEAR_IN_A_ROW - 1) for kind, n in self._in_a_row.items()}
 
 
@@ -211,7 +211,7 @@ class _Case(Struct, frozen=True):
 
     @property
     def key(self) -> Key:
-        """Return what tells the chunk from all others."""
+        """Return the key that identifies the chunk."""
         return (self.chunk.drop_seq, self.chunk.no)
 
 
@@ -286,7 +286,7 @@ class SuspectResults:
     def _send_again(self) -> None:
         """Send the chunks that were not halved once more, and halve them now.
 
-        Not everything was refused, or nobody else can tell.
+        Not everything was refused, or no other evidence can come.
         """
         cases, self._untested = self._untested, []
         for case in cases:

@@ -76,7 +76,7 @@ class OrderQuery:
             word = parse_order_info(reply, order_id, milestone) if reply else None
             self._note_silence(answered=word is not None)
             if reply is not None:
-                said = word.value if word else "no answer to the question"
+                said = word.value if word else "no answer to the query"
                 notes.append(self._receipt(pos, reply, said))
             if word is not None:
                 reached[pos] = word
@@ -142,5 +142,5 @@ class OrderQuery:
         except Held:
             renewed = False
         if not renewed:
-            self._limiter.hold("the token is not taken any more", 401)
+            self._limiter.hold("the token is no longer accepted", 401)
             raise SendingStopped

@@ -80,7 +80,7 @@ class Reconciler:
                 self._rows.set_outcome(pos, Outcome.UNSENT, Code.CANCELLED, words)
 
     def _is_resent(self, pos: int) -> bool:
-        """Return whether a row is sent again where asking gives no answer: not after a 2xx."""
+        """Return whether a row is sent again if asking gives no answer: not after a 2xx."""
         resend = self._tools.policy.when_in_doubt == "resend"
         return resend and pos not in self._rows.unclear
 
@@ -208,7 +208,7 @@ class Reconciler:
         )
 
     def _stays(self, pos: int) -> bool:
-        """Return whether a row stays in doubt, just as it is, where nobody answers."""
+        """Return whether a row stays in doubt as it is if the API does not answer."""
         return pos in self._rows.ended or pos in self._rows.unclear
 
     async def _ask_about(

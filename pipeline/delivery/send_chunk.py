@@ -228,7 +228,7 @@ class ChunkSender:
             if to_ask:
                 tools = self._tools
                 if not tools.policy.reconcile and not self._retry.knows_better(since_opened=True):
-                    # Nobody is asked, and whether the API takes our calls at all is to be seen yet.
+                    # Nothing is asked, and whether the API accepts our calls is not known yet.
                     to_ask = [pos for pos in to_ask if pos not in self._rows.unclear]
                 opened_at = self._queue.taken_up or tools.opened_at
                 since = proof_from(self._chunk, tools.policy, opened_at)
@@ -356,7 +356,7 @@ class ChunkSender:
     # -- refused whole -------------------------------------------------------------------------
 
     async def _refused(self, answer: Answer, positions: Positions) -> None:
-        """Look into a chunk that was refused whole, when it is its turn."""
+        """Examine a chunk that was refused whole, when it is its turn."""
         self._tools.limiter.refused()
         self._refusals.add(str(self._rows.http_status))
         if self._isolating:

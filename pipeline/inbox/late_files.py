@@ -91,7 +91,7 @@ class Latecomers:
         )
         if each.cause is WaitCause.UNSETTLED:
             # "So far 0.4 s" would be out of date when it is read.
-            words = "it keeps changing: let whatever writes it come to an end"
+            words = "it keeps changing: let the program that writes it finish"
             return replace(late, reason=words)
         return late
 
@@ -163,7 +163,7 @@ def _note_of(late: Late, now: datetime, zone: tzinfo) -> bytes:
         "",
         f"Why, and what to do: {one_line(late.reason)}.",
         "",
-        "It is taken by itself once nothing is in the way. This note goes away then.",
+        "Shipdrop takes the file as soon as it is ready, and removes this note.",
         "",
         f"File:     {one_line(as_text(late.name))}",
         f"Waiting:  since {clock_time(late.since, zone)} at the latest",

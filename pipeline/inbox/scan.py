@@ -247,10 +247,10 @@ class Inbox:
         if place in self._verdicts:
             return f"{name}: {self._verdicts[place]}."
         if "/" in folder:
-            return f"{name} is too deep: only the inbox and one courier folder are looked into."
+            return f"{name} is too deep: only the inbox and the courier folders in it are scanned."
         if folder and ("", folder) in self._verdicts:
             above = self._verdicts["", folder]
-            return f"{name} is in a folder that is not looked into: {above}."
+            return f"{name} is in a folder that is not scanned: {above}."
         inside = self._root / folder / plain
         if inside.is_dir():
             return f"{name} is a courier's folder: the files in it are picked up."
@@ -343,7 +343,7 @@ class Inbox:
         if not track.was_written:
             return None
         return WaitCause.WRITTEN, (
-            "somebody has it open for writing: let the upload come to its end. If nothing uploads "
+            "somebody has it open for writing: let the upload finish. If nothing uploads "
             "it any more, end the program or the session that still holds it open"
         )
 

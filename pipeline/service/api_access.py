@@ -1,4 +1,4 @@
-"""Give the delivery thread, from the settings: credentials, policy, the client.
+"""Build the delivery thread from the settings: credentials, policy, the client.
 
 A worker's client makes not one call more once others may have taken over.
 """
@@ -71,7 +71,7 @@ def credentials_of(api: ApiSettings, root: Path) -> Credentials:
     """Return how to get a token. Raises SettingsError when address or token are not configured."""
     if not api.base_url:
         raise SettingsError(
-            'The setting "api.base_url" is missing: where to send.',
+            'The setting "api.base_url" is missing: the address to send to.',
             hint="Set it in shipdrop.toml or by SHIPDROP_API__BASE_URL; `shipdrop sandbox` starts "
             "a local stand-in.",
         )
@@ -83,7 +83,7 @@ def credentials_of(api: ApiSettings, root: Path) -> Credentials:
     )
     if has_no_token(api):
         raise SettingsError(
-            'The setting "api.token" is missing: the API takes nothing without a token.',
+            'The setting "api.token" is missing: the API accepts no call without one.',
             hint="Set api.token, api.token_file, or api.username and api.password; best by "
             "environment (SHIPDROP_API__TOKEN) or a file.",
         )

@@ -58,7 +58,7 @@ class ChangedFiles:
     def _look_at(
         self, drop_id: str, begun: ReturnedFile | None, now: datetime
     ) -> list[tuple[str, str]]:
-        """Look at one drop's file; what is wrong with it is no matter of the others."""
+        """Look at one drop's file; an error with it does not affect the others."""
         try:
             if begun is not None or self._was_written_to(drop_id, now):
                 return self._give_back(drop_id, begun)
@@ -117,7 +117,7 @@ class ChangedFiles:
         return given_back
 
     def _tell(self, drop: Drop, *, kept: bool) -> None:
-        """Say in the summary that the file was written to, if it was not said when it was made."""
+        """Add to the summary that the file was written to, unless it says so already."""
         log.warning(
             "drop.file_changed",
             drop=drop.drop_id,

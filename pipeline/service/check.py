@@ -1,4 +1,4 @@
-"""Files that nobody dropped: checked as a run would read them, or made a profile of.
+"""Check files that were not dropped, as a run would read them, or make a profile from one.
 
 Nothing is called, nothing moved.
 """
@@ -51,7 +51,7 @@ class Checked(Struct, frozen=True, kw_only=True):
     """A file that was checked.
 
     ``summary``: as a run would write it, as far as a check can know. ``why``: why it was read so.
-    ``more``: what only a check tells (``preflight``, and ``first``: the first updates
+    ``more``: keys that only a check has (``preflight``, and ``first``: the first updates
     that would be sent); empty for a file that cannot be used. ``rejected``: record number →
     codes and message of each row that a run would reject; only ``check_file_rows`` fills it.
     """

@@ -253,7 +253,7 @@ def _as_it_left(chunk: Chunk, departures: Departures) -> Chunk:
 
 _IN_DOUBT = (
     "It is not on record whether these calls arrived. The API is asked (api.reconcile), perhaps "
-    "after the time-out of the old calls; api.when_in_doubt decides what that leaves open."
+    "after the time-out of the old calls; api.when_in_doubt decides what is still open then."
 )
 
 _ENDS = (Outcome.DUPLICATE, Outcome.REJECTED)

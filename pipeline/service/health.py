@@ -137,7 +137,7 @@ _MOST_OPEN = 100
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Hold one thing that is in the way. ``what``: see ``WATCHED``; ``since``: ISO 8601, or ""."""
+    """Hold one problem. ``what``: see ``WATCHED``; ``since``: ISO 8601, or ""."""
 
     what: str
     reason: str
@@ -150,8 +150,8 @@ class Health(Struct, frozen=True, kw_only=True):
 
     ``alive``: a service, or a worker, was at work here a moment ago; ``scanned``: it could list
     the inbox. ``cluster``: the workers and what they do (``cluster_status``), None where the ledger
-    is embedded. ``listing``: what lies in the inbox, None where it could not be listed. ``unsent``:
-    updates that were planned and not answered yet. ``problems``: what is in the way.
+    is embedded. ``listing``: the files in the inbox, None where it could not be listed. ``unsent``:
+    updates that were planned and not answered yet. ``problems``: the current ones.
     """
 
     at: datetime
@@ -182,7 +182,7 @@ class Health(Struct, frozen=True, kw_only=True):
 
     @property
     def api(self) -> str:
-        """Return ok, slowed, paused, held; "" when no service could tell."""
+        """Return ok, slowed, paused, held; "" where no service reports it."""
         return self.health_file.api if self.health_file and self.alive else ""
 
     def is_fine(self, what: str) -> bool:
@@ -195,7 +195,7 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 def current_health(site: "Site") -> Health:
-    """Look at a root now: its inbox, its ledger, and how its service says it is."""
+    """Look at a root now: its inbox, its ledger, and its service's own report."""
     now = site.clock.now()
     health_file = site.health_file()
     problems: list[Problem] = []
@@ -291,7 +291,7 @@ def _guarded(what: str, look: Callable[[], _T], otherwise: _T, problems: list[Pr
 
 
 class HealthMonitor:
-    """Finds out how a service is. Called in its thread.
+    """Determines the health of a service. Called in its thread.
 
     When nothing was taken for ``api.outage_seconds`` while calls were due, it is an outage.
     """
@@ -310,7 +310,7 @@ class HealthMonitor:
         self._pause_until: float | None = None
 
     def __call__(self) -> HealthFile:
-        """Return how the service is now."""
+        """Return the state of the service now."""
         problems, calls = self._problems, self._calls
         api, reason, hint, status = self._api(self._clock.monotonic())
         again_at = self._moment(problems.again_at)
@@ -348,7 +348,7 @@ class HealthMonitor:
         )
 
     def _api(self, now: float) -> tuple[str, str, str, int | None]:
-        """Return how sending is: state, reason, hint, HTTP status; and note whether it is trouble.
+        """Return state, reason, hint and HTTP status of sending; note whether it is trouble.
 
         What is tried again after it was shut stays so until a call is taken.
         """
@@ -396,7 +396,7 @@ class HealthMonitor:
         )
 
     def _note_pause(self, now: float) -> None:
-        """Keep in mind until when the API asked for quiet, where that is long."""
+        """Remember until when the API asked for a pause, where that is long."""
         left = self._delivery.limiter.pause_left
         if left <= 0:
             self._pause_until = None
@@ -416,7 +416,7 @@ class HealthMonitor:
 
 
 def health_writer_of(site: "Site", problems: Problems) -> HealthFileWriter:
-    """Return what tells others on this root how the service, or a worker that looks, is doing."""
+    """Return the writer of the health file, for the service or the worker that scans."""
     health_file = HealthFileWriter(site.root / "state", HealthMonitor(site, problems), site.clock)
     problems.on_scan = health_file.scanned
     return health_file

@@ -222,7 +222,7 @@ def _write_over(path: Path, text: bytes) -> None:
 
 
 def read_health_file(state: Path) -> HealthFile | None:
-    """Return how the service is; None where none ever was, or its file says nothing."""
+    """Return the state of the service; None where none ever ran, or its file is unreadable."""
     try:
         return msgspec.json.decode((state / FILE).read_bytes(), type=HealthFile)
     except (OSError, msgspec.MsgspecError):
@@ -239,7 +239,7 @@ def is_fresh(health_file: HealthFile, now: datetime) -> bool:
 
 
 def _is_gone(health_file: HealthFile) -> bool:
-    """Return True where its process would be seen, and is not: it was killed since it gave word."""
+    """Return True where its process should be visible and is not: it was killed."""
     if health_file.host != socket.gethostname():
         return False
     try:

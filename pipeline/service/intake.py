@@ -117,7 +117,7 @@ class Intake:
         )
 
     def _take_back(self) -> list[tuple[str, str]]:
-        """Have files back that were written to after they were taken. Where they are now."""
+        """Give files back that were written to after they were taken; return their places."""
         try:
             return self._changed_files.look()
         except StorageError as error:

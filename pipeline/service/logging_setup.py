@@ -42,7 +42,7 @@ def configure(*, level: str, form: str, also: Collection[str] = ()) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # What libraries say goes the same way, or a line that is no JSON would get among ours.
+    # Libraries log the same way, or lines that are not JSON would get among ours.
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=first)

@@ -39,7 +39,7 @@ class Service:
     def __init__(
         self, site: Site, on_closed: Callable[[Closed], None] = lambda _closed: None
     ) -> None:
-        """Take the root, and what is to be told of each drop that is closed.
+        """Take the root, and the function to call with each drop that is closed.
 
         Raises SettingsError when sending is not configured.
         """

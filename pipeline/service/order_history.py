@@ -1,4 +1,4 @@
-"""The history of one order: each row that named it, its updates, every call, its end."""
+"""The history of one order: each row that named it, its updates, every call, its outcome."""
 
 import csv
 from contextlib import suppress
@@ -34,7 +34,7 @@ def trace_order(site: Site, order_id: str, *, in_short: bool = False) -> list[di
 
 
 def _gone(seen: OrderRow) -> dict[str, Any]:
-    """Return what stays of an order whose drop is no longer kept."""
+    """Return the object for an order whose drop is no longer kept."""
     return {
         "drop_id": "",
         "drop_state": "",

@@ -188,7 +188,7 @@ class Planner:
     def _seen(
         self, group: Sequence[DropToPlan], standings: Mapping[int, Sequence[OrderHistory]]
     ) -> list[ParcelSeen]:
-        """Return what rows of other drops said of parcels of the orders that would be sent now."""
+        """Return the parcels that other drops report for the orders that would be sent now."""
         keys_of = {each.drop.seq: each.prepared.keys for each in group}
         rows = [(keys, to_ask_about(keys, standings[seq])) for seq, keys in keys_of.items()]
         orders = chain.from_iterable(one_by_one(keys.orders.among(these)) for keys, these in rows)
@@ -282,7 +282,7 @@ def without_shared_orders(candidates: Sequence[DropToPlan]) -> Iterator[list[Dro
     """Yield the candidates in their order, in groups in which no two name the same order.
 
     A drop that names an order of an earlier one is planned after it, so it begins the next group.
-    What is not sent counts as well: a row may tell of an order's auto-dispatch.
+    Rows that are not sent count as well: one may mark its order as auto-dispatched.
     """
     group: list[DropToPlan] = []
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""Tell why a drop is not finished, whether it can be tried again, and read its file again.
+"""Say why a drop is not finished and whether it can be tried again; read its file again.
 
 For commands and pages.
 """
@@ -82,8 +82,8 @@ def read_again(
 ) -> Path:
     """Put the file of a drop into the inbox again; return its place there.
 
-    It becomes a drop of its own, and the first one needs nobody from then on: what was accepted
-    comes out as duplicate. ``folder``: the inbox sub-folder, else the one it came in; ``put``: puts
+    It becomes a new drop, and the first one needs no person from then on: rows that were accepted
+    end as duplicates. ``folder``: the inbox sub-folder, else the one it came in; ``put``: puts
     a file into that folder, where more is to be done than that. Raises UsageError where reading it
     again could do nothing or the file is gone, StorageError.
     """

@@ -112,7 +112,7 @@ class RetentionFiles:
                         yield path
 
     def remove_aside(self, path: Path) -> None:
-        """Remove one of these, and the folders above it that became empty."""
+        """Remove one of these files, and the folders above it that became empty."""
         with storing("remove", path):
             path.unlink(missing_ok=True)
         for above in path.parents:

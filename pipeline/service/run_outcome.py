@@ -39,7 +39,7 @@ _BY_CAUSE = {
     Cause.API: Exit.UNREACHABLE,
     Cause.EARLIER: Exit.UNREACHABLE,
 }
-"""Causes, the one that decides first: trouble here goes before trouble over there."""
+"""Causes, the one that decides first: trouble here goes before trouble of the API."""
 
 
 class RunOutcome(Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
         return [open_reason for open_reason in self.open.values() if open_reason.cause is cause]
 
     def _reason_in_words(self, cause: Cause) -> str:
-        """Return what is wrong here; what rests for other reasons is counted, not hidden."""
+        """Return the local error; drops that rest for other reasons are counted, not hidden."""
         found = self._resting(cause)
         others = len(self.open) - len(found)
         also = f" {others} more not sent yet." if others else ""

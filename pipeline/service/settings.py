@@ -154,8 +154,8 @@ class RetentionSettings(_Section):
         rest = [info.data.get(f"{what}_days") for what in ("archive", "outbox", "rows")]
         if value and not all(days is None or 0 < days <= value for days in rest):
             raise ValueError(
-                "must be 0, or as many as archive_days, outbox_days and rows_days at least, "
-                "each of which must be set: a drop is listed as long as there is anything of it"
+                "must be 0, or at least as many as archive_days, outbox_days and rows_days, "
+                "each of which must be set: a drop is listed while it has files or rows"
             )
         return value
 
@@ -205,7 +205,7 @@ class WebSettings(_Section):
 
 
 class NotifySettings(_Section):
-    """Whom to tell when something changes. ``urls``: addresses as apprise writes them."""
+    """Whom to notify when something changes. ``urls``: addresses as apprise writes them."""
 
     urls: tuple[SecretStr, ...] = ()
     digest_seconds: Seconds = 60.0

@@ -108,11 +108,11 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def changed_file_notes(self) -> ChangedFileNotes:
-        """Return what is noted of drops whose files may be written to after they were read."""
+        """Return the notes on drops whose files may be written to after they were read."""
         return ChangedFileNotes(self.root)
 
     def health_file(self) -> HealthFile | None:
-        """Return how the run on this root said it is doing, the last time."""
+        """Return the last report of the run on this root."""
         return read_health_file(self.root / "state")
 
     @cached_property
@@ -233,7 +233,7 @@ class Site(Struct, frozen=True, dict=True):
 
     @cached_property
     def retention(self) -> Retention:
-        """Return what removes old originals, reports and rows."""
+        """Return the retention, which removes old originals, reports and rows."""
         return Retention(
             keep=self.settings.retention,
             files=RetentionFiles(self.root, self.folders.outbox),

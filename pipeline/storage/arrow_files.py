@@ -1,4 +1,4 @@
-"""Tables in files of Arrow's: how a spool writes and reads its own."""
+"""Read and write tables in Arrow files, for the spool."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from io import RawIOBase

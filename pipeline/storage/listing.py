@@ -212,7 +212,7 @@ def _left_alone_because(name: str, mode: int, folder: str, done_marker: str) -> 
         return "", False
     if stat.S_ISDIR(mode):
         if folder:
-            return "folders inside a courier's folder are not looked into", True
+            return "folders inside a courier's folder are not scanned", True
         if not is_text(name):
             return "its name is not UTF-8 text: give the folder another name", True
         return "it is a folder with the name of a file", True

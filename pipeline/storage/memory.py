@@ -14,7 +14,7 @@ MMAP_FROM = 1 * 1024 * 1024
 and go in thousands: each would cost the pages it touches anew."""
 
 TRIM_FROM = 16 * 1024 * 1024
-"""So much that is free stays at the end of a heap."""
+"""Free bytes that stay at the end of a heap."""
 
 HEAPS = 1
 """All threads share one heap: each more keeps holes of what it has once had, 8 MB where files are
@@ -24,7 +24,7 @@ LARGE = 50_000
 """Rows from which on a step leaves megabytes free."""
 
 POOL = "ARROW_DEFAULT_MEMORY_POOL"
-"""The variable that tells Arrow, for this process only: others know nothing of ``mallopt``."""
+"""The variable that Arrow reads, set for this process only: others did not call ``mallopt``."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 

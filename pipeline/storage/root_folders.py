@@ -287,7 +287,7 @@ class Folders:
                 f"{shown(name)} would never be picked up: {reason}.", hint="Give it another name."
             )
         if folder and not is_courier_folder(one_component(folder)):
-            raise UsageError(f"A folder called {shown(folder)} in the inbox is not looked into.")
+            raise UsageError(f"A folder called {shown(folder)} in the inbox is not scanned.")
 
     def _shelf(self, thing: PutAway) -> Path:
         day = thing.day

@@ -1,4 +1,4 @@
-"""One ``run`` per root: a lock the kernel lets go of when its holder dies, however it dies.
+"""One ``run`` per root: a lock that the kernel releases when its holder dies, however it dies.
 
 A command that holds it for a while only (``retry``) gives way to a service that starts meanwhile.
 """

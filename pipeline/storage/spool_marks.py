@@ -66,7 +66,7 @@ class AttemptCounter:
     def fail(self) -> None:
         """Note that the last try failed by an error, not by a crash; doing it again is fine.
 
-        One that nobody tells of may have been ended by anything: a kill, a power cut.
+        A try without this mark may have ended for any reason: a kill, a power cut.
         """
         with in_spool(self._folder), self._path.open("r+b") as file:
             file.seek(-1, os.SEEK_END)
@@ -193,7 +193,7 @@ def _noted(folder: Path, chunks: int) -> bytearray | None:
 
 
 def _head(handle: int) -> bytes:
-    """Return bytes that tell this file, under this kernel, from any other; blank if none can."""
+    """Return bytes that identify this file under this kernel; blank if none can."""
     try:
         boot = _boot(_BOOT_ID)
     except (OSError, UnicodeDecodeError):

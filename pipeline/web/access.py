@@ -1,4 +1,4 @@
-"""Who may look, operate, manage: sessions, the token against forged requests, log-in pace.
+"""Rights to look, operate, manage: sessions, form tokens, and waits after wrong log-ins.
 
 Without users (the default) the page listens on this machine only, and whoever sits at it may do
 everything.
@@ -24,7 +24,7 @@ from pipeline.web.caches import LruCache
 from pipeline.web.passwords import is_password_hash, is_token_hash, password_fits, token_fits
 
 _TRIES: Final = 5
-"""Wrong log-ins of one user or address that cost no wait."""
+"""Wrong log-ins of one user or address before the first wait."""
 _LONGEST_WAIT: Final = 300.0
 _REMEMBERED: Final = 10_000
 _SESSIONS: Final = 10_000

@@ -1,4 +1,4 @@
-"""The JSON API: common fields and types of its parts; what is not described is refused, in words.
+"""The JSON API: common fields and types; a request that OpenAPI does not describe is refused.
 
 OpenAPI describes them at ``/api/v1/openapi.json``.
 """
@@ -15,17 +15,19 @@ from pipeline.core.errors import UsageError
 from schemas.similarity import did_you_mean
 
 IN_SHEET: Final = "Empty where the file has only one, or the row's was not noted."
-OF_SHEET: Final = "Of these rows, where the file has several: their numbers may be those of others."
+OF_SHEET: Final = (
+    "The sheet of these rows, if the file has several: rows of two sheets may have one number."
+)
 
 
 class Order(BaseModel):
-    """Base of what machines send: a field that is not known, or not of its kind, is refused."""
+    """Base of requests of machines: an unknown field, or one of another kind, is refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Answer(BaseModel):
-    """Base of what machines are told; pages show the same records.
+    """Base of answers to machines; pages show the same records.
 
     A field with ``exclude`` is for pages alone.
     """

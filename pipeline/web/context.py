@@ -64,7 +64,7 @@ class WebContext(Struct, frozen=True, kw_only=True):
     uploads_sent: LruCache[tuple[str, str], str]
     """The name of a form and what it brought → its batch: a second click has no second effect."""
     corrections_sent: "LruCache[tuple[str, str], Sending]"
-    """The name of a form and its drop → what came of it."""
+    """The name of a form and its drop → the result."""
     editors: Editors
     teachings: "Teachings"
     unsaved: KeptForPage[FormData]
@@ -260,7 +260,7 @@ def _check(token: str, request: Request, ctx: WebContext, visitor: Visitor) -> N
 
 
 def lead(request: Request, target: str, said: str = "") -> RedirectResponse:
-    """Lead to a page of ours after a change. ``said``: what that page says of it, once."""
+    """Redirect to a page of ours after a change. ``said``: the message that it shows, once."""
     if said:
         ctx = context_of(request)
         ctx.said.keep(request.scope["session"], urlsplit(target).path, said)
@@ -268,7 +268,7 @@ def lead(request: Request, target: str, said: str = "") -> RedirectResponse:
 
 
 def told_once(request: Request) -> str:
-    """Return what a page is to say of the change that led to it, or ""."""
+    """Return the message of the change that led to a page, or ""."""
     return context_of(request).said.take(request.scope["session"], request.url.path) or ""
 
 

@@ -1,4 +1,4 @@
-"""One drop as its page shows it, and what can be asked of it: retry, cancel, to be read again."""
+"""One drop as its page shows it, and the requests for it: retry, cancel, read again."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,7 +97,7 @@ def downloads(site: Site, drop: DropLine) -> list[tuple[str, str]]:
 
 
 class DropView(Struct, frozen=True, kw_only=True):
-    """How far a drop is: what came of its rows, as reported or as far as it came.
+    """The progress of a drop: the outcomes of its rows, as reported or so far.
 
     ``progress``: None where it is not being sent. ``counts``: outcome → rows, without zeros.
     """
@@ -112,12 +112,12 @@ class DropView(Struct, frozen=True, kw_only=True):
         return self.progress.total if self.progress else sum(self.counts.values())
 
     def verdict(self, shut: str = "") -> str:
-        """Tell it in one sentence. ``shut``: why nothing is being sent at all, if so."""
+        """Return the state in one sentence. ``shut``: why nothing is being sent at all, if so."""
         return headline(self.drop, self.progress, shut)
 
 
 def view_of(site: Site, drop: DropLine) -> DropView:
-    """Look how far a drop is."""
+    """Return the progress of a drop."""
     rows: Mapping[str, Any] = drop.summary["rows"] if drop.summary else {}
     counts = {each.value: rows[each.value] for each in Outcome if rows.get(each.value)}
     if drop.state is not DropState.OPEN:
@@ -160,7 +160,7 @@ def _rows(sheet: SheetFile, numbers: Sequence[int]) -> list[RowObject]:
 
 
 def can_retry(site: Site, drop: DropLine) -> bool:
-    """Tell whether something of it may still be sent, or settled."""
+    """Return whether rows of it may still be sent, or settled."""
     try:
         check_retry(site, drop.drop_id, drop.state, drop.summary)
     except UsageError:
@@ -169,7 +169,7 @@ def can_retry(site: Site, drop: DropLine) -> bool:
 
 
 def can_cancel(drop: DropLine) -> bool:
-    """Tell whether there is something left to stop."""
+    """Return whether there is anything left to stop."""
     return not drop.state.closed
 
 

@@ -120,7 +120,7 @@ class FaultGroup(Struct, frozen=True, kw_only=True):
 
     @property
     def here(self) -> str:
-        """Return what to do about it on the page."""
+        """Return the advice for the page."""
         return _HERE.get(self.code, self.fix)
 
     @property

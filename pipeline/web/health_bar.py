@@ -1,4 +1,4 @@
-"""The health bar: is the service alive, does the API take us, what waits in the inbox and why."""
+"""The health bar: the state of the service and of the API, and the files waiting in the inbox."""
 
 import threading
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class WaitingObject(Answer):
     why: str = Field(description="What it waits for and what to do, or why it is never taken.")
     late: bool = Field(default=False, exclude=True)
     mark: str = Field(default="", exclude=True)
-    """Tells this state of the file from any other."""
+    """Identifies this state of the file."""
 
 
 class WaitingList(Answer):
@@ -44,7 +44,7 @@ class WaitingList(Answer):
 
 
 def waiting_in(listing: Listing, health: Health) -> WaitingList:
-    """Return what lies in the inbox, with what the service reported of it."""
+    """Return the contents of the inbox, with the service's report of them."""
     reasons = _reasons(health)
     files = [_file(entry, reasons, health) for entry in listing.files]
     return WaitingList(
@@ -119,7 +119,7 @@ class HealthBar:
         self._seen = threading.Condition()
 
     def health(self) -> Health:
-        """Return how things stand now, or did a moment ago."""
+        """Return the health now, or that of a moment ago."""
         with self._seen:
             now = self._site.clock.monotonic()
             good = _KEPT_SECONDS if self._began is None else _STILL_GOOD_SECONDS
@@ -137,7 +137,7 @@ class HealthBar:
             return self._meanwhile(self._site.clock.monotonic() - began)
 
     def waiting(self) -> WaitingList:
-        """Return everything that lies in the inbox now, or did a moment ago."""
+        """Return the contents of the inbox now, or those of a moment ago."""
         self.health()
         return self._waiting
 

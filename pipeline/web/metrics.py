@@ -1,5 +1,5 @@
 """Measures for Prometheus. Labels are couriers, outcomes, states and HTTP statuses, nothing else:
-never an order, a file, a drop or a worker, of which there is no end.
+never an order, a file, a drop or a worker, of which there are too many.
 """
 
 from collections import Counter
@@ -61,9 +61,7 @@ class Measures(Collector):
         totals, late = self._totals, couriers(self._site, self._totals)
         left = self._site.ledger.overview.rows_to_do()
         rows, files = totals.rows(), totals.files()
-        yield _gauge(
-            "rows", "Rows of all drops by what became of them", ("courier", "outcome"), rows
-        )
+        yield _gauge("rows", "Rows of all drops by outcome", ("courier", "outcome"), rows)
         known = sorted({*left, *(name for name, _ in rows)})
         yield _gauge(
             "rows_to_do",
@@ -95,7 +93,9 @@ def _number(name: str, words: str, value: float) -> Metric:
 def _release() -> Metric:
     release = this_release()
     labels = {(release.version, release.commit): 1}
-    return _gauge("build_info", "1; its labels tell what runs", ("version", "commit"), labels)
+    return _gauge(
+        "build_info", "1; its labels give version and commit", ("version", "commit"), labels
+    )
 
 
 def _health(health: Health) -> Iterator[Metric]:
@@ -108,11 +108,11 @@ def _health(health: Health) -> Iterator[Metric]:
     yield _number("ledger_up", "1 when the ledger can be read", fine("ledger"))
     yield _number("inbox_up", "1 when the inbox can be listed", fine("inbox"))
     trouble = {(what,): not fine(what) for what in WATCHED}
-    yield _gauge("trouble", "1 for what is in the way of work", ("what",), trouble)
+    yield _gauge("trouble", "1 for each current trouble", ("what",), trouble)
 
 
 def _cluster(cluster: Mapping[str, Any]) -> Iterator[Metric]:
-    """Yield what ``shipdrop cluster status`` tells, of all roots of the ledger."""
+    """Yield the figures of ``shipdrop cluster status``, for all roots of the ledger."""
     known = cluster["workers"]
     workers = Counter(
         ("silent" if each["stale"] else "draining" if each["draining"] else "at_work",)
@@ -123,26 +123,30 @@ def _cluster(cluster: Mapping[str, Any]) -> Iterator[Metric]:
     segments = {(state,): count for state, count in cluster["segments"].items()}
     yield _gauge("segments", "Segments by state", ("state",), segments)
     silent = max((each["silent_seconds"] for each in known), default=0)
-    said = "Since the last word of the worker that is silent longest"
+    said = "Since the last heartbeat of the worker that is silent longest"
     yield _number("worker_silent_seconds", said, silent)
-    yield _number("worker_posts_stalled", "What silent workers hold", cluster["stalled"])
+    yield _number("worker_posts_stalled", "Posts that silent workers hold", cluster["stalled"])
     waiting = sum(cluster["queues"].values())
     yield _number("jobs_waiting", "Jobs that no worker has taken yet", waiting)
-    yield _number("quiet_seconds", "How long the API wants quiet yet", cluster["quiet_seconds"])
+    yield _number(
+        "quiet_seconds",
+        "What is left of the pause that the API asked for",
+        cluster["quiet_seconds"],
+    )
     shut = cluster["shut"] is not None
     yield _number("sending_shut", "1 when the workers send nothing", shut)
 
 
 def _service(health_file: HealthFile, alive: bool) -> Iterator[Metric]:  # noqa: FBT001 - one fact of two
     for name, words, moment in (
-        ("last_scan", "When the inbox was last listed whole", health_file.scanned_at),
+        ("last_scan", "When the inbox was last listed completely", health_file.scanned_at),
         ("service_start", "When the service started", health_file.started_at),
     ):
         if moment:
             seconds = datetime.fromisoformat(moment).timestamp()
             yield _number(f"{name}_timestamp_seconds", words, seconds)
     states = {(name,): alive and health_file.api == name for name in _API}
-    yield _gauge("api_state", "1 for how sending is", ("state",), states)
+    yield _gauge("api_state", "1 for the current state of sending", ("state",), states)
     refused = alive and health_file.token_is_refused
     yield _number("token_refused", "1 when the API refuses the token", refused)
     calls = CounterMetricFamily(

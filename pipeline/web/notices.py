@@ -1,5 +1,5 @@
-"""Telling people when something changes: refused files, rows that need them, late files, the API
-paused and back. What happens close together goes out as one message; nothing is announced twice.
+"""Notify people when something changes: refused files, rows that need them, late files, the API
+paused and back. Changes close together go out as one message; nothing is announced twice.
 
 Runs in a thread beside the service and looks only at what everybody can see: the ledger and the
 service's health file. What was announced is kept in ``state/notices.json``, so that a restart
@@ -57,7 +57,7 @@ class Kind(StrEnum):
 
 
 class Event(Struct, frozen=True):
-    """One thing to tell. ``place``: the page about it, such as ``/drops/ID``."""
+    """One change to announce. ``place``: the page about it, such as ``/drops/ID``."""
 
     words: str
     kind: Kind
@@ -80,7 +80,7 @@ class NoticeMemory(Struct):
 
 
 class Notices:
-    """Gathers what changed and tells it. Called in one thread."""
+    """Gathers changes and sends notices. Called in one thread."""
 
     def __init__(self, site: Site, send: Send) -> None:
         self._site = site
@@ -189,7 +189,7 @@ class Notices:
         return seconds >= self._outage_seconds
 
     def _over(self, what: str, since: str, health_file: HealthFile) -> str:
-        """Say that a trouble that was announced is over, if that is certain, else "".
+        """Return that a trouble that was announced is over, if that is certain, else "".
 
         A service that has just started knows of no trouble yet.
         """
@@ -262,7 +262,7 @@ def sender(settings: NotifySettings) -> Send:
 
 @contextmanager
 def telling(site: Site, *, once: bool, may: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Tell people while the context lasts; with ``once``, what there is to tell at its end.
+    """Send notices while the context lasts; with ``once`` only at its end.
 
     ``may``: asked before each look; among workers another may have taken over meanwhile.
     """
@@ -303,7 +303,7 @@ def _beside(
                 _ping(site, site.root / "state")
         except ShipdropError as error:
             log.warning("notices.trouble", reason=error.message)
-        except Exception:  # telling people must never end the run
+        except Exception:  # sending notices must never end the run
             log.exception("notices.bug")
 
 

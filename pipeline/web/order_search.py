@@ -1,4 +1,4 @@
-"""Finding an order, or an AWB: the ledger knows orders; AWBs stand in the results files.
+"""Find an order, or an AWB: the ledger knows orders; AWBs are in the results files.
 
 The results files are looked through newest first, for as long as a page may take. The answer says
 how far it looked, and where to go on.
@@ -31,7 +31,7 @@ _DROPS: Final = 50
 _MOST_ORDERS: Final = 20
 MOST_IDS: Final = 100
 _AT_LENGTH: Final = 5
-"""Orders that are shown with all that their results files say."""
+"""Orders that are shown with the lines of their results files."""
 _SHORTEST: Final = 4
 _BETWEEN: Final = re.compile(r"[\s,;\"']+")
 _ID: Final = re.compile(r"[\w\-/#.]{4,100}")
@@ -39,7 +39,7 @@ _LONGEST_LINE: Final = 64 * 1024
 
 
 class Story(Struct, frozen=True, kw_only=True):
-    """All that is known of one order. ``asked``: the text that led here: its id or an AWB."""
+    """The history of one order. ``asked``: the text that led here: its id or an AWB."""
 
     order_id: str
     asked: str
@@ -47,7 +47,7 @@ class Story(Struct, frozen=True, kw_only=True):
 
     @property
     def answer(self) -> "AnswerObject":
-        """Return what became of it, in a sentence."""
+        """Return its outcome, in a sentence."""
         return answer_of(self.order_id, self.seen, self.asked)
 
 

@@ -21,7 +21,7 @@ _NOBODY: Final = (
     "$argon2id$v=19$m=65536,t=3,p=4$2r9q7hyjLoz1v09V/z0S2Q"
     "$2+i59ZUOeW7U2dDg+BkCdgVVUWqSi8po414WV+2vnx0"
 )
-"""Checked for users that do not exist, so that the time taken does not tell who does.
+"""Checked for users that do not exist, so that the time taken does not show who does.
 
 The hash of 32 random bytes, with the costs of ``_HASHER``: to make one at each start would take a
 tenth of a second, in commands as well that check no password.
@@ -54,7 +54,7 @@ RULES: Final = (
 
 
 def password_problem(password: str, name: str = "") -> str:
-    """Return a sentence about what is wrong with a password that somebody chose, or ""."""
+    """Return the fault of a chosen password in a sentence, or ""."""
     if len(password) < _SHORTEST:
         return f"A password needs at least {_SHORTEST} characters."
     if len(password) > LONGEST:

@@ -96,7 +96,7 @@ class People:
     """Knows the users of a root's page. Safe from several threads and machines."""
 
     def __init__(self, root: Path, web: WebSettings, clock: Clock) -> None:
-        """Read who there is. Raises SettingsError where the list cannot be read."""
+        """Read the list. Raises SettingsError where it cannot be read."""
         self._path = place_of(root) / "people.json"
         self._clock = clock
         self._kept = {name: _kept(name, user) for name, user in web.users.items()}
@@ -123,7 +123,7 @@ class People:
         return sorted(self.users().values(), key=lambda each: each.name.casefold())
 
     def changes(self) -> list[Change]:
-        """List what was changed, the newest first."""
+        """List the changes, the newest first."""
         return list(reversed(self._look().book.changes))
 
     def is_kept(self, name: str) -> bool:
@@ -295,7 +295,9 @@ class People:
         """Return the list, read again where it changed. One that cannot be read changes nothing."""
         known = self._read
         try:
-            with self._path.open("rb") as file:  # opened, so that a network share tells what is now
+            with self._path.open(
+                "rb"
+            ) as file:  # opened, so that a network share gives the present state
                 identity = _identity(file.fileno())
                 if identity == known.identity:
                     return known

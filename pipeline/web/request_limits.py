@@ -56,7 +56,7 @@ class Guard:
         needs_login: Callable[[], bool],
         has_room: Callable[[int], bool] = lambda _size: True,
     ) -> None:
-        """Take what answers after a bug, and what tells whether so many bytes find room on disk.
+        """Take the answer after a bug, and the check whether so many bytes find room on disk.
 
         ``needs_login``: whether there are users.
         """

@@ -1,4 +1,4 @@
-"""The server's own life: listen, answer, stop; and no more patience with a client than it needs.
+"""The server: listen, answer, stop; with time limits for clients.
 
 It is tied to the run that started it, if one did.
 """
@@ -91,7 +91,7 @@ class _Connection(H11Protocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; ours are said
-        """Answer what is no request, with the headers of every answer."""
+        """Answer an invalid request, with the headers of every answer."""
         head = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
         head += [
             (b"cache-control", b"no-store"),

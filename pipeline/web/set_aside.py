@@ -90,7 +90,7 @@ def take_back(ctx: WebContext, visitor: Visitor, drop_id: str, rows: Collection[
 def leave_aside(
     ctx: WebContext, visitor: Visitor, kind: str, key: str, *, reason: str, who: str
 ) -> None:
-    """Take one item off the list of what there is to do: of a file all that is left of it.
+    """Take one item off the list of things to do: of a file everything that is left.
 
     Raises NotThere, NotPossible (no reason, or it is not on the list), StorageError.
     """

@@ -83,7 +83,7 @@ class SheetFiles:
 
 
 def identity_of(path: Path) -> Identity:
-    """Return what tells this file, in this state, from any other. Raises OSError."""
+    """Return a mark that identifies this file in this state. Raises OSError."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
 

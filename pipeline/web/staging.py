@@ -112,7 +112,7 @@ def has_room(site: Site, size: int) -> bool:
     try:
         free = [shutil.disk_usage(place).free for place in (site.root, tempfile.gettempdir())]
     except OSError:
-        return True  # the upload itself tells of it
+        return True  # the upload itself reports it
     return min(free) >= least + 2 * size
 
 
@@ -176,12 +176,12 @@ def split(site: Site, kept: Staged, wanted: Sequence[int]) -> str:
 
 
 def keep_check(site: Site, kept: Staged, checked: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what a check found in these files beside them. Raises StorageError."""
+    """Keep the findings of a check beside its files. Raises StorageError."""
     write(_place(site, kept.batch) / _CHECK, orjson.dumps(checked))
 
 
 def check_of(site: Site, kept: Staged) -> list[dict[str, Any]]:
-    """Return what a check found in these files. Raises NotThere."""
+    """Return the findings of a check of these files. Raises NotThere."""
     found = read_json(_place(site, kept.batch) / _CHECK, list[dict[str, Any]])
     if found is None:
         raise NotThere("These files were not checked.", hint="Choose them again.")

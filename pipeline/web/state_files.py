@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 def place_of(root: Path) -> Path:
-    """Return the folder of what the page keeps of a root."""
+    """Return the folder of the page's own files of a root."""
     return root / "state" / "web"
 
 

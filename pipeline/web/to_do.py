@@ -1,4 +1,4 @@
-"""The list of what people have to do: for the first page, the badge and the API."""
+"""The list of things to do: for the first page, the badge and the API."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ _MOST_PUT_OFF: Final = 1_000
 
 
 class ToDoItem(Answer):
-    """One thing to see to. ``since``: null where nobody knows."""
+    """One thing to do. ``since``: null where nobody knows."""
 
     kind: Kind
     key: Text = Field(description="Its name among those of its kind: a drop, a courier, a place.")
@@ -36,7 +36,7 @@ class ToDoItem(Answer):
     drop_id: str | None
     drop: InstanceOf[DropLine] | None = Field(default=None, exclude=True)
     mark: str = Field(default="", exclude=True)
-    """Tells this occasion from the next of the same name."""
+    """Distinguishes this occasion from the next of the same name."""
 
 
 class PutOff(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class ToDo:
         self._path = place_of(site.root) / "put_off.json"
 
     def count(self) -> int:
-        """Return how many things there are to see to. Raises StorageError."""
+        """Return how many things there are to do. Raises StorageError."""
         others = [*self._waiting(), *self._late(), *self._api()]
         return self.files() + len(self._without_put_off(others))
 

@@ -92,10 +92,8 @@ WHY: Final[Mapping[str, str]] = {
     "it was named": "chosen by you",
     "its header is this courier's": "recognised by its columns",
     "the file's name says so": "recognised by its file name",
-    "nothing else decides (manifest.courier)": ("no courier was recognised, so these hold"),
-    "the named courier has no profile": (
-        "the courier that was chosen is not described, so these hold"
-    ),
+    "nothing else decides (manifest.courier)": ("no courier was recognised, so these apply"),
+    "the named courier has no profile": ("the chosen courier has no profile, so these apply"),
 }
 
 
@@ -136,7 +134,7 @@ def outcome(name: str, state: str) -> str:
 
 
 def in_plain_words(text: str, zone: ZoneInfo, now: datetime) -> str:
-    """Say a text of ours as a clerk reads it: Fynd, times of one zone, outcomes by their names."""
+    """Return a text of ours as a clerk reads it: Fynd, times of one zone, names of outcomes."""
     text = _STAMP.sub(lambda at: moment(datetime.fromisoformat(at[0]), zone, now), text)
     text = _OUTCOME.sub(lambda name: f'"{OUTCOMES.get(name[1], name[1])}"', text)
     return _API.sub("Fynd", text)
@@ -167,7 +165,7 @@ def day_name(day: date) -> str:
 
 
 def headline(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
-    """Tell a drop in one sentence. ``shut``: why nothing is being sent at all, if so."""
+    """Return a drop's state in one sentence. ``shut``: why nothing is being sent at all, if so."""
     rows = drop.summary["rows"] if drop.summary else {}
     match drop.state:
         case DropState.CLAIMING | DropState.CLAIMED:
@@ -191,7 +189,7 @@ def headline(drop: DropLine, progress: Progress | None, shut: str = "") -> str:
 
 
 def on_page(message: str, instead: str) -> str:
-    """Say what to do about a refused file where the page can do it.
+    """Return what to do about a refused file where the page can do it.
 
     Rows are corrected there (``instead``); columns that are not known are taught, not renamed.
     """

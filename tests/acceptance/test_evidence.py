@@ -515,8 +515,8 @@ def test_check_tells_what_spoke_and_which_columns_say_nothing(root: Root) -> Non
     file.write_text(sheet([row], header=header), encoding="utf-8")
     told = root.run("check", file).out
     assert 'direction from: the column "Leg"' in told
-    assert "Leg (looked at for the direction)" in told
-    assert "Current Status (looked at for the status)" in told
+    assert "Leg (evidence of the direction)" in told
+    assert "Current Status (evidence of the status)" in told
     assert "columns not read: City;" in told
     assert "Status Date → event_time" in told
     (columns,) = root.run("check", "--json", file).json[0]["columns"]

@@ -263,7 +263,7 @@ def test_doctor_without_a_token_tells_what_the_service_that_has_one_says(root: R
     del root.env["SHIPDROP_SECRETS_DIR"]
     ran = root.run("doctor")
     assert ran.code == 0, ran.out
-    assert "the service that runs has one" in ran.out
+    assert "the running service has one" in ran.out
     service.end()
     ran = root.run("doctor")
     assert ran.code != 0

@@ -616,7 +616,7 @@ def test_what_cannot_be_submitted_is_refused_before_anything_is_copied(tmp_path)
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(UsageError, match="never be picked up"):
         folders.put(tmp_path / "x.csv.part", "")
-    with pytest.raises(UsageError, match="not looked into"):
+    with pytest.raises(UsageError, match="not scanned"):
         folders.put(tmp_path / "x.csv", "x.csv")
     with pytest.raises(UsageError, match="Not a regular file"):
         folders.put(tmp_path / "pipe.csv", "")

@@ -120,7 +120,7 @@ def test_a_file_that_waits_has_a_name_a_reason_and_what_to_do(open_live: Open, p
         )
         never = page.get_by_role("region", name="Never taken")
         expect(never).to_contain_text("half.csv.part")
-        expect(never).to_contain_text("Folders inside a courier's folder are not looked into")
+        expect(never).to_contain_text("Folders inside a courier's folder are not scanned")
         (inbox / "~$mine.csv").write_text("lock")
         # A file that was uploaded half a minute ago says on its own page why it waits.
         with live.client() as client:

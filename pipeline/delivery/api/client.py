@@ -151,7 +151,7 @@ def _inflate(body: bytes, coding: str) -> bytes:
 
 
 def _transient(error: httpx.TransportError) -> Transient:
-    """Return the error as ours: the transport says truthfully whether anything has left."""
+    """Return the error as ours: the transport's class shows whether anything has left."""
     kinds = httpx.ConnectError | httpx.ConnectTimeout | httpx.LocalProtocolError
     never_left = isinstance(error, kinds)
     return Transient(_words(error), in_doubt=not never_left)

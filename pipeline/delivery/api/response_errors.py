@@ -132,7 +132,7 @@ def _says_no(level: Mapping[str, Any]) -> bool:
 
 
 def _is_bad(status: object, *, named: bool) -> bool:
-    """Return whether this, as the status of an answer, tells of a failure."""
+    """Return whether this, as the status of an answer, names a failure."""
     if isinstance(status, bool):
         return not status
     word = str(status).strip().upper() if isinstance(status, str | int) else ""
@@ -153,7 +153,7 @@ def errors_of(body: Mapping[str, Any]) -> list[Any]:
 
 
 def _lists_of(body: Mapping[str, Any]) -> Iterator[list[Any]]:
-    """Yield lists in which an answer may tell of each item."""
+    """Yield lists in which an answer may report each item."""
     if isinstance(body.get("data"), list):
         yield body["data"]
     for level in levels(body):
@@ -169,7 +169,7 @@ def _listed(value: object) -> list[Any]:
         return [value] if known else [{"orderId": k, "error": v} for k, v in value.items()]
     if isinstance(value, str) and value.strip():
         return [value]
-    return ["the answer speaks of an error"] if value is True else []
+    return ["the answer names an error"] if value is True else []
 
 
 def _bad_items(items: Sequence[object]) -> Iterator[object]:
@@ -261,8 +261,8 @@ def _refusal(error: object) -> Refusal:
 def _as_text(error: Mapping[str, Any]) -> str:
     try:
         return orjson.dumps(error).decode()
-    except orjson.JSONEncodeError:  # nested deeper than anybody means
-        return "an error without words"
+    except orjson.JSONEncodeError:  # nested too deep to be meant
+        return "an error without a message"
 
 
 def names_an_order(reply: Reply, order_ids: Sequence[str]) -> bool:

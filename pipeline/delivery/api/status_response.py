@@ -1,7 +1,7 @@
 """Parse an answer of the status endpoint: its meaning for each row of its call.
 
-One pure function; the one place that tells transient, held and refused answers apart. The table of
-docs/contract.md, "What the API's answers mean", has each shape. A success is what has the published
+One pure function; the one place that distinguishes transient, held and refused answers. The table
+of docs/contract.md, "What the API's answers mean", has each shape. A success has the published
 shape (the objects ``data`` and ``meta``) or the counts of the sibling endpoints, adding up, and
 names no failure anywhere; all else under 2xx is in doubt: neither accepted nor failed. Of
 ``data`` and ``meta`` no field is published: one that is not known to go with a success, such as
@@ -47,7 +47,7 @@ class Meaning(StrEnum):
     LIMITED = "limited"  # not done: too fast (429)
     LOST = "lost"  # no trustworthy answer (502, 504): done or not
     EXPIRED = "expired"  # 401: one new token, then hold
-    HELD = "held"  # the API will not take us at all
+    HELD = "held"  # the API accepts no call of ours
     REFUSED = "refused"  # this content is refused whole
 
 
@@ -78,7 +78,7 @@ TOO_LONG = "an answer that is too long to be judged"
 NO_OBJECT = "JSON that is not an object, or names a field twice"
 ERROR = "an error under the status of a success"
 NO_SUM = "counts that do not add up"
-NO_SHAPE = "an object without what the API publishes of a success"
+NO_SHAPE = "an object without the published fields of a success"
 
 
 class _Counts(Struct, frozen=True, kw_only=True):
@@ -172,7 +172,7 @@ def _taken(reply: Reply, order_ids: Sequence[str]) -> Answer:
             failed=named,
             doubtful=everyone - named.keys(),
             message=(unnamed.message if unnamed else "")
-            or "the answer does not say of each order how it went",
+            or "the answer does not give a result for each order",
         )
     return _in_doubt(ERROR if bad else NO_SUM, reply, body)
 
@@ -286,9 +286,9 @@ _SPOKEN = _set_of(
     "message messages msg text title note detail details description info status result results "
     "outcome response summary code http api"
 )
-"""A field named with these words alone tells how it went."""
+"""A field named with these words alone gives the result."""
 _WHERE_NOW = frozenset({"orderstatus", "shipmentstatus"})
-"""A field with one of these names tells where an order is, before the call or after it."""
+"""A field with one of these names gives the state of an order, before or after the call."""
 
 _FAULTS = _set_of(
     "fail failed failure failures error errors reject rejected invalid skip skipped ignored "
@@ -321,7 +321,7 @@ _DONE = _set_of(
     "success successful successfully succeeded ok okay done updated processed accepted saved "
     "complete completed applied"
 )
-"""A text that tells how it went has one of these words in it."""
+"""A text about the result must have one of these words in it."""
 _BESIDE = _set_of(
     "a all and api batch been bulk call code data for has have http is are it message of "
     "operation order orders payload record records request requests response result row rows item "

@@ -197,9 +197,9 @@ def _headers_of(headers: HeaderMap) -> list[tuple[str, str]]:
 
 
 def _truthful(error: PyreqwestError) -> httpx.TransportError:
-    """Return the httpx error that tells whether anything may have left, with a short reason.
+    """Return the httpx error that shows whether anything may have left, with a short reason.
 
-    The library's class does not tell: a lost answer is a ConnectError there as well.
+    The library's class does not show it: a lost answer is a ConnectError there as well.
     """
     causes = error.details["causes"] or [] if isinstance(error, RequestError) else []
     words = [cause["message"] for cause in causes[1:]]  # the first has the whole address

@@ -107,7 +107,7 @@ class SqlLedger(Drops, Plans, Sends):
             yield hold
 
     def copy_to(self, target: "SqlLedger") -> Mapping[str, int]:
-        """Copy all into a ledger that knows nothing yet; return the lines by table.
+        """Copy all into an empty ledger; return the lines by table.
 
         Raises UsageError when it does.
         """
@@ -134,7 +134,7 @@ class SqlLedger(Drops, Plans, Sends):
         return not self._db.dialect.many_roots
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._db.close()
 
 

@@ -1,6 +1,6 @@
 """One ``run`` per ledger, or any number of workers: an advisory lock of PostgreSQL.
 
-The server lets go of it when its holder's connection ends, however that ends. An embedded ledger
+The server releases it when its holder's connection ends, however that ends. An embedded ledger
 needs none: its root has a lock of its own.
 """
 

@@ -16,7 +16,7 @@ from schemas.codes import Code
 from schemas.vocabulary import Outcome
 
 _ENDS = ("state", "outcome", "http_status", "attempts", "code", "message", "sent_at")
-"""The columns that tell how a chunk ended."""
+"""The columns of a chunk's outcome."""
 _END_COLUMNS = ("no", *_ENDS)
 _MARKS = ("state", "sent_at")
 _LINES = 5_000
@@ -80,7 +80,7 @@ class Sends:
         return found
 
     def exchange(self, done: Sequence[ChunkResult], marked: Sequence[Chunk], *, at: str) -> None:
-        """Record what became of ``done`` and mark ``marked`` as being sent, in one commit.
+        """Record the outcomes of ``done`` and mark ``marked`` as being sent, in one commit.
 
         When this returns, the calls of ``marked`` may leave; before, none may.
         """

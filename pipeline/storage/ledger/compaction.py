@@ -4,7 +4,7 @@ Which status of which order was accepted stays known, also when the drop itself 
 
 A drop is marked first, then all orders are walked through once, a few thousand lines to a
 transaction: lines are kept by order, so those of one drop lie scattered among all others. At any
-moment in between, and after a crash, ``accepted`` and the lines that are left tell the same.
+moment in between, and after a crash, ``accepted`` and the lines that are left give the same answer.
 """
 
 import sqlite3
@@ -113,7 +113,7 @@ _FORGETTABLE = (
     .order_by(drops.c.seq)
     .limit(_FORGOTTEN_AT_ONCE)
 )
-"""Drops that nobody has to see to, that no other hangs on, and whose rows are given up."""
+"""Drops that need no person, on which no other depends, and whose rows are removed."""
 
 
 class Compaction:

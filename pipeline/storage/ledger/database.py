@@ -38,7 +38,7 @@ def dialect_of(url: str, root: Path) -> Dialect:
 
 
 def wrong_address(why: str) -> SettingsError:
-    """Return what to say of a ``ledger.url`` that cannot be used.
+    """Return the error for a ``ledger.url`` that cannot be used.
 
     The address may hold a password.
     """
@@ -95,7 +95,7 @@ class Database:
             sqlite3.Error,
             driver.Error,
         )
-        # Whoever only looks (``drops``, ``trace``) must not wait for the one who writes.
+        # Commands that only read (``drops``, ``trace``) must not wait for a writer.
         try:
             with self.read() as connection:
                 current = migrations.is_current(connection)
@@ -156,7 +156,7 @@ class Database:
                 raise LedgerLost(f"The ledger is damaged: {found}.", hint=self.dialect.restore)
 
     def close(self) -> None:
-        """Let go of all connections; SQLite folds its log into the file."""
+        """Close all connections; SQLite folds its log into the file."""
         self.engine.dispose()
 
     @contextmanager

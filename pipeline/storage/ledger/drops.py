@@ -34,7 +34,7 @@ def facts_from(stored: Mapping[str, Any]) -> DropFacts:
 
 
 def _known(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Let go of notices with a code that there is no more; an earlier Shipdrop wrote them."""
+    """Drop notices whose code no longer exists; an earlier Shipdrop wrote them."""
     notices = [each for each in stored.get("notices", ()) if each["code"] in Code.__members__]
     return {**stored, "notices": notices}
 
@@ -252,7 +252,7 @@ class Drops:
             return connection.execute(query).scalar() == self._db.root_id
 
     def has_begun(self) -> bool:
-        """Tell whether the ledger knows a drop of this root, or was begun anew on purpose."""
+        """Return whether the ledger knows a drop of this root, or was begun anew on purpose."""
         if self._has_begun:
             return True
         if self._db.dialect.many_roots and not self._db.has_root_id:
@@ -265,7 +265,7 @@ class Drops:
         return self._has_begun
 
     def begin_anew(self, at: datetime) -> None:
-        """Note that this root goes on without what it did before, on purpose."""
+        """Note that this root's ledger was begun anew on purpose."""
         with self._db.write() as connection:
             connection.execute(beginnings.insert().values(root=self._db.root_id, at=at.isoformat()))
 

@@ -80,7 +80,7 @@ ALTER TABLE lines ADD COLUMN event_ms BIGINT
 
 
 _NO_WAITING = "DROP TABLE waiting"
-"""Rows of a drop wait in chunks now, which an older Shipdrop does not know."""
+"""Rows of a drop may wait in chunks; an older Shipdrop does not know these."""
 
 _TIDY_AGAIN = "UPDATE compacted SET done = FALSE"
 """Retention goes once more over the drops whose rows it gave up: their facts go as well."""

@@ -43,7 +43,7 @@ _UNPLANNED = (DropState.CLAIMING.value, DropState.CLAIMED.value)
 
 
 class Plans:
-    """Tell the history of orders, and freeze a plan before its first call."""
+    """Returns the history of orders, and freezes a plan before its first call."""
 
     _db: Database
 
@@ -231,7 +231,7 @@ _STANDING = (
 
 
 _UNHEARD = lines.c.said.between(min(UNHEARD).value, max(UNHEARD).value)
-#: A rejected row says nothing any more once a row of a later drop corrects it.
+#: A rejected row no longer counts once a row of a later drop corrects it.
 _MENDED = (
     lines.update()
     .values(said=Said.NOTHING.value)
@@ -251,7 +251,7 @@ _MENDED = (
 )
 
 _AGAIN = drops.alias("again")
-#: The very bytes of a file were planned again: what nobody had understood of it is read anew.
+#: The same bytes were planned again, so rows that were rejected are read anew.
 _READ_AGAIN = sa.exists().where(
     _AGAIN.c.sha256 == drops.c.sha256,
     _AGAIN.c.sha256 != "",

@@ -19,8 +19,8 @@ _CLOSING_KEY = 0x5D1D0004
 """Advisory lock of PostgreSQL under which drops are closed."""
 
 _FRESH_SECONDS = 1.0
-"""A connection that rested for less is taken to be alive; a call that finds it dead is repeated by
-whoever made it."""
+"""A connection that was idle for less is assumed to be alive; if it is dead, the caller repeats the
+call."""
 
 _NUL_IN_JSON = "\\u0000"
 
@@ -122,7 +122,7 @@ class PostgresDialect:
 
 @cache
 def _update_from_json(names: tuple[str, ...]) -> sa.Update:
-    """Set ``names`` of the chunks that a JSON array of objects tells, to what it tells."""
+    """Set ``names`` of the chunks that a JSON array of objects names, to the values in it."""
     columns = [sa.column(name, chunks.c[name].type) for name in ("drop_seq", "no", *names)]
     text = sa.cast(sa.bindparam("given", type_=sa.Text), sa.JSON)
     rows = sa.func.json_to_recordset(text).table_valued(*columns)

@@ -1,4 +1,4 @@
-"""The ledger looked over: lists of drops, how far they are, and all that is known of an order.
+"""Query the ledger: lists of drops, their progress, and the history of an order.
 
 Only reads, and never a drop's whole facts: those of a large drop would cost more than the page.
 """
@@ -280,7 +280,7 @@ class Overview:
             return connection.execute(sa.select(sa.func.max(drops.c.closing))).scalar() or 0
 
     def sent(self, drop_seq: int) -> Mapping[str | None, int]:
-        """Return a drop's updates by what became of them so far; None: not answered yet."""
+        """Return a drop's updates by outcome so far; None: not answered yet."""
         of_chunks = (
             sa.select(chunks.c.state, chunks.c.outcome, sa.func.sum(chunks.c.size))
             .where(chunks.c.drop_seq == drop_seq)

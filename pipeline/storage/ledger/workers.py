@@ -65,7 +65,7 @@ _JOBS = sa.table(
 
 
 class Worker(Struct, frozen=True, kw_only=True):
-    """A worker as the ledger knows it. ``silent``: seconds since its last word. ``calls`` and
+    """A worker as the ledger knows it. ``silent``: seconds since its last heartbeat. ``calls`` and
     ``rate``: its share of what all may do; ``holds``: what it has taken up.
     """
 
@@ -175,7 +175,7 @@ class Workers:
         return record_from(WorkerInstructions, line, calls=calls, rate=rate, signals=to_all)
 
     def give_up_the_silent(self, seconds: float) -> list[str]:
-        """Delete the lines of workers that gave no word for so long; return their names.
+        """Delete the lines of workers without a heartbeat for so long; return their names.
 
         One whose transaction is still open is left for the next time: the server ends it.
         """

@@ -184,7 +184,7 @@ class Drafts:
 
 
 class DraftSheet(Struct):
-    """A draft on the table."""
+    """A draft that is being changed."""
 
     draft: Draft
 

@@ -9,7 +9,7 @@ from pipeline.web.api_base import Answer
 PAGE_SECONDS: Final = 60.0
 """Somebody whose page was loaded counts as there for as long, also without JavaScript."""
 WORD_SECONDS: Final = 12.0
-"""As long after a word of the page, which gives one every few seconds while it is looked at."""
+"""As long after a message of the page, which sends one every few seconds while it is open."""
 _MOST: Final = 2_000
 
 

@@ -72,7 +72,7 @@ class View:
 
     @property
     def query(self) -> str:
-        """Return what a form carries along."""
+        """Return the fields that a form carries along."""
         return self.on("").partition("?")[2]
 
 
@@ -130,7 +130,7 @@ def counts_of(table: Table) -> dict[str, Any]:
 
 
 def in_words(groups: LineGroups) -> str:
-    """Return how far the rows are: ``22 of 32 ready, 3 still wrong, 7 untouched``."""
+    """Return the progress of the rows: ``22 of 32 ready, 3 still wrong, 7 untouched``."""
     parts = [f"{number(len(groups.ready))} of {number(groups.total)} ready"]
     for lines, said in (
         (groups.wrong, "still wrong"),

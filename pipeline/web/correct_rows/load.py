@@ -51,7 +51,7 @@ def table_of(ctx: WebContext, drop_id: str) -> Table:
     fixed = {*full.facts.fixed_rows}
     if fixed or aside or elsewhere:
         rows = rejects.keys_of(drop_id).values()
-        # A number of several rows tells of none of them that it was corrected: the draft knows.
+        # A number that several rows have does not show which was corrected: the draft knows.
         fixed, elsewhere = rows_named(fixed, rows), rows_meant({*aside, *elsewhere}, rows)
     return Table(
         drop=drop,
@@ -64,7 +64,7 @@ def table_of(ctx: WebContext, drop_id: str) -> Table:
 
 
 def overtaken_in_words(ctx: WebContext, table: Table) -> list[str]:
-    """Say which rows that somebody changed here were corrected by another file, or set aside."""
+    """Report the rows changed here that another file corrected, or that were set aside."""
     draft, rejects = table.draft, table.rejects
     elsewhere, aside = table.done_elsewhere, table.aside_lines
     # Whoever sets aside what they typed themselves knows it.
@@ -91,7 +91,7 @@ def overtaken_in_words(ctx: WebContext, table: Table) -> list[str]:
 
 
 def aside_in_words(note: tuple[str, str, str]) -> str:
-    """Say that a row was set aside meanwhile: by whom, and why."""
+    """Return that a row was set aside meanwhile: by whom, and why."""
     reason, who, _ = note
     return f"the row was set aside meanwhile{f' by {who}' if who else ''} ({reason})"
 

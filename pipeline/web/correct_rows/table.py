@@ -84,7 +84,7 @@ class Table(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def groups(self) -> LineGroups:
-        """Return how far its lines are."""
+        """Return the state of its lines, in four groups."""
         sound = self._are(())
         if self.whole_file:  # its sound lines are to go out, too
             sound = pc.equal(self.rejects.codes, "").to_numpy() & ~self._are(self.draft.tried)

@@ -97,7 +97,7 @@ def log_out(request: Request, ctx: Ctx, _form: LookerForm) -> Response:
 
 
 def throttled(name: str, address: str) -> tuple[str, str]:
-    """Return what wrong tries are counted by: an address, and a user as tried from there.
+    """Return the keys by which wrong tries are counted: an address, and a user as tried from there.
 
     Never a user alone, or strangers could lock everybody out. An IPv6 network is one address.
     """
@@ -124,7 +124,7 @@ _STAYS = "stays"
 
 @router.get("/account")
 def account_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
-    """Show who one is, and the form for another password."""
+    """Show the visitor's name, and the form for another password."""
     values = _values(request, ctx, visitor) | {"done": told_once(request)}
     return page(request, "account.html", values, visitor=visitor)
 
@@ -243,7 +243,7 @@ class AccountObject(Answer):
 
 @api.get("/account")
 def account(request: Request, ctx: Ctx, visitor: Looker) -> AccountObject:
-    """Tell who asks, and until when the session lasts."""
+    """Return the visitor, and the end of the session."""
     ending = session_of(request, visitor)
     return AccountObject(
         name=visitor.name,

@@ -1,4 +1,4 @@
-"""A check: a card a file, read as another courier's, left out, or sent; page and JSON."""
+"""A check, one card per file: read as another courier's, left out, or sent; page and JSON."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ _SENDING: Final = threading.Lock()
 
 @router.get("/checks/{batch}")
 def checked_page(request: Request, ctx: Ctx, visitor: Operator, batch: str) -> Response:
-    """Show what a check found, as long as its files are kept; then what became of them."""
+    """Show the findings of a check while its files are kept; then the results of the files."""
     if staging.was_sent(ctx.site, batch):
         return RedirectResponse(f"/uploads/{batch}", status_code=303)
     return page(request, "checked.html", _values(ctx, batch), visitor=visitor)
@@ -205,7 +205,7 @@ class CheckedFile(Answer):
 
 
 class CheckChange(Order):
-    """Say what is to be different with a file of a check."""
+    """A change to a file of a check."""
 
     courier: str | None = Field(default=None, max_length=60, description="Empty: recognise it.")
     left_out: bool | None = Field(default=None, description="Whether it is not to be sent.")
@@ -227,7 +227,7 @@ def check_files(ctx: Ctx, visitor: Operator, form: FilesByMachine) -> CheckObjec
 
 @api.get("/checks/{check}")
 def checked(ctx: Ctx, _visitor: Operator, check: Batch) -> CheckObject:
-    """Show again what a check found, as long as its files wait to be sent."""
+    """Show the findings of a check again, as long as its files wait to be sent."""
     kept = staging.staged(ctx.site, check)
     return _check(kept, staging.check_of(ctx.site, kept))
 

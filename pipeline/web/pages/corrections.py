@@ -96,12 +96,12 @@ _Lines = Annotated[int, BeforeValidator(len)]
 
 
 class CorrectionCounts(Answer):
-    """How far the rows are that need somebody; each of them is in one of the four."""
+    """The rows that need a person, by progress; each of them is in one of the four."""
 
-    ready: _Lines = Field(description="Sound, and sent with the next word.")
+    ready: _Lines = Field(description="Sound; sent with the next `send`.")
     wrong: _Lines = Field(description="Changed or ticked, and still wrong: not sent.")
     untouched: _Lines
-    left_out: _Lines = Field(description="Somebody said that they are not to be sent.")
+    left_out: _Lines = Field(description="Rows that a person marked as not to be sent.")
 
 
 class RowsMeant(Order):
@@ -140,7 +140,7 @@ class ChoiceOrder(RowsMeant):
 
 
 class CorrectionRow(Answer):
-    """A row that needs somebody, as it is now. ``cells``: heading → text."""
+    """A row that needs a person, as it is now. ``cells``: heading → text."""
 
     row: int
     sheet: str = Field(description=IN_SHEET)
@@ -152,7 +152,7 @@ class CorrectionRow(Answer):
 
 
 class CorrectionList(Answer):
-    """A page of rows that need somebody, and how many of them are how far.
+    """A page of rows that need a person, and their counts by progress.
 
     ``here``: who has them open on the page.
     """
@@ -229,7 +229,7 @@ def rows_to_correct(
     ] = "",
     q: Annotated[str, Query(max_length=200, description="Stands in one of the cells.")] = "",
 ) -> CorrectionList:
-    """Show the rows that need somebody, as they are now, a page at a time."""
+    """Show the rows that need a person, as they are now, a page at a time."""
     table = rechecked_table(ctx, drop_id)
     lines = lines_of(table, View(fault=fault, show=show, q=q)).tolist()
     going = set(table.groups.ready.tolist())
@@ -308,7 +308,9 @@ def put_cell(ctx: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> 
     typed = Typed(line=line, column=column, value=cell.value, had=cell.had)
     kept = keep(ctx, visitor, drop_id, typed)
     if kept.table is None:
-        raise NotPossible(kept.conflicts[0].text, hint="Give what stands as had, to change it.")
+        raise NotPossible(
+            kept.conflicts[0].text, hint="Give the current value as had, to change it."
+        )
     return CellObject(
         faults=[
             CellFault(column=rejects.headers[int(place)] if place else "", message=message)

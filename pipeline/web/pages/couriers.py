@@ -104,7 +104,7 @@ def words_used(site: Site, courier: str) -> Used:
 
 @lru_cache(maxsize=2_000)
 def _counted(path: Path, _changed: int, _size: int) -> tuple[Counter[str], Counter[str]]:
-    """Count one results file; the arguments tell one state of it from another."""
+    """Count one results file; the arguments identify one state of it."""
     rows, sent = Counter[str](), Counter[str]()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -275,7 +275,7 @@ def change_word(request: Request, ctx: Ctx, visitor: Operator, form: Form, name:
 def change_expected(
     request: Request, ctx: Ctx, visitor: Operator, form: Form, name: str
 ) -> Response:
-    """Say when the courier's files are to come."""
+    """Set the time by which the courier's files are expected."""
     days = tuple(day for day in DAYS if text_of(form, f"on-{day}"))
     by, who = text_of(form, "by")[:5], visitor.name or text_of(form, "who").strip()
     made = expect(ctx.site, name, by=by, days=days, who=who)
@@ -340,7 +340,7 @@ class WordList(Answer):
 
 
 class Expected(Order):
-    """When a courier's files are to come, in its own zone."""
+    """When a courier's files are expected, in its own zone."""
 
     by: str = Field(default="", pattern=r"^$|^([01][0-9]|2[0-3]):[0-5][0-9]$")
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
@@ -393,7 +393,7 @@ def unteach(
 
 @api.put("/couriers/{name}/expected", responses=LATER)
 def expected(ctx: Ctx, visitor: ByMachine, name: Name, when: Expected) -> Expected:
-    """Say when a courier's files are to come; an empty `by`: at no set time."""
+    """Set the time by which a courier's files are expected; an empty `by`: none."""
     days = tuple(day for day in DAYS if day in when.days)
     expect(ctx.site, name, by=when.by, days=days, who=visitor.name or when.who)
     return when

@@ -1,4 +1,4 @@
-"""The list of files, one file, and what can be asked of it: pages and JSON."""
+"""The list of files, one file, and the requests for it: pages and JSON."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -87,7 +87,7 @@ def _search(ctx: WebContext, filters: Filters, page_no: int) -> Search:
 
 
 def listed(ctx: WebContext, filters: Filters, page_no: int) -> dict[str, Any]:
-    """Return what the list of files shows."""
+    """Return the values of the list of files."""
     search = _search(ctx, filters, page_no)
     hits = ctx.site.ledger.overview.hits(search)
     pages = max(1, -(-hits // _PAGE))
@@ -172,7 +172,7 @@ def strip(request: Request, visitor: Looker) -> Response:
 
 
 def story_of(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
-    """Return what the head of a drop's page shows, also while it is on its way."""
+    """Return the values of the head of a drop's page, also while it is being sent."""
     view = view_of(ctx.site, drop)
     health_file = ctx.health_bar.health().health_file
     shut = health_file.reason if health_file and health_file.api in {"paused", "held"} else ""
@@ -229,7 +229,7 @@ def drop_page(
 
 
 def _is_teachable(drop: DropLine) -> bool:
-    """Tell whether it was refused, or rows of it rejected, for what a profile could say."""
+    """Return whether a profile could fix why it was refused, or rows of it rejected."""
     summary = drop.summary or {}
     refused = summary.get("refused")
     if drop.again_as or not drop.state.closed:
@@ -383,7 +383,7 @@ class Asked(Answer):
 
 
 def drop_object(ctx: WebContext, drop: DropLine) -> DropObject:
-    """Return a drop as the API tells it."""
+    """Return a drop as the JSON API shows it."""
     view = view_of(ctx.site, drop)
     told = {
         "request": drop.request or None,

@@ -71,7 +71,7 @@ def fix_page(
     column: Annotated[int | None, Query(ge=0, le=10_000)] = None,
     value: Annotated[str, Query(max_length=5000)] = "",
 ) -> Response:
-    """Return the rows that need somebody, to be edited."""
+    """Return the rows that need a person, to be edited."""
     session = request.scope["session"]
     unsaved = ctx.unsaved.take(session, request.url.path)
     pasted = text_of(unsaved, "ids") if unsaved else ""
@@ -236,7 +236,7 @@ def _back(form: FormData, drop_id: str, **more: str) -> str:
 
 @router.post("/drops/{drop_id}/fix")
 def save(request: Request, ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
-    """Keep what was typed; then send it, or show the next page."""
+    """Keep the typed cells; then send them, or show the next page."""
     more: dict[str, Any] = {"note": text_of(form, "note")}
     try:
         conflicts = _keep_form(ctx, visitor, drop_id, form)
@@ -256,14 +256,14 @@ def _show_again(
     form: FormData,
     more: dict[str, Any],
 ) -> Response:
-    """Return the page once more, with what was not taken over."""
+    """Return the page once more, with the entries that were not saved."""
     view = View.of(text_of(form, "view"))
     values = _shown(ctx, rechecked_table(ctx, drop_id), view) | more
     return page(request, "fix.html", values, visitor=visitor, status=409)
 
 
 def _saved(ctx: WebContext, visitor: Visitor, drop_id: str, form: FormData) -> tuple[str, str]:
-    """Do what the button says; return the page that it leads to, and what that page says."""
+    """Carry out a button; return the page that it leads to, and the message on it."""
     go = text_of(form, "go")
     if go.startswith("aside"):
         return _back(form, drop_id), _set_aside(ctx, visitor, drop_id, form, go)
@@ -340,7 +340,7 @@ def _cells_of(form: FormData) -> list[tuple[int, str | None]]:
 
 @router.post("/drops/{drop_id}/fix/paste")
 def paste_column(ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
-    """Fill a pasted column down the rows that are shown; tell what found no row."""
+    """Fill a pasted column down the rows that are shown; report lines without a row."""
     column, cells = whole_number(text_of(form, "column")), _cells_of(form)
     if column is None or not cells:
         raise NotPossible("There is no such cell.")
@@ -489,7 +489,7 @@ def list_editors(
     since: Annotated[str, Query(max_length=40)] = "",
     v: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    """Take note of the row somebody is at; tell who else is here, and what changed since.
+    """Note the row that a user is at; return who else is here, and the changes since.
 
     ``v``: the version of the rows and of the draft that the page has seen.
     """
@@ -511,5 +511,5 @@ def list_editors(
 
 
 def _version(ctx: WebContext, drop: DropLine) -> str:
-    """Return what changes with the rows to correct: by somebody's word, or as a file comes back."""
+    """Return a mark that changes with the rows to correct: by an entry, or as a file comes back."""
     return f"{ctx.drafts.version(drop.drop_id)}.{drop.need}"

@@ -17,7 +17,7 @@ api = api_router(router)
 
 @router.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> Response:
-    """Answer as long as the web page lives. Needs no log-in, waits for nothing, tells no more."""
+    """Answer as long as the web page lives. Needs no log-in and waits for nothing."""
     return JSONResponse({"status": "ok"})
 
 
@@ -25,7 +25,7 @@ async def healthz() -> Response:
 def readyz(ctx: Ctx) -> Response:
     """Return 200 when files that are dropped are being worked on.
 
-    503 says by name what is not well.
+    503 names the check that failed.
     """
     health = ctx.health_bar.health()
     checks = {what: health.is_fine(what) for what in READY}
@@ -55,7 +55,7 @@ class HealthObject(Answer):
 
     service_is_alive: bool
     last_scan_at: datetime | None
-    api: str = Field(description="ok, slowed, paused, held, or empty when no service could tell.")
+    api: str = Field(description="ok, slowed, paused, held, or empty when no service reports it.")
     reason: str
     waiting_files: int
     oldest_waiting_seconds: float
@@ -64,7 +64,7 @@ class HealthObject(Answer):
 
 @api.get("/health")
 def health(ctx: Ctx, _visitor: Looker) -> HealthObject:
-    """Tell how things stand."""
+    """Return the state of the service."""
     found = ctx.health_bar.health()
     health_file = found.health_file
     return HealthObject(

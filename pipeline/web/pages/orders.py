@@ -1,4 +1,4 @@
-"""Finding orders across files: the page, and its answers as JSON."""
+"""Find orders across files: the page, and its answers as JSON."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ def find_page(
 
 
 class AnswerList(Answer):
-    """Orders and AWBs that were found. ``missing``: texts that nothing is known of."""
+    """Orders and AWBs that were found. ``missing``: texts that are unknown."""
 
     answers: list[AnswerObject]
     missing: list[str]
@@ -51,7 +51,7 @@ def orders(
     q: Annotated[str, Query(max_length=4_000, description="Order ids or AWBs, several at once.")],
     before: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
 ) -> AnswerList:
-    """Tell what became of orders, by their ids or AWBs."""
+    """Return the outcomes of orders, by their ids or AWBs."""
     words = q.replace("\x00", "").strip()
     if not words:
         raise UsageError("Give an order id or an AWB.")
@@ -76,7 +76,7 @@ class OrderObject(Answer):
 def order(
     ctx: Ctx, _visitor: Looker, order_id: Annotated[str, Path(min_length=1, max_length=100)]
 ) -> OrderObject:
-    """Tell all that was read, sent and answered for an order, as `trace` does."""
+    """Return everything that was read, sent and answered for an order, as `trace` does."""
     seen = trace_order(ctx.site, order_id)
     if not seen:
         raise NotThere("No file named this order.")

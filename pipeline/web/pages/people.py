@@ -41,7 +41,7 @@ _MAY: Final = {
 
 @router.get("/people")
 def people_page(request: Request, ctx: Ctx, visitor: Manager) -> Response:
-    """List everybody who may log in, with what was changed."""
+    """List everybody who may log in, with the changes."""
     values = _of_people(ctx) | {"done": told_once(request)}
     return page(request, "people.html", values, visitor=visitor)
 
@@ -118,7 +118,7 @@ CONFLICT: Final[Responses] = {
     409: {"model": Problem, "description": "Not possible; the message says why."}
 }
 Name = Annotated[str, Path(min_length=1, max_length=100)]
-Version = Annotated[int | None, Query(ge=0, le=2**31, description="As it was when looked at.")]
+Version = Annotated[int | None, Query(ge=0, le=2**31, description="The version that was read.")]
 
 
 class PersonObject(Answer):
@@ -129,7 +129,7 @@ class PersonObject(Answer):
     off: bool = Field(description="Switched off: cannot log in.")
     kept_in_settings: bool = Field(description="Named in the settings, so not changed here.")
     must_choose_password: bool = Field(description="Has a password that somebody else chose.")
-    version: int = Field(description="Grows by each change; give it back with a change of yours.")
+    version: int = Field(description="Grows with each change; send it with your own change.")
     last_seen_at: datetime | None
 
 
@@ -143,7 +143,7 @@ class PersonChanged(Answer):
 
 
 class PeopleList(Answer):
-    """Everybody who may log in, and what was changed, the newest first."""
+    """Everybody who may log in, and the changes, the newest first."""
 
     people: list[PersonObject]
     changes: list[PersonChanged]
@@ -172,7 +172,7 @@ class PersonChange(Order):
 
 @api.get("/people")
 def people(ctx: Ctx, _visitor: Manager) -> PeopleList:
-    """List everybody who may log in, and what was changed, the newest first. For managers."""
+    """List everybody who may log in, and the changes, the newest first. For managers."""
     people = [_object(ctx, each) for each in ctx.people.everybody()]
     return PeopleList.model_validate({"people": people, "changes": ctx.people.changes()})
 

@@ -368,7 +368,7 @@ def day_csv(ctx: Ctx, _visitor: Looker, day: Day) -> Response:
 
 @api.get("/reports")
 def reports(ctx: Ctx, _visitor: Looker, days: Days = 14, courier: Courier = "") -> ReportObject:
-    """Tell what the last days came to, of all couriers or one."""
+    """Return the totals of the last days, of all couriers or one."""
     return report_of(ctx.site, ctx.totals, days, courier)
 
 
@@ -381,6 +381,6 @@ class DayObject(Answer):
 
 @api.get("/days/{day}")
 def day_of(ctx: Ctx, _visitor: Looker, day: Day) -> DayObject:
-    """Tell what came of each courier on a day, what was late, and what of it is left to do."""
+    """Return a day by courier: files, rows, late files, and rows left to do."""
     found = couriers_on(ctx.site, ctx.totals, day_named(day))
     return DayObject(day=day, couriers=found)

@@ -1,4 +1,4 @@
-"""Teaching a courier: its columns, its words, a look at real rows, and saving; pages and JSON."""
+"""Teach a courier: its columns, its words, a look at real rows, and saving; pages and JSON."""
 
 import re
 from collections.abc import Mapping
@@ -141,7 +141,7 @@ def _columns(ctx: WebContext, teaching: Teaching, wrong: Any) -> dict[str, Any]:
 
 
 def _is_refused(ctx: WebContext, drop_id: str) -> bool:
-    """Tell whether it is a drop that was refused, and that nobody has seen to."""
+    """Return whether it is a refused drop that is still to do."""
     return any(
         each.state is DropState.REFUSED and each.to_do
         for each in ctx.site.ledger.overview.lines([drop_id] if drop_id else [])
@@ -149,7 +149,7 @@ def _is_refused(ctx: WebContext, drop_id: str) -> bool:
 
 
 def _looks(looks: Mapping[str, int], filled: int, distinct: int | None, role: str) -> str:
-    """Say how its cells look, and how many do not look like what was chosen."""
+    """Describe its cells, and count those that do not look like the chosen role."""
     shape = _SHAPES.get(role)
     if shape and looks.get(shape, 0) < filled:
         return f"{filled - looks.get(shape, 0)} of {filled} do not look like {_CALLED[shape]}"
@@ -179,7 +179,7 @@ def _called(ctx: WebContext, teaching: Teaching) -> dict[str, int]:
 def columns(
     request: Request, ctx: Ctx, visitor: Operator, form: Form, found: Unfinished
 ) -> Response:
-    """Keep what was said of courier, headings and columns; go on where nothing is missing."""
+    """Keep the answers about courier, headings and columns; go on if none is missing."""
     values = _said_of_columns(form, found)
     if "sheet" in values:
         ctx.teachings.surveyed(replace(found, **values))  # there is such a sheet
@@ -302,7 +302,7 @@ def _said_of_words(
 
 @router.get("/teach/{teaching}/look")
 def look_page(request: Request, ctx: Ctx, visitor: Looker, found: Unfinished) -> Response:
-    """Show how the file would be read now, row for row, and offer to save_by_form it."""
+    """Show how the file would be read now, row by row, and offer to save the profile."""
     if _wrong(ctx, found):
         return RedirectResponse(f"/teach/{found.id}", status_code=303)
     return page(request, "teach_look.html", _look(ctx, found), visitor=visitor)
@@ -417,7 +417,7 @@ class Column(Answer):
 
 
 class TeachingObject(Answer):
-    """Tell what was said so far of a file."""
+    """The answers so far about a file."""
 
     teaching: str
     version: int
@@ -456,7 +456,7 @@ class Meant(Order):
 
 
 class Change(Order):
-    """Say what is to be different; what is left out stays."""
+    """Changes to the answers; fields that are left out stay."""
 
     version: Version
     courier: str | None = Field(default=None, max_length=60)
@@ -477,7 +477,7 @@ class Change(Order):
 
 
 class PreviewObject(Answer):
-    """Tell how the file would be read."""
+    """How the file would be read."""
 
     rows: dict[str, int] = Field(description="By outcome; unsent: would be sent.")
     refused: dict[str, Any] | None
@@ -488,7 +488,7 @@ class PreviewObject(Answer):
 
 
 class SaveOrder(Order):
-    """Save what was taught."""
+    """Save the profile."""
 
     version: Version
     who: Short = ""
@@ -525,13 +525,13 @@ def begin(ctx: Ctx, visitor: ByMachine, beginning: Beginning) -> TeachingObject:
 
 @api.get("/teachings/{teaching}")
 def shown(ctx: Ctx, _visitor: Looker, teaching: TeachingId) -> TeachingObject:
-    """Show what was said so far."""
+    """Show the answers so far."""
     return _teaching_object(ctx, ctx.teachings.get(teaching))
 
 
 @api.patch("/teachings/{teaching}")
 def change(ctx: Ctx, visitor: ByMachine, teaching: TeachingId, said: Change) -> TeachingObject:
-    """Say which courier it is, which column is which, and what words mean."""
+    """Answer which courier it is, which column is which, and what words mean."""
     now = ctx.teachings.get(teaching)
     values: dict[str, Any] = {
         name: value

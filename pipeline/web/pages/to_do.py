@@ -1,4 +1,4 @@
-"""Things to see to, as page and as JSON: the list, setting things aside, the inbox."""
+"""Things to do, as page and as JSON: the list, setting things aside, the inbox."""
 
 from typing import Annotated, Literal
 
@@ -72,7 +72,7 @@ def aside(request: Request, ctx: Ctx, visitor: Operator, form: Form) -> Response
 
 @router.get("/waiting")
 def waiting_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
-    """Show what lies in the inbox: why it waits, what to do, and what is never taken."""
+    """Show the files in the inbox: why each waits, what to do, and those that are never taken."""
     values = {"waiting": ctx.health_bar.waiting()}
     return page(request, "waiting.html", values, visitor=visitor)
 
@@ -123,5 +123,5 @@ def put_back(
 
 @api.get("/waiting")
 def waiting(ctx: Ctx, _visitor: Looker) -> WaitingList:
-    """Tell what lies in the inbox: why each file waits, and what is never taken."""
+    """List the files in the inbox: why each waits, and those that are never taken."""
     return ctx.health_bar.waiting()

@@ -1,4 +1,4 @@
-"""Uploading files: check them first or send them at once, then watch them."""
+"""Upload files: check them first or send them at once, then watch them."""
 
 import threading
 import zlib
@@ -150,7 +150,7 @@ def uploaded_page(
     batch: str,
     rest: Annotated[str, Query(pattern=r"^[0-9a-f]{0,60}$")] = "",
 ) -> Response:
-    """Return what became of files that came together. ``rest``: the check of those left."""
+    """Return the results of files that came together. ``rest``: the check of those left."""
     values = {**watched(ctx, batch), "rest": rest, "rest_files": _left(ctx, rest)}
     return page(request, "uploaded.html", values, visitor=visitor)
 
@@ -175,7 +175,7 @@ def watched(ctx: WebContext, batch: str) -> dict[str, Any]:
     """Return the files of a batch, each with the drop it became. Raises NotThere."""
     found = uploads.batch_of(ctx.site, batch)
     if not found:
-        raise NotThere("Nothing is known of this upload_by_form.", hint="Look among the files.")
+        raise NotThere("Nothing is known of this upload.", hint="Look among the files.")
     files = [_watched(ctx, upload_by_form) for upload_by_form in found]
     ended = all(view and view.drop.state.closed for _, view, _ in files)
     version = "-".join(
@@ -311,12 +311,12 @@ def upload(ctx: Ctx, visitor: Operator, form: FilesByMachine) -> UploadObject:
 
 @api.get("/uploads/{upload}")
 def uploaded(ctx: Ctx, _visitor: Looker, upload: Batch) -> UploadObject:
-    """Tell what became of files that were uploaded together."""
+    """Return the results of files that were uploaded together."""
     return upload_object(ctx, upload)
 
 
 def upload_object(ctx: WebContext, batch: str) -> UploadObject:
-    """Return the files of a batch as the API tells them. Raises NotThere."""
+    """Return the files of a batch as the JSON API shows them. Raises NotThere."""
     found = uploads.batch_of(ctx.site, batch)
     if not found:
         raise NotThere("Nothing is known of this upload.")

@@ -1,4 +1,4 @@
-"""Teaching a courier step by step: a file, its columns, its words, a look, and the profile.
+"""Teach a courier step by step: a file, its columns, its words, a look, and the profile.
 
 The answers are kept under an address until the profile is saved. The file is read by the
 process that reads all files, with the engine of ``shipdrop map``.
@@ -124,7 +124,7 @@ class SaidWord(Answer):
 
 
 class Teachings:
-    """All that is being taught at one root. Safe from several threads."""
+    """The teachings of one root. Safe from several threads."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -275,7 +275,7 @@ class Teachings:
         return {**found, **_by_cells(draft, found)}
 
     def faults(self, teaching: Teaching) -> list[str]:
-        """Return what keeps the columns from being read as they were chosen, in sentences."""
+        """Return the faults of the chosen columns, in sentences."""
         roles, seen = self.roles(teaching), self.surveyed(teaching).seen
         found = []
         if not teaching.short:
@@ -294,7 +294,7 @@ class Teachings:
         return found
 
     def known(self, teaching: Teaching, draft: ProfileDraft) -> dict[str, str]:
-        """Return what the courier's profile says already of the words: key → meaning."""
+        """Return the meanings that the courier's profile has already: key → meaning."""
         profile = self._site.profiles.get(teaching.courier)
         if profile is None:
             return {}

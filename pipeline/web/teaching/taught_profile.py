@@ -291,7 +291,7 @@ def _others(shadow: Site, made: BuiltProfile, teaching: Teaching) -> Iterator[tu
 def save(
     site: Site, teachings: Teachings, teaching: Teaching, *, who: str, note: str
 ) -> BuiltProfile:
-    """Save what was taught as a courier's profile; the one before is kept.
+    """Save a teaching as a courier's profile; the one before is kept.
 
     Raises NotPossible where somebody saved the same courier meanwhile, StorageError.
     """
