@@ -98,7 +98,7 @@ class Claimer(Struct, frozen=True, kw_only=True):
         )
 
     def recover(self, drop: Drop) -> Drop | None:
-        """Find out how far the claim of a drop came before the process ended."""
+        """Determine how far the claim of a drop came before the process ended."""
         if drop.state is DropState.CLAIMED and self._went_back(drop):
             self._forget(drop)
             return None
@@ -139,7 +139,7 @@ class Claimer(Struct, frozen=True, kw_only=True):
     def _hash_and_record(
         self, drops: Sequence[Drop]
     ) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
-        """Hash files that are in work, tell their senders, and record them as claimed.
+        """Hash files that are in work, write receipts for their senders, and record them as claimed.
 
         Those that are still being written go back. Also returns the drops that failed, with the
         error; a later look finds their files and goes on with them.
@@ -164,7 +164,7 @@ class Claimer(Struct, frozen=True, kw_only=True):
         return received, left
 
     def _write_received(self, drop: Drop) -> None:
-        """Tell the sender that the file was taken."""
+        """Write the receipt that the file was taken."""
         name = file_name(drop, RECEIVED)
         self.folders.outbox.write(drop.folder, name, [received_json(drop)], more_follows=True)
 

@@ -81,7 +81,7 @@ def parse_marker(content: bytes, name: str) -> Marked:
 
 
 def marker_mismatch(marked: Marked, path: Path, identity: Identity) -> str | None:
-    """Say how the file differs from its marker, or None. Reads the whole file for a hash.
+    """Return how the file differs from its marker, or None. Reads the whole file for a hash.
 
     Raises:
         OSError: it cannot be read.
@@ -235,7 +235,7 @@ class Inbox:
             track.closed = False
 
     def why(self, path: Path) -> str:
-        """Say, to a person, why a file has not been picked up, as the last scan knows it.
+        """Return, for a person, why a file has not been picked up, as the last scan knows it.
 
         ``path`` may also be a bare name, or ``courier/name``, inside the inbox.
         """
@@ -307,7 +307,7 @@ class Inbox:
         )
 
     def _asked_to_wait(self, name: str, names: frozenset[str]) -> _Held | None:
-        """Say so while a file beside it asks us to wait: an open workbook, a missing marker."""
+        """Return a wait while another file asks for it: an open workbook, a missing marker."""
         for lock in (f"~${name}", f".~lock.{name}#"):
             if lock in names:
                 return WaitCause.OPEN, (
@@ -452,7 +452,7 @@ def by_arrival(
 
 
 def _key_of(file: ReadyFile, profiles: Mapping[str, Profile]) -> _Key | None:
-    """Return the courier and the time its file name tells, or None."""
+    """Return the courier and the time in its file name, or None."""
     profile = profile_of_name(file.name, file.folder or None, profiles)
     if profile is None or not profile.file_time:
         return None

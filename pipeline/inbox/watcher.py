@@ -1,4 +1,4 @@
-"""Wake-ups from the file system: they make a scan come sooner, and tell of files not closed yet.
+"""Wake-ups from the file system: they bring a scan forward, and know files that are still open.
 
 An observer's thread can die silently, a swapped directory goes deaf while every thread looks
 alive, and the kernel's watches run out. So ``ensure`` is called with each scan, arms again what

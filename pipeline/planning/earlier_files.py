@@ -315,7 +315,7 @@ def _objection_to_step(
 
 
 def _is_scan(seen: ParcelSeen) -> bool:
-    """Tell whether a row says that its parcel is under way; a pickup takes nothing back."""
+    """Return whether a row says that its parcel is under way; a pickup takes nothing back."""
     return seen.said in _UNDER_WAY and not seen.status
 
 

@@ -125,7 +125,7 @@ def waits_for_doubt(work: SendableRows, unknown: Bits, accepted: Bits, present: 
 
 
 def sent_in_doubt(work: SendableRows, unknown: Bits) -> Mask:
-    """Return candidates that were sent before, they or a later step, without a known end."""
+    """Return candidates that were sent before, they or a later step, with no known outcome."""
     doubt: Mask = np.zeros(len(work.order), dtype=np.bool_)
     if unknown.any():
         for m in Milestone:

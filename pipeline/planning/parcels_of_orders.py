@@ -105,7 +105,7 @@ def siblings(
     status: Numbers,
     disposition: Numbers,
 ) -> Siblings | None:
-    """Read what those rows say of their parcels; None where no order has such rows."""
+    """Read the parcels of those rows; None where no order has such rows."""
     numbers_of_orders = _with_adopted(
         orders,
         awbs,
@@ -205,7 +205,7 @@ _AS_ABOVE = r"(?i)^[ \"'〃`=]*(?:-?do-?|ditto|same|as above)?[ \"'〃]*$"
 
 
 def _are_items(sheets: Sequence[SheetFacts], spool: Spool, profile: Profile) -> Mask:
-    """Tell which rows of a file are of an item, and have a status of their own."""
+    """Return which rows of a file are of an item, and have a status of their own."""
     found = []
     for number, sheet in enumerate(sheets):
         item = parcel_heading(sheet.headers, _taken(sheet, profile))

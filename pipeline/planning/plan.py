@@ -142,7 +142,7 @@ def to_ask_about(given: PlanInput, histories: Sequence[OrderHistory]) -> Mask:
 
 
 def ending_awbs(given: PlanInput, rows: Mask) -> Iterator[str]:
-    """Yield by which names rows without an order id are found that tell of those that end."""
+    """Yield the AWB names under which rows without an order id report orders that end."""
     ends = rows & np.isin(given.status, OUTWARD_ENDS)
     awbs = pc.unique(given.parcels.awbs.filter(pa.array(ends)))
     yield from sorted({*map(awb_key, awbs.to_pylist())} - {""})

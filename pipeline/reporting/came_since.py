@@ -1,4 +1,4 @@
-"""Set aside what is left of earlier drops and came with a later one: it needs nobody any more.
+"""Set aside rows of earlier drops that came with a later one: they need no person any more.
 
 Somebody corrects the original and uploads that, or sends a file that was cut off once more.
 """

@@ -1,4 +1,4 @@
-"""The end of a drop: its report, its state in the ledger, its file to where it stays.
+"""End a drop: write its report, save its state in the ledger, put its file away.
 
 In that order, so that after a crash anywhere in between these steps can be repeated.
 """
@@ -62,7 +62,7 @@ class Closer(Struct, frozen=True, kw_only=True):
 
     ``notes``: of drops whose files may be written to after that.
     ``again_seconds``: how often a drop that stays open is taken up again. ``zone``: of the times
-    that are written for people. ``logged``: open drop → its report that the log has told of.
+    that are written for people. ``logged``: open drop → the report that was last logged.
     """
 
     folders: Folders
@@ -499,7 +499,7 @@ def _is_cut_off(back: DeliveryResult) -> bool:
 
 
 def _digest(outcomes: DropOutcomes, open_reason: OpenReason) -> str:
-    """Return what tells a report of an open drop from another: each row's end, and why it rests.
+    """Return a mark of an open drop's report: each row's outcome, and why the drop rests.
 
     Not the words about its rows that wait: they tell which of them was tried last.
     """

@@ -307,7 +307,7 @@ def _words(outcome: Outcome, code: str, message: str, waiting: Remark) -> Remark
 def _as_reported(
     verdicts: Sequence[Verdict], ends: ChunkEnds, waiting: Remark
 ) -> Sequence[Verdict]:
-    """Return the verdicts as the report tells them.
+    """Return the verdicts as the report shows them.
 
     A row whose answer was unclear is unknown in the ledger from the start. While its drop is open
     it is asked about and sent again if need be, so it is reported as unsent; a drop that is

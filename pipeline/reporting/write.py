@@ -321,7 +321,7 @@ def summary_again(parent: Drop, folders: Folders) -> None:
 
 
 def _delivery_notices(report: Report) -> list[Notice]:
-    """Return what delivery said of rows, one notice per code; the results file tells which."""
+    """Return delivery's remarks on rows, one notice per code; the results file has the rows."""
     remarks = report.outcomes.remarks
     counted = [each for each in remarks.by_code() if each[0] in _CODES]
     number = _record_numbers(report, sorted(first for _, _, first in counted))

@@ -1,4 +1,4 @@
-"""A local stand-in for the receiving API: its rules, its answers, and its bad days on request.
+"""A local stand-in for the receiving API: its rules, its answers, and faults on request.
 
 It imports nothing of the rest of the project, so that a mistake there cannot hide here. Start
 reading at `core` (what the API accepts), then `faults` (what may go wrong), then `app` (HTTP).

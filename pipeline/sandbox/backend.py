@@ -1,4 +1,4 @@
-"""Everything a running sandbox remembers, and who may call it, where a reset can replace it."""
+"""The memory of a running sandbox, and its tokens; a reset replaces both."""
 
 import random
 from collections import Counter, deque

@@ -96,7 +96,7 @@ class SandboxHandle:
 def running(config: SandboxConfig, clock: Clock | None = None) -> Iterator[SandboxHandle]:
     """Run a sandbox in a daemon thread for the length of a `with` block.
 
-    `clock` tells the time instead of the machine. Raises OSError when the address cannot be had.
+    `clock` gives the time instead of the machine. Raises OSError when the address cannot be had.
     """
     handle = SandboxHandle(config, clock)
     try:
@@ -181,14 +181,14 @@ _EVERY_SECONDS: Final = 1.0
 
 
 class _Kept(Struct, frozen=True):
-    """Orders and counts of a sandbox, as they are kept."""
+    """Orders and counts of a sandbox, as its state file keeps them."""
 
     orders: dict[str, Order]
     tally: BodyTally
 
 
 def take_up(sandbox: Sandbox, path: Path) -> None:
-    """Have a sandbox go on where the file left off; where there is none it begins anew.
+    """Load a sandbox's state from a file; without a file it begins anew.
 
     Raises OSError, and ValueError for a file that is none of a sandbox.
     """

@@ -525,7 +525,7 @@ def test_check_tells_what_spoke_and_which_columns_say_nothing(root: Root) -> Non
         'the column "Current Status"': "status",
     }
     file.write_text(sheet([("A1", "Delivered")]), encoding="utf-8")
-    assert "nothing says one" in root.run("check", file).out
+    assert "the file shows none" in root.run("check", file).out
 
 
 AGAINST = ("RTO done - seller", "Return completed", "Cancelled", "Lost in hub", "Undelivered: shut")
