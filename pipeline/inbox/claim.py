@@ -139,7 +139,7 @@ class Claimer(Struct, frozen=True, kw_only=True):
     def _hash_and_record(
         self, drops: Sequence[Drop]
     ) -> tuple[list[Drop], list[tuple[Drop, Exception]]]:
-        """Hash files that are in work, write receipts for their senders, and record them as claimed.
+        """Hash files that are in work, write their receipts, and record them as claimed.
 
         Those that are still being written go back. Also returns the drops that failed, with the
         error; a later look finds their files and goes on with them.
