@@ -43,13 +43,16 @@ def one_parcel_of_two_orders(
     back = returned | (parcels.said == Said.ON_ITS_WAY_BACK)
     on_its_way = np.isin(parcels.said, (Said.ON_ITS_WAY, Said.AT_A_HUB))
     on_its_way &= (status == NO_MILESTONE) & (event != NO_TIME)
-    # Those of an AWB that only deliveries have say nothing else of it: they are most of a file.
-    against = pc.unique(parcels.awbs.filter(pa.array(back | on_its_way)))
-    may_be = pc.is_in(parcels.awbs, value_set=against).to_numpy()
-    may_be &= pc.not_equal(parcels.awbs, "").to_numpy()  # or all rows without one are one group
-    rows = np.flatnonzero((delivered | back | on_its_way) & may_be)
-    if not (delivered.any() and len(rows)):
+    against = back | on_its_way
+    if not (delivered.any() and against.any()):
         return []
+    # Those of an AWB that only deliveries have say nothing else of it: they are most of a file.
+    told_of = pc.unique(parcels.awbs.filter(pa.array(against)))
+    may_be = pc.is_in(parcels.awbs, value_set=told_of).to_numpy()
+    may_be &= pc.not_equal(parcels.awbs, "").to_numpy()  # or all rows without one are one group
+    if not (delivered & may_be).any():
+        return []
+    rows = np.flatnonzero((delivered | against) & may_be)
     encoded = parcels.awbs.take(pa.array(rows)).combine_chunks().dictionary_encode()
     awb, of = encoded.indices.to_numpy(), orders.number
     least = np.full(len(encoded.dictionary), len(orders.names), dtype=np.int64)
@@ -59,8 +62,6 @@ def one_parcel_of_two_orders(
     by_awb: dict[str, list[int]] = {}
     for at in np.flatnonzero((least < most)[awb]).tolist():
         by_awb.setdefault(encoded.dictionary[awb[at]].as_py(), []).append(int(rows[at]))
-
-    against = back | on_its_way
 
     def contradicts(place: int, other: int) -> bool:
         ends = delivered[place] & against[other] | returned[place] & delivered[other]

@@ -267,8 +267,9 @@ class Closer(Struct, frozen=True, kw_only=True):
         Each of these once for all of them, and in this order: after a crash in between all that
         is left is done again.
         """
+        left = self._folders_with_something_left(reported)
         noted = [
-            one if isinstance(one, Exception) else attempt(self._keep_for_corrections, one)
+            one if isinstance(one, Exception) else attempt(self._keep_for_corrections, one, left)
             for one in reported
         ]
         written = [one for one in noted if isinstance(one, _Written)]
@@ -279,24 +280,37 @@ class Closer(Struct, frozen=True, kw_only=True):
         self._put_away_all([one.drop for one in closed.values()])
         return [one if isinstance(one, Exception) else closed[one.drop.drop_id] for one in noted]
 
-    def _keep_for_corrections(self, noted: _Written) -> _Written:
-        """Keep what a corrected file may need, and update the parent of one that came back."""
+    def _folders_with_something_left(self, ended: Sequence[Tried[_Written]]) -> Collection[str]:
+        """Return in which folders of these drops something may be left to do: mostly in few."""
+        written = [one.drop for one in ended if isinstance(one, _Written)]
+        folders = {drop.folder for drop in written if drop.state is DropState.COMPLETED}
+        if not folders:
+            return folders
+        found = attempt(self.ledger.overview.folders_with_something_left, folders)
+        return folders if isinstance(found, Exception) else found
+
+    def _keep_for_corrections(self, noted: _Written, left: Collection[str]) -> _Written:
+        """Keep what a corrected file may need, and update the parent of one that came back.
+
+        ``left``: folders with earlier drops whose rows may have come with this one.
+        """
         drop, outcomes = noted.drop, noted.outcomes
         if outcomes is None:
             return noted
         if drop.state is DropState.REFUSED:
             self._keep_ids(drop, np.ones(len(outcomes.outcome), dtype=bool))
-            left = rows_given_back(self._report(drop, outcomes))
+            given_back = rows_given_back(self._report(drop, outcomes))
             every = np.ones(len(outcomes.outcome), dtype=bool)
             seen_to = self._seen_to(drop, every, every) if drop.same_as else {}
-            return replace(noted, drop=drop.noting(to_correct=left, **seen_to))
+            return replace(noted, drop=drop.noting(to_correct=given_back, **seen_to))
         self._keep_ids(drop, np.isin(outcomes.outcome, _CORRECTABLE))
         if drop.state is not DropState.COMPLETED:
             return noted
-        came_since = CameSince(ledger=self.ledger, spools=self.spools, clock=self.clock)
-        error = attempt(came_since.look, drop, outcomes)
-        if error is not None:  # what is left of other drops stays to do; this one ends
-            log.error("drop.not_compared", drop=drop.drop_id, reason=str(error))
+        if drop.folder in left:
+            came_since = CameSince(ledger=self.ledger, spools=self.spools, clock=self.clock)
+            error = attempt(came_since.look, drop, outcomes)
+            if error is not None:  # what is left of other drops stays to do; this one ends
+                log.error("drop.not_compared", drop=drop.drop_id, reason=str(error))
         if drop.parent:
             drop = drop.noting(returned=self._tell_parent(drop, drop.parent, outcomes))
             noted = replace(noted, drop=drop)

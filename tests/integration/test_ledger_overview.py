@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from pipeline.core.chunks import ChunkResult, ChunkState, Verdict
@@ -173,3 +175,30 @@ def test_how_far_a_drop_is_counts_updates_by_their_own_end(ledger: SqlLedger) ->
     assert ledger.overview.sent(drop.seq) == {"accepted": 19, "failed": 1, None: 60}
     ledger.save(replace(drop, state=DropState.CANCELLED))
     assert ledger.overview.waiting_updates() == 0
+
+
+def test_what_is_left_is_found_without_going_through_all_drops(tmp_path: Path) -> None:
+    ledger = open_ledger("sqlite:///state/ledger.db", root=tmp_path)
+    steps = 0
+
+    def counted(connection: Any, _record: object, _proxy: object) -> None:
+        def one_more() -> None:
+            nonlocal steps
+            steps += 1
+
+        connection.set_progress_handler(one_more, 1)
+
+    for at, number in enumerate((3, *[0] * 200, 5)):  # so many rejected rows
+        rows = {outcome.value: 0 for outcome in Outcome} | {"rejected": number}
+        drop = begun(ledger, drop_id=f"d{at}", folder="a", source_file="x", received_at=NOW)
+        facts = DropFacts(summary={"rows": rows}, total=5)
+        ledger.save(replace(drop, state=DropState.COMPLETED, facts=facts))
+    sa.event.listen(sa.pool.Pool, "checkout", counted)
+    try:
+        found = ledger.overview.left_in("a", "x", before=drop.seq, limit=9)
+        assert [drop_id for _, drop_id, _ in found] == ["d0"]
+        assert list(ledger.overview.folders_with_something_left({"a", "b"})) == ["a"]
+        assert steps < 400, "a few for each drop with something left"
+    finally:
+        sa.event.remove(sa.pool.Pool, "checkout", counted)
+        ledger.close()

@@ -164,6 +164,12 @@ class Overview:
         """Return these drops, as far as they are known."""
         return self._lines(sa.select(*_SHOWN).where(drops.c.drop_id.in_(drop_ids)))
 
+    def folders_with_something_left(self, folders: Collection[str]) -> Collection[str]:
+        """Return those of the folders with drops that need a person."""
+        query = sa.select(drops.c.folder).where(drops.c.to_do > 0, drops.c.folder.in_([*folders]))
+        with self._db.read() as connection:
+            return connection.scalars(query.distinct()).all()
+
     def left_in(
         self, folder: str, name: str, *, before: int, limit: int
     ) -> Sequence[tuple[int, str, str]]:
@@ -174,7 +180,7 @@ class Overview:
         """
         query = (
             sa.select(drops.c.seq, drops.c.drop_id, drops.c.source_file)
-            .where(drops.c.to_do > 0, drops.c.folder == folder, drops.c.seq < before)
+            .where(drops.c.to_do > 0, drops.c.folder == folder, before > _NUMBER)
             .order_by((drops.c.source_file == name).desc(), drops.c.seq.desc())
             .limit(limit)
         )
