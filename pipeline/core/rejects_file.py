@@ -7,6 +7,7 @@ with ``_reject`` are not data; two of them say where each row came from.
 import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -83,7 +84,8 @@ class WordColumns(Struct, frozen=True, kw_only=True):
     sheet: int | None
 
 
-def word_columns(headers: Sequence[str]) -> WordColumns | None:
+@lru_cache(maxsize=64)
+def word_columns(headers: tuple[str, ...]) -> WordColumns | None:
     """Return those columns, None where one of them is not there."""
     places = {plain_heading(header): place for place, header in reversed(list(enumerate(headers)))}
     names = (REJECT_ROW, REJECT_CODES, REJECT_DROP)

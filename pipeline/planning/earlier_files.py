@@ -163,6 +163,8 @@ def without_settled(
     that merely lacks the column settles nothing, nor is a title or a tab settled so. ``headers``:
     of each sheet; ``rejected``: what is kept of a drop's rejected rows, by record number.
     """
+    if not seen:
+        return []
     here = frozenset.intersection(*(frozenset(map(fold_header, each)) for each in headers))
     kept = cache(rejected)
 

@@ -160,18 +160,20 @@ class Known:
 
     def __init__(self, histories: Sequence[OrderHistory], names: pa.Array) -> None:
         found = [each for each in histories if each.outcome is Outcome.ACCEPTED]
+        #: per order, the bits of what was sent without anybody knowing how it ended
+        self.unknown: Bits = bits_of([e for e in histories if e.outcome is Outcome.UNKNOWN], names)
+        #: per order, the bits of what was accepted
+        self.accepted: Bits = np.zeros(len(names), dtype=np.uint8)
+        if not found:
+            return
         numbers = numbers_of([each.order_id for each in found], names)
         wanted = numbers.is_valid().to_numpy(zero_copy_only=False)
         order = numbers.drop_null().to_numpy().astype(np.int64)
         status = np.array([each.status for each in found], dtype=np.int64)[wanted]
-        #: per order, the bits of what was accepted
-        self.accepted: Bits = np.zeros(len(names), dtype=np.uint8)
         np.bitwise_or.at(self.accepted, order, (1 << status).astype(np.uint8))
         # Who was first: written from the last to the first, so that the first one stays.
         self._first = np.full(len(names) * WIDTH if len(order) else 0, -1, dtype=np.int32)
         self._first[(order * WIDTH + status)[::-1]] = np.flatnonzero(wanted)[::-1]
-        #: per order, the bits of what was sent without anybody knowing how it ended
-        self.unknown: Bits = bits_of([e for e in histories if e.outcome is Outcome.UNKNOWN], names)
         self._drops = pa.array([each.source for each in found], pa.string())
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
 

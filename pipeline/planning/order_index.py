@@ -88,10 +88,12 @@ def _nameless(prepared: Prepared) -> tuple[npt.NDArray[np.int32], pa.Array]:
     """Return the rows to be kept under their AWBs, and the names for that."""
     given = prepared.keys.parcels
     told = given.nameless & (prepared.keys.disposition != Disposition.SKIPPED)
-    rows = np.flatnonzero(told)
+    rows = np.flatnonzero(told).astype(np.int32)
+    if not len(rows):
+        return rows, pa.array([], pa.string())
     names = [awb_key(each) for each in given.awbs.take(pa.array(rows)).to_pylist()]
     known = np.array([bool(each) for each in names], dtype=np.bool_)
-    return rows[known].astype(np.int32), pa.array(filter(None, names), pa.string())
+    return rows[known], pa.array(filter(None, names), pa.string())
 
 
 _OF_REFUSED = (Said.ON_ITS_WAY_BACK, Said.CANCELLED, Said.RETURNING, Said.MAYBE_BACK)

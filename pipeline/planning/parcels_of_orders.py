@@ -154,11 +154,13 @@ def siblings(
 def _rows(
     orders: Orders, number: Numbers, status: Numbers, disposition: Numbers
 ) -> npt.NDArray[np.int64]:
+    several = np.bincount(number, minlength=len(orders.names)) > 1
+    if not several.any():
+        return np.zeros(0, np.int64)
     ends = (status != NO_MILESTONE) & (disposition == Disposition.SEND)
-    count = np.bincount(number, minlength=len(orders.names))
     wanted = np.zeros(len(orders.names), dtype=np.bool_)
     wanted[number[ends]] = True
-    wanted &= (count > 1) & pc.not_equal(orders.names, "").to_numpy(zero_copy_only=False)
+    wanted &= several & pc.not_equal(orders.names, "").to_numpy(zero_copy_only=False)
     return np.flatnonzero(wanted[number] & (disposition != Disposition.SKIPPED))
 
 
@@ -175,6 +177,8 @@ def _with_adopted(
     It belongs to a row of the same AWB, or, where its id is empty, as in cells that were merged, to
     the one above. So does an item without an AWB, which may stand beside the first of them alone.
     """
+    if not rejected.any():
+        return orders.number
     sound = pc.match_substring_regex(orders.names, ID_SHAPE).to_numpy(zero_copy_only=False)
     has_id = sound[orders.number]
     if not (rejected & ~has_id).any():

@@ -81,9 +81,9 @@ def load(
     every = range(len(facts.sheets))
     sheets = [_columns(facts, number, spool, parents, known) for number in every]
     _ignore_copied_confirmations(sheets, known, ids_of)
-    whole = {
-        name: np.concatenate([_EMPTY[name], *(sheet[name] for sheet in sheets)]) for name in _EMPTY
-    }
+    whole = sheets[0]
+    if len(sheets) != 1:
+        whole = {n: np.concatenate([_EMPTY[n], *(sheet[n] for sheet in sheets)]) for n in _EMPTY}
     ids, awbs = (
         pa.chunked_array([each for sheet in sheets for each in sheet[name]], pa.string())
         for name in ("ids", "awbs")
@@ -218,6 +218,8 @@ def _ignore_copied_confirmations(
     for sheet in sheets:
         for _, named, order in sheet["spoken"]:
             orders.setdefault(named, set()).add(order)
+    if not orders:
+        return
 
     def is_confirmed(named: _Named | None, order: str) -> bool:
         if named is None or named[0] not in known or len(orders[named]) > 1:

@@ -41,7 +41,7 @@ def one_parcel_of_two_orders(
     delivered = sends & (status == Milestone.DELIVERY_DONE)
     returned = sends & (status == Milestone.RTO_BAG_DELIVERED)
     back = returned | (parcels.said == Said.ON_ITS_WAY_BACK)
-    on_its_way = np.isin(parcels.said, (Said.ON_ITS_WAY, Said.AT_A_HUB))
+    on_its_way = (parcels.said == Said.ON_ITS_WAY) | (parcels.said == Said.AT_A_HUB)
     on_its_way &= (status == NO_MILESTONE) & (event != NO_TIME)
     against = back | on_its_way
     if not (delivered.any() and against.any()):

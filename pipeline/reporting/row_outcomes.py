@@ -416,6 +416,8 @@ def result_block(
 
 
 def _surplus(extra: pa.Array) -> dict[int, tuple[str, ...]]:
+    if extra.null_count == len(extra):
+        return {}
     some = np.flatnonzero(extra.is_valid().to_numpy(zero_copy_only=False))
     lists = extra.take(pa.array(some)).to_pylist()
     return {int(at): tuple(cells) for at, cells in zip(some, lists, strict=True) if cells}
@@ -425,9 +427,9 @@ def _said(batch: pa.RecordBatch, outcomes: DropOutcomes, start: int) -> tuple[pa
     """Return codes and messages: validation's, then the plan's, then delivery's."""
     planned = outcomes.planned.slice(start, batch.num_rows)
     codes, messages = [batch.column("codes")], [batch.column("message")]
-    was_old = pc.equal(planned.column("disposition"), Disposition.DUPLICATE).combine_chunks()
-    was_old = pc.and_(was_old, pc.equal(codes[0], TOO_OLD))  # and was accepted when it was not
-    if pc.any(was_old).as_py():
+    repeats = planned.column("disposition").to_numpy() == Disposition.DUPLICATE
+    if repeats.any():
+        was_old = pc.and_(pa.array(repeats), pc.equal(codes[0], TOO_OLD))  # accepted in its time
         codes, messages = ([pc.if_else(was_old, "", each[0])] for each in (codes, messages))
     if pc.any(pc.not_equal(planned.column("codes"), "")).as_py():
         codes.append(planned.column("codes").combine_chunks())

@@ -32,7 +32,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     ``profile``: the courier's, None where there is none any more; ``whole_file``: the file is
     refused for too many rejects, and the rejects file replaces it; ``open``: why it is not
-    finished, None when it is. ``kept``, ``lines``: what ``gathered`` made of it beforehand.
+    finished, None when it is. ``lines``: those of its results, where ``gathered`` made them.
     """
 
     drop: Drop
@@ -41,13 +41,10 @@ class Report(Struct, frozen=True, kw_only=True):
     profile: Profile | None = None
     whole_file: bool = False
     open: Mapping[str, Any] | None = None
-    kept: tuple[ResultBlock, ...] | None = None
     lines: tuple[bytes, ...] | None = None
 
     def blocks(self) -> Iterator[ResultBlock]:
         """Yield the drop's rows with their outcomes, block by block; may be read again."""
-        if self.kept is not None:
-            return iter(self.kept)
         return (make() for make in self.makers(cells=True))
 
     def __iter__(self) -> Iterator[ResultBlock]:
@@ -120,7 +117,7 @@ def gathered(reports: Sequence[Report]) -> list[Report]:
     """
     if len(reports) == 1:
         return list(reports)
-    small = {at: kept for at, each in enumerate(reports) if (kept := _kept(each)) is not None}
+    small = {at: some for at, each in enumerate(reports) if (some := _small(each)) is not None}
     parts = [
         Part(block=block, drop_id=each.drop.drop_id, source_file=each.drop.source_file)
         for at, blocks in small.items()
@@ -132,13 +129,13 @@ def gathered(reports: Sequence[Report]) -> list[Report]:
         return list(reports)
     lines = iter(made)
     done = list(reports)
-    for at, kept in small.items():
-        done[at] = replace(done[at], kept=kept, lines=(results_header(), *islice(lines, len(kept))))
+    for at, blocks in small.items():
+        done[at] = replace(done[at], lines=(results_header(), *islice(lines, len(blocks))))
     return done
 
 
-def _kept(report: Report) -> tuple[ResultBlock, ...] | None:
+def _small(report: Report) -> tuple[ResultBlock, ...] | None:
     if len(report.outcomes.outcome) > _SMALL_ROWS:
         return None
-    blocks = attempt(lambda: tuple(report.blocks()))
+    blocks = attempt(lambda: tuple(make() for make in report.makers(cells=False)))
     return None if isinstance(blocks, Exception) else blocks

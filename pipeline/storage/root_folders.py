@@ -293,11 +293,11 @@ class Folders:
         day = thing.day
         if day is None:
             return self._quarantine
-        return self._archive / f"{day.year:04d}" / f"{day.month:02d}" / f"{day.day:02d}"
+        return self._archive.joinpath(f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}")
 
     def _move_away(self, thing: PutAway) -> Path:
-        source = self._work / one_component(thing.drop_id) / one_component(thing.name)
-        target = self._shelf(thing) / thing.drop_id / thing.name
+        source = self._work.joinpath(one_component(thing.drop_id), one_component(thing.name))
+        target = self._shelf(thing).joinpath(thing.drop_id, thing.name)
         with storing("put away", source):
             make_directory(target.parent, sync_name=False)
             self._sure()
@@ -379,7 +379,7 @@ class Folders:
 
     def claimed_path(self, drop_id: str, name: str) -> Path | None:
         """Return where the drop's file lies in ``work``, or None when it is not there."""
-        path = self._work / one_component(drop_id) / one_component(name)
+        path = self._work.joinpath(one_component(drop_id), one_component(name))
         return path if _is_file(path) else None
 
     def discard(self, drop_id: str) -> None:

@@ -84,7 +84,11 @@ class Spool:
         """Take the folder; ``home`` is the drop's own, when ``folder`` is one worker's part."""
         self.folder = folder
         self._home = home or folder
-        self.tries = AttemptCounter(self._home)
+
+    @property
+    def tries(self) -> AttemptCounter:
+        """Return the tries of reading and planning it."""
+        return AttemptCounter(self._home)
 
     @contextmanager
     def rows_writer(self, sheet: int, columns: int) -> "Iterator[RowsWriter]":

@@ -78,12 +78,16 @@ def clear_unfrozen(connection: sa.Connection, numbers: Sequence[int]) -> None:
     """
     if not numbers:
         return
-    these = unfrozen.c.drop_seq.in_(numbers)
-    left = connection.execute(sa.select(unfrozen.c.drop_seq).where(these)).scalars().all()
+    left = connection.execute(_LEFT_UNFROZEN, {"numbers": [*numbers]}).scalars().all()
     for number in left:
         connection.execute(lines.delete().where(lines.c.drop_seq == number))
     if left:
-        connection.execute(unfrozen.delete().where(these))
+        connection.execute(unfrozen.delete().where(unfrozen.c.drop_seq.in_(left)))
+
+
+_LEFT_UNFROZEN = sa.select(unfrozen.c.drop_seq).where(
+    unfrozen.c.drop_seq.in_(sa.bindparam("numbers", expanding=True, type_=sa.Integer))
+)
 
 
 def _named(drop: Drop) -> dict[str, Any]:
@@ -108,6 +112,16 @@ _CLOSING = _SAVING.values(
     request=sa.case((_IS_OPEN, ""), else_=drops.c.request),
     # A summary that is written anew, for a corrected file that came back, is no other end.
     closing=sa.case((_IS_OPEN, _NEXT_CLOSING.scalar_subquery()), else_=drops.c.closing),
+)
+
+
+_BEGUN = drops.insert().returning(drops.c.seq, sort_by_parameter_order=True)
+_FIRST_WITH_BYTES = sa.select(drops.c.sha256, drops.c.seq, drops.c.drop_id).where(
+    drops.c.seq.in_(
+        sa.select(sa.func.min(drops.c.seq))
+        .where(drops.c.sha256.in_(sa.bindparam("hashes", expanding=True, type_=sa.String)))
+        .group_by(drops.c.sha256)
+    )
 )
 
 
@@ -149,9 +163,8 @@ class Drops:
             }
             for each in arrivals
         ]
-        numbered = drops.insert().returning(drops.c.seq, sort_by_parameter_order=True)
         with self._db.write() as connection:
-            numbers = connection.execute(numbered, values).scalars().all()
+            numbers = connection.execute(_BEGUN, values).scalars().all()
         return [replace(each, seq=seq) for seq, each in zip(numbers, arrivals, strict=True)]
 
     def save(self, drop: Drop) -> None:
@@ -216,12 +229,8 @@ class Drops:
 
     def first_with_bytes(self, hashes: Sequence[str]) -> Mapping[str, tuple[int, str]]:
         """Return for each hash that is known: number and id of the first drop with those bytes."""
-        first = sa.select(sa.func.min(drops.c.seq)).where(drops.c.sha256.in_(list(hashes)))
-        query = sa.select(drops.c.sha256, drops.c.seq, drops.c.drop_id).where(
-            drops.c.seq.in_(first.group_by(drops.c.sha256))
-        )
         with self._db.read() as connection:
-            found = connection.execute(query).all()
+            found = connection.execute(_FIRST_WITH_BYTES, {"hashes": [*hashes]}).all()
         return {sha256: (seq, drop_id) for sha256, seq, drop_id in found}
 
     def request(self, drop_id: str, what: DropRequest) -> None:

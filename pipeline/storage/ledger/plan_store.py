@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -66,19 +67,27 @@ class Plans:
             found[drop_of[each.order_id]].append(each)
         return found
 
+    @cached_property
+    def _standing(self) -> "tuple[sa.Select[*tuple[Any, ...]], sa.Select[*tuple[Any, ...]]]":
+        """Return the queries for what is kept of orders, and for their lines."""
+        orders_in = self._db.dialect.orders_in
+        return (
+            _KEPT.where(orders_in(accepted.c.order_id)),
+            _STANDING.where(orders_in(lines.c.order_id)),
+        )
+
+    @cached_property
+    def _seen(self) -> "sa.Select[*tuple[Any, ...]]":
+        return _SEEN.where(self._db.dialect.orders_in(lines.c.order_id))
+
     def _histories(
         self, order_ids: Iterable[str], except_seqs: Sequence[int]
     ) -> Iterator[OrderHistory]:
         with self._db.read() as connection:
             if _is_empty(connection, lines) and _is_empty(connection, accepted):
                 return
-            orders_in = self._db.dialect.orders_in
-            queries = (
-                _KEPT.where(orders_in(accepted.c.order_id)),
-                _STANDING.where(orders_in(lines.c.order_id)),
-            )
             for some in _batches(order_ids, self._db.dialect.order_batch - len(except_seqs)):
-                yield from _standing_of(connection, queries, some, except_seqs)
+                yield from _standing_of(connection, self._standing, some, except_seqs)
 
     def planned_since(self, drop_seq: int) -> int:
         """Count the drops with higher numbers that are planned."""
@@ -109,14 +118,13 @@ class Plans:
                 return found
             if connection.execute(_NAMELESS).first() is None:
                 awbs = ()
-            query = _SEEN.where(self._db.dialect.orders_in(lines.c.order_id))
             # No drop has the number 0. Never empty: SQLAlchemy writes one text for "in none" and
             # "not in none" where both have one parameter.
             but = [0, *except_seqs]
             wanted = chain(order_ids, awbs)
             for some in _batches(wanted, self._db.dialect.order_batch - len(but) - 1):
                 given = {"wanted": some, "but": but, "since": since}
-                for row in connection.execute(query, given):
+                for row in connection.execute(self._seen, given):
                     order_id, awb, status, said, event, number, drop_id, source_file, parent = row
                     found.append(
                         ParcelSeen(  # by name: it is done for each row of a tracker
@@ -303,8 +311,11 @@ _KEPT = (
 )
 
 
+_ANY = {table: sa.select(sa.literal(1)).select_from(table).limit(1) for table in (lines, accepted)}
+
+
 def _is_empty(connection: sa.Connection, table: sa.Table) -> bool:
-    return connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
+    return connection.execute(_ANY[table]).first() is None
 
 
 def _standing_of(

@@ -126,6 +126,14 @@ _SORTS = {
     "need": drops.c.need,
 }
 _DONE = ChunkState.DONE.value
+_FOLDERS_LEFT = (
+    sa.select(drops.c.folder)
+    .where(
+        drops.c.to_do > 0,
+        drops.c.folder.in_(sa.bindparam("folders", expanding=True, type_=sa.String)),
+    )
+    .distinct()
+)
 
 
 class Overview:
@@ -166,9 +174,8 @@ class Overview:
 
     def folders_with_something_left(self, folders: Collection[str]) -> Collection[str]:
         """Return those of the folders with drops that need a person."""
-        query = sa.select(drops.c.folder).where(drops.c.to_do > 0, drops.c.folder.in_([*folders]))
         with self._db.read() as connection:
-            return connection.scalars(query.distinct()).all()
+            return connection.scalars(_FOLDERS_LEFT, {"folders": [*folders]}).all()
 
     def left_in(
         self, folder: str, name: str, *, before: int, limit: int

@@ -72,10 +72,7 @@ class SqliteDialect:
 
         A dictionary per row would cost more than SQLite itself, and a statement per row twice this.
         """
-        statement = table.insert().values({name: sa.bindparam(name) for name in columns})
-        compiled = statement.compile(dialect=connection.dialect)
-        head, values, row = str(compiled).partition(" VALUES ")
-        names = compiled.positiontup or list(columns)
+        head, values, row, names = _insert(table, tuple(columns), connection.dialect)
         width, count = len(names), len(columns[names[0]])
         flat: list[object] = [None] * (width * count)
         for place, name in enumerate(names):
@@ -100,6 +97,16 @@ class SqliteDialect:
         """
         values = [(*given, drop, first, last) for drop, first, last, given in runs]
         connection.exec_driver_sql(_update_run(tuple(names), connection.dialect), values)
+
+
+@cache
+def _insert(
+    table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect
+) -> tuple[str, str, str, Sequence[str]]:
+    """Return a statement around " VALUES ", and the columns in the order of its values."""
+    statement = table.insert().values({name: sa.bindparam(name) for name in columns})
+    compiled = statement.compile(dialect=dialect)
+    return *str(compiled).partition(" VALUES "), tuple(compiled.positiontup or columns)
 
 
 @cache
