@@ -30,6 +30,7 @@ from pipeline.delivery.chunk_queue import ChunkQueue
 from pipeline.delivery.context import Tools
 from pipeline.delivery.dispatcher import Dispatcher
 from pipeline.delivery.limiter import Limiter
+from pipeline.delivery.order_query import OrderQuery
 from pipeline.delivery.policy import DeliveryPolicy
 from pipeline.delivery.send_chunk import ChunkSender
 from pipeline.storage.ledger import SqlLedger, open_ledger
@@ -150,13 +151,14 @@ class Ladder:
     def _tools(self) -> Tools:
         api, rng = self._api(), random.Random(1)
         limiter = Limiter(self._policy, monotonic=self._clock.monotonic)
-        return Tools(
-            api=api,
-            limiter=limiter,
-            policy=self._policy,
-            clock=self._clock,
-            rng=rng,
-        )
+        tools = {
+            "api": api,
+            "limiter": limiter,
+            "policy": self._policy,
+            "clock": self._clock,
+            "rng": rng,
+        }
+        return Tools(**tools, order_query=OrderQuery(**tools))
 
     def _chunks(self) -> Iterator[Chunk]:
         for no in range(len(self._bodies)):

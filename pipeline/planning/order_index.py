@@ -49,6 +49,7 @@ def frozen(
         added=added,
         order=order,
         said=_said(prepared, planned),
+        awbs=prepared.keys.parcels.awbs.combine_chunks(),  # or it is done for each part
     )
     return FrozenPlan(chunks=chunks, lines=lines, mends=prepared.keys.parcels.mends)
 
@@ -119,7 +120,7 @@ def _said(prepared: Prepared, planned: Planned) -> npt.NDArray[np.int8]:
 class _Lines(Struct, frozen=True, kw_only=True):
     """Lines sorted by order id. ``row_of``: the row of each line before they were sorted, those of
     added pickups last, ``name_of``: its name, into ``names``; ``added``: their updates; ``order``:
-    those lines sorted. ``said``: what each row of the drop says of its parcel.
+    those lines sorted. ``said``, ``awbs``: what each row of the drop says of its parcel.
     """
 
     prepared: Prepared
@@ -130,6 +131,7 @@ class _Lines(Struct, frozen=True, kw_only=True):
     added: npt.NDArray[np.int32]
     order: npt.NDArray[np.int32]
     said: npt.NDArray[np.int8]
+    awbs: pa.Array
 
     @property
     def num_rows(self) -> int:
@@ -166,11 +168,11 @@ class _Lines(Struct, frozen=True, kw_only=True):
 
     def _parcels(self, row: npt.NDArray[np.int32], extra: npt.NDArray[np.int64]) -> dict[str, Any]:
         """Return what these rows say of their parcels; a pickup that we add says nothing."""
-        keys, given = self.prepared.keys, self.prepared.keys.parcels
+        keys = self.prepared.keys
         said = _with(self.said[row], extra, np.full(len(extra), Said.NOTHING))
         told = said != Said.NOTHING
         event = keys.event_ms[row]
-        awbs = given.awbs.take(pa.array(row))
+        awbs = self.awbs.take(pa.array(row))
         return {
             "said": said,
             "awb": pc.if_else(pa.array(told), awbs, ""),
