@@ -101,7 +101,7 @@ def why(
     options: CommandOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file in the inbox.")],
 ) -> int:
-    """Say why a file in the inbox has not been picked up yet.
+    """Return why a file in the inbox has not been picked up yet.
 
     Also says whether a service is running, and which problems it reports.
     """

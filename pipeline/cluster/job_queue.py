@@ -62,7 +62,7 @@ class Engine:
     # -- from any thread -----------------------------------------------------------------------
 
     def call(self, kind: str, args: Sequence[Mapping[str, int]], urgency: int = 0) -> None:
-        """Say that there is something to do, once per set of arguments; the most urgent first.
+        """Queue a job once per set of arguments; the most urgent first.
 
         Failures are only logged: the supervisor queues the job again.
         """

@@ -135,7 +135,7 @@ class Scanner:
         return max(0.05, settle / 4) if self._intake.settling and settle else settings.scan_seconds
 
     def _fails_for_long(self) -> bool:
-        """Tell whether this worker cannot list the inbox, and others are there who might."""
+        """Return whether this worker cannot list the inbox, and others are there who might."""
         if not self._problems.now()["scan"]:
             self._failing_since, self._away = None, 0.0
             return False

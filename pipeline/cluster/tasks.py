@@ -375,6 +375,6 @@ def plannable(unfinished: Iterable[Drop]) -> list[Drop]:
 
 
 def _waits_for_others(drop: Drop) -> bool:
-    """Tell whether its last report said that what is left of it waits for other drops."""
+    """Return whether its last report said that what is left of it waits for other drops."""
     open_reason = (drop.facts.summary or {}).get("open") or {}
     return bool(drop.waits_for) and open_reason.get("cause") == Cause.EARLIER

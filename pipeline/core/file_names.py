@@ -124,7 +124,7 @@ def one_component(name: str) -> str:
 
 
 def ignored_because(name: str) -> str | None:
-    """Say why a file of this name is left alone in the inbox, or None if it is not.
+    """Return why a file of this name is left alone in the inbox, or None if it is not.
 
     Uploading programs and spreadsheets mark their unfinished files by name.
     """
@@ -144,7 +144,7 @@ def ignored_because(name: str) -> str | None:
 
 
 def may_be_renamed(name: str) -> bool:
-    """Tell whether a name is that of a manifest with eight random hex digits behind it.
+    """Return whether a name is that of a manifest with eight random hex digits behind it.
 
     Some tools (the AWS CLI among them) write a file so and rename it at the end. Eight decimal
     digits are a date.
@@ -153,7 +153,7 @@ def may_be_renamed(name: str) -> bool:
 
 
 def is_text(name: str) -> bool:
-    """Tell whether a name from the file system is UTF-8; else it has surrogate escapes."""
+    """Return whether a name from the file system is UTF-8; else it has surrogate escapes."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -52,7 +52,7 @@ class OrderHistory(Struct, frozen=True, kw_only=True):
 
     @property
     def may_still_send(self) -> bool:
-        """Tell whether its drop may still send it."""
+        """Return whether its drop may still send it."""
         return self.open and self.outcome not in _SETTLED
 
 

@@ -15,7 +15,7 @@ from schemas.normalise import fold
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LONG = 5
-"""So long a courier's name must be to be found inside another word, or misspelt."""
+"""Least length of a courier's name that is looked for inside another word, or misspelt."""
 
 _NEARLY = 85.0
 
@@ -39,7 +39,7 @@ def find_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
 
 
 def is_named(name: str, profile: Profile) -> bool:
-    """Tell whether this is the name or title of a profile."""
+    """Return whether this is the name or title of a profile."""
     return _plain(name) in {_plain(profile.name), _plain(profile.title)}
 
 

@@ -51,12 +51,12 @@ _ROW_NUMBER = re.compile(ROW_NUMBER)
 
 
 def is_reject_column(header: str) -> bool:
-    """Say whether a column is one of ours: not data, whatever stands in it."""
+    """Return whether a column is one of ours: not data, whatever stands in it."""
     return plain_heading(header).startswith("_reject")
 
 
 def is_rejects_header(headers: Sequence[str]) -> bool:
-    """Say whether this is the header of a rejects file of ours that came back.
+    """Return whether this is the header of a rejects file of ours that came back.
 
     One of its columns may have been removed.
     """
@@ -65,14 +65,14 @@ def is_rejects_header(headers: Sequence[str]) -> bool:
 
 
 def is_fix_header(cells: Sequence[str]) -> bool:
-    """Say whether a row is the header of our sheet of advice, which holds no rows of the file."""
+    """Return whether a row is the header of our sheet of advice, which has no rows of the file."""
     return tuple(cells[: len(FIX_HEADER)]) == FIX_HEADER
 
 
 SAYING = (Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION)
 """The columns that say what happened to a shipment."""
 UNCLEAR = f"{Code.STATUS_AMBIGUOUS}:{Role.STATUS}"
-"""How a rejects file says that a status was unclear."""
+"""The code by which a rejects file says that a status was unclear."""
 
 
 class WordColumns(Struct, frozen=True, kw_only=True):
@@ -117,7 +117,7 @@ def sheets_named(block: Block, headers: Sequence[str]) -> list[str]:
 
 
 def has_sheets(headers: Sequence[str]) -> bool:
-    """Say whether a rejects file that came back names the sheets of its rows."""
+    """Return whether a rejects file that came back names the sheets of its rows."""
     return REJECT_SHEET in {plain_heading(header) for header in headers}
 
 

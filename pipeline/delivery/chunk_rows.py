@@ -173,7 +173,7 @@ class RowOutcomes:
         self.set_outcome(pos, Outcome.ACCEPTED, Code.RECONCILED, words)
 
     def claims_to_be_there(self, pos: int, wire: str) -> bool | None:
-        """Tell whether a row was refused because its order has the status already.
+        """Return whether a row was refused because its order has the status already.
 
         None where the API says "already" and does not name this status.
         """

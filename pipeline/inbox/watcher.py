@@ -42,7 +42,7 @@ _WAKING: list[type[FileSystemEvent]] = [
 ]
 
 _END_SECONDS = 1.0
-"""How long the end of a former observer is waited for. A long look puts off the next one."""
+"""Seconds to wait for the end of a former observer. A long look puts off the next one."""
 
 _Place = tuple[int, int]
 _LOST = logging.getLogger("watchdog.observers.inotify_c")
@@ -147,7 +147,7 @@ class Watcher:
             self.trouble = None
 
     def unclosed(self, folder: str, name: str) -> bool:
-        """Tell whether a file of the inbox was written to and not closed since, by the events."""
+        """Return whether a file of the inbox was written to and not closed since, by the events."""
         return self._root / folder / name in self._unclosed
 
     def stop(self) -> None:
@@ -169,7 +169,7 @@ class Watcher:
         self.trouble = f"No events from {what} ({reason}): scanned at intervals only."
 
     def _is_listening(self, wanted: dict[Path, _Place]) -> bool:
-        """Tell whether every watch that was armed still listens to the folder it was armed on."""
+        """Return whether every watch that was armed still listens to the folder it was armed on."""
         observer = self._observer
         if observer is None:
             return False

@@ -322,7 +322,7 @@ def _is_scan(seen: ParcelSeen) -> bool:
 
 
 def _is_denied(seen: ParcelSeen, until: int, zone: ZoneInfo) -> bool:
-    """Tell whether a row that was rejected says that a delivery was none, or not yet.
+    """Return whether a row that was rejected says that a delivery was none, or not yet.
 
     One that said delivered itself does so unless the delivery is later.
     """
@@ -339,7 +339,7 @@ def _event(seen: ParcelSeen) -> int:
 def _is_mended(
     each: ParcelSeen, mends: Collection[Mended], again: Collection[tuple[str, str]]
 ) -> bool:
-    """Tell whether a row of this file corrects a rejected one, or one that came back as it was.
+    """Return whether a row of this file corrects a rejected one, or one that came back as it was.
 
     ``again``: the drops whose rows are corrected, each with the row's order.
     """
@@ -471,7 +471,7 @@ def _same(parcel: str, history: Sequence[ParcelSeen]) -> list[ParcelSeen]:
 
 
 def _called_off(turned: ParcelSeen, same: Iterable[ParcelSeen]) -> bool:
-    """Tell whether a way back to the seller was called off later: RTO Cancelled."""
+    """Return whether a way back to the seller was called off later: RTO Cancelled."""
     begun = turned.event
     return (
         turned.said is Said.ON_ITS_WAY_BACK
@@ -484,12 +484,12 @@ def _called_off(turned: ParcelSeen, same: Iterable[ParcelSeen]) -> bool:
 
 
 def _is_before(seen: ParcelSeen, until: int) -> bool:
-    """Tell whether a scan may be from before an end: also where a time is missing."""
+    """Return whether a scan may be from before an end: also where a time is missing."""
     return seen.event is None or until == NO_TIME or seen.event < until
 
 
 def _is_earlier(one: ParcelSeen, other: ParcelSeen, zone: ZoneInfo) -> bool:
-    """Tell whether a row is earlier by its time than one of an earlier file."""
+    """Return whether a row is earlier by its time than one of an earlier file."""
     if one.event is None or other.event is None:
         return False
     return _time(one, zone) < _time(other, zone)

@@ -41,10 +41,10 @@ from schemas.parcels import (
 )
 
 StatesOf = Callable[[Collection[str]], Mapping[str, DropState]]
-"""Says of drops in which state they are, as far as they are known."""
+"""Returns the states of drops, as far as they are known."""
 
 IdsOf = Callable[[str], Mapping[int, Sequence[tuple[str, str]]]]
-"""Says of a drop that is known which rows were given back: number → their sheets and order ids."""
+"""Returns a known drop's rows that were given back: number → their sheets and order ids."""
 
 _PARENTS: Final = 500
 """Most drops that a rejects file may name; of one that names more, no CONFIRMED counts."""

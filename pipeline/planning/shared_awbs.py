@@ -99,7 +99,7 @@ def one_parcel_of_two_orders(
 
 
 def _may_be_one(mine: int, other: int, *, scan: bool) -> bool:
-    """Tell whether two events may be of one parcel; a scan is to be later than a delivery."""
+    """Return whether two events may be of one parcel; a scan is to be later than a delivery."""
     if NO_TIME in {mine, other}:
         return not scan
     return (DAY_MS if scan else -_REUSED_MS) < other - mine <= _REUSED_MS

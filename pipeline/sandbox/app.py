@@ -49,7 +49,7 @@ class Endpoints:
         return await self._logged(Kind.TOKEN, request, _token)
 
     async def get_info(self, request: web.Request) -> web.StreamResponse:
-        """Say where an order is: GET /oms/v3/shipment/info."""
+        """Answer the state of an order: GET /oms/v3/shipment/info."""
         return await self._logged(Kind.INFO, request, _info)
 
     async def get_stats(self, _request: web.Request) -> web.Response:

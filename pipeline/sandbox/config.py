@@ -21,7 +21,7 @@ MAX_BODY_BYTES: Final = 1_000_000
 
 
 class OrderState(StrEnum):
-    """Where an order stands."""
+    """The state of an order."""
 
     DP_ASSIGNED = "dp_assigned"  # a courier has it to pick up
     BAG_PICKED = "bag_picked"
@@ -72,7 +72,7 @@ COARSE: Final[Mapping[OrderState, str]] = {
 
 
 class Clock:
-    """Where the sandbox reads the time: the machine's own clock."""
+    """The sandbox's clock: that of the machine."""
 
     def now(self) -> float:
         """Return the wall clock, in seconds since the epoch."""
@@ -144,7 +144,7 @@ class Faults:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SandboxConfig:
-    """Where a sandbox listens, whom it lets in, which orders it holds, and how it misbehaves."""
+    """The settings of a sandbox: address, tokens, orders, faults."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: any free one

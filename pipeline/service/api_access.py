@@ -62,7 +62,7 @@ def api_maker(
 
 
 def has_no_token(api: ApiSettings) -> bool:
-    """Tell whether no setting says where a token comes from."""
+    """Return whether no setting says where a token comes from."""
     login = api.username is not None and api.password is not None
     return not (api.token or api.token_file or login)
 

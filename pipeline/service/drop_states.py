@@ -13,7 +13,7 @@ from pipeline.core.shipment import OpenReason
 
 
 class SchedulerState(StrEnum):
-    """Where a drop is."""
+    """The state of a drop in this process."""
 
     QUEUED = "queued"
     """Claimed; it is to be read."""
@@ -77,7 +77,7 @@ class DropStates:
         return self._entries.get(drop_id)
 
     def is_in(self, drop_id: str, *states: SchedulerState) -> bool:
-        """Tell whether a drop is in one of these states."""
+        """Return whether a drop is in one of these states."""
         entry = self._entries.get(drop_id)
         return entry is not None and entry.state in states
 
@@ -147,7 +147,7 @@ class Dependencies:
         return len(self._waits_for)
 
     def __contains__(self, drop_id: str) -> bool:
-        """Tell whether the drop waits."""
+        """Return whether the drop waits."""
         return drop_id in self._waits_for
 
     @property

@@ -186,7 +186,7 @@ class Health(Struct, frozen=True, kw_only=True):
         return self.health_file.api if self.health_file and self.alive else ""
 
     def is_fine(self, what: str) -> bool:
-        """Tell whether there is no such trouble."""
+        """Return whether there is no such trouble."""
         return all(each.what != what for each in self.problems)
 
     def problem(self, what: str) -> Problem | None:
@@ -384,7 +384,7 @@ class HealthMonitor:
         return ("slowed", slowed, "", None) if slowed else ("ok", "", "", None)
 
     def _is_due(self) -> bool:
-        """Tell whether calls wait to go."""
+        """Return whether calls wait to go."""
         delivery = self._delivery
         return (
             delivery.has_work

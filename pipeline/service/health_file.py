@@ -230,7 +230,7 @@ def read_health_file(state: Path) -> HealthFile | None:
 
 
 def is_fresh(health_file: HealthFile, now: datetime) -> bool:
-    """Tell whether the service was alive a moment ago."""
+    """Return whether the service was alive a moment ago."""
     return (
         not health_file.stopped_at
         and _is_recent(health_file.at, health_file, now)
@@ -252,7 +252,7 @@ def _is_gone(health_file: HealthFile) -> bool:
 
 
 def has_scanned(health_file: HealthFile, now: datetime) -> bool:
-    """Tell whether the service could list its inbox a moment ago."""
+    """Return whether the service could list its inbox a moment ago."""
     return bool(health_file.scanned_at) and _is_recent(health_file.scanned_at, health_file, now)
 
 

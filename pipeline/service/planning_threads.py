@@ -90,7 +90,7 @@ class DropsToRead:
 
 
 def is_large_file(drop: Drop) -> bool:
-    """Tell whether reading it takes long."""
+    """Return whether reading it takes long."""
     return weight_of(drop) >= _LARGE
 
 
@@ -211,7 +211,7 @@ class PlanningThreads:
         return self._drops.put(drop, SchedulerState.QUEUED)
 
     def start_reading(self) -> None:
-        """Have read what waits, as far as there is room: whatever is there now, never more late."""
+        """Start reading waiting drops, as far as there is room; never wait for more."""
         if self._stopping.is_set():
             return
         while self._batches < _BATCHES:

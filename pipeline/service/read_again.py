@@ -1,4 +1,4 @@
-"""Say why a drop is not finished and whether it can be tried again; read its file again.
+"""Return why a drop is not finished and whether it can be tried again; read its file again.
 
 For commands and pages.
 """
@@ -45,7 +45,7 @@ _KEYS = ("reason", "hint", "cause", "waits_for")
 
 
 def in_words(open_reason: Mapping[str, Any]) -> str:
-    """Say it in a sentence or two."""
+    """Return it in a sentence or two."""
     again = f"It is tried again at {open_reason['again_at']}." if open_reason["again_at"] else ""
     return " ".join(part for part in (open_reason["reason"], open_reason["hint"], again) if part)
 
@@ -138,7 +138,7 @@ def check_again(site: Site, drop: DropLine) -> Path:
 
 
 def _is_being_claimed(site: Site, drop: DropLine) -> bool:
-    """Tell whether a file that is read again has left the inbox, its hash not being known yet."""
+    """Return whether a file that is read again has left the inbox, its hash not being known yet."""
     place = (drop.again_folder, drop.again_name)
     return any(
         each.state is DropState.CLAIMING and (each.folder, as_text(each.source_file)) == place
@@ -147,7 +147,7 @@ def _is_being_claimed(site: Site, drop: DropLine) -> bool:
 
 
 def can_be_read_again(site: Site, drop: DropLine) -> bool:
-    """Tell whether reading this drop's file again may bring something."""
+    """Return whether reading this drop's file again may bring something."""
     try:
         check_again(site, drop)
     except UsageError:

@@ -57,7 +57,7 @@ class ScanTimer:
         self._due = 0.0
 
     def is_due(self, now: float) -> bool:
-        """Tell whether it is time to look."""
+        """Return whether it is time to look."""
         return now >= self._due or (self._wanted and now >= self._not_before)
 
     def begins(self, now: float) -> None:

@@ -69,7 +69,7 @@ class _Section(BaseModel):
 
 
 class InboxSettings(_Section):
-    """Where files are dropped, and when one counts as ready."""
+    """The inbox: its folder, and when a file in it counts as ready."""
 
     path: Path = Path("inbox")
     settle_seconds: Seconds = 2.0
@@ -92,7 +92,7 @@ class InboxSettings(_Section):
 
 
 class OutboxSettings(_Section):
-    """Where results are written."""
+    """The outbox."""
 
     path: Path = Path("outbox")
 
@@ -283,7 +283,7 @@ def check_base_url(value: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine itself."""
+    """Return whether a host name or address is this machine itself."""
     if host == "localhost":
         return True
     try:

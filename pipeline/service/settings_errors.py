@@ -19,7 +19,7 @@ from schemas.toml_reader import line_of
 ENV_PREFIX = "SHIPDROP_"
 _EXAMPLES: Mapping[object, str] = {tuple: '["…"]', Mapping: '{"…": {…}}'}
 _SURELY = 80
-"""How near a key of another section has to come to be meant."""
+"""The similarity at which a key of another section is suggested."""
 
 
 class Given(Struct, frozen=True, kw_only=True):
@@ -233,7 +233,7 @@ def _value(field: FieldInfo, key: str, value: object) -> str:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Tell whether a setting is a secret, or a list of them."""
+    """Return whether a setting is a secret, or a list of them."""
     return SecretStr in _kinds(field.annotation)
 
 
@@ -251,7 +251,7 @@ _KINDS: Mapping[type, str] = {
 
 
 def _allowed(field: FieldInfo, *, of_list: bool) -> str:
-    """Say what a field must be, from its type and its bounds; ``of_list``: one of its values."""
+    """Describe what a field must be, from its type and its bounds; ``of_list``: one of its values."""
     kind = field.annotation
     if get_origin(kind) is Literal:
         *others, last = [f'"{choice}"' for choice in get_args(kind)]

@@ -18,7 +18,7 @@ from pipeline.core.errors import StorageError
 from schemas.display import shown
 
 NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "ceph"})
-"""Where another machine may write and this kernel does not know of it."""
+"""File systems to which another machine may write without this kernel knowing."""
 
 
 _CAP_LEASE = 1 << 28
@@ -98,7 +98,7 @@ def _writes(process: Path, handle: str, this: os.stat_result) -> bool:
 
 
 def sees_all_files(pid: int) -> bool | None:
-    """Tell whether this process can see who writes files of other users; None if unknown."""
+    """Return whether this process can see who writes files of other users; None if unknown."""
     with suppress(OSError, ValueError, StopIteration):
         lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
         held = next(line for line in lines if line.startswith("CapEff:"))

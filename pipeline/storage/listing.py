@@ -92,7 +92,7 @@ def list_inbox(inbox: Path, done_marker: str = "") -> Listing:
 
 
 def cannot_list(inbox: Path, error: Exception) -> StorageError:
-    """Say that nothing is known of the inbox now."""
+    """Return the error for an inbox that cannot be listed."""
     reason = getattr(error, "strerror", None) or error
     return StorageError(
         f"The inbox {shown(inbox, 200)} cannot be listed: {reason}.",
@@ -101,7 +101,7 @@ def cannot_list(inbox: Path, error: Exception) -> StorageError:
 
 
 def is_courier_folder(name: str) -> bool:
-    """Tell whether a folder of this name in the inbox is looked into."""
+    """Return whether a folder of this name in the inbox is looked into."""
     manifest = name.casefold().endswith(_MANIFEST_SUFFIXES)
     return ignored_because(name) is None and not manifest and is_text(name)
 
@@ -120,7 +120,7 @@ def open_regular(path: Path) -> IO[bytes]:
 
 
 def cannot_read(path: Path) -> str | None:
-    """Say why a file cannot be opened, or None when it can be, or is gone."""
+    """Return why a file cannot be opened, or None when it can be, or is gone."""
     try:
         open_regular(path).close()
     except FileNotFoundError:
@@ -144,7 +144,7 @@ def open_writers(path: Path) -> Writer:
 
 
 def incomplete_reason(path: Path, identity: Identity) -> str | None:
-    """Say why the file is not whole yet, or None when it looks whole.
+    """Return why the file is not whole yet, or None when it looks whole.
 
     Looks at a few bytes only. A zip container (every modern workbook) is whole when the directory
     at its end is there; anything else when it does not end in the NULs of a preallocated copy.

@@ -59,7 +59,7 @@ def trim(rows: int) -> None:
 
 
 def keep_pandas_out() -> None:
-    """Have Arrow do without pandas, which only the process that reads needs.
+    """Make Arrow do without pandas, which only the process that reads needs.
 
     Arrow imports pandas when it makes its first array, although it can do without: 33 MB and 0.3 s
     of processor time in every service, worker and command. It looks for it once.

@@ -60,7 +60,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
 
 
 def _still(target: Path, ready: ReadyFile) -> bool:
-    """Tell whether the file that was moved is the one that was ready; a copy has another inode."""
+    """Return whether the moved file is the one that was ready; a copy has another inode."""
     status = target.lstat()
     return stat.S_ISREG(status.st_mode) and identity_of(status)[2:] == ready.identity[2:]
 
@@ -87,7 +87,7 @@ def inode_of(path: Path) -> int:
 
 
 def _is_file(path: Path) -> bool:
-    """Tell whether a regular file lies there. Raises StorageError."""
+    """Return whether a regular file lies there. Raises StorageError."""
     with storing("look at", path), suppress(FileNotFoundError):
         return stat.S_ISREG(path.lstat().st_mode)
     return False
@@ -221,7 +221,7 @@ class Folders:
             return source.exists()
 
     def holds(self, folder: str, inode: int) -> bool:
-        """Tell whether a folder of the inbox holds the file with this inode."""
+        """Return whether a folder of the inbox holds the file with this inode."""
         place = self._courier(folder)
         with storing("list", place), suppress(FileNotFoundError), os.scandir(place) as entries:
             return any(entry.inode() == inode for entry in entries)
@@ -387,7 +387,7 @@ class Folders:
         self._discard(one_component(drop_id))
 
     def waits(self, folder: str, name: str) -> bool:
-        """Tell whether a file of this name lies in the inbox."""
+        """Return whether a file of this name lies in the inbox."""
         return _is_file(self._courier(folder) / one_component(name))
 
     def release(self, drop_id: str, name: str, folder: str) -> Path:

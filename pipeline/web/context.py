@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _MAY_COME_FIRST: Final = ("/account", "/api/v1/account", "/session", "/logout")
-"""Where somebody may go who has to choose a password."""
+"""Pages that are open to a user who has to choose a password."""
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
 _LARGEST: Final = 64 * 1024 * 1024
 _WARNED_SECONDS: Final = 300.0
-"""How long before its end a session's end is said."""
+"""Seconds before the end of a session at which the page warns."""
 
 
 class WebContext(Struct, frozen=True, kw_only=True):

@@ -91,7 +91,7 @@ class Rejects(Struct, frozen=True, kw_only=True):
         return int(self.table.num_rows)
 
     def identifies(self, column: int) -> bool:
-        """Tell whether this column holds order ids or AWBs."""
+        """Return whether this column holds order ids or AWBs."""
         return column in {self.columns.get(role) for role in IDENTIFIERS}
 
 

@@ -97,7 +97,7 @@ def _sentence(reason: str) -> str:
 
 _KEPT_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 1.0
-"""How long a look is waited for; who asks later gets what was seen last."""
+"""Seconds to wait for a look; later requests get the last result."""
 _STILL_GOOD_SECONDS: Final = 5.0
 """Seconds for which a look is good enough while somebody looks again. If all waited for that
 look, all would be answered at the same moment, and nobody heard meanwhile."""

@@ -308,7 +308,7 @@ def _beside(
 
 
 def _ping(site: Site, state: Path) -> None:
-    """Say that the inbox was listed a moment ago; silence is what raises the alarm."""
+    """Ping that the inbox was listed a moment ago; silence raises the alarm."""
     import httpx
 
     health_file, url = read_health_file(state), site.settings.notify.ping_url

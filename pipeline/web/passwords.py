@@ -87,17 +87,17 @@ def hash_token(token: str) -> str:
 
 
 def is_password_hash(text: str) -> bool:
-    """Tell whether a text is a hash of ``hash_password``."""
+    """Return whether a text is a hash of ``hash_password``."""
     return text.startswith("$argon2id$")
 
 
 def is_token_hash(text: str) -> bool:
-    """Tell whether a text is a hash of ``hash_token``."""
+    """Return whether a text is a hash of ``hash_token``."""
     return text.startswith(_TOKEN_PREFIX) and len(text) == len(_TOKEN_PREFIX) + 64
 
 
 def password_fits(password: str, stored: str | None) -> bool:
-    """Tell whether this is the password; without a stored hash never, and no sooner."""
+    """Return whether this is the password; without a stored hash never, and no sooner."""
     try:
         with _HASHING:
             _HASHER.verify(stored or _NOBODY, password)
@@ -107,5 +107,5 @@ def password_fits(password: str, stored: str | None) -> bool:
 
 
 def token_fits(token: str, stored: str) -> bool:
-    """Tell whether this is the token."""
+    """Return whether this is the token."""
     return hmac.compare_digest(hash_token(token), stored)

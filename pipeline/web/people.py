@@ -127,7 +127,7 @@ class People:
         return list(reversed(self._look().book.changes))
 
     def is_kept(self, name: str) -> bool:
-        """Tell whether somebody is named in the settings."""
+        """Return whether somebody is named in the settings."""
         return name in self._kept
 
     def saw(self, name: str) -> None:
@@ -267,7 +267,7 @@ class People:
         return user is not None and not user.off and user.right is Right.MANAGE
 
     def _has_manager(self, people: Mapping[str, User]) -> bool:
-        """Tell whether a manager can log in: without one, nobody could let anybody in."""
+        """Return whether a manager can log in: without one, nobody could let anybody in."""
         users = self._with(people).values()
         return any(each.password and self._may_manage(people, each.name) for each in users)
 

@@ -38,7 +38,7 @@ _BRING_FILES: Final = frozenset({"/upload", "/teach", "/api/v1/drops", "/api/v1/
 _LONGEST_PART: Final = 200
 """Bytes of one part of an address."""
 _TOGETHER: Final = 3
-"""So many of the largest uploads may be on their way at the same time."""
+"""The number of uploads of the largest size that may arrive at the same time."""
 _MB: Final = 1024 * 1024
 
 Answer = Callable[[Request, Exception], Awaitable[Response]]
@@ -154,7 +154,7 @@ class Guard:
 
 
 def _is_an_address(path: str) -> bool:
-    """Tell whether each part of a path could be the name of something: a file, at the longest."""
+    """Return whether each part of a path could be the name of something: a file, at the longest."""
     parts = path.split("/")
     return "\0" not in path and all(len(os.fsencode(part)) <= _LONGEST_PART for part in parts)
 
@@ -174,7 +174,7 @@ def cookie(session: str, scheme: str) -> str:
 
 
 def same_origin(headers: Headers) -> bool:
-    """Tell whether a browser says that the request came from a page of ours, or is no browser."""
+    """Return whether a browser says that the request came from a page of ours, or is no browser."""
     if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
     origin = headers.get("origin")

@@ -23,7 +23,7 @@ OF_DROPS: Final = ("rows", "refused", "api")
 """Kinds of things to do that are drops."""
 REASONS: Final = ("already delivered", "not ours", "duplicate", "other")
 NO_MANIFEST: Final = "not a manifest"
-"""Said of a file that was refused because it is something else."""
+"""The reason for a file that was refused because it is no manifest."""
 REASONS_OF_FILES: Final = (NO_MANIFEST, *REASONS)
 
 

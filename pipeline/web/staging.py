@@ -28,7 +28,7 @@ from pipeline.web.state_files import place_of, read_json, write, write_json
 _KEPT_SECONDS: Final = 86_400.0
 _SURE_SECONDS: Final = 3600.0
 _UPLOADS_KEPT: Final = 5
-"""So many of the largest uploads may wait for the word to send them; where there are more, those
+"""The number of uploads of the largest size that may wait to be sent; where there are more, those
 that have waited for ``_SURE_SECONDS`` go."""
 _CARD: Final = "card.json"
 _CHECK: Final = "checked.json"
@@ -107,7 +107,7 @@ def stage(site: Site, files: Sequence[UploadFile], *, courier: str, who: str, no
 
 
 def has_room(site: Site, size: int) -> bool:
-    """Tell whether an upload of so many bytes finds room: kept by the server first, then staged."""
+    """Return whether an upload of so many bytes finds room, in the server and then staged."""
     least = site.settings.inbox.min_free_mb * 1024 * 1024
     try:
         free = [shutil.disk_usage(place).free for place in (site.root, tempfile.gettempdir())]
@@ -205,7 +205,7 @@ def send_once(site: Site, batch: str) -> None:
 
 
 def was_sent(site: Site, batch: str) -> bool:
-    """Tell whether the files that were kept under this name are all in the inbox by now."""
+    """Return whether the files that were kept under this name are all in the inbox by now."""
     return bool(uploads.batch_of(site, batch)) and not (_place(site, batch) / _CARD).is_file()
 
 

@@ -1,4 +1,4 @@
-"""Tell from an answer of ``shipment/info`` whether an order has reached a milestone.
+"""Read from an answer of ``shipment/info`` whether an order has reached a milestone.
 
 Its vocabulary is coarser than ours (docs/konnect-api.md, "Sibling endpoints"), so the answer may be
 "cannot tell"; and what is not an answer in its shape, such as a log-in page, says nothing at all.
@@ -14,7 +14,7 @@ from schemas.vocabulary import Milestone
 
 
 class Reached(StrEnum):
-    """Where an order stands, seen from a milestone."""
+    """The state of an order relative to a milestone."""
 
     YES = "at the status, or beyond"
     NO = "not there yet"
@@ -56,7 +56,7 @@ _STATES: dict[str, dict[Milestone, Reached]] = {
 
 
 def parse_order_info(reply: Reply, order_id: str, milestone: Milestone) -> Reached | None:
-    """Say whether ``order_id`` is at or beyond ``milestone``; None where this is no answer.
+    """Return whether ``order_id`` is at or beyond ``milestone``; None where this is no answer.
 
     Never raises.
     """

@@ -54,11 +54,11 @@ _WORD = re.compile(r"[A-Za-z0-9_-]+")
 _IN_QUOTES = re.compile(r"""["'`‘’“”«»]\s*([A-Za-z0-9_-]+)\s*["'`‘’“”«»]""")
 
 _DEEPEST = 4
-"""How deep an error may hide its words."""
+"""The depth to which an error is searched for its message."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """The API's word on one row."""
+    """The API's error for one row."""
 
     code: str
     message: str

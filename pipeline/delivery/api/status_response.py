@@ -261,7 +261,7 @@ def retry_after(reply: Reply, now: datetime) -> float | None:
 
 
 _DEEPEST, _MOST_VALUES, _LONGEST_NAME, _LONGEST_TEXT = 6, 2000, 100, 2000
-"""How much of an answer is looked through, in levels, values and characters; more leaves doubt."""
+"""Limits of the part of an answer that is examined: levels, values, characters."""
 
 _WORDS = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 """The words of a field's name: ``requestId``, ``request_id`` and ``REQUEST-ID`` have two."""
@@ -344,7 +344,7 @@ class _Seen(Struct, kw_only=True):
 
 
 def speaks_against(body: Mapping[str, object], order_ids: Sequence[str]) -> bool:
-    """Tell whether an answer has anything in it but what is known to go with a success of all.
+    """Return whether an answer has anything in it but what is known to go with a success of all.
 
     Anything else speaks against it: a field that is not known, a count of another number, a word
     that a success need not have, some of the orders but not all, an order of another call.
@@ -405,7 +405,7 @@ def _is_against(words: set[str], value: object, order_ids: Sequence[str], seen: 
 
 
 def _is_label(words: set[str], text: str) -> bool:
-    """Tell whether a field is about a request, a time, a machine or a place, as its name says."""
+    """Return whether a field is about a request, a time, a machine or a place, as its name says."""
     if words and words <= {"dp", "location"}:
         return bool(_A_PLACE.fullmatch(text)) and _FAULTS.isdisjoint(text.lower().split())
     if not words <= _NAMES | _TIMES | _LABELLED or len(text) > _LONGEST_NAME:
@@ -423,7 +423,7 @@ def _number_in(text: str) -> float | None:
 
 
 def _tells_success(text: str, order_ids: Sequence[str], seen: _Seen) -> bool:
-    """Tell whether a text says that it went well, in words that are known, and nothing else."""
+    """Return whether a text says that it went well, in words that are known, and nothing else."""
     if _STRANGE.search(text):
         return False
     told = {word.rstrip(".!") for word in _ID.findall(text)}

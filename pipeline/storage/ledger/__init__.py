@@ -120,7 +120,7 @@ class SqlLedger(Drops, Plans, Sends):
 
     @property
     def restore_hint(self) -> str:
-        """Say how to go on when the ledger is lost."""
+        """Return how to go on when the ledger is lost."""
         return self._db.dialect.restore
 
     @property

@@ -14,8 +14,8 @@ _WORDS = {
     "sqlite": {"bytewise": "", "id": "INTEGER", "keyed": " WITHOUT ROWID"},
     "postgresql": {"bytewise": ' COLLATE "C"', "id": "SERIAL", "keyed": ""},
 }
-"""How the databases say what differs: text compared byte by byte, a number that is given, a table
-that lies in the order of its key."""
+"""SQL that differs by database: text compared byte by byte, a generated number, a table stored
+in the order of its key."""
 
 _COMPACTION = """
 CREATE TABLE accepted (

@@ -44,7 +44,7 @@ class SqliteDialect:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def is_damage(self, error: Exception | None) -> bool:
-        """Tell whether the file is no database, or not a whole one any more."""
+        """Return whether the file is no database, or not a whole one any more."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 

@@ -25,7 +25,7 @@ PAGE: Final = 20
 LOST_SHOWN: Final = 500
 """Lost ids that are pasted together."""
 WRONG_FIRST: Final = "wrong"
-"""How rows are sorted where a whole file is to be corrected: the order of the file otherwise,
+"""The order of rows where a whole file is to be corrected: the order of the file otherwise,
 so that a column that is pasted falls into the rows it was copied from.
 """
 _WIDE: Final = 40

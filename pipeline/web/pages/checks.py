@@ -135,7 +135,7 @@ def change(
 
 
 def read_as(ctx: WebContext, batch: str, place: int, courier: str) -> None:
-    """Have a file of a check read as a courier's, "" for whichever it is, and check it again.
+    """Read a file of a check as a courier's ("": recognise it), and check it again.
 
     Raises NotThere, UsageError, StorageError.
     """

@@ -354,7 +354,7 @@ def take_paste_back(ctx: Ctx, visitor: ByMachine, drop_id: DropId) -> Message:
 def choose_rows(
     ctx: Ctx, visitor: ByMachine, drop_id: DropId, order: ChoiceOrder
 ) -> CorrectionCounts:
-    """Say whether rows are to be sent, as a tick on the page does."""
+    """Set whether rows are to be sent, as a tick on the page does."""
     lines = _lines(table_of(ctx, drop_id), order)
     table = choose(ctx, visitor, drop_id, lines, wanted=order.send)
     return CorrectionCounts.model_validate(table.groups)

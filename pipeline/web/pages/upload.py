@@ -198,7 +198,7 @@ def _watched(
 
 
 def _why_not(ctx: WebContext, upload_by_form: uploads.Upload) -> str:
-    """Say why a file is not taken, once that is worth a word."""
+    """Return why a file is not taken, once that is worth a word."""
     at = datetime.fromisoformat(upload_by_form.at)
     if (ctx.site.clock.now() - at).total_seconds() < LATE_SECONDS and ctx.health_bar.health().alive:
         return ""

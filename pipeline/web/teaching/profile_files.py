@@ -100,7 +100,7 @@ def write_profile(site: Site, path: Path, text: str, *, who: str, note: str = ""
 
 @contextmanager
 def understood(otherwise: str) -> Iterator[None]:
-    """Say of a profile that would not be understood that it is not possible, and why."""
+    """Raise NotPossible, with the reason, for a profile that would not be understood."""
     try:
         yield
     except SettingsError as error:

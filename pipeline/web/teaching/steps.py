@@ -404,7 +404,7 @@ def _repeats(column: SeenColumn) -> bool:
 
 
 def can_be_taught(refused: Mapping[str, str]) -> bool:
-    """Tell whether a profile may mend what a file was refused for; none mends missing headings."""
+    """Return whether a profile may fix why a file was refused; none fixes missing headings."""
     return refused["code"] in TEACHABLE and NO_HEADINGS not in refused["message"]
 
 
