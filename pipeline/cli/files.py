@@ -80,8 +80,8 @@ def again(
 ) -> int:
     """Read a refused file again, or one with rejected rows.
 
-    The file goes into the inbox as a new drop and is read with the profiles as they are now. What
-    was accepted comes out as duplicate.
+    The file goes into the inbox as a new drop and is read with the profiles as they are now. Rows
+    that were accepted before end as duplicates.
     """
     from pipeline.service.read_again import read_again
     from schemas.display import shown

@@ -87,7 +87,7 @@ _T = TypeVar("_T")
 
 class HeldLock(Struct, Generic[_T]):
     """A post while it is held. ``what``: what taking it up returned, None where it is not ours;
-    ``gone``: the ledger has let go of it already.
+    ``gone``: the ledger has released it already.
     """
 
     what: _T | None

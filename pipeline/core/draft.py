@@ -13,7 +13,7 @@ from schemas.vocabulary import Role
 
 
 class RoleChoices(Struct, frozen=True, kw_only=True):
-    """Hold a person's word on a file: role → heading, and roles that no column has.
+    """Hold a person's answers about a file: role → heading, and roles that no column has.
 
     ``sheet``: the sheet that has the headings; ``heading``: which of its first rows has them, from
     0. ``means``: status → its meaning,

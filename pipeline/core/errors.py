@@ -111,8 +111,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 Tried: TypeAlias = _T | Exception
-"""The result of a step, or its exception: where several are done together, one that fails is no
-matter of the others."""
+"""The result of a step, or its exception: where several are done together, one that fails does not
+affect the others."""
 
 
 def as_exception(error: BaseException) -> Exception:

@@ -219,7 +219,7 @@ REPORTS: Final[Mapping[str, str]] = {
     "refused": REFUSED,
     "summary": SUMMARY,
 }
-"""A report, as the summary calls it → the end of its name."""
+"""Key of a report in the summary → the end of its name."""
 
 
 def file_name(drop: Drop | DropLine, kind: str) -> str:

@@ -44,7 +44,7 @@ def unguard_array(column: pa.Array, *, only_guarded: bool = False) -> pa.Array:
     """Return ``unguard_cell`` for each cell of a string or large_string array without nulls.
 
     With ``only_guarded``, a ``'`` goes only where ``guard_cell`` would have put one: for a
-    workbook, of which nobody can tell whether it was made from a guarded CSV file.
+    workbook, which may have been made from a guarded CSV file or not.
     """
     if only_guarded:
         guarded = pc.match_substring_regex(column, _GUARDED)

@@ -49,7 +49,7 @@ def _cleaned(text: str) -> str:
 def length_of(value: str, *, limit: int) -> int:
     """Count the code points of a text once it is tidied.
 
-    Of a very long text no more is looked at than shows that it is longer than ``limit``.
+    A very long text is counted only until it is longer than ``limit``.
     """
     for part in (value[: limit * 4], value):
         length = len(part.strip() if part.isprintable() else _cleaned(part))

@@ -1,4 +1,4 @@
-"""Which courier's profile a name means: somebody's word, a folder's or a file's name."""
+"""Which courier's profile a name means: the name that a person chose, a folder's or a file's."""
 
 import re
 from collections.abc import Callable, Mapping

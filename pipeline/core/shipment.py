@@ -51,7 +51,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
     """A planned drop handed in for delivery.
 
     ``chunks`` as the ledger has them, by number; ``verdicts`` those already given;
-    ``body(offset, length)`` reads a frozen body. A part of a drop may be handed in by itself:
+    ``body(offset, length)`` reads a frozen body. A part of a drop may be handed in alone:
     ``before`` then holds the chunks of earlier waves, which are over. ``taken_up``: since when
     nobody else sends these chunks, where that was possible. ``doubts``: number of a chunk → order
     id → an earlier step of that order that another drop left in doubt. ``note_call``: keeps the

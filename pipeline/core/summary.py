@@ -177,5 +177,5 @@ def _remarks(counts: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _words_of(code: str) -> str:
-    """Return what a code means; one that this Shipdrop does not know is its own word."""
+    """Return what a code means; an unknown one is returned as it is."""
     return Code[code].what if code in Code.__members__ else code

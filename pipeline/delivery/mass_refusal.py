@@ -80,8 +80,8 @@ class MassRefusal:
     def took(self, drop_seq: int) -> None:
         """Note that the API understood a call of this drop, whatever it said of its rows.
 
-        Drops that were refused alike to the point of a hold have bad rows, then: theirs are not
-        counted against the API any more, until one of their own calls is taken.
+        Drops that were refused alike to the point of a hold have bad rows, then: their refusals no
+        longer count against the API, until one of their own calls is accepted.
         """
         self._at_fault |= self._suspects
         if self.limit_reached:
@@ -178,7 +178,7 @@ class UnclearAnswers:
     A log-in page under 200 is as much of an outage as a 503. One such answer may be anything; so
     many of a kind, with nothing taken between, are held like one.
 
-    ``turn``: held while one of them is looked into, so that no more are asked about than it takes.
+    ``turn``: held while one of them is examined, so that no needless query is made.
     """
 
     def __init__(self) -> None:

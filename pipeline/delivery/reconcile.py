@@ -25,8 +25,8 @@ Answers = dict[tuple[str, Milestone], Reached]
 class Reconciler:
     """Asks on behalf of one chunk and records the answers in ``rows``.
 
-    ``known``: what this pass of the drop has learned of orders whose calls are over, so that nobody
-    asks twice.
+    ``known``: what this pass of the drop has learned of orders whose calls are over, so that no
+    order is asked about twice.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Reconciler:
             again.append(pos)
 
     async def after_unclear(self, positions: Positions, why: str) -> None:
-        """Ask about rows whose answer does not say how they went; they stay in doubt otherwise."""
+        """Ask about rows whose answer does not give their result; they stay in doubt otherwise."""
         for pos in positions:
             self._rows.leave_open(pos, why)
         await self.ask_only(positions)
@@ -137,7 +137,7 @@ class Reconciler:
     async def _look_whether_there(self, refused: Iterable[int]) -> None:
         """Ask about rows that were refused because their orders have the status already.
 
-        The API's word alone is not enough; where it names the status, asking may leave it open.
+        The API's message alone is not enough; where it names the status, asking may leave it open.
         """
         says = {
             pos: named for pos in refused if (named := self._claims_to_be_there(pos)) is not False

@@ -157,7 +157,7 @@ _NOT_ALONE = (
 
 
 class ChunkOutcome(Struct, frozen=True, kw_only=True):
-    """The end of one attempt at a chunk.
+    """The result of one attempt at a chunk.
 
     ``refused_with``: the one status that every row was refused with, or each of those that were
     tried before sending was held, or each of a sample. ``held_back``: it was refused as a whole,

@@ -112,7 +112,7 @@ class Latecomers:
             log.warning("inbox.note_failed", file=shown(late.name), reason=error.message)
 
     def _forget(self, lying: frozenset[_Place]) -> None:
-        """Remove the notes about files that were taken, or are late no more."""
+        """Remove the notes about files that were taken, or are no longer late."""
         over = {place for place in self._noted if place not in self._late}
         try:
             if self._stale is None:

@@ -117,7 +117,7 @@ class Watcher:
         self.trouble: str | None = None
 
     def start(self) -> None:
-        """Begin to watch; whatever is in the way becomes ``trouble``."""
+        """Begin to watch; an error is kept in ``trouble``."""
         self.ensure()
 
     def ensure(self) -> None:

@@ -96,7 +96,7 @@ def held_by_earlier_files(
 
     ``seen``: rows of other drops about their orders, in the order of the drops, and those without
     an order id about their AWBs; ``record``: record number by row; ``timezone``: where times
-    without a zone are; ``told``: by order, whether its delivery was told of before.
+    without a zone are; ``told``: by order, whether its delivery was reported before.
     """
     if parcels.mends:
         again = {(drop, order) for drop, _, order in parcels.mends}
@@ -394,7 +394,7 @@ def _named_here(mine: SendableRows, parcels: ParcelColumns, orders: Orders) -> d
 def _still_open(
     parcel: str, final: Milestone, history: Iterable[ParcelSeen], zone: ZoneInfo
 ) -> ParcelSeen | None:
-    """Return the last word on another parcel that leaves the order open, if there is one.
+    """Return the latest row of another parcel that leaves the order open, if there is one.
 
     A row without an AWB is of the order's only parcel; of several, any may be the one it leaves.
     One on its way back leaves no return to the seller open: couriers give a new AWB for that way.
@@ -425,7 +425,7 @@ def _taken_back(
 
     A pickup is none unless it is days later: the clocks of hand-held scanners are often wrong.
     Nor is a hub's scan of the hours after, where the file was made after it (``latest``) and still
-    tells of the end: such a scan was booked late.
+    reports the end: such a scan was booked late.
     """
     if until == NO_TIME:
         return None
@@ -453,7 +453,7 @@ def _scanned(seen: ParcelSeen) -> int:
 def _not_picked(
     parcel: str, until: int, step: Milestone, history: Sequence[ParcelSeen], zone: ZoneInfo
 ) -> ParcelSeen | None:
-    """Return the last word on a parcel, later than its pickup, where it says that it was none."""
+    """Return the latest row of a parcel, after its pickup, if it denies the pickup."""
     timed = [each for each in _same(parcel, history) if each.event is not None]
     last = max(timed, key=lambda each: _time(each, zone), default=None)
     if last is None or not NO_TIME != until < _event(last):

@@ -148,7 +148,7 @@ def freezing_bodies(
 def _chunks(made: Plan, drop_seq: int, sizes: Sequence[int], lengths: Sequence[int]) -> list[Chunk]:
     """Return the chunks before their first call; their bodies lie one after the other.
 
-    Updates of a chunk in doubt were sent before, and nobody knows how that ended. Behind a doubt
+    Updates of a chunk in doubt were sent before, with an unknown result. Behind a doubt
     it is an earlier step of its orders, sent by another file, that may have ended either way. The
     last ones are not sent before other drops have settled their orders.
     """

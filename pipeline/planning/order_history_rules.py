@@ -97,8 +97,8 @@ def beyond(milestone: Milestone) -> int:
 def earlier_in_doubt(milestone: Milestone, unknown: int, accepted: int) -> Milestone | None:
     """Return the last of an order's earlier steps that is in doubt, if one is.
 
-    ``unknown``: the steps, as bits, that were sent and nobody knows the end of. One that was
-    accepted, or passed by one that was, is in doubt no more.
+    ``unknown``: the steps, as bits, that were sent with an unknown result. One that was accepted,
+    or passed by one that was, is no longer in doubt.
     """
     found = [
         m

@@ -148,7 +148,7 @@ class _Lines(Struct, frozen=True, kw_only=True):
         update = self.added[line[extra] - own]
         chunk = _with(table.column("chunk").to_numpy()[row], extra, made.update_chunk[update])
         pos = table.column("pos").to_numpy()[row]
-        # A row that does not travel may tell of auto-dispatch.
+        # A row that is not sent may mark auto-dispatch.
         pos[keys.auto[row] & (table.column("chunk").to_numpy()[row] < 0)] = DISPATCHED
         beyond = len(made.disposition) + line[extra] - own
         return pa.table(

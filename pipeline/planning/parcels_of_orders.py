@@ -56,7 +56,7 @@ _NEVER = np.iinfo(np.int64).max
 
 
 class Siblings(Struct, frozen=True, kw_only=True):
-    """The rows of orders that several rows of a file tell of, one of them to be sent.
+    """The rows of orders that several rows of a file name, one of them to be sent.
 
     Per row: ``rows``, its place in the drop, ascending; ``order``: the number of its order;
     ``adopted``: whether it is that of another row, as its own id is lost; ``parcel``: a number for
@@ -498,7 +498,7 @@ def _unsure(rows: ParcelRows) -> list[Finding]:
 def taken_back(rows: ParcelRows) -> list[Finding]:
     """Hold a final status where a later scan of the same parcel is none.
 
-    Events of which only the time of day is told are of one day.
+    Events with only a time of day are of one day.
 
     What is done on paper (a proof of delivery, the money) takes nothing back, nor does a return by
     the customer.
@@ -587,7 +587,7 @@ def began_later(rows: ParcelRows) -> list[Finding]:
 
 
 def not_picked(rows: ParcelRows) -> list[Finding]:
-    """Hold a pickup, at the seller or the customer, whose parcel's last word is that it was none.
+    """Hold a pickup, at the seller or the customer, whose parcel's latest row denies it.
 
     Any later scan shows that there was one; so does one without a time. Without times a shipment
     that was cancelled counts; a pickup that failed once may have come about since.
@@ -627,7 +627,7 @@ def turned_back(rows: ParcelRows, told: Mask) -> list[Finding]:
     """Hold a delivery of a parcel that, by another row, goes back to the seller or was cancelled.
 
     Many couriers call it delivered when it is back there. A customer's return says so only where
-    it began before the delivery, and no earlier file has told of that (``told``, by order). One
+    it began before the delivery, and no earlier file has reported that (``told``, by order). One
     that was lost may be found again, so that counts where no times show that it was lost before.
 
     Nor is a return sent of what goes back to the seller and was never delivered: many write Return
@@ -764,7 +764,7 @@ def _one_parcel(rows: ParcelRows) -> tuple[npt.NDArray[np.int64], int]:
 
 
 def _cancelled(rows: ParcelRows) -> Mask:
-    """Return the parcels whose last word is that they were cancelled."""
+    """Return the parcels whose latest row says that they were cancelled."""
     parcel, many = rows.given.parcel, len(rows.given.parcels)
     says = rows.given.which(is_cancelled)
     last = np.full((2, many), NO_TIME, dtype=np.int64)

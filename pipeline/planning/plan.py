@@ -79,7 +79,7 @@ class PlanInput(Struct, frozen=True, kw_only=True):
 
     ``orders``: which order each row names. ``row``: record numbers. ``event_ms``: milliseconds
     since the epoch or ``NO_TIME``. ``auto``: rows whose order needs no pickup sent (auto-dispatch).
-    ``siblings``: of the rows that tell of an order together, what they say of its parcels;
+    ``siblings``: of the rows that name one order, what they say of its parcels;
     ``parcels``: what every row says of its own. ``long_ago``: rows that were rejected for nothing
     but the age of their event; empty for none.
     """
@@ -102,9 +102,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     ``findings``: what is to be said of rows, by their place in the drop. Per update, sorted by
     chunk and place: ``update_row`` (the row that supplies its content), ``update_status``,
     ``update_added`` (a pickup we add), ``update_chunk``, ``update_pos``. ``wave_of_chunk``: per
-    chunk, its wave; ``doubt_of_chunk``: whether its updates were sent before and nobody knows how
-    that ended, so that they are asked about first; ``behind_doubt``: whether nobody knows how
-    an earlier step of its orders ended, which another file sent, so that these wait for it.
+    chunk, its wave; ``doubt_of_chunk``: whether its updates were sent before with an unknown
+    result, so that they are asked about first; ``behind_doubt``: whether the result of an earlier
+    step of its orders, which another file sent, is unknown, so that these wait for it.
     ``blocked_chunks``: so many of the last chunks have orders that the drops in ``waits_for`` are
     to settle first.
     """
@@ -198,7 +198,7 @@ def plan(
     findings += _sent_long_ago(given, known, disposition)
     pending = bits_of(blocking, work.names)
     told = (known.accepted | known.unknown | pending) & bit(Milestone.DELIVERY_DONE) != 0
-    # A delivery that an earlier file has told of is one, whatever began since.
+    # A delivery that an earlier file reported stays one, whatever began since.
     turned = _hold_parcels(given, disposition, partial(turned_back, told=told))
     work = work.only(disposition[work.rows] == Disposition.SEND) if turned else work
     earlier = held_by_earlier_files(

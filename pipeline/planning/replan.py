@@ -53,12 +53,12 @@ def let_go(held: Sequence[Pending], blocked: Collection[str]) -> set[int]:
 
 
 def recheck(pending: Sequence[Pending], histories: Sequence[OrderHistory]) -> list[Verdict]:
-    """Return the ends of those that are not sent any more, and the others to ask about first.
+    """Return the outcomes of those that are no longer sent, and the others to ask about first.
 
     ``histories``: what other drops did with these orders. By the rules of a plan (hazards.md B):
     accepted from another drop, or behind what was: ``duplicate``; contradicting it: ``rejected``.
-    What another drop sent, or a later step, with an end nobody knows, is in doubt here too; behind
-    an earlier step that another drop sent so, it waits.
+    If another drop sent the update, or a later step, with an unknown result, it is in doubt here
+    too; if another drop sent an earlier step so, it waits.
     """
     first: dict[tuple[str, int], OrderHistory] = {}
     accepted: dict[str, int] = {}

@@ -81,7 +81,7 @@ def in_flow_order(
     """Lay out the updates; warn ``TIME_ORDER`` where times contradict the order of the steps.
 
     ``work`` has one candidate per order and milestone. ``accepted``: per order, the bits of what
-    earlier drops got through; ``unknown``: of what they sent and nobody knows the end of;
+    earlier drops got through; ``unknown``: of what they sent with an unknown result;
     ``pending``: of what they may still send: the updates of such an order go in waves behind all
     others. ``add_pickup``: candidates that need a pickup sent before them; ``record``: record
     number by row.

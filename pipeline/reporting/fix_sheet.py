@@ -201,7 +201,7 @@ def _cell(lines: Picked, place: int, pos: int) -> str:
 def row_height(*texts: tuple[str, int]) -> float:
     """Give the height, in points, in which these wrapped texts show in columns of such widths.
 
-    Excel would find it out by itself, LibreOffice and others do not.
+    Excel computes it, LibreOffice and others do not.
     """
     lines = [-(-len(text) // max(1, width - 4)) + text.count("\n") for text, width in texts]
     return _LINE * min(_MOST_LINES, max(1, *lines))

@@ -198,7 +198,7 @@ NO_ENDS = ChunkEnds.of(
     code=(),
     message=(),
 )
-"""The ends of a plan without chunks."""
+"""The outcomes of a plan without chunks."""
 
 
 def outcomes_of(

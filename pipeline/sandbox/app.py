@@ -179,7 +179,7 @@ def _early(request: web.Request, call: Call, decision: Decision) -> web.StreamRe
 async def _late(
     backend: Backend, request: web.Request, call: Call, decision: Decision, verdict: CallResult
 ) -> web.StreamResponse:
-    """Answer a call that was applied, unless a fault gets in the way of the answer."""
+    """Answer a call that was applied, unless a fault prevents the answer."""
     faults = backend.faults.current
     answer = answers.outcome(verdict, faults.partial_shape, call.number)
     call.fault = decision.fault

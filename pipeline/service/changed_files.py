@@ -69,7 +69,7 @@ class ChangedFiles:
         return []
 
     def _put_off(self, known: _Watched, now: datetime, writer: Writer = Writer.UNKNOWN) -> None:
-        """Look again later, or no more."""
+        """Look again later, or stop watching."""
         age = now - (known.drop.finished_at or now)
         known.due = now + age / 2
         if age > _WATCHED_FOR and writer is not Writer.SOMEBODY:

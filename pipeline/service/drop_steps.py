@@ -67,7 +67,7 @@ class DropSteps:
         """Return what the delivery thread needs; ``stack`` keeps the bodies open.
 
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
-        ``cancelled``: nothing is sent any more, and what is in doubt is asked about.
+        ``cancelled``: nothing is sent any more; rows in doubt are asked about.
         """
         spool = self._spools.of(drop)
         known: Sequence[Verdict] = () if fresh is not None else self._ledger.verdicts(drop.seq)

@@ -230,7 +230,7 @@ def current_health(site: "Site") -> Health:
 
 
 def problems_in(health_file: HealthFile, now: datetime) -> list[Problem]:
-    """Return the problems that a service reports; one of them is that it does not look any more."""
+    """Return the problems that a service reports; one of them is that it stopped scanning."""
     problems = [
         Problem(
             what=_PLACES[where],

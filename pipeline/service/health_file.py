@@ -95,12 +95,12 @@ class HealthFile(Struct, frozen=True, kw_only=True):
 
     ``scanned_at``: the last time the whole inbox could be listed, "" before the first; ``every``:
     seconds from scan to scan. ``api``: ok, slowed, paused
-    (by the API or an outage) or held (it will not take us), with ``reason`` and ``hint``;
+    (by the API or an outage) or held (it accepts no call), with ``reason`` and ``hint``;
     ``api_status``: the HTTP status that held us, if one did; ``pause_until``: until when the API
     asked for no calls, where that is long, else ""; ``due``: calls wait to go;
     ``answered_at``: when a call was last taken, or "". ``stopped_at``: when it ended in good order,
     else "".
-    ``trouble``: scan, events, storage, api → what is in the way, "" is fine; ``since``: since when.
+    ``trouble``: scan, events, storage, api → the problem, "" is fine; ``since``: since when.
     ``waiting``: files that wait for long (folder, file, cause, reason, since), the first of
     ``waiting_long``; ``lying``: all that wait, late or not, as far as they are listed.
     ``open``: drops that rest (drop_id, file, reason, hint, cause, waits_for,

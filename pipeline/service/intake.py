@@ -79,7 +79,7 @@ class Intake:
         self._inbox.unclosed = self._watcher.unclosed
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._watcher is not None:
             self._watcher.stop()
 

@@ -77,7 +77,7 @@ _MORE = "\n"
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """Log an error of the job engine in one line: the error's own words instead of its traceback."""
+    """Log an error of the job engine in one line, by its message instead of its traceback."""
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
         return True

@@ -151,7 +151,7 @@ def _story(entry: dict[str, Any], seen: OrderRow, calls: list[Receipt]) -> list[
     if chunk is None or not (chunk.attempts or calls):
         lines.append("nothing was sent for this row")
     elif not chunk.attempts:
-        # By a run that was killed, or out of another file that nobody knows the end of.
+        # By a run that was killed, or from another file with an unknown result.
         lines.append("it may have been sent before, with no answer on record, so the API was asked")
         lines += _call_lines(calls)
     else:

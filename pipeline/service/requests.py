@@ -56,7 +56,7 @@ class Requests:
                 case DropRequest.RETRY:
                     self._retry(drop)
                 case DropRequest.CANCEL:
-                    self._scheduler.cancel(drop)  # first, so that nothing of it leaves any more
+                    self._scheduler.cancel(drop)  # first, so that no further call of it leaves
                     if not known:
                         self._take(drop)
 

@@ -1,4 +1,4 @@
-"""Wrong settings in our own words: key, value, what is allowed, and where each was given."""
+"""Wrong settings in our own messages: key, value, what is allowed, and where each was given."""
 
 import json
 import os
@@ -251,7 +251,7 @@ _KINDS: Mapping[type, str] = {
 
 
 def _allowed(field: FieldInfo, *, of_list: bool) -> str:
-    """Describe what a field must be, from its type and its bounds; ``of_list``: one of its values."""
+    """Describe the values of a field, from its type and bounds; ``of_list``: one of its values."""
     kind = field.annotation
     if get_origin(kind) is Literal:
         *others, last = [f'"{choice}"' for choice in get_args(kind)]

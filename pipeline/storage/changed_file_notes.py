@@ -1,6 +1,6 @@
 """``state/late-writes/``: drops whose files may be written to after they were read, or were.
 
-``<drop_id>`` is there while nobody can say that the file has no writer; ``back/<drop_id>`` from
+``<drop_id>`` is there while it is not certain that the file has no writer; ``back/<drop_id>`` from
 when the file is given back to the inbox until it is taken from there. A drop whose file was closed
 for certain leaves nothing here, so that the folder is mostly missing.
 """

@@ -50,7 +50,7 @@ class Outbox:
             # The same name at each attempt: what a kill leaves is overwritten, not piled up.
             temporary = place / f".{file_name}{self._writer}.tmp"
             replace_with(path, temporary, chunks, sync_name=not more_follows, sure=self._sure)
-            if self._writer:  # what other workers did not live to end
+            if self._writer:  # leftovers of workers that died
                 for left in place.glob(f".{glob.escape(file_name)}.*.tmp"):
                     left.unlink(missing_ok=True)
         return path

@@ -337,7 +337,7 @@ class Folders:
         return moved
 
     def _moved(self, ready: ReadyFile, drop_id: str) -> Tried[Path | None]:
-        """Rename one file; return its exception, which is no matter of the others."""
+        """Rename one file; return its exception, which does not affect the others."""
         try:
             return self._move(ready, drop_id)
         except Fenced:
@@ -383,7 +383,7 @@ class Folders:
         return path if _is_file(path) else None
 
     def discard(self, drop_id: str) -> None:
-        """Clear away the folder in ``work`` of a claim that did not come to pass."""
+        """Clear away the folder in ``work`` of a claim that did not happen."""
         self._discard(one_component(drop_id))
 
     def waits(self, folder: str, name: str) -> bool:

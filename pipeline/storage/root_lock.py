@@ -41,7 +41,7 @@ class RootLock:
         self._yields_to_service = yields_to_service
         self._lock = FileLock(self._state / "lock", thread_local=False)
         self.was_left = False
-        """True when its last holder, before us, did not let go of it in good order: a crash."""
+        """True when its last holder, before us, did not release it in good order: a crash."""
 
     def __enter__(self) -> Self:
         """Take the lock, at once or not at all.

@@ -3,10 +3,10 @@
 They are not for the ledger: a try that ends the process must be counted before it begins, and a
 call noted right before it goes, and a byte costs microseconds where a commit costs milliseconds.
 
-Tries are those of reading and planning. Departures tell of the chunks that the ledger marked, more
-than are in flight, which had left when the process was killed. They are not synced, for they need
-only outlive the process. So they are believed only in the file they were written to (not in a
-copy, or what a backup gave back) and while the same kernel runs.
+Tries are those of reading and planning. The ledger marks more chunks than are in flight; departures
+name those of them that had left when the process was killed. They are not synced, since they only
+have to outlive the process. So they are trusted only in the file they were written to (not in a
+copy or a restored backup) and while the same kernel runs.
 """
 
 import os

@@ -38,7 +38,7 @@ def page_beside(root: Path, *, config: Path | None, quiet: bool, log_format: str
     if nice := which("nice"):
         command = [nice, "-n", str(_NICE), *command]
     ours = {name: value for name, value in os.environ.items() if name != POOL}
-    # A session of its own: Ctrl-C is for the run, which then lets go of the page.
+    # A session of its own: Ctrl-C is for the run, which then ends the page.
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
         command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True, env=ours
     )

@@ -210,7 +210,7 @@ def was_sent(site: Site, batch: str) -> bool:
 
 
 def send(site: Site, kept: Staged, *, folder: str | None = None) -> None:
-    """Put the files into the inbox, as ``submit`` does; then they are kept no more.
+    """Put the files into the inbox, as ``submit`` does; then remove them here.
 
     ``folder``: the inbox sub-folder, else the courier's. Raises UsageError, StorageError.
     """
@@ -229,7 +229,7 @@ def send(site: Site, kept: Staged, *, folder: str | None = None) -> None:
 
 
 def discard(site: Site, kept: Staged) -> None:
-    """Keep the files no more."""
+    """Remove the files."""
     shutil.rmtree(_place(site, kept.batch), ignore_errors=True)
 
 

@@ -51,7 +51,7 @@ class PutOff(Struct, frozen=True, kw_only=True):
 
 
 class ToDo:
-    """Lists what there is to do now. Thread-safe."""
+    """Lists the things to do now. Thread-safe."""
 
     def __init__(self, site: Site, health_bar: HealthBar, totals: DropTotals) -> None:
         self._site = site

@@ -76,8 +76,8 @@ def is_json(reply: Reply) -> bool:
 def json_object(reply: Reply) -> dict[str, Any] | None:
     """Return the body, if it is a JSON object of which each field can be believed.
 
-    None for one that is longer than ``LONGEST``, or has a key twice: which of the two values is
-    meant nobody can tell.
+    None for one that is longer than ``LONGEST``, or has a key twice: it is not known which of the
+    two values is meant.
     """
     text = reply.body.removeprefix(BYTE_ORDER_MARK)
     if len(text) > LONGEST:

@@ -307,8 +307,8 @@ _LABELLED = _set_of(
     "updated created completed received total server api service build release event log message "
     "started start ended end finished current"
 )
-"""A field whose name has one of ``_NAMES`` or ``_TIMES``, and only these beside, tells of a
-request, a time or a machine, not of how it went."""
+"""A field whose name has one of ``_NAMES`` or ``_TIMES``, and only these beside, is about a
+request, a time or a machine, not about the result."""
 _A_PLACE = re.compile(r"[A-Z][\w ,()-]*")
 
 _FINE_CODES = frozenset({0, 200, 201, 202})

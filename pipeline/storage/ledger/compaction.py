@@ -36,7 +36,7 @@ _PAGES_PER_STEP = 2_000
 _DROPS_AT_ONCE = 10_000
 _FORGOTTEN_AT_ONCE = 500
 _INCREMENTAL = 2
-"""SQLite's word for a file whose free pages can be given back."""
+"""SQLite's value for a file whose free pages can be given back."""
 
 _CLOSED = [state.value for state in DropState if state.closed]
 _OUTCOME = sa.func.coalesce(verdicts.c.outcome, chunks.c.outcome)
@@ -128,7 +128,7 @@ class Compaction:
     def give_up(self, *, closed_before: datetime, at: datetime) -> list[str]:
         """Mark this root's drops that were closed before this moment; return the ids of all marked.
 
-        A drop with rows whose end nobody knows is kept: they are asked about before its orders are
+        A drop with rows of unknown outcome is kept: they are asked about before its orders are
         sent again. Marked but not done drops of an earlier, interrupted compaction are returned
         again.
         """

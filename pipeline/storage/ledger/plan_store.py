@@ -148,7 +148,7 @@ class Plans:
     def freeze_all(self, plans: Sequence[tuple[Drop, FrozenPlan]]) -> None:
         """Record several plans; in one last transaction all chunks, and the drops as OPEN.
 
-        What a freeze left behind that the process did not live to end is replaced.
+        Leftovers of a freeze during which the process died are replaced.
         """
         few, ahead = [], []
         for drop, plan in plans:

@@ -52,7 +52,7 @@ drops = sa.Table(
 there are such numbers. Whoever tells what ended goes by it, not by ``finished_at``: that is the
 moment before the report was written, which takes long for some.
 
-``need``, ``to_do``, ``rows``: what ``facts`` come to, for lists that look at many drops: rows that
+``need``, ``to_do``, ``rows``: sums of ``facts``, for lists of many drops: rows that
 need a person, 1 while somebody has something to do with it, all data rows. ``ix_drops_list`` holds
 whatever a list filters and sorts by: facts may be large, and are read of the drops shown alone."""
 

@@ -95,8 +95,8 @@ class Signals(Struct, frozen=True, kw_only=True):
 class WorkerInstructions(Struct, frozen=True, kw_only=True):
     """The answer of the ledger to a worker's heartbeat.
 
-    ``work``: drops of the root are not closed, or something was asked for one; ``silent``: a worker
-    gave no word for too long.
+    ``work``: drops of the root are not closed, or something was asked for one; ``silent``: a
+    worker sent no heartbeat for too long.
     """
 
     draining: bool
@@ -191,7 +191,7 @@ class Workers:
     def outlast(self, seconds: float) -> None:
         """Wait until every worker has been silent for so long, and give it up.
 
-        Raises RootBusy as soon as one gives word. Where none has been, returns at once.
+        Raises RootBusy as soon as one sends a heartbeat. Where none has been, returns at once.
         """
         silent_before: dict[str, float] = {}
         while True:
@@ -205,7 +205,7 @@ class Workers:
                     hint="One `run` per ledger; `shipdrop cluster status` shows the workers.",
                 )
             silent_before = {each.id: each.silent for each in known}
-            time.sleep(_TURN_SECONDS)  # until a word comes: a line's age is all there is to see
+            time.sleep(_TURN_SECONDS)  # until a word comes: only a line's age is visible
 
     def known_workers(self) -> list[Worker]:
         """Return all workers, the oldest first."""
@@ -275,7 +275,7 @@ class Workers:
             self.plans_now = True
             try:
                 while not self._take_turn(me):
-                    # The holder is another process: its post is all there is to see.
+                    # The holder is another process: only its post is visible.
                     time.sleep(_TURN_SECONDS)
                 try:
                     yield

@@ -298,7 +298,7 @@ def replace_value(
     with ctx.drafts.changing(drop.drop_id, rejects) as sheet:
         same = pc.equal(rejects.table.column(rule.column), rule.old).to_numpy()
         lines = np.flatnonzero(same).tolist()
-        # A word that was taught, or is so no more, may make any other row sound, or wrong.
+        # A word that was taught or forgotten may make any other row sound, or wrong.
         draft = sheet.draft.unjudged(lines)
         plain = replace(draft, judged={}) if remember_for or rule.old == rule.new else draft
         sheet.draft = plain.with_rule(rule)

@@ -85,7 +85,7 @@ def shared_ids(
 def _codes(table: Table, lines: Lines) -> pa.Array:
     """Return the codes of some lines, of those that came back the newest.
 
-    One that other rows hold, and that somebody ticked since, has that person's word instead.
+    A row that other rows hold, and that a user ticked since, has the confirmation instead.
     """
     joined = []
     for line, newest in zip(lines.tolist(), table.codes(lines), strict=True):

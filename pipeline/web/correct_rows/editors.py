@@ -47,7 +47,7 @@ class Editors:
     def others(self, drop_id: str, session: str = "") -> list[NeighbourObject]:
         """Return who else is at this file, each once, whoever came last at the end.
 
-        Somebody with several tabs is at the row where the last word came from.
+        Somebody with several tabs is at the row of the last message.
         """
         with self._lock:
             now, found = self._now(), dict[str, NeighbourObject]()

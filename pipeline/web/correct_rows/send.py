@@ -37,7 +37,7 @@ class Sending(Struct, frozen=True, kw_only=True):
 
     @property
     def said(self) -> str:
-        """Return in a sentence how many went, and why others did not."""
+        """Return in a sentence how many were sent, and why others were not."""
         are, they = ("is", "stays") if self.skipped == 1 else ("are", "stay")
         went = f"{counted(self.rows, 'row')} went out."
         return f"{went} {counted(self.skipped, 'row')} {are} still wrong and {they} here, not sent."

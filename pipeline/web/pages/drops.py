@@ -158,7 +158,7 @@ def drops_page(
 def drops_list(
     request: Request, ctx: Ctx, visitor: Looker, filters: AsFiltered, v: Text = ""
 ) -> Response:
-    """Show only the list, for a page that is kept up to date; 204 when it shows what there is."""
+    """Show only the list, for a page that is kept up to date; 204 when nothing changed."""
     values = ctx.shared.get(filters, lambda: listed(ctx, filters, 1))
     if values["version"] == v:
         return Response(status_code=204)
