@@ -47,13 +47,13 @@ class Problems:
 
     ``late``: the files that wait for too long, as last seen; ``lying``: all that wait.
     ``resting``: drop id → why it is not finished; ``again_at``: when those that rest are tried
-    again, monotonic seconds; ``busy``: drops are under way. ``on_scan`` is called whenever the
-    whole inbox was listed.
+    again, monotonic seconds; ``busy``: drops are under way. ``scanned_at``: when the whole inbox
+    was listed last, "" before the first time.
     """
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self.on_scan: Callable[[], None] = lambda: None
+        self.scanned_at = ""
         self._reasons: dict[str, str] = {"scan": "", "events": "", "storage": "", "api": ""}
         self._last: dict[str, float] = {}
         self._since: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Problems:
     def scanned(self) -> None:
         """Note that the inbox was listed whole just now."""
         self.clear("scan")
-        self.on_scan()
+        self.scanned_at = stamp(self._clock.now())
 
     def report(
         self,
@@ -319,6 +319,7 @@ class HealthMonitor:
             host=socket.gethostname(),
             started_at=self._started_at,
             at=stamp(self._clock.now()),
+            scanned_at=problems.scanned_at,
             every=self._every,
             api=api,
             reason=reason,
@@ -417,9 +418,7 @@ class HealthMonitor:
 
 def health_writer_of(site: "Site", problems: Problems) -> HealthFileWriter:
     """Return the writer of the health file, for the service or the worker that scans."""
-    health_file = HealthFileWriter(site.root / "state", HealthMonitor(site, problems), site.clock)
-    problems.on_scan = health_file.scanned
-    return health_file
+    return HealthFileWriter(site.root / "state", HealthMonitor(site, problems), site.clock)
 
 
 def cluster_status(ledger: SqlLedger, *, stale_seconds: float) -> dict[str, Any]:

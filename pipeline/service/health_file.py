@@ -155,29 +155,22 @@ class HealthFileWriter:
         self._look = look
         self._clock = clock
         self._due = float("-inf")
-        self._scanned_at = ""
         self._minute = ""
         self._counted = Calls()
-
-    def scanned(self) -> None:
-        """Note that the inbox has just been listed."""
-        self._scanned_at = stamp(self._clock.now())
 
     def beat(self) -> None:
         """Write, if it is time."""
         if self._clock.monotonic() < self._due:
             return
         self._due = self._clock.monotonic() + _EVERY_SECONDS
-        health_file = replace(self._look(), scanned_at=self._scanned_at)
+        health_file = self._look()
         with suppress(OSError):  # a full disk is reported where it matters
             self._write(health_file)
             self._count(health_file.calls)
 
     def end(self) -> None:
         """Write for the last time: the service ends in good order."""
-        health_file = replace(
-            self._look(), scanned_at=self._scanned_at, stopped_at=stamp(self._clock.now())
-        )
+        health_file = replace(self._look(), stopped_at=stamp(self._clock.now()))
         with suppress(OSError):
             self._write(health_file)
 

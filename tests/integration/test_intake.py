@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipeline.core.errors import StorageError
+from pipeline.core.model import stamp
 from pipeline.service.health import Problems
 from pipeline.service.intake import Intake
 from pipeline.service.settings import InboxSettings, Settings
@@ -37,16 +38,8 @@ def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
 
 
 @pytest.fixture
-def scans() -> list[float]:
-    """When the inbox was listed whole."""
-    return []
-
-
-@pytest.fixture
-def problems(clock: ManualClock, scans: list[float]) -> Problems:
-    made = Problems(clock=clock)
-    made.on_scan = lambda: scans.append(clock.monotonic())
-    return made
+def problems(clock: ManualClock) -> Problems:
+    return Problems(clock=clock)
 
 
 Making = Callable[..., Intake]
@@ -175,27 +168,25 @@ def test_with_too_little_space_nothing_is_claimed(tmp_path, make, ledger):
     assert ledger.recent(10) == []
 
 
-def test_a_scan_that_fails_changes_nothing_and_is_no_good_scan(
-    tmp_path, clock, make, problems, scans
-):
+def test_a_scan_that_fails_changes_nothing_and_is_no_good_scan(tmp_path, clock, make, problems):
     intake = make(marker=".done")
     drop(tmp_path, "a.csv")
     look(intake)
     clock.advance(LATE)
     look(intake)
-    seen = list(scans)
+    seen = problems.scanned_at
     (tmp_path / "inbox").rename(tmp_path / "away")
     clock.advance(5)
     intake.look(once=False)
     assert notes(tmp_path) == ["a"]
     assert [late.name for late in problems.late] == ["a.csv"]
-    assert scans == seen
+    assert problems.scanned_at == seen
     assert "cannot be listed" in problems.now()["scan"]
     (tmp_path / "away").rename(tmp_path / "inbox")
     intake.look(once=False)
     intake.stop()
     assert problems.now()["scan"] == ""
-    assert scans == [*seen, clock.monotonic()]
+    assert problems.scanned_at == stamp(clock.now())
 
 
 def test_the_same_trouble_is_logged_once_and_its_end_too(clock, problems):

@@ -313,20 +313,20 @@ def test_profiles_are_read_again_and_a_broken_one_leaves_what_was_known(tmp_path
 
 
 def test_the_pulse_keeps_a_line_for_each_minute_with_calls(tmp_path: Path) -> None:
-    clock, made = ManualClock(datetime(2026, 11, 23, 10, 0, tzinfo=UTC)), 0
+    clock, made, scanned_at = ManualClock(datetime(2026, 11, 23, 10, 0, tzinfo=UTC)), 0, ""
     slow = (0,) * len(LATENCY_BOUNDS)
 
     def look() -> HealthFile:
         calls = Calls(by_status={"200": made}, by_time=(*slow, made), seconds=made * 2.0)
         told = clock.now().isoformat()
-        return HealthFile(pid=1, started_at=told, at=told, calls=calls)
+        return HealthFile(pid=1, started_at=told, at=told, scanned_at=scanned_at, calls=calls)
 
     writer = HealthFileWriter(tmp_path, look, clock)
     for minute, count in enumerate((0, 5, 5, 9)):
         clock.advance(60 if minute else 0)
         made = count
         if minute == 1:
-            writer.scanned()
+            scanned_at = clock.now().isoformat()
         writer.beat()
     now = clock.now()
     kept = read_minutes(tmp_path, now.date())
