@@ -13,11 +13,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from pipeline.core.errors import DropChanged, ShipdropError, StorageError, UsageError
-from pipeline.service.settings import is_loopback
 from pipeline.service.wiring import Site
-from pipeline.web.access import Access, kept_secret
 from pipeline.web.api_base import in_words
-from pipeline.web.caches import AnswerCache, KeptForPage, LruCache
 from pipeline.web.context import (
     ChooseFirst,
     Elsewhere,
@@ -29,10 +26,6 @@ from pipeline.web.context import (
     context_of,
     page,
 )
-from pipeline.web.correct_rows.draft import Drafts
-from pipeline.web.correct_rows.editors import Editors
-from pipeline.web.health_bar import HealthBar
-from pipeline.web.metrics import Measures
 from pipeline.web.pages import (
     account,
     checks,
@@ -48,28 +41,14 @@ from pipeline.web.pages import (
     to_do,
     upload,
 )
-from pipeline.web.people import NobodyThere, NotChanged, People
+from pipeline.web.people import NobodyThere, NotChanged
 from pipeline.web.request_limits import Guard, TooLarge
-from pipeline.web.sheets import SheetFiles
 from pipeline.web.staging import has_room
-from pipeline.web.teaching.steps import Teachings
-from pipeline.web.templating import make_templates
-from pipeline.web.to_do import ToDo
-from pipeline.web.totals import DropTotals
 
 log = structlog.get_logger(__name__)
 
-_REJECTS_KEPT: Final = 4
-"""Rejects files that are kept as they were read."""
-_SHARED_SECONDS: Final = 0.7
-"""Less than the pace at which a page that is kept up to date asks."""
-_UNSAVED: Final = 20
 _UNSAVED_BYTES: Final = 1024 * 1024
 _UNSAVED_FIELDS: Final = 5_000
-_FORMS: Final = 1_000
-"""Forms that are known to have been sent."""
-_SAID: Final = 1_000
-"""Sentences that wait for their page."""
 _PAGES: Final = (
     r"(/drops/[a-z0-9]+/fix)(/.*)?",
     r"(/drops/[a-z0-9]+)/.+",
@@ -93,19 +72,8 @@ _STATUS: Final[dict[type[ShipdropError], int]] = {
 
 
 def create_app(site: Site) -> FastAPI:
-    """Return the web page over one root. Nothing is opened before the first request needs it.
-
-    Raises SettingsError where the list of people cannot be read.
-    """
-    web = site.settings.web
-    everybody = People(site.root, web, site.clock)
-    access = Access(
-        everybody.users,
-        site.clock.monotonic,
-        hours=web.session_hours,
-        exposed=web.behind_proxy or not is_loopback(web.host),
-        secret=kept_secret(site.root / "state" / "web.key"),
-    )
+    """Return the web page over one root. Raises SettingsError as ``WebContext`` does."""
+    ctx = WebContext(site)
     app = FastAPI(
         title="Shipdrop",
         version="1",
@@ -113,27 +81,7 @@ def create_app(site: Site) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    health_bar, totals = HealthBar(site), DropTotals(site, saves=True)
-    app.state.ctx = WebContext(
-        site=site,
-        access=access,
-        people=everybody,
-        templates=make_templates(site, health_bar),
-        health_bar=health_bar,
-        totals=totals,
-        to_do=ToDo(site, health_bar, totals),
-        files=SheetFiles(),
-        rejects_cache=LruCache(_REJECTS_KEPT),
-        drafts=Drafts(site),
-        measures=Measures(site, health_bar, totals),
-        shared=AnswerCache(site.clock.monotonic, seconds=_SHARED_SECONDS),
-        uploads_sent=LruCache(_FORMS),
-        corrections_sent=LruCache(_FORMS),
-        editors=Editors(site.clock.monotonic),
-        teachings=Teachings(site),
-        unsaved=KeptForPage(_UNSAVED),
-        said=KeptForPage(_SAID),
-    )
+    app.state.ctx = ctx
     for module in (
         *(to_do, fix, corrections, teach, drops, orders, checks, upload, couriers, reports),
         *(account, people, machines),
@@ -150,9 +98,9 @@ def create_app(site: Site) -> FastAPI:
     app.add_exception_handler(TooLarge, _too_large)
     app.add_middleware(
         Guard,
-        web=web,
+        web=site.settings.web,
         on_bug=_bug,
-        needs_login=lambda: access.needs_login,
+        needs_login=lambda: ctx.access.needs_login,
         has_room=lambda size: has_room(site, size),
     )
     return app

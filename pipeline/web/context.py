@@ -11,12 +11,12 @@ from fastapi import Depends, Request
 from msgspec import Struct
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
-from starlette.templating import Jinja2Templates
 
 from pipeline.core.errors import ShipdropError, StorageError, UsageError
 from pipeline.core.model import SheetFacts
+from pipeline.service.settings import is_loopback
 from pipeline.service.wiring import Site
-from pipeline.web.access import Access, Visitor
+from pipeline.web.access import Access, Visitor, kept_secret
 from pipeline.web.api_base import check_address, check_form
 from pipeline.web.caches import AnswerCache, KeptForPage, LruCache
 from pipeline.web.correct_rows.draft import Drafts
@@ -24,16 +24,16 @@ from pipeline.web.correct_rows.editors import Editors
 from pipeline.web.faults import Rejects, read_rejects
 from pipeline.web.health_bar import HealthBar
 from pipeline.web.metrics import Measures
+from pipeline.web.people import People
 from pipeline.web.request_limits import same_origin
 from pipeline.web.sheets import SheetFiles, identity_of
+from pipeline.web.templating import make_templates
 from pipeline.web.to_do import ToDo
 from pipeline.web.totals import DropTotals
 from pipeline.web.words import STATES, WAITING_STATES
 
 if TYPE_CHECKING:
     from pipeline.web.correct_rows.send import Sending
-    from pipeline.web.people import People
-    from pipeline.web.teaching.steps import Teachings
 
 _T = TypeVar("_T")
 
@@ -42,33 +42,58 @@ _MAY_COME_FIRST: Final = ("/account", "/api/v1/account", "/session", "/logout")
 _FIELD_BYTES: Final = 1024 * 1024
 _FIELDS: Final = 5_000
 _LARGEST: Final = 64 * 1024 * 1024
+_REJECTS_KEPT: Final = 4
+"""Rejects files that are kept as they were read."""
+_SHARED_SECONDS: Final = 0.7
+"""Less than the pace at which a page that is kept up to date asks."""
+_UNSAVED: Final = 20
+_FORMS: Final = 1_000
+"""Forms that are known to have been sent."""
+_SAID: Final = 1_000
+"""Sentences that wait for their page."""
 _WARNED_SECONDS: Final = 300.0
 """Seconds before the end of a session at which the page warns."""
 
 
-class WebContext(Struct, frozen=True, kw_only=True):
-    """The objects that all pages of one root share. Lives as long as the server."""
+class WebContext:
+    """Builds and holds the objects that all pages of one root share, as long as the server lives.
 
-    site: Site
-    access: Access
-    people: "People"
-    templates: Jinja2Templates
-    health_bar: HealthBar
-    totals: DropTotals
-    to_do: ToDo
-    files: SheetFiles
-    rejects_cache: LruCache[Path, Rejects]
-    drafts: Drafts
-    measures: Measures
-    shared: AnswerCache
-    uploads_sent: LruCache[tuple[str, str], str]
-    """The name of a form and what it brought → its batch: a second click has no second effect."""
-    corrections_sent: "LruCache[tuple[str, str], Sending]"
-    """The name of a form and its drop → the result."""
-    editors: Editors
-    teachings: "Teachings"
-    unsaved: KeptForPage[FormData]
-    said: KeptForPage[str]
+    ``uploads_sent``: the name of a form and what it brought → its batch; ``corrections_sent``: the
+    name of a form and its drop → the result: a second click has no second effect.
+    """
+
+    def __init__(self, site: Site) -> None:
+        """Open nothing before the first request needs it.
+
+        Raises SettingsError where the list of people cannot be read.
+        """
+        from pipeline.web.teaching.steps import Teachings  # which raises errors of this module
+
+        web, monotonic = site.settings.web, site.clock.monotonic
+        self.site = site
+        self.people = People(site.root, web, site.clock)
+        self.access = Access(
+            self.people.users,
+            monotonic,
+            hours=web.session_hours,
+            exposed=web.behind_proxy or not is_loopback(web.host),
+            secret=kept_secret(site.root / "state" / "web.key"),
+        )
+        self.health_bar = HealthBar(site)
+        self.templates = make_templates(site, self.health_bar)
+        self.totals = DropTotals(site, saves=True)
+        self.to_do = ToDo(site, self.health_bar, self.totals)
+        self.measures = Measures(site, self.health_bar, self.totals)
+        self.files = SheetFiles()
+        self.rejects_cache = LruCache[Path, Rejects](_REJECTS_KEPT)
+        self.drafts = Drafts(site)
+        self.editors = Editors(monotonic)
+        self.teachings = Teachings(site)
+        self.shared = AnswerCache(monotonic, seconds=_SHARED_SECONDS)
+        self.uploads_sent = LruCache[tuple[str, str], str](_FORMS)
+        self.corrections_sent: LruCache[tuple[str, str], Sending] = LruCache(_FORMS)
+        self.unsaved = KeptForPage[FormData](_UNSAVED)
+        self.said = KeptForPage[str](_SAID)
 
     def rejects(self, path: Path, sheets: Sequence[SheetFacts]) -> Rejects:
         """Return a rejects file, read again only if it changed.
