@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
+import pyarrow as pa
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,16 +17,36 @@ from pipeline.web import drop_view, staging, uploads
 from pipeline.web.access import Visitor
 from pipeline.web.context import NotPossible, WebContext
 from pipeline.web.correct_rows import corrected_file
-from pipeline.web.correct_rows.corrected_file import SharedId
 from pipeline.web.correct_rows.recheck import recheck_orders, rechecked_table
 from pipeline.web.correct_rows.table import Table
 from schemas.display import counted
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Outcome, Role
 
 log = structlog.get_logger(__name__)
 
+_ROWS_NAMED: Final = 20
+"""Rows of one order id that a question names."""
 _SENDING: Final = threading.Lock()
 _SENT: Final = (Outcome.ACCEPTED.value, Outcome.DUPLICATE.value, Outcome.UNKNOWN.value)
+
+
+class SharedId(Struct, frozen=True, kw_only=True):
+    """An order id that was typed into rows whose AWBs differ.
+
+    ``rows``: number and AWB of each row that has it, ``sent``: of those that went out before.
+    """
+
+    order_id: str
+    rows: tuple[tuple[str, str], ...]
+    sent: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Return the id and its rows in a sentence."""
+        named = [f"row {row} (AWB {awb})" for row, awb in self.rows[:_ROWS_NAMED]]
+        named += [f"row {row} (AWB {awb}), sent already" for row, awb in self.sent[:_ROWS_NAMED]]
+        more = len(self.rows) + len(self.sent) - len(named)
+        return f'"{self.order_id}": {", ".join(named)}' + (f" and {more} more" if more > 0 else "")
 
 
 class Sending(Struct, frozen=True, kw_only=True):
@@ -45,7 +66,23 @@ class Sending(Struct, frozen=True, kw_only=True):
 
 def doubts_of(ctx: WebContext, table: Table) -> list[SharedId]:
     """List the typed order ids that would stand in rows with different AWBs."""
-    return corrected_file.shared_ids(table, lambda ids: _sent_with(ctx, table, ids))
+    rejects, lines = table.rejects, table.groups.ready
+    ids, awbs = rejects.columns.get(Role.ORDER_ID), rejects.columns.get(Role.AWB)
+    if ids is None or awbs is None:
+        return []
+    before = rejects.table.column(ids).take(pa.array(lines)).to_pylist()
+    now, awb_of = (table.column(each, lines).to_pylist() for each in (ids, awbs))
+    typed = {each.strip() for was, each in zip(before, now, strict=True) if each != was}
+    rows: dict[str, list[tuple[str, str]]] = {each: [] for each in typed if each}
+    for line, order_id, awb in zip(lines.tolist(), now, awb_of, strict=True):
+        if order_id.strip() in rows:
+            rows[order_id.strip()].append((rejects.called(line), awb.strip()))
+    found, elsewhere = [], _sent_with(ctx, table, rows.keys()) if rows else {}
+    for order_id, here in rows.items():
+        sent = tuple(elsewhere.get(order_id, ()))
+        if len({awb.casefold() for _, awb in (*here, *sent) if awb}) > 1:
+            found.append(SharedId(order_id=order_id, rows=tuple(here), sent=sent))
+    return found
 
 
 def mark_of(doubts: Sequence[SharedId]) -> str:
