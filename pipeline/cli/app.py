@@ -131,5 +131,5 @@ def _setting_behind(error: BaseException | None) -> SettingsError | None:
 def _exit_code(error: ShipdropError) -> int:
     if isinstance(error, RootBusy):
         return 75
-    # What is wrong with settings, usage or storage is for whoever runs Shipdrop to mend.
+    # Errors of settings, usage or storage are for the operator to fix.
     return 2

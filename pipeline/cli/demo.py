@@ -1,6 +1,6 @@
 """The whole thing in a throw-away root: sample files, the sandbox, one real run, and a comparison.
 
-The samples and what is expected of them lie in ``sample_drops/``; its README's table is the
+The samples are in ``sample_drops/``; its README's table is the
 expectation. Settings of the environment are passed over, so that nothing leaves the root.
 """
 

@@ -57,7 +57,7 @@ class StopSignals:
 
     @property
     def exit_code(self) -> int:
-        """Return the exit code of what a signal ended; 0 when none came."""
+        """Return the exit code after a signal; 0 when none came."""
         return 130 if self.caught[:1] == [signal.SIGINT] else 0
 
     def end(self, end: Callable[[], None]) -> None:
@@ -313,7 +313,7 @@ def _tell_end(
 def retry(
     options: CommandOptions, drop: Annotated[str, typer.Argument(metavar="DROP", help=DROP_HELP)]
 ) -> int:
-    """Send what a drop left unsent or unknown.
+    """Send the rows of a drop that are unsent or unknown.
 
     A running service carries this out; if none is running, the command does.
     """

@@ -122,9 +122,9 @@ How to send us shipment statuses
 
 
 def make_root(root: Path) -> list[Path]:
-    """Make what is missing under ``root``; return it. Nothing that is there is changed.
+    """Make the missing files and folders of ``root``; return them.
 
-    Raises StorageError.
+    Existing ones are not changed. Raises StorageError.
     """
     made: list[Path] = []
     try:
@@ -203,7 +203,7 @@ def _files(recipe: Recipe) -> Iterator[tuple[Path, bytes]]:
 
 
 def _home() -> Traversable:
-    """Find what the wheel carries, else the repository that this is a checkout of."""
+    """Find the files in the wheel, else in the repository of this checkout."""
     from pipeline.core.errors import ShipdropError
 
     for found in (resources.files("pipeline") / "recipes", Path(__file__).parents[2]):
@@ -224,7 +224,7 @@ def _below(place: Traversable, path: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def _write(files: dict[Path, bytes], out: Path, *, replace: bool) -> list[Path]:
-    """Write what is not there yet; return it. Raises UsageError."""
+    """Write the files that are missing; return them. Raises UsageError."""
     from pipeline.core.errors import UsageError
 
     try:

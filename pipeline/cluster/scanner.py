@@ -1,7 +1,7 @@
 """Scan the inbox in a cluster: one worker at a time does, and any worker plans what it claims.
 
 The worker that holds the scan post also writes ``state/health.json``, sends notices and removes
-what is old. The next scanner finishes claims that a killed worker left; such a claim is kept for
+old data. The next scanner finishes claims that a killed worker left; such a claim is kept for
 an hour, in case its file still arrives in ``work``.
 """
 

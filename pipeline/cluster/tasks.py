@@ -342,8 +342,8 @@ class Tasks(Locks):
     def _handback(self, drop: Drop) -> DeliveryResult | None:
         """Return how the sending of a drop ended or was interrupted; None while it goes on.
 
-        Judged by its segments, not by who holds them: one may be taken up at this moment. A drop
-        that was cancelled goes on until what is in doubt was asked about.
+        Judged by its segments, not by who holds them: one may be taken up at this moment. A
+        cancelled drop goes on until its rows in doubt were asked about.
         """
         shut = self._site.delivery.limiter.shut
         if shut is not None and shut.ours:
@@ -375,6 +375,6 @@ def plannable(unfinished: Iterable[Drop]) -> list[Drop]:
 
 
 def _waits_for_others(drop: Drop) -> bool:
-    """Return whether its last report said that what is left of it waits for other drops."""
+    """Return whether its last report said that the rest of it waits for other drops."""
     open_reason = (drop.facts.summary or {}).get("open") or {}
     return bool(drop.waits_for) and open_reason.get("cause") == Cause.EARLIER

@@ -67,7 +67,7 @@ class Session:
         return self._stop.is_set()
 
     def stop(self) -> None:
-        """Finish what is out, leave the rest to others, and end."""
+        """Finish calls in flight, leave the rest to others, and end."""
         self._stop.set()
         if self._tasks is not None:
             self._tasks.stopping = True

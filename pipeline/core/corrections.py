@@ -54,15 +54,14 @@ def without_aside(facts: DropFacts, rows: Collection[RowKey]) -> DropFacts:
 
 
 def with_put_off(facts: DropFacts, note: tuple[str, str, str] | None) -> DropFacts:
-    """Note that nothing is to be done about the drop: reason, who, when; None takes that back."""
+    """Set the drop aside: reason, who, when; None takes that back."""
     return replace(facts, put_off=note)
 
 
 def left_to_do(state: DropState, facts: DropFacts) -> tuple[int, bool]:
     """Return how many rows need a person now, and whether anything of the drop is left to do.
 
-    A file that was refused is to be seen to until its rows went out corrected, as far as it has
-    any, or somebody said that nothing is to be done.
+    A refused file is to do until its rows, if any, were sent corrected, or it was set aside.
     """
     if facts.put_off:
         return 0, False

@@ -35,7 +35,7 @@ class RoleChoices(Struct, frozen=True, kw_only=True):
     days: tuple[str, ...] = ()
 
     def meaning_of(self, status: str, kind: str, direction: str) -> str:
-        """Return what a person says that a status means; "" where nobody did."""
+        """Return the meaning that a person gave a status; "" without one."""
         own = self.means.get(status_key(status, kind, direction), "")
         return own or self.means.get(fold(status), "")
 

@@ -20,7 +20,7 @@ class DropLine(Struct, frozen=True, kw_only=True):
     ``again_at``, ``again_folder``, ``again_name``: when its file was put into the inbox to be read
     again, and its place there; "" where it was not. ``again_as``: the drop that it became.
     ``need``: its rows that need a person now; ``to_do``: whether anything of it is left to do;
-    ``put_off``: reason, who and when, where somebody said that nothing of it is.
+    ``put_off``: reason, who and when, where it was set aside.
     ``tidied_at``: when its details were removed with its rows, and only counts stayed; "": not yet.
     """
 

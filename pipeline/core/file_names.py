@@ -1,4 +1,4 @@
-"""Names: drop ids, what we write, and what a file in the inbox may be called.
+"""Names of drops, of reports, and of files in the inbox.
 
 File names come from strangers. Any bytes Linux allows in a name work here (undecodable ones
 travel as surrogate escapes), but a name is always one path component: nothing else gets through.
@@ -164,8 +164,8 @@ def is_text(name: str) -> bool:
 def as_text(name: str) -> str:
     """Return a name as text that can be written down anywhere, still one legal component.
 
-    What is not UTF-8 is read as Windows wrote it (cp1252; a byte it does not know by its number):
-    the byte E9 becomes ``é``. Its extension stays.
+    Bytes that are not UTF-8 are read as Windows wrote them: E9 becomes ``é`` (cp1252; a byte that
+    it does not know is named by its number). Its extension stays.
     """
     if is_text(name):
         return name
@@ -223,5 +223,5 @@ REPORTS: Final[Mapping[str, str]] = {
 
 
 def file_name(drop: Drop | DropLine, kind: str) -> str:
-    """Return ``<stem>__<id>.<kind>``, as the contract names what lies in the outbox."""
+    """Return ``<stem>__<id>.<kind>``, the contract's name of a file in the outbox."""
     return f"{stem_of(drop.source_file)}__{drop.drop_id}.{kind}"

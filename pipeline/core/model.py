@@ -278,7 +278,7 @@ class Skipped(Struct, frozen=True, kw_only=True):
 
 
 class SetAside(Struct, frozen=True, array_like=True):
-    """A row that somebody left as it is; reason and name are "" once details were removed."""
+    """A row that was set aside; reason and name are "" once details were removed."""
 
     row: RowKey
     reason: str

@@ -20,8 +20,8 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Presence(Protocol):
     """The right of this process to act on a root that other processes work on too.
 
-    ``require_valid`` raises ``Fenced`` once others may have taken over; call it right before
-    whatever cannot be taken back: it costs next to nothing. ``name`` is this process's alone.
+    ``require_valid`` raises ``Fenced`` once others may have taken over; call it right before any
+    action that cannot be undone: it costs next to nothing. ``name`` is this process's alone.
     """
 
     @property

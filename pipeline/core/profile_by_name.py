@@ -69,7 +69,7 @@ def near_profile(name: str, profiles: Mapping[str, Profile]) -> Profile | None:
 
 
 def did_you_mean(name: str, profiles: Mapping[str, Profile]) -> str:
-    """Advise somebody who named a courier without a profile."""
+    """Return the advice for a named courier without a profile."""
     spoken = {_plain(word): p.name for p in profiles.values() for word in (p.title, p.name)}
     return similarity.did_you_mean(_plain(name), spoken)
 

@@ -51,7 +51,7 @@ _ROW_NUMBER = re.compile(ROW_NUMBER)
 
 
 def is_reject_column(header: str) -> bool:
-    """Return whether a column is one of ours: not data, whatever stands in it."""
+    """Return whether a column is one of ours: not data, whatever it holds."""
     return plain_heading(header).startswith("_reject")
 
 

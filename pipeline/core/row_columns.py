@@ -29,7 +29,7 @@ PREPARED = pa.schema(
     ]
 )
 
-#: One line per row of the drop, in its order: what the plan decided. ``codes`` and ``message`` are
+#: One line per row of the drop, in its order: the plan's decision. ``codes`` and ``message`` are
 #: what planning adds to validation's.
 PLANNED = pa.schema(
     [

@@ -85,7 +85,7 @@ _REMARKS = ("errors", "warnings", "notices")
 def tidied(facts: DropFacts, at: str) -> DropFacts:
     """Return what stays of a closed drop's facts; ``at``: when the rest went.
 
-    What the drop has to do with others, and what is left to do, stays as it is. Rows that were set
+    Links to other drops, and what is left to do, stay as they are. Rows that were set
     aside stay so, without who did it and the reason, which may name people.
     """
     return DropFacts(

@@ -66,7 +66,7 @@ class ChunkQueue(Struct, eq=False):
         return queue
 
     def _take_up(self, shipment: Shipment) -> None:
-        """Queue what is to be sent, or left of chunks that were sent in part."""
+        """Queue the chunks to be sent, and the rest of chunks that were sent in part."""
         self.rows = sum(chunk.size for chunk in shipment.chunks)
         self.multi_wave = any(chunk.wave for chunk in shipment.chunks)
         for chunk in shipment.before:

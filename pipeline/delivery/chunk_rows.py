@@ -50,7 +50,7 @@ class RowOutcomes:
         """Rows that were accepted, each with the status of the answer that said so."""
         self._receipts: list[Receipt] = []
         if chunk.outcome is Outcome.ACCEPTED:
-            # It ended once: whatever has no verdict of its own was accepted, and stays so.
+            # It ended once: rows without a verdict were accepted, and stay so.
             self._note_accepted(set(range(chunk.size)) - {v.pos for v in known})
 
     def sort(self, known: Sequence[Verdict]) -> tuple[list[int], list[int]]:

@@ -78,7 +78,7 @@ class Dispatcher:
     def cancel(self, drop_seq: int) -> None:
         """Send nothing more of this drop.
 
-        Calls in flight are answered and recorded, and what is in doubt is asked about.
+        Calls in flight are answered and recorded, and rows in doubt are asked about.
         """
         for queue in self._queues:
             if queue.drop_seq == drop_seq:

@@ -131,7 +131,7 @@ class MassRefusal:
         return drop_seq in self._refused_drops and self.limit_reached
 
     def is_at_fault(self, drop_seq: int) -> bool:
-        """Return whether it has been shown that this drop's own rows are what is refused."""
+        """Return whether it has been shown that this drop's own rows are to blame."""
         return drop_seq in self._at_fault
 
     def forget(self, drop_seq: int) -> None:

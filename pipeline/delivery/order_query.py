@@ -24,8 +24,8 @@ _OF_ONE_ORDER = frozenset({400, 404, 409, 410, 422})
 
 _SILENT = 2
 _SILENT_SECONDS = 2.0
-"""After so many questions in a row without an answer nobody is asked for so long, where not asking
-changes nothing: the rows in doubt stay in doubt."""
+"""After so many queries in a row without an answer, pause queries for so long where they change
+nothing: the rows in doubt stay in doubt."""
 
 
 class OrderQuery:
@@ -62,10 +62,10 @@ class OrderQuery:
     ) -> tuple[Mapping[int, Reached], list[Receipt]]:
         """Ask for each place's order and milestone, each order once.
 
-        Nothing is asked before ``not_before`` (seconds since the epoch): until then the call that
-        was out may still be running over there, and what is sent again would be in flight beside
-        it. Returns what was found out by place, and a receipt per question that was answered;
-        places that are not in it could not be asked. Raises SendingStopped.
+        Nothing is asked before ``not_before`` (seconds since the epoch): until then the old call
+        may still be running at the API, and a resend would be in flight beside it. Returns the
+        findings by place, and a receipt per answered query; places that are missing could not be
+        asked about. Raises SendingStopped.
         """
         reached: dict[int, Reached] = {}
         notes: list[Receipt] = []

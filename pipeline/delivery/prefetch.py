@@ -53,7 +53,7 @@ class PrefetchBuffer(Generic[T]):
         return item
 
     def empty(self) -> list[T]:
-        """Take all that nobody has taken."""
+        """Take all that are left."""
         return [self._ready.get_nowait() for _ in range(len(self))]
 
     async def gather(self, answers: int, *, calling: int) -> None:

@@ -116,7 +116,7 @@ class Reconciler:
     async def reconsider(self, refused: Collection[int]) -> None:
         """Ask about rows that were refused when sent again: their first call may have arrived.
 
-        Nobody is asked again about what was answered when the first call was over.
+        Orders whose answer came when the first call was over are not asked about again.
         """
         doubted = [pos for pos in refused if pos in self._rows.doubted]
         open_still = [pos for pos in doubted if pos not in self._proof]

@@ -1,7 +1,7 @@
 """Send one chunk, try it again, ask about it, until each row has an outcome.
 
-What the API refuses as a whole is halved until the bad rows stand alone; what was
-lost on the way is asked about first. Nothing here writes: the result is a value.
+A chunk that the API refuses as a whole is halved until the bad rows stand alone; one whose answer
+was lost is asked about first. Nothing here writes: the result is a value.
 """
 
 from collections.abc import Callable, Hashable

@@ -55,7 +55,7 @@ class Claimer(Struct, frozen=True, kw_only=True):
         disk once, then each is hashed and its receipt written, and one commit says so. Where the
         process ends in between, ``recover`` takes up each from where it is.
 
-        Raises StorageError when nothing could be taken, or the disk did not confirm what was; what
+        Raises StorageError when no file could be taken, or the disk did not confirm the moves; what
         fails later stands in ``Claimed.trouble``.
         """
         drops = self.ledger.begin_all(

@@ -171,8 +171,7 @@ class Inbox:
     """The inbox and the courier folders one level below it. Not safe from several threads.
 
     ``unclosed``: tells, by folder and name, of a file that was written to and was not heard to be
-    closed. Whoever listens to the inbox sets it; it is asked where the kernel does not tell us who
-    has a file open.
+    closed. The watcher sets it; it is used where the kernel does not show who has a file open.
     """
 
     def __init__(
@@ -409,7 +408,7 @@ def _unsettled(name: str, unchanged: float, settle: float) -> _Held | None:
 
 
 def _unheard(_folder: str, _name: str) -> bool:
-    """Return False: nobody listens."""
+    """Return False: there is no watcher."""
     return False
 
 

@@ -213,8 +213,8 @@ def blocked_since(
     """Return which old updates of a drop are held by files that came after it, and why.
 
     ``seen``: rows of all drops about their orders, this drop's own among them, in the order of the
-    drops; ``nameless``: rows of later drops about their AWBs. What may have arrived already is
-    asked about, not held.
+    drops; ``nameless``: rows of later drops about their AWBs. Updates that may have arrived
+    already are asked about, not held.
     """
     by_awb = _by_awb(nameless)
     history: dict[str, list[ParcelSeen]] = {}

@@ -191,7 +191,7 @@ def blocked_words(waits_for: Sequence[str]) -> str:
 
 
 def facts_of(prepared: Prepared, planned: Planned) -> DropFacts:
-    """Return what the report needs and only reading and planning know: kept with the drop."""
+    """Return the facts for the report that only reading and planning know."""
     return DropFacts(
         sheets=tuple(prepared.sheets),
         notices=group_notices([*_still_told(prepared, planned), *planned.notices]),
@@ -308,7 +308,7 @@ def _with_pickups(items: pa.Array, added: np.ndarray[Any, Any]) -> pa.Array:
 
 
 def _pickup_for(item: str) -> str:
-    """Return the pickup we add before an end nobody reported a pickup for: no remark, no dates."""
+    """Return the pickup that we add before an end without one: no remark, no dates."""
     order_id = orjson.loads(item)["orderId"]
     return orjson.dumps({"orderId": order_id, "orderStatus": Milestone.BAG_PICKED.wire}).decode()
 

@@ -160,7 +160,7 @@ class Known:
 
     def __init__(self, histories: Sequence[OrderHistory], names: pa.Array) -> None:
         found = [each for each in histories if each.outcome is Outcome.ACCEPTED]
-        #: per order, the bits of what was sent without anybody knowing how it ended
+        #: per order, the bits of the milestones that were sent with an unknown result
         self.unknown: Bits = bits_of([e for e in histories if e.outcome is Outcome.UNKNOWN], names)
         #: per order, the bits of what was accepted
         self.accepted: Bits = np.zeros(len(names), dtype=np.uint8)

@@ -119,7 +119,7 @@ def in_flow_order(
 
 
 def lacks_pickup(work: SendableRows, picked: Mask) -> Mask:
-    """Return candidates that end a forward journey whose pickup nobody reported.
+    """Return candidates that end a forward journey without a reported pickup.
 
     ``picked``: per order, whether its pickup is known from elsewhere.
     """

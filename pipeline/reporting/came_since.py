@@ -1,6 +1,6 @@
 """Set aside rows of earlier drops that came with a later one: they need no person any more.
 
-Somebody corrects the original and uploads that, or sends a file that was cut off once more.
+A person may upload the corrected original, or send a file once more that was cut off.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

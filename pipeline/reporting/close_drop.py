@@ -233,9 +233,9 @@ class Closer(Struct, frozen=True, kw_only=True):
         return self.folders.since_read(path, drop) if path else None
 
     def put_away(self, drop: Drop) -> None:
-        """Remove the parts of a closed drop's spool that nobody needs, then put its file away.
+        """Remove the parts of a closed drop's spool that are not needed, then put its file away.
 
-        In this order: a file that still lies in work is how the next start finds what is left.
+        In this order: the next start finds unfinished drops by their files in work.
         """
         self._forget_rows(drop)
         self._watch(drop)
@@ -401,7 +401,7 @@ class Closer(Struct, frozen=True, kw_only=True):
                     log.error("drop.not_put_away", drop=drop.drop_id, reason=str(error))
 
     def _watch(self, drop: Drop) -> None:
-        """See that its file is looked at again, unless it is certain that nobody writes it."""
+        """Note that its file is to be checked again, unless it certainly has no writer."""
         since = attempt(self._since_read, drop)
         if since is not None and not (isinstance(since, FileChange) and since.is_final):
             self.notes.watch(drop.drop_id)

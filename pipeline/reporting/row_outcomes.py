@@ -210,7 +210,7 @@ def outcomes_of(
 ) -> DropOutcomes:
     """Give every row of ``planned`` (schema ``PLANNED``) its outcome.
 
-    ``waiting``: what is said of rows whose chunk was not sent. ``ends``: ``NO_ENDS`` for a plan
+    ``waiting``: the remark on rows whose chunk was not sent. ``ends``: ``NO_ENDS`` for a plan
     that is not frozen.
     """
     disposition = planned.column("disposition").to_numpy()
@@ -260,7 +260,7 @@ def _by_chunk(ends: ChunkEnds, length: int, waiting: Remark) -> _ByChunk:
     outcome = np.full(length, _UNSENT, dtype=np.int8)
     status = np.full(length, -1, dtype=np.int32)
     known = np.where(ends.outcome < 0, _UNSENT, ends.outcome).astype(np.int8)
-    # Its answer was never booked: nobody may say that it was not sent.
+    # Its answer was never recorded, so it may have been sent.
     lost = ends.sending & (known == _UNSENT)
     known[lost] = _NUMBER[Outcome.UNKNOWN]
     outcome[ends.no] = known
@@ -280,7 +280,7 @@ def _by_chunk(ends: ChunkEnds, length: int, waiting: Remark) -> _ByChunk:
 def _remarks(
     ends: ChunkEnds, outcome: npt.NDArray[np.int8], lost: npt.NDArray[np.bool_], waiting: Remark
 ) -> npt.NDArray[np.int32]:
-    """Return what is said of each chunk, as ``_remark`` takes it; -1 for nothing."""
+    """Return the remark on each chunk, as ``_remark`` takes it; -1 for nothing."""
     without_code = np.array([not code for code, _ in ends.said], dtype=np.bool_)
     waits = without_code[ends.remark]
     if waiting.code == Code.CANCELLED:
@@ -299,7 +299,7 @@ def _remark(number: int, ends: ChunkEnds, waiting: Remark) -> Remark:
 
 
 def _words(outcome: Outcome, code: str, message: str, waiting: Remark) -> Remark:
-    """Return what is said of a chunk or an update; of a cancelled one, not that it waits."""
+    """Return the remark on a chunk or an update; of a cancelled one, not that it waits."""
     over = outcome is Outcome.UNSENT and waiting.code == Code.CANCELLED
     return Remark(code=code, message=message) if code and not over else waiting
 
@@ -447,5 +447,5 @@ def _joined(texts: list[pa.Array], separator: str) -> pa.Array:
 
 
 def unsent(reason: str = "") -> Remark:
-    """Return what is said of rows that wait."""
+    """Return the remark on rows that wait."""
     return Remark(code=str(Code.NOT_SENT), message=f"Not sent yet. {reason}".strip())

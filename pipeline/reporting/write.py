@@ -180,7 +180,7 @@ def refused_summary(
 def write_refused_rows(
     report: Report, refusal: DropRefused, folders: Folders, zone: tzinfo
 ) -> dict[str, Any]:
-    """Write what a file that is refused for its many bad rows gets: REFUSED.txt, the rows that
+    """Write the files of a drop that is refused for its many bad rows: REFUSED.txt, the rows that
     replace it once they are corrected, and the summary. Returns the summary's object.
     """
     drop = report.drop
@@ -200,7 +200,7 @@ def refused_rows_summary(
 ) -> dict[str, Any]:
     """Return the summary of a file that is refused for its many bad rows.
 
-    It tells what is wrong.
+    It lists the faults.
     """
     drop, facts = report.drop, report.drop.facts
     more = {"columns": columns_of(facts)}
@@ -309,7 +309,7 @@ def corrections_in(child: Report, parent: Drop) -> Corrections:
 def summary_again(parent: Drop, folders: Folders) -> None:
     """Write the summary of a closed drop as its facts have it now.
 
-    Of one whose details were tidied up it is still what it was, if it is there.
+    If the details were removed, the summary stays as it was, if there is one.
     """
     name, summary = file_name(parent, SUMMARY), parent.facts.summary or {}
     if parent.facts.tidied:

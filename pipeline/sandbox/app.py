@@ -142,7 +142,7 @@ def _parsed(body: bytes) -> object:
 
 
 def _note_updates(backend: Backend, call: Call, items: object) -> None:
-    """Remember the content of a call, whatever becomes of it and however wrong it is."""
+    """Remember the content of a call, whatever its outcome."""
     if not isinstance(items, list):
         return
     backend.calls.max_items = max(backend.calls.max_items, len(items))

@@ -127,7 +127,7 @@ async def _serve(config: SandboxConfig, ready: Callable[[str], None]) -> None:
 
 @asynccontextmanager
 async def _kept(config: SandboxConfig, endpoints: Endpoints) -> AsyncIterator[None]:
-    """Keep what the sandbox holds, while the context lasts and after it."""
+    """Keep the sandbox's state, while the context lasts and after it."""
     if config.state_file is None:
         yield
         return
@@ -203,7 +203,7 @@ def take_up(sandbox: Sandbox, path: Path) -> None:
 
 
 def keep(sandbox: Sandbox, path: Path) -> None:
-    """Write what a sandbox holds; whole, or not at all. Raises OSError."""
+    """Write a sandbox's state, completely or not at all. Raises OSError."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_bytes(msgspec.json.encode(_Kept(dict(sandbox.orders()), sandbox.tally)))
     temporary.replace(path)

@@ -43,7 +43,7 @@ class ChangedFiles:
         self._known: dict[str, _Watched] = {}
 
     def look(self) -> list[tuple[str, str]]:
-        """Give back what was written to; return folder and name of what came back now."""
+        """Give back the files that were written to; return folder and name of each."""
         back, watched = self._notes.back(), self._notes.watched()
         self._known = {each: self._known[each] for each in watched if each in self._known}
         now = self._clock.now()
@@ -98,7 +98,7 @@ class ChangedFiles:
         return False
 
     def _give_back(self, drop_id: str, begun: ReturnedFile | None) -> list[tuple[str, str]]:
-        """Give a file back, or end what a crash left; each step finds what was done before."""
+        """Give a file back, or finish what a crash interrupted; steps that are done are skipped."""
         drop = self._ledger.find(drop_id)
         if drop is None or not drop.state.closed:
             return []  # retried since: it is closed again before long

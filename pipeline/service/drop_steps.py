@@ -64,7 +64,7 @@ class DropSteps:
         *,
         cancelled: bool = False,
     ) -> Shipment:
-        """Return what the delivery thread needs; ``stack`` keeps the bodies open.
+        """Return the input of the delivery thread; ``stack`` keeps the bodies open.
 
         ``fresh``: the chunks of a plan that was frozen just now, so that nothing is read back.
         ``cancelled``: nothing is sent any more; rows in doubt are asked about.

@@ -351,7 +351,7 @@ class HealthMonitor:
     def _api(self, now: float) -> tuple[str, str, str, int | None]:
         """Return state, reason, hint and HTTP status of sending; note whether it is trouble.
 
-        What is tried again after it was shut stays so until a call is taken.
+        Sending that is tried again after a stop counts as stopped until a call is accepted.
         """
         limiter = self._delivery.limiter
         due, shut, outage = self._is_due(), limiter.shut, limiter.outage

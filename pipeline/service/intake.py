@@ -137,7 +137,7 @@ class Intake:
     def awaited(self) -> list[Waiting]:
         """Return files of the first look that the newest one still sees waiting.
 
-        Not what came back since: that is for the next run.
+        Files that came back since are for the next run.
         """
         first = (self._first or frozenset()) - self._returned
         return [file for file in self._scan.waiting if (file.folder, file.name) in first]

@@ -73,7 +73,7 @@ of ours, with its traceback (``cluster.job_queue``)."""
 
 _LONGEST_WORDS = 300
 _MORE = "\n"
-"""Begins what asyncio adds to its line about a task that nobody waited for."""
+"""The beginning of asyncio's text about a task that was never awaited."""
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:

@@ -24,7 +24,7 @@ _CALLS = {"put": "sent", "ask": "asked"}
 def trace_order(site: Site, order_id: str, *, in_short: bool = False) -> list[dict[str, Any]]:
     """Return one object per row that named the order, oldest drop first.
 
-    What the ledger does not keep (why nothing was sent for a row) is read from its results file;
+    Why nothing was sent for a row, which the ledger does not keep, is read from its results file;
     ``in_short``: no file is read.
     """
     return [

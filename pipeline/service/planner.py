@@ -162,8 +162,8 @@ class Planner:
     def plan(self, group: Sequence[DropToPlan]) -> list[Tried[Step]]:
         """Plan and freeze drops no two of which share an order.
 
-        What has an order that another drop may still send something for is frozen with the rest,
-        in chunks of its own, which wait until that is settled.
+        Updates of an order for which another drop may still send something are frozen with the
+        rest, in separate chunks, which wait until the order is settled.
         """
         with self._turn():
             try:
@@ -287,7 +287,7 @@ def without_shared_orders(candidates: Sequence[DropToPlan]) -> Iterator[list[Dro
     group: list[DropToPlan] = []
     taken: set[str] = set()
     for candidate in candidates:
-        # A drop that comes alone may be large, and has nobody to share with.
+        # A drop that comes alone may be large, and shares no commit.
         names = candidate.prepared.keys.orders.names if len(candidates) > 1 else ()
         named = {str(each) for each in names} - {""}
         if not taken.isdisjoint(named):

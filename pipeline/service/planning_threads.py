@@ -156,7 +156,7 @@ PlanResult = Tried[Step | None]
 
 
 Post = Callable[[Callable[[], None]], None]
-"""Takes, from any thread, what the service's own thread is to do."""
+"""Posts work to the service's own thread, from any thread."""
 
 _Result = TypeVar("_Result")
 

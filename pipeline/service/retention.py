@@ -1,7 +1,7 @@
 """Tidying up: originals, reports and row details are removed when they are old enough.
 
-Never before their drop is closed, never what the ledger does not know, and never what keeps an
-order from being sent twice.
+Nothing is removed before its drop is closed, nor files that the ledger does not know, nor the
+records that keep an order from being sent twice.
 """
 
 import csv
@@ -96,8 +96,8 @@ class RetentionFiles:
                         yield found[1], path
 
     def aside(self, before: datetime) -> Iterator[Path]:
-        """Yield what lies beside the ledger and is older: minutes, by their day; what the page kept
-        of uploads and corrections, by its last change.
+        """Yield older files beside the ledger: minutes, by their day; the page's uploads and
+        corrections, by their last change.
         """
         with storing("list", self._state):
             for day in sorted(self._state.glob("minutes/*.jsonl")):
@@ -282,7 +282,7 @@ class Retention:
     # -- what ----------------------------------------------------------------------------------
 
     def sweep(self) -> Swept:
-        """Remove what is old now. Raises StorageError; doing it again is fine."""
+        """Remove old data now. Raises StorageError; doing it again is fine."""
         now, keep = self._clock.now(), self._keep
         return Swept(
             originals=self._originals(now - timedelta(days=keep.archive_days))

@@ -12,7 +12,7 @@ class Bell:
     """Rung from any thread and from signal handlers; one thread waits for it.
 
     No ``threading.Event``: a handler runs in the thread that waits, and could come while that one
-    holds the event's lock; nobody would ever let go of it. A ``SimpleQueue`` may be filled
+    holds the event's lock; it would never be released. A ``SimpleQueue`` may be filled
     anywhere.
     """
 
@@ -53,7 +53,7 @@ class ScanTimer:
         self._wanted = True
 
     def at_once(self) -> None:
-        """Look at the next turn, whatever there is to see."""
+        """Scan at the next turn in any case."""
         self._due = 0.0
 
     def is_due(self, now: float) -> bool:

@@ -161,7 +161,7 @@ class Scheduler:
         )
 
     def _rests(self, drop_id: str) -> bool:
-        """Return True for a drop of this root that nobody is working on; asked in any thread."""
+        """Return True for an idle drop of this root; asked in any thread."""
         return not self.knows(drop_id) and self._steps.is_ours(drop_id)
 
     def retry_again(self) -> None:

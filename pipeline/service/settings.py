@@ -182,7 +182,7 @@ class WebUser(_Section):
 
 
 class WebSettings(_Section):
-    """The web page: where it listens, who may use it, and what it takes."""
+    """The web page: its address, users and limits."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)

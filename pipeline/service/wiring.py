@@ -163,7 +163,7 @@ class Site(Struct, frozen=True, dict=True):
     @cached_property
     def _reading_rules(self) -> ReadingRules:
         inbox, manifest = self.settings.inbox, self.settings.manifest
-        return ReadingRules(  # what is wrong with a profile is found here, not by the other process
+        return ReadingRules(  # errors in a profile are found here, not by the other process
             profiles=self.profiles.own(),
             default=manifest.courier,
             limits=self.limits,

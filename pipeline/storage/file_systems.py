@@ -1,8 +1,8 @@
 """Ask the kernel who has a file open for writing, and whether a folder is still mounted.
 
-A read lease (F_SETLEASE, fcntl(2)) is granted only while nobody has the file open for writing, and
-whoever opens it so waits until the lease is let go. It is granted to the file's owner and to who
-holds CAP_LEASE. Network file systems answer for reasons of their own, so they are not asked.
+A read lease (F_SETLEASE, fcntl(2)) is granted only while no process has the file open for writing,
+and an open for writing waits until the lease is released. It is granted to the file's owner and to
+holders of CAP_LEASE. Network file systems refuse leases for other reasons, so they are not asked.
 """
 
 import errno
@@ -44,7 +44,7 @@ def writer_of(handle: int) -> Writer:
     if _is_shared(os.fstat(handle).st_dev):
         return Writer.UNKNOWN
     try:
-        # Whoever waits is announced by a signal. SIGIO, the one by default, would end us.
+        # A waiting open is announced by a signal. SIGIO, the one by default, would end us.
         fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:

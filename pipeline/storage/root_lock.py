@@ -72,7 +72,7 @@ class RootLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go. Whoever found something wrong after a crash leaves it to the next one to find."""
+        """Let go. An error found after a crash is left for the next holder to find."""
         if not (self.was_left and error is not None):
             with suppress(OSError):  # a lost disk must not hide what ended the run
                 self._card.unlink(missing_ok=True)

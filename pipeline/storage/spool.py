@@ -61,7 +61,7 @@ class Spools:
         return Spool(home / part if part else home, home=home)
 
     def ids(self, drop_id: str) -> "dict[int, tuple[tuple[str, str], ...]]":
-        """Return what is kept of the rows of a drop that a person may correct (``Spool.ids``)."""
+        """Return the ids of the rows of a drop that a person may correct (``Spool.ids``)."""
         return Spool(self.folder / drop_id).ids()
 
     def rejected(self, drop_id: str) -> "dict[int, tuple[RejectedRow, ...]]":

@@ -121,7 +121,7 @@ class Departures:
         try:
             os.pwrite(self._handle, _LEFT, _HEAD + no)
         except OSError:
-            # Calls may go on only if nobody believes what the file says from now on.
+            # Calls may go on only if the file is never trusted from now on.
             forget(self._folder)
             self._handle = -1
 
@@ -153,7 +153,7 @@ def departures(folder: Path, chunks: int, doubtful: Iterable[int]) -> Iterator[D
 
 
 def forget(folder: Path) -> None:
-    """Remove the record of departures: from now on nobody keeps it. Raises StorageError."""
+    """Remove the record of departures; it is no longer kept. Raises StorageError."""
     with in_spool(folder), suppress(FileNotFoundError):
         (folder / DEPARTURES).unlink()
 

@@ -1,6 +1,6 @@
 """Rights to look, operate, manage: sessions, form tokens, and waits after wrong log-ins.
 
-Without users (the default) the page listens on this machine only, and whoever sits at it may do
+Without users (the default) the page listens on this machine only, and every visitor may do
 everything.
 """
 
@@ -308,7 +308,7 @@ class Access:
 def kept_secret(path: Path) -> bytes | None:
     """Return the secret that forms are known by, made when there is none; None: it cannot be kept.
 
-    A form that was open before a restart is taken after it: what was typed is not lost.
+    A form that was open before a restart is accepted after it: typed text is not lost.
     """
     try:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:

@@ -198,7 +198,7 @@ Manager = Annotated[Visitor, Depends(managing)]
 
 
 def form_of(may: Callable[..., Visitor], *, files: bool = False) -> Any:  # noqa: ANN401 - as FastAPI's own
-    """Return what a page takes a form by: whoever may send it is asked first, its token checked.
+    """Return the dependency that reads a page's form, after a check of right and token.
 
     ``may``: as ``operating``. ``files``: it may bring files. It is closed after the answer. Raises
     NotAllowed when it did not come from a page of ours.

@@ -46,7 +46,7 @@ _HERE: Final[Mapping[str, str]] = {
     ),
     Code.EARLIER_FAILED: "Correct the earlier row first; both are here.",
 }
-"""Code → what is done about it on the page, where that is not what is done in a spreadsheet."""
+"""Code → advice for the page, where it differs from that for a spreadsheet."""
 
 IDENTIFIERS: Final = (Role.ORDER_ID, Role.AWB)
 """Roles that identify a row: corrected one row at a time."""
@@ -133,7 +133,7 @@ class FaultGroup(Struct, frozen=True, kw_only=True):
         """Return True when a value is wrong in itself, so that it may be replaced everywhere.
 
         Of two endings of one order neither word is wrong. An order id or AWB belongs to one row:
-        what stands in many rows, as a damaged id does, was different in each.
+        a damaged id that is in many rows was different in each.
         """
         role = self.label.partition(":")[2]
         return bool(self.values) and self.code != Code.STATUS_CONFLICT and role not in IDENTIFIERS

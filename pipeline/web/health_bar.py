@@ -99,7 +99,7 @@ _KEPT_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 1.0
 """Seconds to wait for a look; later requests get the last result."""
 _STILL_GOOD_SECONDS: Final = 5.0
-"""Seconds for which a look is good enough while somebody looks again. If all waited for that
+"""Seconds for which a result is used while a new one is being read. If all waited for that
 look, all would be answered at the same moment, and nobody heard meanwhile."""
 _TOO_LONG_SECONDS: Final = 10.0
 """A look that takes so long is trouble of its own."""

@@ -2,8 +2,8 @@
 paused and back. Changes close together go out as one message; nothing is announced twice.
 
 Runs in a thread beside the service and looks only at what everybody can see: the ledger and the
-service's health file. What was announced is kept in ``state/notices.json``, so that a restart
-repeats nothing.
+service's health file. Notices that were sent are recorded in ``state/notices.json``, so that a
+restart repeats none.
 """
 
 import logging

@@ -1,8 +1,8 @@
 """The people who may use the page: those of the settings, and those that a manager added.
 
 The latter are in ``state/web/people.json`` with the history of what was changed; it is written as a
-whole, under a lock that all machines of a root share, and read again when it changed. Who is named
-in the settings is kept there: shown, and changed nowhere else.
+whole, under a lock that all machines of a root share, and read again when it changed. Users named
+in the settings are shown, and can only be changed there.
 """
 
 import fcntl
@@ -49,7 +49,7 @@ ROLES: Final[Mapping[Right, str]] = {
 
 
 class NotChanged(ShipdropError):
-    """Raised for a change of who may do what that cannot be made: nothing was changed."""
+    """Raised for a change of people that cannot be made: nothing was changed."""
 
 
 class NobodyThere(NotChanged):
@@ -131,7 +131,7 @@ class People:
         return name in self._kept
 
     def saw(self, name: str) -> None:
-        """Note that somebody was here. Nothing fails where that cannot be kept."""
+        """Note the visit of a user. Nothing fails where that cannot be kept."""
         now = self._clock.monotonic()
         with self._lock:
             if not name or now - self._seen_at.get(name, -_SEEN_SECONDS) < _SEEN_SECONDS:
@@ -236,7 +236,7 @@ class People:
 
     @contextmanager
     def _changing(self, by: str, name: str, *, own: bool = False) -> Iterator[_Changing]:
-        """Give out the list to be changed, and write it, while nobody else does."""
+        """Yield the list to be changed, and write it, under its lock."""
         with self._alone():
             book = self._look().book
             before = {each.name: each for each in book.people}
@@ -331,14 +331,14 @@ class People:
         return {**people, **self._kept}
 
     def seen(self, name: str) -> datetime | None:
-        """Return when somebody was here last, None where nobody knows."""
+        """Return a user's last visit, None where unknown."""
         try:
             return datetime.fromtimestamp(self._seen_path(name).stat().st_mtime, UTC)
         except OSError:
             return None
 
     def _seen_path(self, name: str) -> Path:
-        """Return a file whose time is when somebody was here last: nothing is written into it."""
+        """Return the file whose modification time is a user's last visit; it stays empty."""
         return self._path.parent / "seen" / hashlib.sha256(name.encode()).hexdigest()[:32]
 
 

@@ -33,7 +33,7 @@ HEADERS: Final[Mapping[str, str]] = {
 _SMALL_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request that brings no files."""
 _BODIES: Final[Mapping[str, int]] = dict.fromkeys(("/login", "/logout"), 64 * 1024)
-"""Bytes of requests that need nobody to be logged in."""
+"""Bytes of requests that need no log-in."""
 _BRING_FILES: Final = frozenset({"/upload", "/teach", "/api/v1/drops", "/api/v1/checks"})
 _LONGEST_PART: Final = 200
 """Bytes of one part of an address."""

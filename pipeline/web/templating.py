@@ -21,8 +21,8 @@ _HERE: Final = Path(__file__).parent
 def compile_all(templates: Jinja2Templates) -> None:
     """Compile every template, before anybody asks.
 
-    After a restart all open pages ask at once: each would compile them, and nobody would be
-    answered meanwhile.
+    After a restart all open pages ask at once: each would compile them, and none would be answered
+    meanwhile.
     """
     for name in templates.env.list_templates():
         templates.env.get_template(name)

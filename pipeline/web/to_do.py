@@ -25,7 +25,7 @@ _MOST_PUT_OFF: Final = 1_000
 
 
 class ToDoItem(Answer):
-    """One thing to do. ``since``: null where nobody knows."""
+    """One thing to do. ``since``: null where unknown."""
 
     kind: Kind
     key: Text = Field(description="Its name among those of its kind: a drop, a courier, a place.")

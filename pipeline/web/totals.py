@@ -339,7 +339,7 @@ class DropTotals:
     def _read(self, day: date, newest: int, under_way: dict[int, DropCounts]) -> _Book:
         """Return the sums of a day's closed drops; the others are put among those under way.
 
-        Whatever is newer, or closed since, is seen at the next look.
+        Drops that are newer, or closed since, are seen at the next look.
         """
         book = _Book()
         for drop in self._site.ledger.overview.received(

@@ -49,7 +49,7 @@ def put(
     note: str,
     batch: str,
 ) -> Path:
-    """Put a file into the inbox and keep what is known of it; return its place there.
+    """Put a file into the inbox and keep its note; return its place there.
 
     Raises UsageError for a name or folder the inbox would leave alone, StorageError.
     """

@@ -136,7 +136,7 @@ _MOST_SECRETS = 8
 class Masks:
     """Cover the secrets in answers: an API may repeat them, and its words are kept and shown.
 
-    The mask has a word that no success has, so that what is covered is never believed.
+    The mask has a word that no success has, so that a covered answer is never believed.
     """
 
     def __init__(self) -> None:

@@ -98,10 +98,12 @@ def restore(
     """Put a backup in the ledger's place; return where the earlier ledger lies now, if any.
 
     Nothing may be running on the root. Killed at any moment, it leaves the earlier ledger, none (a
-    start then says how to go on), or the restored one; never a file beside another one's log. What
-    was ready to be sent when the backup was made may have been sent since: it is in doubt, and
-    asked about before it is sent. A drop that was finished since (``reported``, by drop id) is
-    closed as its reports say. Raises UsageError for a file that is no sound ledger, StorageError.
+    start then says how to go on), or the restored one; never a file beside another one's log.
+    Updates that were ready to be sent when the backup was made may have been sent since: they are
+    in doubt, and asked about before they are sent. A drop that was finished since (``reported``, by
+    drop id) is closed as its reports say.
+
+    Raises UsageError for a file that is no sound ledger, StorageError.
     """
     inspect(backup)
     part, aside = _part(ledger), _free(ledger, now)

@@ -123,7 +123,7 @@ class Sends:
             connection.execute(drops.update().where(same).values(facts=to_builtins(drop.facts)))
 
     def overrule(self, drop_seq: int, verdicts_now: Sequence[Verdict]) -> None:
-        """Let these verdicts stand in the place of what was said of those updates."""
+        """Replace the verdicts of these updates."""
         with self._db.write() as connection:
             _overrule(connection, drop_seq, verdicts_now)
 
@@ -133,7 +133,7 @@ class Sends:
         Their rows are asked about and, if necessary, sent again. An unclear answer counts as a lost
         one from now on. A row that was refused when it was sent again keeps its verdict without
         ``http_status``: that marks it as one to send for a person, and a second refusal ends it.
-        ``verdicts_now`` then replace what was said of those updates. Returns the number of chunks
+        ``verdicts_now`` then replace the verdicts of those updates. Returns the number of chunks
         that became doubtful.
         """
         of_drop = chunks.c.drop_seq == drop_seq

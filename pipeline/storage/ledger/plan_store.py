@@ -161,7 +161,7 @@ class Plans:
         planned = [chunk for _, plan in plans for chunk in plan.chunks()]
         with self._db.write() as connection:
             clear_unfrozen(connection, [drop.seq for drop, _ in few])
-            # Before its own lines: what they say now stands.
+            # Before its own lines, which then count.
             mended = [each for _, plan in plans for each in plan.mends]
             if mended:
                 names = ("its_drop", "its_row", "its_order")

@@ -47,7 +47,7 @@ _READ_AGAIN = (
     & (_LATER.c.folder == _AGAIN["folder"].as_string())
     & (_LATER.c.seq > _AFTER)
 )
-"""A later drop is what this one became when its file was put into the inbox again."""
+"""A later drop was made from this one's file when it was read again."""
 
 _COLUMNS = (
     *(
@@ -251,7 +251,7 @@ class Overview:
     def changed(self, after_seq: int, after_closing: int) -> Iterator[DropCounts]:
         """Yield drops that are newer than ``after_seq``, open, or closed after ``after_closing``.
 
-        Whoever asks with the highest numbers seen so far misses none: see ``drops.closing``.
+        With the highest numbers seen so far none is missed: see ``drops.closing``.
         """
         fresh = (
             (drops.c.seq > sa.literal(after_seq, sa.BigInteger))  # any number: "none is newer"

@@ -202,7 +202,7 @@ class Segments:
 
 
 def _load(connection: sa.Connection, segment: Segment) -> Load:
-    """Return what is needed to send it, as it is now."""
+    """Return the input for sending it, as it is now."""
     seq = segment.drop_seq
     wanted = (
         (chunks.c.wave == segment.wave)
@@ -229,7 +229,7 @@ def _load(connection: sa.Connection, segment: Segment) -> Load:
 
 
 def _lock(connection: sa.Connection, drop_seq: int) -> None:
-    """Lock the drop: one at a time decides what comes next of it."""
+    """Lock the drop, so that one worker at a time decides its next step."""
     connection.execute(sa.select(drops.c.seq).where(drops.c.seq == drop_seq).with_for_update())
 
 

@@ -49,12 +49,12 @@ drops = sa.Table(
     sqlite_autoincrement=True,
 )
 """``closing``: drops are numbered in the order of the commits that close them; 0: not closed since
-there are such numbers. Whoever tells what ended goes by it, not by ``finished_at``: that is the
-moment before the report was written, which takes long for some.
+there are such numbers. Notices go by it, not by ``finished_at``: that is the moment before the
+report was written, which takes long for some.
 
-``need``, ``to_do``, ``rows``: sums of ``facts``, for lists of many drops: rows that
-need a person, 1 while somebody has something to do with it, all data rows. ``ix_drops_list`` holds
-whatever a list filters and sorts by: facts may be large, and are read of the drops shown alone."""
+``need``, ``to_do``, ``rows``: sums of ``facts``, for lists of many drops: rows that need a person,
+1 while something is left to do, all data rows. ``ix_drops_list`` holds the columns that a list
+filters and sorts by: facts may be large, and are read only for the drops that are shown."""
 
 chunks = sa.Table(
     "chunks",
@@ -194,7 +194,7 @@ compacted = sa.Table(
 
 
 #: Drops whose lines were written ahead, and whose chunks were not yet: what a freeze left that did
-#: not end. Whoever freezes, forgets or closes such a drop removes its lines.
+#: not end. Its lines are removed when such a drop is frozen, forgotten or closed.
 unfrozen = sa.Table(
     "unfrozen",
     metadata,

@@ -1,8 +1,8 @@
 """The ledger's workers, their locks, and the signals that all obey.
 
 A worker's line in ``workers`` is its right to write: every transaction of it begins by locking that
-line (shared, so that they do not wait for one another). Whoever gives a silent worker up deletes
-the line, which waits for transactions that are under way; all its posts go with it.
+line (shared, so that they do not wait for one another). To give up a silent worker, another
+deletes the line, which waits for open transactions; all its posts go with it.
 """
 
 import time
@@ -36,7 +36,7 @@ def share(
     most: int,
     allowed: Allowance,
 ) -> tuple[int, float]:
-    """Return a fair part of what is allowed, and never more than the others have left over."""
+    """Return a fair part of the limit, and never more than the others leave free."""
     calls, rate = most, 0.0
     if allowed.calls:
         fair = -(-allowed.calls // active) if wants else 0
@@ -153,8 +153,8 @@ class Workers:
         """Record a worker's heartbeat and return its orders. Raises Fenced when it was given up.
 
         ``most``: calls it could make at once; ``wants``: whether it has anything to send.
-        ``lower`` makes it keep to a smaller share and tells how many calls are out still: what one
-        gives up is given to another only then, so that all together never exceed what is allowed.
+        ``lower`` makes it keep to a smaller share and returns the calls that are still out: a
+        share is given to another worker only then, so that all together never exceed the limit.
         """
         with self._db.write() as connection:
             calls, rate = most, 0.0
@@ -258,7 +258,7 @@ class Workers:
         return [row.key for row in found]
 
     def posts(self, prefix: str) -> list[str]:
-        """Return what is taken up, of what begins so."""
+        """Return the posts that are held and begin so."""
         query = sa.select(posts.c.key).where(posts.c.key.startswith(prefix, autoescape=True))
         with self._db.read() as connection:
             return [row.key for row in connection.execute(query).all()]

@@ -37,7 +37,7 @@ class Typed(Struct, frozen=True, kw_only=True):
 
 
 class Conflict(Struct, frozen=True, kw_only=True):
-    """A cell that two people changed: what stands, by whom, and what the other one typed.
+    """A cell that two people changed: the saved text, its author, and the other's text.
 
     ``sent``: the row went out with what stands. ``done``: how it was done otherwise, if it was.
     """

@@ -85,7 +85,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         return tuple(self.value(line, at, original) for at, original in enumerate(originals))
 
     def changed_by(self, line: int) -> str:
-        """Return who changed a line last, "" where nobody did or said who."""
+        """Return who changed a line last, "" where unknown."""
         return self.touched.get(line, ("", ""))[0]
 
     def typed(self, line: int) -> dict[int, str]:

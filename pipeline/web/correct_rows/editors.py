@@ -14,7 +14,7 @@ _MOST: Final = 2_000
 
 
 class NeighbourObject(Answer):
-    """Somebody who has the rows open on the page. ``row``: where, empty where nobody knows."""
+    """Somebody who has the rows open on the page. ``row``: its number, empty where unknown."""
 
     name: str
     row: str
@@ -45,7 +45,7 @@ class Editors:
                 del self._seen[key]
 
     def others(self, drop_id: str, session: str = "") -> list[NeighbourObject]:
-        """Return who else is at this file, each once, whoever came last at the end.
+        """Return who else is at this file, each once, the newest last.
 
         Somebody with several tabs is at the row of the last message.
         """

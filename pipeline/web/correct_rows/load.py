@@ -67,7 +67,7 @@ def overtaken_in_words(ctx: WebContext, table: Table) -> list[str]:
     """Report the rows changed here that another file corrected, or that were set aside."""
     draft, rejects = table.draft, table.rejects
     elsewhere, aside = table.done_elsewhere, table.aside_lines
-    # Whoever sets aside what they typed themselves knows it.
+    # A user who sets aside own entries knows it.
     by_others = {n for n, (_, by, _) in aside.items() if not by or by != draft.changed_by(n)}
     changed = [
         (line, f'Row {rejects.called(line)}, {rejects.headers[column]}: "{value}"')

@@ -90,7 +90,7 @@ def log_in(request: Request, ctx: Ctx, form: Annotated[FormData, form_of(_anybod
 def log_out(request: Request, ctx: Ctx, _form: LookerForm) -> Response:
     """End the session. Its cookie, worth nothing now, stays until the next log-in.
 
-    By it, what is typed in another window is kept for whoever typed it.
+    By it, text that is typed in another window is kept for its author.
     """
     ctx.access.log_out(request.scope["session"])
     return RedirectResponse("/login", status_code=303)
@@ -148,7 +148,7 @@ def change_password(request: Request, ctx: Ctx, visitor: Looker, form: LookerFor
 
 
 def keep_logged_in(request: Request, ctx: WebContext, response: Response) -> None:
-    """Give whoever just changed the own password a session in the place of the one that ended."""
+    """Give a user who just changed the password a session in place of the one that ended."""
     before = request.scope["session"]
     session = ctx.access.begin_again(before)
     if session is not None:
@@ -232,7 +232,7 @@ class NewPassword(Order):
 
 
 class AccountObject(Answer):
-    """Whoever asks. ``name``: empty where nobody has to log in."""
+    """The visitor. ``name``: empty where nobody has to log in."""
 
     name: str
     role: Right

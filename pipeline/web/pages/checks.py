@@ -48,7 +48,7 @@ router = APIRouter(include_in_schema=False)
 api = api_router(router)
 
 _SENDING: Final = threading.Lock()
-"""A second click must not take apart what the first one is sending."""
+"""A second click must not divide the batch that the first one is sending."""
 
 
 @router.get("/checks/{batch}")
@@ -147,7 +147,7 @@ def read_as(ctx: WebContext, batch: str, place: int, courier: str) -> None:
 
 
 def leave(ctx: WebContext, batch: str, place: int, *, out: bool) -> None:
-    """Leave a file of a check out of what is sent, or put it back. Raises NotThere."""
+    """Leave a file of a check out, or put it back. Raises NotThere."""
     kept = _with_file(ctx, batch, place)
     staging.keep_out(
         ctx.site, kept, {*kept.left_out} | {place} if out else {*kept.left_out} - {place}
@@ -240,7 +240,7 @@ def change_check(
     place: Annotated[int, Path(ge=0, le=1000)],
     change: CheckChange,
 ) -> CheckObject:
-    """Read a file of a check as another courier's, leave it out of what is sent, or put it back."""
+    """Read a file of a check as another courier's, leave it out, or put it back."""
     if change.left_out is not None:
         leave(ctx, check, place, out=change.left_out)
     if change.courier is not None:

@@ -50,7 +50,7 @@ class ReplaceOrder(Order):
 
 
 class SendOrder(Order):
-    """Send what was corrected."""
+    """Send the corrected rows."""
 
     note: str = Field(default="", max_length=1000)
     sure: str = Field(
@@ -298,7 +298,7 @@ def _lines_of(rejects: Rejects, rows: Sequence[int], lines: Sequence[int], sheet
 
 @router.put("/drops/{drop_id}/corrections/cells", responses=LATER)
 def put_cell(ctx: Ctx, visitor: ByMachine, drop_id: DropId, cell: CellOrder) -> CellObject:
-    """Change one cell; the answer is what the rules of a run say of its row. 409 where it was
+    """Change one cell; the answer is the result of a run's rules for its row. 409 where it was
     changed.
     """
     rejects = table_of(ctx, drop_id).rejects
@@ -362,7 +362,7 @@ def choose_rows(
 
 @router.get("/drops/{drop_id}/set-aside")
 def rows_set_aside(ctx: Ctx, _visitor: Looker, drop_id: DropId) -> AsideList:
-    """List the rows of a drop that somebody set aside."""
+    """List the rows of a drop that were set aside."""
     line_of(ctx, drop_id)
     full = ctx.site.ledger.find(drop_id)
     return AsideList(

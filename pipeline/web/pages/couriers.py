@@ -118,7 +118,7 @@ def _counted(path: Path, _changed: int, _size: int) -> tuple[Counter[str], Count
 
 
 class WordLine(Struct, frozen=True, kw_only=True):
-    """A status word of a courier. ``means``: "" where nobody said. ``beside``: what it goes with.
+    """A status word of a courier. ``means``: "" where unknown. ``beside``: what it goes with.
 
     ``rows``, ``sent``: of the last days. ``who``, ``at``: who taught it, "" where it came with the
     profile.
@@ -324,7 +324,7 @@ class Taught(Order):
 
 
 class WordObject(Answer):
-    """A word that somebody taught."""
+    """A word that was taught."""
 
     said: str
     order_status: str = Field(description="The milestone; empty: nothing is reported.")

@@ -209,7 +209,7 @@ def drop_page(
     drop = line_of(ctx, drop_id)
     full = ctx.site.ledger.find(drop_id)
     to_fix = _faults(ctx, drop, full)
-    # Words of rows that were corrected or set aside need nobody to teach them.
+    # Words of rows that were corrected or set aside need not be taught.
     unknown = not to_fix["groups"] or _UNKNOWN_WORDS & {each.code for each in to_fix["groups"]}
     values = {
         **story_of(ctx, drop),
@@ -262,7 +262,7 @@ def _family(ctx: WebContext, drop: DropLine) -> dict[str, Any]:
 def _rows(ctx: WebContext, drop: DropLine, outcome: str, code: str, page_no: int) -> dict[str, Any]:
     """Return the rows of the results file, if it is there.
 
-    What is missing is said in a sentence.
+    A missing file is reported in a sentence.
     """
     values: dict[str, Any] = {"outcome": outcome, "code": code, "rows": None, "rows_missing": ""}
     path = drop_view.outbox_file(ctx.site, drop, "results")
@@ -466,7 +466,7 @@ def results(
 def ask(
     ctx: Ctx, visitor: ByMachine, drop_id: DropId, wish: Literal["retry", "cancel", "again"]
 ) -> Asked:
-    """Ask the service to send what is left, to stop sending it, or to read the file again."""
+    """Ask the service to send the rest, to stop sending, or to read the file again."""
     found = line_of(ctx, drop_id)
     drop_view.ask(ctx.site, found, wish, visitor.name)
     return Asked(drop_id=found.drop_id, request=wish)

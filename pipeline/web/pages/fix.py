@@ -208,7 +208,7 @@ def _offer(ctx: WebContext, table: Table, column: int, value: str) -> dict[str, 
 
 
 def _nearest(value: str, statuses: Sequence[str]) -> str:
-    """Return the status that somebody probably meant, as the courier writes it, or ""."""
+    """Return the status that was probably meant, as the courier writes it, or ""."""
     by_fold = {fold(status): status for status in statuses}
     return next(iter(statuses_meant(value, by_fold)), "")
 
@@ -230,7 +230,7 @@ def replace_page(
 
 
 def _back(form: FormData, drop_id: str, **more: str) -> str:
-    """Return the rows that somebody was at."""
+    """Return the rows that the user was at."""
     return View.of(text_of(form, "view")).on(drop_id, **more)
 
 
@@ -457,7 +457,7 @@ def _take_over(
 
 @router.post("/drops/{drop_id}/fix/cell")
 def keep_cell(ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
-    """Keep one cell as it was left, and say what the code of a run says of its row."""
+    """Keep one cell as it was left, and return a run's judgement of its row."""
     line, column = (whole_number(text_of(form, name)) for name in ("line", "column"))
     if line is None or column is None:
         raise NotPossible("There is no such cell.")
@@ -472,7 +472,7 @@ def keep_cell(ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response
 
 @router.post("/drops/{drop_id}/fix/tick")
 def keep_tick(ctx: Ctx, visitor: Operator, form: Form, drop_id: str) -> Response:
-    """Keep whether a row is to be sent, as soon as somebody says so."""
+    """Keep whether a row is to be sent."""
     line = whole_number(text_of(form, "line"))
     lines = [] if line is None else [line]
     table = choose(ctx, visitor, drop_id, lines, wanted=text_of(form, "wanted") == "1")

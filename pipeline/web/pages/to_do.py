@@ -28,7 +28,7 @@ api = api_router(router)
 
 @router.get("/")
 def to_do_page(request: Request, ctx: Ctx, visitor: Looker) -> Response:
-    """Show everything that somebody has to see to, the oldest first.
+    """Show all things to do, the oldest first.
 
     An address of the list, from before it had one of its own, leads there.
     """
@@ -97,7 +97,7 @@ class ToDoOrder(Order):
 
 @api.get("/to-do")
 def to_do(ctx: Ctx, _visitor: Looker) -> ToDoList:
-    """List everything that somebody has to see to, the oldest of each kind first."""
+    """List all things to do, the oldest of each kind first."""
     items = [each for some in ctx.to_do.items().values() for each in some]
     return ToDoList(count=ctx.to_do.count(), items=items)
 

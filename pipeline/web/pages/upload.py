@@ -115,7 +115,7 @@ def stage_form(ctx: WebContext, form: FormData, visitor: Visitor) -> staging.Sta
 
 
 def check(ctx: WebContext, kept: staging.Staged) -> list[dict[str, Any]]:
-    """Check the files of a form; keep what is found, and return it, an object per file."""
+    """Check the files of a form; keep the findings, and return them, an object per file."""
     checked = [check_one(ctx, kept, place) for place in range(len(kept.names))]
     staging.keep_check(ctx.site, kept, checked)
     return checked

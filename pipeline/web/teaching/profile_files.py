@@ -28,7 +28,7 @@ from schemas.status_reader import MEANINGS
 from schemas.statuses import NOTHING, UNCLEAR, StatusMeaning
 
 PROFILES: Final = threading.Lock()
-"""Held by whoever changes a profile, from reading it to writing it."""
+"""Held while a profile is changed, from reading it to writing it."""
 _COPIED: Final = (
     "# Copied from the profile that comes with Shipdrop, to remember what this courier says. This\n"
     "# file now stands in for it: compare the two when Shipdrop is upgraded.\n\n"
@@ -36,9 +36,9 @@ _COPIED: Final = (
 
 
 class Word(Struct, frozen=True, kw_only=True):
-    """A word that somebody taught. ``means``: the milestone it stands for, or ``no_milestone``.
+    """A word that was taught. ``means``: the milestone it stands for, or ``no_milestone``.
 
-    ``at``: UTC, ISO 8601. ``who``: "" where nobody had to say.
+    ``at``: UTC, ISO 8601. ``who``: "" without users.
     """
 
     said: str

@@ -415,7 +415,7 @@ def name_of(title: str) -> str:
 
 
 def patterns_of(file: str) -> tuple[str, ...]:
-    """Return what the names of files like this one begin with; nothing where that is no word."""
+    """Return the common beginning of the names of files like this one; "" if it is no word."""
     word = re.match(r"[^\W\d_]{3,}", file.rpartition(".")[0] or file)
     return (f"{word[0].casefold()}*",) if word else ()
 
