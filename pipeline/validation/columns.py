@@ -495,7 +495,7 @@ def _near(folded: Sequence[str], profile: Profile, *, taken: Collection[int]) ->
             word
             for word in words_of(name) - words_of(alias)
             if role in DATE_ROLES and len(word) < _SHORT
-            if name.replace(" ", "") != alias.replace(" ", "")  # Eve nt Time
+            if _letters(name) != _letters(alias)  # Eve nt Time, Event Ti’me
             if not any(_lacks_a_letter(word, of) for of in words_of(alias))
         }
         if (
@@ -505,6 +505,10 @@ def _near(folded: Sequence[str], profile: Profile, *, taken: Collection[int]) ->
         ):
             found.append((score, at, role, alias))
     return sorted(found, key=lambda each: (-each[0], each[1]))
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name))
 
 
 def _guesses(near: Sequence[_Near]) -> list[tuple[int, Role, str]]:

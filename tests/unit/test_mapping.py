@@ -110,6 +110,7 @@ def test_a_close_match_is_taken_with_a_warning() -> None:
         ("Event\xa0Tie", True),
         ("Status Update Dt", True),
         ("Eve nt Time", True),
+        ("Event Ti’me", True),
         ("Eve\0nt Time", True),
         ("Delivered To", False),
     ],
