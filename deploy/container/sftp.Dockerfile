@@ -1,4 +1,4 @@
-# The SFTP door of compose.yaml. Accounts are made at the start, one for each file in
+# The SFTP server of compose.yaml. Accounts are made at the start, one for each file in
 # /etc/ssh/shipdrop-couriers; their folders are mounted by compose.
 FROM debian:bookworm-slim
 RUN apt-get update \

@@ -72,7 +72,7 @@ CONFIG = """\
 # timeout_seconds = 30
 # max_attempts = 8              # per call, with growing pauses
 # give_up_seconds = 900         # after this the rows stay unsent and go out later
-# probe_seconds = 15            # how often what could not be sent is tried again
+# probe_seconds = 15            # seconds between attempts while nothing can be sent
 # reconcile = true              # ask shipment/info when an answer was lost
 # when_in_doubt = "resend"      # or "hold"
 
@@ -97,7 +97,7 @@ CONFIG = """\
 # archive_days = 0
 # outbox_days = 0
 # rows_days = 180               # accepted statuses stay known
-# drops_days = 0                # files are listed for so long, no fewer than the three above
+# drops_days = 0                # how long files are listed; not less than the three above
 """
 
 FOR_COURIERS = """\
@@ -111,13 +111,13 @@ How to send us shipment statuses
    Excel rounds long numbers, and a rounded id is never sent.
 3. Look into the folder "outbox":
    NAME__....received.json   we have your file
-   NAME__....results.csv     every row and what became of it
+   NAME__....results.csv     every row with its outcome
    NAME__....rejects.xlsx    the rows to correct: correct them there and put that file
                              (or the .csv next to it) into the inbox as it is
    NAME__....REFUSED.txt     the whole file could not be used, and why
    NAME__....WAITING.txt     your file was not picked up yet, and why
    NAME__....summary.json    written last: when it is there, the others are complete
-4. The same file twice does no harm: what was taken before comes out as "duplicate".
+4. Sending a file twice does no harm: rows that were accepted before are marked "duplicate".
 """
 
 
