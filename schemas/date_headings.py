@@ -30,7 +30,8 @@ _EVENT = frozenset(
 _DELIVERED = frozenset(
     {
         *("delivered", "delivery", "pod", "completed", "completion", "del", "dlv", "dlvd"),
-        *("deld", "deliverd", "dely", "dlvry", "delivary", "dilivery", "deliverey", "dl", "dod"),
+        *("deld", "deliverd", "delv", "dely", "dlvry", "dlvy", "delivary", "dilivery"),
+        *("deliverey", "dl", "dod"),
         *("recieved", "received", "receipt", "reached", "drop", "recd"),
         *("arrival", "arrived", "fulfilled", "closed", "closure"),
     }
@@ -67,6 +68,20 @@ _OF_REPORTS = frozenset({"as on", "as on date", "as of", "as of date"}) | {
     for what in ("report", "reporting", "run", "mis", "data", "file", "sheet")
     for when in ("date", "dt", "datetime", "timestamp")
 }
+#: Words of when a row was written, or of a moment nobody names further: too old, or ahead, is that
+#: of no event of today.
+_OF_RECORDS = frozenset(
+    {
+        *("pod", "epod", "e", "upload", "uploaded", "txn", "trans", "transaction", "entry"),
+        *("posting", "posted", "process", "processed", "captured", "sync", "synced", "refresh"),
+        *("refreshed", "load", "loaded", "extract", "extracted", "import", "imported", "log"),
+        *("logged", "record", "recorded", "insert", "inserted", "ins", "row", "working", "ops"),
+        *("shift", "business", "calendar", "run", "sheet", "runsheet", "drs", "image", "signature"),
+        *("sign", "signed", "otp", "verified", "handed", "over", "closing", "end", "finish"),
+        *("finished", "done", "final", "attempt", "dd", "mm", "yy", "yyyy", "hh", "ss"),
+    }
+)
+_OF_MOMENTS = frozenset({"day", "stamp", "datum", "dinank", "dd"})
 #: Words of a time that is still to come, or of a length of time.
 _AHEAD = frozenset(
     {
@@ -159,8 +174,11 @@ def event_meant(heading: str) -> TimeNearness | None:
         return TimeNearness.END if ends else TimeNearness.EVENT
     if " ".join(words) in _OF_REPORTS:
         return TimeNearness.REPORT
+    of_record = said & (_TIME | _OF_MOMENTS) and said <= _TIME | _OF_RECORDS | _OF_MOMENTS
+    if not ends and not said <= _ALONE and of_record:
+        return TimeNearness.REPORT
     if said & _AHEAD or (said & _OTHER and "delivered" not in said):
-        return None
+        return TimeNearness.REPORT if of_record else None
     if not said & _TIME:
         return None
     if ends:
@@ -183,6 +201,16 @@ _BESIDE = frozenset(
         *("consignment", "awb", "of", "to", "the", "in", "ist", "utc", "gmt", "courier"),
     }
 )
+
+
+@kept
+def is_past(heading: str) -> bool:
+    """Return whether a heading is that of the last event, and of nothing else: it lies in the past.
+
+    Status Review Date may lie ahead.
+    """
+    said = frozenset(_WORD.findall(_spaced(heading).casefold()))
+    return bool(said & _EVENT) and said <= _EVENT | _TIME
 
 
 @kept

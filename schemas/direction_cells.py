@@ -8,6 +8,7 @@ from schemas.directions import (
     FAILED_WORDS,
     FILLERS,
     FORWARD_WORDS,
+    IN_PART,
     NEGATIONS,
     NOT_DELIVERED,
     RTO_WORDS,
@@ -286,7 +287,7 @@ _REMARKED = (
     r"|(?:has|did) not receive[d]?(?: (?:it|(?:the |his |her )?(?:order|parcel|shipment)))?)"
     r"|(?:fake|false|wrong) (?:delivered|delivery|pod|status)|rto delivered(?: to seller)?"
     r"|cust(?:omer)? (?:denies|denied) (?:the )?delivery|wrong entry(?: ignore)?"
-    rf"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?|{TO_ANOTHER}"
+    rf"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?|{TO_ANOTHER}|{IN_PART}"
 )
 
 

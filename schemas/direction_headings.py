@@ -51,8 +51,9 @@ _OF_RECEIVERS = tuple(
     )
 )
 _LOOKS = several(
-    "bucket category class classification dir direction flow flag identifier indicator journey "
-    "kind lane leg mode movement nature process product service stream task trip type"
+    "bound bucket category class classification dir direction dirn flow flag identifier indicator "
+    "journey kind kya lane leg mode movement nature process product service stream task trip type "
+    "way"
 )
 
 #: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
@@ -198,7 +199,8 @@ _OF_DESTINATIONS = tuple(
                 "to",
                 "drop to",
             ),
-            *("delivery to", "delivery location", "delivered location"),
+            *("delivery to", "delivery location", "delivered location", "going to"),
+            *("moving to", "sent to", "ship to type", "towards"),
             *(
                 "final delivery location",
                 "handover",
@@ -229,7 +231,9 @@ _OF_OPEN_BOXES = several(
 )
 _SURE = frozenset({"dir", "direction"})
 _OF_SHIPMENTS = several("consignment of order parcel shipment type")
-_OF_WAYS = _SURE | {"flow", "journey", "leg", "movement", "trip"}
+_OF_WAYS = _SURE | {"bound", "dirn", "flow", "journey", "leg", "movement", "trip", "way"}
+_INWARD = frozenset({"in", "inbound", "inward"})
+_OUTWARD = frozenset({"out", "outbound", "outward"})
 
 #: Whose custom it is, not the shipment's way: Return Customer, Returning Buyer.
 _OF_CUSTOMERS = re.compile(
@@ -253,8 +257,8 @@ def look_of(heading: str) -> Look | None:
     spelled = _BOTH_WAYS.sub(r" \1 ", HUMPS.sub(" ", _with_lost_letter(heading)))
     words = words_of(shortened(with_known_ways(in_english(fold(spelled)))))
     back = words & WAYS_BACK
-    if (whom := _whom_asked(words)) is not None:
-        return whom
+    if (known := _whom_asked(words) or _way_asked(words)) is not None:
+        return known
     if (fate := _fate_asked(words)) is not None and "%" not in heading:
         return fate
     if (
@@ -281,6 +285,7 @@ def look_of(heading: str) -> Look | None:
     letters = both or bool(words & _OF_WAYS)
     pairs = letters or words <= _OF_SHIPMENTS
     fates = _fates_under(words) if words <= _OF_ROWS | _OF_WAYS | {"delivery", "task"} else ""
+    fates += "|partial" if words >= {"delivery", "type"} else ""
     if words & _OF_WAYS:
         fates = f"{fates or _NOT_THERE}|{_FIRST_LEG}"
     return Look(
@@ -294,10 +299,21 @@ def look_of(heading: str) -> Look | None:
     )
 
 
+#: Of what a row is billed for: the way back where it is that of its charges.
+_CHARGES = several("bill billing charge charges cost freight rate tariff")
+_SORTS = several("as category code head heads name sort type")
 OF_CARRIER = Look(asks=Asks.PLAIN, carriers=True)
 _OF_CARRIERS = several(
     "carrier courier logistics method mode partner service shipper transporter vendor"
 )
+
+
+def _way_asked(words: frozenset[str]) -> Look | None:
+    """Return how to read a column In/Out, and one that says what a row is billed for."""
+    if words & _INWARD and words & _OUTWARD and words <= _INWARD | _OUTWARD:
+        return Look(asks=Asks.WORDS, pairs=True)
+    billed = words & _CHARGES and words & _SORTS and words <= _CHARGES | _SORTS
+    return Look(asks=Asks.WORDS) if billed else None
 
 
 def _whom_asked(words: frozenset[str]) -> Look | None:
@@ -394,7 +410,7 @@ def _is_of_way_out(words: frozenset[str]) -> bool:
 _SELLERS_DATES = tuple(
     map(
         several,
-        ("seller received date", "received by seller date", "rma", "rma no", "rma id", "cir id"),
+        ("seller received date", "received by seller date", "cir id"),
     )
 )
 
@@ -411,16 +427,8 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
     lacking = asked & _LACKING
     if asked - lacking <= _COUNTED and (lacking and (asked & _COUNTED or lacking & _SHORT)):
         return Look(asks=Asks.YES, way=Direction.UNDELIVERED, bare=True)
-    if asked in _IN_PART:
-        return Look(asks=Asks.YES, way=Direction.UNDELIVERED)
-    if asked in _NOT_COUNTED:
-        return Look(asks=Asks.YES, way=Direction.WITHDRAWN)
-    if asked in _COUNTED_IF:
-        return Look(asks=Asks.NO, way=Direction.WITHDRAWN)
-    if asked in _CAME_BACK:
-        return Look(asks=Asks.YES, way=Direction.BACK, bare=True)
-    if asked in _REPLACED:
-        return Look(asks=Asks.FILLED, way=Direction.WITHDRAWN, partly=True)
+    if asked in _ASKED_SO:
+        return _ASKED_SO[asked]
     ruled = words & _SAID_OF_BOTH and words & {"courier", "days", "edd"}  # of a later return
     only_back = words & WAYS_BACK and words & _ONLY_OF_BACK and not (words & _NOT_PARTLY or ruled)
     if only_back or _is_of_way_out(words):
@@ -428,6 +436,26 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
     return None
 
 
+_RMA = tuple(map(several, ("rma", "rma no", "rma number", "rma id")))
+#: A refund has many a reason; a file of refunds alone is one of returns.
+_REFUNDS = tuple(
+    several(f"{of} {number}")
+    for of in ("refund", "refund txn", "refund transaction", "credit note")
+    for number in ("id", "no", "number", "ref", "reference")
+)
+_ASKED_SO = {
+    words: look
+    for headings, look in (
+        (_IN_PART, Look(asks=Asks.YES, way=Direction.UNDELIVERED)),
+        (_NOT_COUNTED, Look(asks=Asks.YES, way=Direction.WITHDRAWN)),
+        (_COUNTED_IF, Look(asks=Asks.NO, way=Direction.WITHDRAWN)),
+        (_CAME_BACK, Look(asks=Asks.YES, way=Direction.BACK, bare=True)),
+        (_REPLACED, Look(asks=Asks.FILLED, way=Direction.WITHDRAWN, partly=True)),
+        (_RMA, Look(asks=Asks.FILLED, way=Direction.BACK)),
+        (_REFUNDS, Look(asks=Asks.FILLED, way=Direction.RETURN, wholly=True)),
+    )
+    for words in headings
+}
 OF_RETURN = Look(asks=Asks.FILLED, way=Direction.RETURN)
 _AT_CUSTOMER = several("address city customer date drop name pickup pincode warehouse wh")
 
@@ -448,9 +476,6 @@ def only_of_returns(headings: Sequence[str]) -> frozenset[int]:
     beside = [any("qc" in each for each in words), any("refund" in each for each in words)]
     told = sum(map(bool, (*kinds, *beside))) > 1
     return frozenset().union(*kinds) if told else frozenset()
-
-
-_RMA = tuple(map(several, ("rma", "rma no", "rma number", "rma id")))
 
 
 @kept

@@ -13,13 +13,16 @@ from schemas.statuses import Direction, agrees
 from schemas.vocabulary import Milestone
 
 WORD = re.compile(r"[a-z0-9]+")
-RTO_WORDS = frozenset({"rt0", "rto", "rtos", "rts"})
-_RETURN = several("return returns returned reverse reversed rev rvp rvs rvrs dto crn rtn rtrn")
+RTO_WORDS = frozenset({"rt0", "rto", "rtod", "rtos", "rts"})
+_RETURN = several(
+    "return returns returned reverse reversed rev rvp rvs rvrs dto crn rtn rtrn crp revp revpu rpu "
+    "rvpu revrse rvrse"
+)
 FORWARD_WORDS = frozenset({"forward", "frwd", "fwd"})
 
 #: The last ones are Hindi in Latin letters.
 _BACKWARD = several(
-    "retn rtnd rtv rtw "
+    "b2o r2o r2s retn rtnd rtv rtw "
     "backward backwards lautaya vaapas vaapsi vapas vapis vapsi waapas waapsi wapas wapis wapsi"
 )
 WAYS_BACK = RTO_WORDS | _RETURN | _BACKWARD
@@ -27,22 +30,23 @@ NEGATIONS = several("no non not without excl excluding excluded except never ple
 
 #: Words that may stand beside a direction in a cell without changing it.
 FILLERS = several(
-    "air aggregator awb b2b b2c bag by cod consignment courier customer d2c delivery drop express "
+    "air aggregator awb b2b b2c bag by cod consignment courier customer d2c del delivery dlv dlvd "
+    "drop express mvmt pu "
     "flow initiated journey leg logistics mode mps order orders package parcel pick pickup pickups "
     "ppd prepaid qc sale sales seller service shipment shipments shipper standard surface trip "
     "type up"
 )
 _TO_SELLER = re.compile(
-    r"\b(return|returned|returning|back|bk) to (the )?"
-    r"(consignor|merchant|origin|seller|sender|shipper|vendor)\b|\bcourier return\b"
+    r"\b(ret|rtn|return|returned|returning|back|bk)(?: ?2 ?| ?to ?)(the )?"
+    r"(consignor|merchant|origin|sel|seller|sender|shipper|slr|vendor)\b|\bcourier return\b"
 )
 _CUSTOMER_TO_SELLER = re.compile(
-    r"\b(?:(?:buyer|consignee|cust|customer|hub) to (?:the )?"
+    r"\b(?:(?:buyer|consignee|cust|customer|hub)(?: to |2|-)(?:the )?"
     r"(?:consignor|merchant|origin|seller|sender|shipper|vendor)"
     r"|(?:buyer|consignee|cust|customer) to (?:the )?(?:warehouse|wh)|[bc]2s|c2w)\b"
 )
 _SELLER_TO_CUSTOMER = re.compile(
-    r"\b(?:(?:hub|merchant|origin|seller|vendor|warehouse|wh) to (?:the )?"
+    r"\b(?:(?:hub|merchant|origin|seller|vendor|warehouse|wh)(?: to |2|-)(?:the )?"
     r"(?:buyer|consignee|cust|customer)|s2c)\b"
 )
 _DELIVERED_BACK = re.compile(
@@ -55,6 +59,8 @@ _AT_SELLER = re.compile(
     r"(?:warehouse|consignor|merchant|seller|sender|shipper|vendor)\b"
 )
 _SPELLED = re.compile(r"\b(r[ /]t[ /]o|r[ /]v[ /]p|r[ /]t[ /]s)\b")
+_CHARGED = re.compile(r"\b(forward|fwd|rto|rts) (?:charges?|freight)\b")
+_RETURN_DELIVERY = re.compile(r"\bret[ -]?(?=(?:del|dlv|dlvd|delivered|delivery|pickup|pu)\b)")
 
 #: The same words as people write them in their own scripts, and what follows a stem in these.
 _NATIVE = tuple(
@@ -151,8 +157,14 @@ SHORT: Mapping[str, Direction] = {"ret": Direction.RETURN}
 
 #: The same in plain English; Inbound alone may be a hub's word.
 PAIRS: Mapping[str, Direction] = {
-    **dict.fromkeys(("fw", "onward", "outbound", "outgoing", "outward"), Direction.FORWARD),
-    **dict.fromkeys(("inbound", "incoming", "inward", "rt"), Direction.BACK),
+    **dict.fromkeys(
+        ("front", "fronthaul", "fw", "ob", "onward", "out", "outbound", "outgoing", "outward"),
+        Direction.FORWARD,
+    ),
+    **dict.fromkeys(
+        ("back", "backhaul", "homeward", "ib", "in", "inbound", "incoming", "inward", "rt"),
+        Direction.BACK,
+    ),
 }
 DAMAGED = "\ufffd"
 """Stands for a byte that was no text."""
@@ -268,7 +280,9 @@ def speaks_against(cell: str, milestone: int) -> bool:
         against -= _EXCUSED if in_the_end[1] else {"damaged"}
     if words & against:
         return True
-    if milestone == Milestone.DELIVERY_DONE and NOT_DELIVERED.search(in_english(folded)):
+    if milestone == Milestone.DELIVERY_DONE and (
+        NOT_DELIVERED.search(in_english(folded)) or re.fullmatch(rf"\W*(?:{IN_PART})\W*", folded)
+    ):
         return True
     picked = {Milestone.BAG_PICKED, Milestone.RETURN_BAG_IN_TRANSIT}
     if milestone in picked and _NOT_PICKED.search(folded):
@@ -301,6 +315,21 @@ TO_ANOTHER = (
     r"(?:collect|collection|pick ?up)(?: (?:at|from) .*)?"
 )
 """An expression for words that somebody else has it: not the customer, and not the seller."""
+_BOXES = "(?:bag|box|carton|item|packet|parcel|pc|piece|pkg)(?:es|s)?"
+_PART_OF = r"(?:1 ?(?:/|of|out of) ?[2-9]|2 ?(?:/|of|out of) ?[3-9]|3 ?(?:/|of|out of) ?[4-9])"
+IN_PART = (
+    r"delivered\W*(?:(?:\+|&|and|/|,|\||-|\(|then|but)\W*)?"
+    r"(?:rt[os]|return(?:ed)?|undelivered|partial(?:ly)?|fake|false|wrong(?:ly)?|expected"
+    r"|tentative(?:ly)?|tb[acd]|to be confirmed|to confirm|not (?:yet )?(?:confirmed|verified)"
+    rf"|soon|x|❌|✗|{_PART_OF})|(?:rt[os]|undelivered) ?(?:\+|&|/|,|\|) ?delivered"
+    rf"|delivered \W?\?+|partial(?:ly)? deliver(?:y|ed)|(?:only )?{_PART_OF} (?:{_BOXES} )?"
+    rf"(?:delivered|received)|only [1-9] {_BOXES} (?:delivered|received)"
+    rf"|[1-9](?:st|nd|rd|th)? {_BOXES} (?:is |are )?(?:in transit|lost|missing|pending|short)"
+)
+"""An expression for words that it was delivered, and another end; or not all of it, or not surely.
+
+So are they in a cell that says nothing else: Delivered + RTO, 1 of 2 delivered.
+"""
 NOT_DELIVERED = re.compile(
     r"\bnot (?:been |yet |be )?delivered\b|\bnot with (?:the )?customer\b"
     rf"|\b(?:{TO_ANOTHER})\b(?! \w)"
@@ -313,7 +342,8 @@ _NOT_PICKED = re.compile(
 @kept
 def direction_of(folded: str) -> Direction | None:
     """Return the direction that a cell's words mean anywhere, None if they mean none or other."""
-    words = frozenset(map(_spelled, words_in(in_plain_words(folded))))
+    plain = in_plain_words(_CHARGED.sub(r"\1", folded))
+    words = frozenset(map(_spelled, words_in(plain)))
     others = words - WAYS_BACK - FORWARD_WORDS - FILLERS
     if words & NEGATIONS or any(len(word) > 1 for word in others):
         return None
@@ -452,7 +482,7 @@ _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 def in_plain_words(folded: str) -> str:
     """Return a text in which every way back to the seller is called so in one word."""
     told = _CUSTOMER_TO_SELLER.sub("backward", _TO_SELLER.sub("rto", folded))
-    told = _SELLER_TO_CUSTOMER.sub("forward", told)
+    told = _RETURN_DELIVERY.sub("return ", _SELLER_TO_CUSTOMER.sub("forward", told))
     return _SPELLED.sub(lambda found: found[0].replace(" ", "").replace("/", ""), told)
 
 

@@ -33,6 +33,7 @@ class Look(Struct, frozen=True, kw_only=True):
     nobody has it, and nothing else. ``names``: it is of people's names. ``dated``: dates in it are
     compared with the event's. ``fates``: an expression for the plain words in it
     that are the fate of its row. ``partly``: it says something only where some rows are empty.
+    ``wholly``: only where none is.
     ``carriers``: it is of couriers and their services, of which a name may say the way: Delhivery
     Reverse. ``files``: so may the names in it, of the files or tabs that were put together.
     """
@@ -47,6 +48,7 @@ class Look(Struct, frozen=True, kw_only=True):
     names: bool = False
     dated: bool = False
     partly: bool = False
+    wholly: bool = False
     fates: str = ""
     carriers: bool = False
     files: bool = False

@@ -120,7 +120,10 @@ _HEADINGS = (
     ),
     *(
         f"{what}{way}{number}"
-        for what in ("", "forward", "courier", "child", "main", "master")
+        for what in (
+            *("", "forward", "courier", "child", "main", "master", "mpschild", "mps", "slave"),
+            *("sub", "secondary", "parcel", "package", "piece", "box"),
+        )
         for way in ("awb", "waybill", "hawb", "airwaybill")
         for number in ("", "no", "number", "code")
     ),
@@ -130,7 +133,10 @@ _HEADINGS = (
     *("trackingurl", "deliverychallan", "deliverychallanno"),
     *(
         f"{what}{number}"
-        for what in ("parcel", "package", "shippingpackage", "shipment", "box", "carton", "piece")
+        for what in (
+            *("parcel", "package", "shippingpackage", "shipment", "subshipment", "box", "carton"),
+            *("piece", "fulfilment", "fulfillment", "dispatch", "delivery", "mpschild", "child"),
+        )
         for number in ("id", "no", "number", "code", "ref", "reference")
     ),
     *(
@@ -150,12 +156,14 @@ _HEADINGS = (
 
 _ITEMS = frozenset(_HEADINGS[_HEADINGS.index("orderitemid") :])
 
-#: Headings of the boxes that travel under one AWB.
-_PIECES = frozenset(
-    f"{what}{number}"
-    for what in ("box", "carton", "piece", "package", "pkg", "parcel", "pc")
-    for number in ("", "id", "no", "number", "code")
+#: Words of a heading of the boxes that travel under one AWB; and such as mean one only where a
+#: cell numbers it among all: Part, 1 of 2.
+_PIECES = several("box carton child packet package parcel pc piece pkg slave")
+_MAYBE_PIECES = several(
+    "bag boxes bundle cartons consignment dispatch fulfillment fulfilment lot packages packets "
+    "part pcs pieces pkgs secondary seq sequence serial shipment split sub unit"
 )
+_BESIDE_PIECES = several("awb code count id mps name no num number of order waybill")
 
 _DAMAGED = re.compile(r"[0-9]+(?:[.,][0-9]+)?e\+?[0-9]+|#{2,}|#(?!n/?a)[a-z0-9/_]+[!?]?|\*{2,}")
 _LONG_NUMBER = re.compile(rf"[1-9][0-9]{{{EXACT_DIGITS - 1}}}([0-9]+)")
@@ -227,10 +235,45 @@ def parcel_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:
     return next((places[name] for name in _HEADINGS if name in places), None)
 
 
-def piece_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:
-    """Return the column, none of ``taken``, that tells the boxes of one AWB apart, or None."""
-    folded = [fold_header(heading).replace("#", "no").replace(" ", "") for heading in headings]
-    return next((at for at, n in enumerate(folded) if n in _PIECES and at not in taken), None)
+def piece_heading(headings: Sequence[str], taken: set[int]) -> tuple[int, bool] | None:
+    """Return the column, none of ``taken``, that tells the boxes of one AWB apart, or None.
+
+    And whether every cell of it does, or only one that numbers its box among all (``boxes_in``).
+    """
+    found = []
+    for at, heading in enumerate(headings):
+        words = {word for word in words_of(heading) if not word.isdigit()}
+        known = _PIECES | _MAYBE_PIECES | _BESIDE_PIECES
+        if at not in taken and words <= known and words & (_PIECES | _MAYBE_PIECES):
+            surely = bool(words & _PIECES) and not words & {"count", "name", "of"}
+            found.append((not surely, at))
+    unsure, first = min(found, default=(False, -1))
+    return None if first < 0 else (first, not unsure)
+
+
+def split_heading(headings: Sequence[str], taken: set[int]) -> int | None:
+    """Return the column, none of ``taken``, that tells whether an order was split, or None."""
+    words = [words_of(heading) for heading in headings]
+    return next(
+        (
+            at
+            for at, said in enumerate(words)
+            if at not in taken and "split" in said and said <= _OF_SPLITS
+        ),
+        None,
+    )
+
+
+_OF_SPLITS = several("flag is n order orders shipment shipments split y yn")
+_NUMBERED_BOX = re.compile(r"(?:[a-z]+ ?)?([0-9]{1,3}) ?(?:/|of|out of) ?([0-9]{1,3})")
+NUMBERED = r"(?i)^(?:[a-z]+ ?)?[0-9]{1,3} ?(?:/|of|out of) ?[0-9]{1,3}$|[a-z0-9][-_/][0-9]{1,2}$"
+"""A cell that numbers a box among all, or a part of a shipment: 1 of 2, FYA1-2."""
+
+
+def boxes_in(cell: str) -> int:
+    """Return of how many boxes a cell numbers one: 2 of Box 1 of 2, 1/2. 0 where it does not."""
+    found = _NUMBERED_BOX.fullmatch(fold(cell))
+    return int(found[2]) if found and 0 < int(found[1]) <= int(found[2]) else 0
 
 
 #: Words for the same things: the pieces of a shipment, and the goods in it.
@@ -242,8 +285,8 @@ _COUNTED = (
     several("item items qty quantity unit units"),
 )
 _BESIDE_COUNTED = several("count no nos number num of total")
-_IN_ALL = several("booked dispatched invoice invoiced ordered shipped")
-_DELIVERED = several("accepted del delivered dlvd pod received")
+_IN_ALL = several("booked dispatched invoice invoiced order ordered sent shipped")
+_DELIVERED = several("accepted del delivered dlv dlvd fulfilled pod recd received")
 
 
 def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:
@@ -254,6 +297,7 @@ def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:
         own = counted | _BESIDE_COUNTED
         named = [(at, said) for at, said in enumerate(words) if said & counted]
         every = [at for at, said in named if said <= own | _IN_ALL]
+        every.sort(key=lambda at: "order" in words[at])  # a row may be of a part of its order
         done = [at for at, said in named if said & _DELIVERED and said <= own | _DELIVERED]
         found += [(at, every[0]) for at in done if every]
     return found

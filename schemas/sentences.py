@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from schemas.courier import GENERIC, Profile
+from schemas.directions import DAMAGED
 from schemas.display import counted, quoted, shown
 from schemas.limits import EXACT_DIGITS, FUTURE_HOURS, RANGE_DAYS, REASON_MOST, TEXT_LENGTH
 from schemas.normalise import fold
@@ -158,6 +159,8 @@ def error_cell(cell: str, _: Place) -> str:
             "the result of this cell's formula is not stored in the file. Open it in a spreadsheet "
             "program, save it and upload that."
         )
+    if DAMAGED in cell:
+        return f"{quoted(cell)} has a byte that is no text. Write yes or no."
     return (
         f"{quoted(cell)} is the error of a formula, not a value. Correct the formula, or type the "
         "value in."

@@ -27,7 +27,7 @@ _FAILURES = several(
 
 #: Headings that a spreadsheet writes above the lines of a pivot table.
 OF_PIVOTS = (several("row labels"), several("column labels"))
-OF_STATUSES = several("event events scan stage status statuses")
+OF_STATUSES = several("event events scan stage status statuses sts")
 
 #: Those who say where a shipment is, and when they are asked: Customer Says, Call Status.
 _SAYING = several("call customer seller verification")
@@ -42,7 +42,9 @@ _BEHIND = several("attempt dispatch erp fynd oms packing shopify wms")
 #: Beside a word for a status these leave it that of the shipment; any other, such as UPI or
 #: Recon, may be of another thing.
 _OF_SHIPMENTS = several(
-    "actual as awb bag box by carrier check code consignment courier curent current delivery desc "
+    "actual app as audit awb bag box by carrier check checked closing code confirmed consignment "
+    "courier cur curent curr current dashboard dc delivery desc dlv fulfillment fulfilment ground "
+    "lm manual my ops our physical reverified shpmt system validated verified web website "
     "description detail details docket event final hub id in info last latest line live logistics "
     "movement name new now of on or order orders package parcel partner portal present real rto "
     "rts s scan seller shipment shipments shipping sub text the time to today track tracking "

@@ -25,14 +25,17 @@ from schemas.date_headings import told_apart
 from schemas.display import quoted
 from schemas.headings import age_of
 from schemas.limits import CLOCKS_OFF_MS, DAY_MS, ID_SHAPE
+from schemas.normalise import TRUE_WORDS, fold
 from schemas.parcels import (
     ANY,
     AROUND_AN_ID,
     AWB_SHAPE,
     CONFIRMED,
     NO_ID,
+    NUMBERED,
     TO_CONFIRM,
     Said,
+    boxes_in,
     goes_back,
     is_before_pickup,
     is_cancelled,
@@ -44,6 +47,7 @@ from schemas.parcels import (
     parcel_heading,
     piece_heading,
     same_parcel_unknown,
+    split_heading,
 )
 from schemas.statuses import Direction
 from schemas.tab_days import days_of
@@ -68,6 +72,7 @@ class Siblings(Struct, frozen=True, kw_only=True):
     parcels may share, else "". ``sheet``: its tab, into ``sheets``.
     ``age``: whether it stands on a tab that holds instead of others by its name (1) or not (-1);
     ``day``: the place of its tab among those that are named as days, -1 for others.
+    ``least``: how many parcels its order has at least, by what it says of it: Box 1 of 2, Is Split.
     ``parcels``: how messages name each parcel. ``any_parcel``: one parcel speaks for its order.
     """
 
@@ -85,6 +90,7 @@ class Siblings(Struct, frozen=True, kw_only=True):
     sheets: Sequence[str]
     age: npt.NDArray[np.int64]
     day: npt.NDArray[np.int64]
+    least: npt.NDArray[np.int64]
     parcels: pa.Array
     statuses: Sequence[str]
     any_parcel: bool
@@ -113,7 +119,10 @@ def siblings(
         disposition == Disposition.REJECTED,
         are_items=lambda: _are_items(sheets, spool, profile),
     )
-    rows = _rows(orders, numbers_of_orders, status, disposition)
+    least = np.concatenate(
+        [_least(number, sheet, spool, profile) for number, sheet in enumerate(sheets)]
+    )
+    rows = _rows(orders, numbers_of_orders, status, disposition, least > 1)
     if not len(rows):
         return None
     read = [_of_sheet(number, sheets, rows, spool, profile) for number in range(len(sheets))]
@@ -145,6 +154,7 @@ def siblings(
         sheets=[each.name for each in sheets],
         age=np.array([age_of(each.name) for each in sheets])[sheet],
         day=np.array(days_of([each.name for each in sheets]))[sheet],
+        least=least[rows],
         parcels=parcels,
         statuses=statuses,
         any_parcel=profile.parcels == ANY,
@@ -152,9 +162,11 @@ def siblings(
 
 
 def _rows(
-    orders: Orders, number: Numbers, status: Numbers, disposition: Numbers
+    orders: Orders, number: Numbers, status: Numbers, disposition: Numbers, of_several: Mask
 ) -> npt.NDArray[np.int64]:
-    several = np.bincount(number, minlength=len(orders.names)) > 1
+    count = np.bincount(number, minlength=len(orders.names))
+    count[number[of_several]] += 1
+    several = count > 1
     if not several.any():
         return np.zeros(0, np.int64)
     ends = (status != NO_MILESTONE) & (disposition == Disposition.SEND)
@@ -222,6 +234,27 @@ def _are_items(sheets: Sequence[SheetFacts], spool: Spool, profile: Profile) -> 
     return np.concatenate(found)
 
 
+def _least(number: int, sheet: SheetFacts, spool: Spool, profile: Profile) -> npt.NDArray[np.int64]:
+    """Return of how many parcels of its order each row of a sheet tells, 0 where it does not."""
+    taken = _taken(sheet, profile)
+    box, split = piece_heading(sheet.headers, taken), split_heading(sheet.headers, taken)
+    columns: dict[str, Callable[[str], int]] = {}
+    if box is not None:
+        columns[f"c{box[0]}"] = boxes_in
+    if split is not None:
+        columns[f"c{split}"] = lambda cell: 2 * (fold(cell) in TRUE_WORDS)
+    found = np.zeros(sheet.rows, dtype=np.int64)
+    start = 0
+    for batch in spool.blocks(number, [*columns]) if columns else ():
+        rows = slice(start, start + batch.num_rows)
+        for cells, counted in zip(batch.columns, columns.values(), strict=True):
+            index, texts = _numbered(pa.chunked_array([cells]))
+            told = np.array([counted(each) for each in texts], dtype=np.int64)
+            found[rows] = np.maximum(found[rows], told[index])
+        start = rows.stop
+    return found
+
+
 def _taken(sheet: SheetFacts, profile: Profile) -> set[int]:
     """Return the columns of a sheet that have a role, or mean nothing."""
     nothing = {at for at, heading in enumerate(sheet.headers) if profile.means_nothing(heading)}
@@ -243,7 +276,7 @@ def _of_sheet(
     columns = [
         "awb",
         "" if item is None else f"c{item}",
-        "" if piece is None else f"c{piece}",
+        "" if piece is None else f"c{piece[0]}",
         "source_status",
         *(
             f"c{sheet.roles[role]}" if role in sheet.roles else ""
@@ -265,6 +298,10 @@ def _of_sheet(
     if pair:
         date, clock = (pa.concat_arrays(each) for each in parts[-2:])
         when = with_clocks(date, clock, when)
+    if piece is not None and not piece[1]:
+        found[2] = pc.if_else(pc.match_substring_regex(found[2], NUMBERED), found[2], "")
+    if item is None:
+        found[1] = found[2]  # without an AWB a box is an item like any other
     return [*found, when]
 
 
@@ -418,7 +455,7 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
     given = rows.given
     if given.any_parcel:
         return []
-    unsure = _unsure(rows)
+    unsure = [*_unsure(rows), *_untold(rows)]
     if len(given.parcels) < 2:
         return unsure
     parcel, many = given.parcel, len(given.parcels)
@@ -450,6 +487,27 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
             ]
             found.append(rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details))
     return [*found, *unsure]
+
+
+def _untold(rows: ParcelRows) -> list[Finding]:
+    """Hold a final status where the file tells of fewer parcels of the order than there are."""
+    given, many = rows.given, int(rows.order.max()) + 1
+    least = np.zeros(many, dtype=np.int64)
+    np.maximum.at(least, rows.order, given.least)
+    pairs = np.unique(np.stack([rows.order, given.parcel]), axis=1)[0]
+    told = np.maximum(np.bincount(pairs, minlength=many), 1)
+    short = rows.sends & np.isin(rows.status, FINALS) & ~rows.confirmed
+    hit = short & (told < least)[rows.order]
+    if not hit.any():
+        return []
+    details = [
+        f": {Milestone(rows.status[at]).wire} is not sent, because the order has "
+        f"{least[rows.order[at]]} parcels or more, and the file tells of {told[rows.order[at]]}. "
+        "Upload a file in which all of them have reached it. If they have, tick the row "
+        f"{TO_CONFIRM}."
+        for at in np.flatnonzero(hit).tolist()
+    ]
+    return [rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details)]
 
 
 def _not_there(rows: ParcelRows, other: str, at: int, held: int) -> str:

@@ -39,14 +39,14 @@ from pipeline.validation.sheet_dates import (
 )
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import failure_meant, told_apart, told_by, zone_named
+from schemas.date_headings import failure_meant, is_past, told_apart, told_by, zone_named
 from schemas.limits import DAY_MS, FUTURE_HOURS, HOUR_MS, RANGE_DAYS, TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.parcels import BLOCKED_AS, BlockReason, is_confirmed
 from schemas.status_headings import gives_status, speaks_of_failure
 from schemas.statuses import Direction, StatusMeaning, agrees
-from schemas.vocabulary import DATE_ROLES, STEPS, CellKind, Milestone, Role
+from schemas.vocabulary import DATE_ROLES, NO_MILESTONE, STEPS, CellKind, Milestone, Role
 
 _DATES = {
     Role.EVENT_TIME: (Fact.EVENT_TIME, Fact.EVENT_TIME_KIND, Fact.EVENT_TIME_ORDER),
@@ -517,6 +517,8 @@ def _with_events(
         wrong = (age < -RANGE_DAYS * DAY_MS) | (age > FUTURE_HOURS * HOUR_MS) & (not may_be_planned)
         sound = wrong & np.isin(milestones, [*own])
         if column in nearest:
+            if is_past(dates.facts.mapping.headers[column]):  # one of the row's times is wrong
+                sound |= (age > FUTURE_HOURS * HOUR_MS) & (milestones != NO_MILESTONE)
             sound |= concerns(milestones, nearest[column]) & (read.times.ms == ABSENT)
         read = other.over(read, sound & other.times.read)
     return read

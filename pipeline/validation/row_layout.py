@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline.core.model import Block, RowFacts
 from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
+from schemas.directions import DAMAGED
 from schemas.headings import reads_as_footer
 from schemas.manifest import Fact, Shape
 from schemas.normalise import is_absent
@@ -155,10 +156,16 @@ def error_cells(
         if column is None:
             continue
         shown = _error_in(block, column, typed_only=fact is Fact.STATUS_ERROR)
+        if fact in _OF_ANSWERS:
+            shown = shown | _mask(pc.match_substring(block.cells[column], DAMAGED))
         if fact in {Fact.EVENT_TIME_ERROR, Fact.RTO_AWB_ERROR} and shown.any():
             shown &= _mask(pc.not_equal(block.cells[column], _NOT_FOUND))
         if shown.any():
             yield fact, column, shown
+
+
+_OF_ANSWERS = {Fact.SELF_SHIP_ERROR, Fact.AUTO_DISPATCH_ERROR}
+"""Columns of yes and no: a damaged cell may be either."""
 
 
 def _error_in(block: Block, column: int, *, typed_only: bool) -> Mask:

@@ -142,7 +142,89 @@ column("Pickup Pincode,Drop Warehouse,Doorstep QC", ("560001,BLR,OK",), "h")
 column("Pickup Customer,Drop Warehouse", ("Asha,BLR",), "s", status="Return Delivered")
 column("QC Status,Refund Amount,Pickup Date", ("OK,0,20-11-2026",), "s")
 column("Pickup Warehouse,Drop Customer,QC", ("BLR,Asha,OK",), "s")
-column("RMA No,Pickup Date", ("R1,20-11-2026",), "s")
+
+# Ways in shorter words, and what a row is billed for.
+for name, said in (
+    ("Parcel Flow", ("R2S", "S2C")),
+    ("Flow", ("RTN2SLR", "F")),
+    ("Bound", ("Inbound", "Outbound")),
+    ("Bound Type", ("IB", "OB")),
+    ("In/Out", ("In", "Out")),
+    ("Leg", ("Back", "Onward")),
+    ("Movement", ("Reverse Mvmt", "Fwd Mvmt")),
+    ("Way", ("R", "F")),
+    ("Charge Head", ("RTO Charges", "Freight")),
+    ("Billing Type", ("RTO freight", "Forward freight")),
+    ("Type", ("Ret-Del", "Del")),
+    ("Type", ("Back2Seller", "Delivery")),
+    ("Type", ("Return2Origin", "Delivery")),
+    ("Type", ("RVPU", "FWD")),
+    ("Trip Type", ("Rev PU", "Fwd")),
+    ("Direction", ("Customer2Seller", "Seller2Customer")),
+    ("Going To", ("Seller", "Customer")),
+    ("Kya hua", ("R\ufffdO", "Forward")),
+    ("Delivery Type", ("Partial", "Full")),
+):
+    column(name, said, "hs")
+for name, said in (
+    ("Bound", ("Outbound", "Outbound")),
+    ("Bound", ("North", "South")),
+    ("In/Out", ("Out", "Out")),
+    ("Way", ("Air", "Road")),
+    ("Charge Head", ("Freight", "COD")),
+    ("Rate Type", ("Reverse Charge", "Normal")),
+    ("Leg", ("1", "2")),
+    ("Going To", ("Pune", "Delhi")),
+    ("Kya hua", ("Delivered", "mil gaya")),
+    ("Order Type", ("Partial", "Prepaid")),
+):
+    column(name, said, "ss")
+
+# A second status in one row, whoever says it, and cells that take back what they say.
+for name in ("Verified Status", "Manual Status", "Updated Sts", "Portal Status", "Ops Status"):
+    column(name, ("Undelivered",), "h")
+    column(name, ("Delivered", "Delivered to customer"), "ss")
+for said in (
+    "Delivered + RTO",
+    "Delivered (fake)",
+    "Delivered - not confirmed",
+    "Delivered (expected)",
+    "Delivered 1/2",
+    "Partially delivered",
+    "2nd box in transit",
+    "Delivered ?",
+):
+    column("Remarks", (said, "Delivered"), "hs")
+    column("Sub Status", (said, "Delivered to customer"), "hs")
+for said in ("2 of 2 delivered", "Delivered 2 boxes", "Delivered; RTO was cancelled before"):
+    column("Remarks", (said, "Delivered"), "ss")
+
+# A return's number, and that of a refund in every row.
+column("RMA", ("R1", "R2"), "hh")
+column("RMA", ("", "NA"), "ss")
+column("Refund ID", ("R1", "R2"), "hh")
+column("Credit Note No", ("CN1", "CN2"), "hh")
+column("Refund ID", ("R1", ""), "ss")  # a refund has many a reason
+column("Refund ID", ("R1", "R2"), "ss", status="Return Delivered")
+
+# Fewer pieces, by other words.
+column("Order Qty,Recd Qty", ("2,1", "2,2"), "hs")
+column("Qty Sent,Dlv Qty", ("2,1", "1,1"), "hs")
+column("Order Qty,Qty,Delivered Qty", ("4,1,1", "2,2,2"), "ss")
+
+# A yes or no with a byte that no encoding has.
+for name in ("Is Self Ship", "Auto Dispatched"):
+    column(name, ("Ye\ufffd", "Yes"), "hs")
+
+# The only time, of no event by its name, and a second one that lies ahead.
+for name in ("POD Upload Time", "Day", "Txn Date", "Entry Date", "DD/MM/YYYY", "OTP Verified At"):
+    header = f"Order ID,AWB No,Status,{name}"
+    for when, ends in (("27-11-2025", "h"), ("12-01-2027", "h"), ("27-11-2026", "s"), ("Sat", "s")):
+        FILES[f"{name} {when}"] = ([header, f"A1,W100,Delivered,{when}"], ends)
+for name in ("Last Scan Ts", "Updated At", "Latest Scan"):
+    header = f"Order ID,AWB No,Status,Delivered Date,{name}"
+    for when, ends in (("12-01-2027 10:00", "h"), ("28-11-2026 10:00", "s"), ("", "s")):
+        FILES[f"{name} {when} beside"] = ([header, f"A1,W100,Delivered,{WHEN},{when}"], ends)
 
 # Words in one.
 for word in (
@@ -741,7 +823,6 @@ ONLY_BACK = (
     ("Reverse Courier", "Delhivery"),
     ("Return GRN", "G1"),
     ("Seller Received Date", "27-11-2026"),
-    ("RMA", "R1"),
 )
 for name, filled in ONLY_BACK:
     column(name, (filled, "", "0"), "hss")
@@ -1192,6 +1273,8 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
     " and ".join(tabs): (tabs, ends)
     for *tabs, ends in (
         ("FWD", "RVS", "sh"),
+        *(("Del", tab, "sh") for tab in ("Ret-Del", "Back2Seller", "R2S", "RVPU", "RTOD")),
+        ("Del", "R2D2", "ss"),
         ("F", "R", "sh"),
         ("Outbound", "Inbound", "sh"),
         ("Outward", "Inward", "sh"),

@@ -117,7 +117,10 @@ def test_a_damaged_awb_does_not_make_two_parcels_one(part: Part) -> Iterator[Non
     assert part.ends("whole") == [SENT, NOTHING] * 2, "not all long numbers end in zeros"
 
 
-BOXES = ("Box No", "Carton Number", "Piece No", "Pkg No", "Parcel No")
+BOXES = (
+    *("Box No", "Carton Number", "Piece No", "Pkg No", "Parcel No", "Box 1/2", "Part", "Boxes"),
+    *("Sub Box", "Box/Pkg", "MPS Child AWB", "Split No"),
+)
 
 
 @together
@@ -136,6 +139,39 @@ def test_boxes_under_one_awb_are_parcels(part: Part) -> Iterator[None]:
     for at, heading in enumerate(BOXES):
         assert part.ends(f"day{at}") == [PARCELS, NOTHING, SENT, SENT, NOTHING, SENT], heading
         assert "2 of 2" in part.of(f"day{at}").lines()[0]["message"], heading
+
+
+#: What one row says of the others of its order: heading, cells of the rows, ends.
+TOLD_OF = (
+    ("Box", ("1 of 2",), [PARCELS]),
+    ("Part", ("1/2", "2/2"), [SENT, SENT]),
+    ("Part", ("1/3", "2/3"), [PARCELS] * 2),
+    ("Box", ("1 of 1",), [SENT]),
+    ("Size", ("1/2",), [SENT]),
+    ("Part No", ("AX-1/2B",), [SENT]),
+    ("Is Split", ("Yes",), [PARCELS]),
+    ("Split Order", ("Y", "Y"), [SENT, SENT]),
+    ("Is Split", ("No",), [SENT]),
+    ("Split Payment", ("Yes",), [SENT]),
+)
+
+
+@together
+def test_an_order_with_parcels_of_which_the_file_does_not_tell_is_open(
+    part: Part,
+) -> Iterator[None]:
+    for at, (heading, cells, _) in enumerate(TOLD_OF):
+        rows = [(f"A{at}", f"X{at}-{n}", "Delivered", cell) for n, cell in enumerate(cells)]
+        part.drop_rows(f"day{at}", rows, (*WITH_AWB, heading))
+    rows = [("A9", "Delivered", "FYA9-1"), ("A9", "In Transit", "FYA9-2")]
+    part.drop_rows("bare", rows, ("Order ID", "Status", "Sub Shipment ID"))
+    shared = [("A9", "X9", *row[1:]) for row in rows]
+    part.drop_rows("shared", shared, (*WITH_AWB, "Shipment ID"))
+    yield
+    for at, (heading, cells, ends) in enumerate(TOLD_OF):
+        found = [SENT if end[0] == "duplicate" else end for end in part.ends(f"day{at}")]
+        assert found == ends, (heading, cells)
+    assert part.ends("bare") == part.ends("shared") == [PARCELS, NOTHING]
 
 
 ALL_SAY_SO = (

@@ -120,9 +120,10 @@ class DirectionColumn:
             cells = _summed_up(cells, look)
         encoded = cells.dictionary_encode()
         words = encoded.dictionary.to_pylist()
-        empty = look.partly and any(map(is_absent, map(fold, words)))
-        if look.partly and not self._holds(Trait.EMPTY, found=empty, matters=True):
-            return None
+        if look.partly or look.wholly:
+            empty = any(map(is_absent, map(fold, words)))
+            if self._holds(Trait.EMPTY, found=empty, matters=True) is look.wholly:
+                return None
         letters = self._letters(look, words)
         claims = [_claim(cell, look, letters, self._words) for cell in words]
         return pa.array(claims, pa.string()).take(encoded.indices) if any(claims) else None
@@ -136,7 +137,7 @@ class DirectionColumn:
         ):
             meanings |= SHORT
         if look.pairs:
-            ways = {PAIRS.get(lone_word(cell)) for cell in folded}
+            ways = {PAIRS.get(lone_word(cell)) or direction_of(cell) for cell in folded}
             out, back = Direction.FORWARD in ways, Direction.BACK in ways
             has_out = self._holds(Trait.OUT, found=out, matters=back)
             if self._holds(Trait.IN, found=back, matters=out) and has_out:
