@@ -368,7 +368,7 @@ def _current(person: User, version: int | None) -> None:
     if version is not None and version != person.version:
         raise NotChanged(
             f"{person.name} was changed meanwhile, so nothing was done.",
-            hint="See what stands now, then decide.",
+            hint="Look at the current entry, then decide.",
         )
 
 

@@ -131,7 +131,9 @@ def _returned(
     if child.state is not DropState.COMPLETED:
         # Nothing of it, or not all, was sent: the lines that went out with it are open again.
         note = uploads.note_of(ctx.site, child)
-        why = f"The corrected file {child.source_file} was {child.state}: nothing came of it."
+        why = (
+            f"The corrected file {child.source_file} was {child.state}, so its rows are open again."
+        )
         keys = rejects.keys() if note is not None else []
         for line, batch in draft.sent.items():
             if note is not None and batch == note.batch and line < len(rejects):
