@@ -401,7 +401,6 @@ class Drop(Struct, frozen=True, kw_only=True):
 class ReadyFile(Struct, frozen=True, kw_only=True):
     """A settled file in the inbox. ``identity`` is (device, inode, size, mtime_ns)."""
 
-    path: Path
     folder: str
     name: str
     identity: tuple[int, int, int, int]

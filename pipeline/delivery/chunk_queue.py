@@ -131,8 +131,9 @@ class ChunkQueue(Struct, eq=False):
         self.out -= 1
         no = result.chunk.no
         before, known = self.marked.pop(no, None), self.known.pop(no, ())
-        if before is None or _said(before, known) != _said(result.chunk, result.verdicts):
-            self.progressed = True
+        if not self.progressed:
+            said = _said(result.chunk, result.verdicts)
+            self.progressed = before is None or _said(before, known) != said
         if result.chunk.state is ChunkState.DONE:
             self.rows_done += result.chunk.size
         else:

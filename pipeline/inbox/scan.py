@@ -195,7 +195,7 @@ class Inbox:
         self._marker = done_marker
         self._monotonic = monotonic
         self._tracks: dict[tuple[str, str], _Track] = {}
-        self._verdicts: dict[tuple[str, str], str] = {}
+        self._last = Scan(ready=(), waiting=(), left_alone=())
         self._came_back = came_back
         self._once_too_early: Collection[tuple[str, int]] = frozenset()
         self.unclosed: Callable[[str, str], bool] = _unheard
@@ -220,13 +220,12 @@ class Inbox:
         classified = [
             self._classify(entry, listing.names[entry.folder], began) for entry in listing.files
         ]
-        scan = Scan(
+        self._last = Scan(
             ready=tuple(one for one in classified if isinstance(one, ReadyFile)),
             waiting=tuple(one for one in classified if isinstance(one, Waiting)),
             left_alone=tuple(listing.left_alone),
         )
-        self._verdicts = _verdicts(scan)
-        return scan
+        return self._last
 
     def doubt(self, file: ReadyFile) -> None:
         """Look again who has a file open: it was ready and then could not be claimed."""
@@ -243,12 +242,13 @@ class Inbox:
         if place is None:
             return f"{name} is not in the inbox ({shown(self._root, 200)}): put it there."
         folder, plain = place
-        if place in self._verdicts:
-            return f"{name}: {self._verdicts[place]}."
+        verdicts = _verdicts(self._last)
+        if place in verdicts:
+            return f"{name}: {verdicts[place]}."
         if "/" in folder:
             return f"{name} is too deep: only the inbox and the courier folders in it are scanned."
-        if folder and ("", folder) in self._verdicts:
-            above = self._verdicts["", folder]
+        if folder and ("", folder) in verdicts:
+            above = verdicts["", folder]
             return f"{name} is in a folder that is not scanned: {above}."
         inside = self._root / folder / plain
         if inside.is_dir():
@@ -293,9 +293,7 @@ class Inbox:
         )
         if held is None:
             track.was_ready = True
-            return ReadyFile(
-                path=path, folder=entry.folder, name=entry.name, identity=entry.identity
-            )
+            return ReadyFile(folder=entry.folder, name=entry.name, identity=entry.identity)
         return Waiting(
             path=path,
             folder=entry.folder,

@@ -239,7 +239,7 @@ class Intake:
             self._again_at[place] = self._looks + looks
         now = self._clock.monotonic()
         self._unclaimable[place] = Waiting(
-            path=file.path,
+            path=self._inbox.path_of(*place),
             folder=file.folder,
             name=file.name,
             cause=cause,

@@ -48,7 +48,11 @@ def ready_file(root: Path, name: str, folder: str = "", content: bytes = ROWS) -
 def seen(path: Path, folder: str = "") -> ReadyFile:
     status = path.lstat()
     identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-    return ReadyFile(path=path, folder=folder, name=path.name, identity=identity)
+    return ReadyFile(folder=folder, name=path.name, identity=identity)
+
+
+def path_of(root: Path, ready: ReadyFile) -> Path:
+    return root.joinpath("inbox", ready.folder, ready.name)
 
 
 def claim_one(folders: Folders, ready: ReadyFile, drop_id: str) -> Path | None:
@@ -139,7 +143,7 @@ def test_any_name_linux_allows_makes_the_whole_way(tmp_path, name):
 def test_a_claim_comes_too_late_for_a_file_that_is_gone(tmp_path):
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv")
-    ready.path.unlink()
+    path_of(tmp_path, ready).unlink()
     assert claim_one(folders, ready, DROP) is None
     assert folders.leftovers() == []
 
@@ -147,10 +151,10 @@ def test_a_claim_comes_too_late_for_a_file_that_is_gone(tmp_path):
 def test_a_claim_leaves_a_file_that_was_replaced_or_grew(tmp_path):
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv")
-    with ready.path.open("ab") as upload:
+    with path_of(tmp_path, ready).open("ab") as upload:
         upload.write(b"2,Delivered\n")
     assert claim_one(folders, ready, DROP) is None
-    assert ready.path.read_bytes() == ROWS + b"2,Delivered\n"
+    assert path_of(tmp_path, ready).read_bytes() == ROWS + b"2,Delivered\n"
     assert folders.leftovers() == []
 
 
@@ -158,25 +162,27 @@ def test_a_claim_leaves_a_namesake_that_was_renamed_into_the_place(tmp_path):
     """As large as the file that was ready and as old: a courier that sends a day's file twice."""
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv")
-    times = ready.path.stat()
+    times = path_of(tmp_path, ready).stat()
     namesake = tmp_path / "upload"
     namesake.write_bytes(ROWS.replace(b"1", b"2"))
     os.utime(namesake, ns=(times.st_atime_ns, times.st_mtime_ns))
-    namesake.rename(ready.path)
-    assert seen(ready.path).identity[2:] == ready.identity[2:]
+    namesake.rename(path_of(tmp_path, ready))
+    assert seen(path_of(tmp_path, ready)).identity[2:] == ready.identity[2:]
     assert claim_one(folders, ready, DROP) is None
-    assert ready.path.read_bytes() == ROWS.replace(b"1", b"2")
+    assert path_of(tmp_path, ready).read_bytes() == ROWS.replace(b"1", b"2")
     assert folders.leftovers() == []
-    assert claim_one(folders, seen(ready.path), DROP) is not None  # once it is ready itself
+    assert (
+        claim_one(folders, seen(path_of(tmp_path, ready)), DROP) is not None
+    )  # once it is ready itself
 
 
 def test_a_link_put_in_the_place_of_a_ready_file_is_not_claimed(tmp_path):
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv")
-    ready.path.unlink()
-    ready.path.symlink_to("/etc/passwd")
+    path_of(tmp_path, ready).unlink()
+    path_of(tmp_path, ready).symlink_to("/etc/passwd")
     assert claim_one(folders, ready, DROP) is None
-    assert ready.path.is_symlink()
+    assert path_of(tmp_path, ready).is_symlink()
 
 
 def test_of_many_claimants_exactly_one_gets_the_file(tmp_path):
@@ -295,7 +301,7 @@ def test_a_file_system_without_links_still_replaces_nothing(tmp_path, monkeypatc
 def test_a_digest_is_of_the_bytes(tmp_path):
     content = os.urandom(2_500_000)
     ready = ready_file(tmp_path, "x.csv", content=content)
-    digest = Folders.digest(ready.path)
+    digest = Folders.digest(path_of(tmp_path, ready))
     assert digest.sha256 == hashlib.sha256(content).hexdigest()
     assert digest.size == len(content)
 
@@ -303,7 +309,7 @@ def test_a_digest_is_of_the_bytes(tmp_path):
 def test_a_file_that_is_open_for_writing_is_neither_claimed_nor_hashed(tmp_path):
     folders = make_folders(tmp_path)
     ready = ready_file(tmp_path, "x.csv")
-    with ready.path.open("ab"):
+    with path_of(tmp_path, ready).open("ab"):
         assert claim_one(folders, ready, DROP) is None
     assert folders.leftovers() == []
     claimed = claim_one(folders, ready, DROP)

@@ -91,7 +91,7 @@ def test_a_file_is_ready_only_after_it_was_seen_unchanged_for_the_settle_time(tm
     ready = inbox.scan().ready
     status = (tmp_path / "x.csv").stat()
     assert names(ready) == ["x.csv"]
-    assert ready[0].path == tmp_path / "x.csv"
+    assert (ready[0].folder, ready[0].name) == ("", "x.csv")
     assert ready[0].identity == (
         status.st_dev,
         status.st_ino,
