@@ -65,7 +65,7 @@ _COMMANDS = (
 )
 _GROUPS = {
     "ledger": (
-        "Back up, restore, check or move the ledger, the memory of what was sent.",
+        "Back up, restore, check or move the record of what was sent.",
         (ledger.backup, ledger.restore, ledger.check, ledger.copy, ledger.new),
     ),
     "cluster": ("Show the workers, or let one finish.", (cluster.status, cluster.drain)),
