@@ -28,11 +28,10 @@ class FileTally(Struct):
     def add(self, codes: pa.ChunkedArray, disposition: pa.ChunkedArray, sign: int = 1) -> None:
         """Count rows by their codes and dispositions; ``sign`` -1 takes them back."""
         said = codes.filter(pc.not_equal(codes, ""))
-        bad = pc.sum(pc.match_substring_regex(said, _ID_BAD)).as_py() or 0
-        rejected = pc.sum(pc.equal(disposition, int(Disposition.REJECTED))).as_py() or 0
+        bad = pc.sum(pc.match_substring_regex(said, _ID_BAD)).as_py() if len(said) else 0
         self.rows += sign * len(codes)
         self.id_bad += sign * bad
-        self.rejected += sign * rejected
+        self.rejected += sign * int((disposition.to_numpy() == Disposition.REJECTED).sum())
 
 
 class Gathered(Struct):
@@ -71,9 +70,9 @@ class Gathered(Struct):
 
     def time(self, disposition: pa.ChunkedArray, event: pa.ChunkedArray) -> None:
         """Count the rows with something to send, and those of them with an event time."""
-        sends = pc.equal(disposition, int(Disposition.SEND))
-        self.sends += pc.sum(sends).as_py() or 0
-        self.timed += pc.sum(pc.and_(sends, event.is_valid())).as_py() or 0
+        sends = disposition.to_numpy() == Disposition.SEND
+        self.sends += int(sends.sum())
+        self.timed += int((sends & event.is_valid().to_numpy()).sum())
 
 
 def ending_of(before: list[pa.Table], table: pa.Table) -> list[pa.Table]:

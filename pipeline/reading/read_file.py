@@ -51,7 +51,7 @@ from pipeline.validation.columns import ColumnMap, Match, map_columns
 from pipeline.validation.evidence.collector import Evidence
 from pipeline.validation.evidence.names import around
 from pipeline.validation.evidence.traits import Traits
-from pipeline.validation.odd_ids import OddIds, mark_awbs, mark_pushed
+from pipeline.validation.odd_ids import OddIds, mark_odd_ids
 from pipeline.validation.profile_choice import (
     ProfileHeaderFinder,
     careful,
@@ -495,10 +495,8 @@ class CourierRules(Struct, frozen=True, kw_only=True):
         proven |= turned_dates(block, heads, self.mapping, self.profile, now_ms)
         self.gathered.prove(self._key, proven, first=first)
         columns = self.mapping.columns
-        block = self.gathered.odd_ids.see(block, columns[Role.ORDER_ID])
-        block = mark_pushed(block, columns[Role.ORDER_ID])
-        if Role.AWB in columns:
-            block = mark_awbs(block, columns[Role.ORDER_ID], columns[Role.AWB])
+        awbs = columns.get(Role.AWB)
+        block = mark_odd_ids(block, self.gathered.odd_ids, columns[Role.ORDER_ID], awbs)
         return self.evidence.put_into(block)
 
     def wanted(self, block: Block) -> Wanted:

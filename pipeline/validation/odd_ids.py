@@ -15,6 +15,7 @@ from pipeline.core.model import Block, RowFacts
 from pipeline.validation.order_ids import unnumbered
 from schemas.headings import reads_as_footer, several
 from schemas.normalise import fold, is_absent
+from schemas.order_ids import only_digits
 
 _COUNT_LENGTH = 7
 _MOST_COUNTS = 30
@@ -131,6 +132,26 @@ class OddIds(Struct, kw_only=True):
             return bool(re.fullmatch(_DATED, text))
         alike = text.isupper() and len(text) in usual and fold(text) not in _NEVER
         return not is_absent(text.casefold()) and (not alike or reads_as_footer(text))
+
+
+def mark_odd_ids(block: Block, known: OddIds, ids_at: int, awbs_at: int | None) -> Block:
+    """Return a block with the ids marked that are unlike others, pushed aside, or AWBs."""
+    if _are_alike(block.cells[ids_at]):
+        known.rows += len(block)
+        return block
+    block = mark_pushed(known.see(block, ids_at), ids_at)
+    return block if awbs_at is None else mark_awbs(block, ids_at, awbs_at)
+
+
+def _are_alike(cells: pa.Array) -> bool:
+    """Tell whether all are numbers of one length, too long for a count, and none begins with 0.
+
+    Then none of them can be unlike the others.
+    """
+    if not only_digits(cells) or pc.any(pc.starts_with(cells, "0")).as_py():
+        return False
+    lengths = pc.min_max(pc.binary_length(cells)).as_py()
+    return bool(lengths["min"] == lengths["max"] and (lengths["min"] or 0) > _COUNT_LENGTH)
 
 
 def mark_awbs(block: Block, ids_at: int, awbs_at: int) -> Block:

@@ -38,7 +38,7 @@ _LONGEST = 120
 """No heading that a profile knows is longer."""
 
 _FEWEST = 2
-"""So many words make a row of headings."""
+"""So many words make a row of headings: every profile requires an order id and a status."""
 
 _ALL, _HEADING_WORDS = 3, 3
 """So many columns make a row of words that nobody knows headings, and so many words one of them."""
@@ -56,6 +56,8 @@ class ProfileHeaderFinder:
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Tell whether a row holds all roles that one of the profiles requires."""
+        if len(cells) < _FEWEST:
+            return False
         # Nearly every row that is asked about is a data row: without one exact heading of a
         # required role no profile fits, and one look tells that of all of them.
         if self._needed.isdisjoint(data_header(cell) for cell in cells if len(cell) < _LONGEST):

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from pipeline.core.date_columns import read_times
 from pipeline.core.model import Block, Notice
 from pipeline.validation.columns import ColumnMap, data_header
+from pipeline.validation.evidence.cells import FEW, are_alike
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import (
@@ -32,6 +33,7 @@ from schemas.date_headings import (
     told_by,
 )
 from schemas.limits import DAY_MS
+from schemas.normalise import kept
 from schemas.vocabulary import DATE_ROLES, DELIVERY_DATES, CellKind, Role
 
 Order = Literal["day", "month"]
@@ -39,6 +41,7 @@ Proof = tuple[int, Order, str]
 """Column, the order that one of its dates is only possible in, and that date's separator."""
 
 _LONGEST = 10
+_BEFORE = " '\u00a0\t"
 _NUMERIC = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(?:20)?\d\d(?!\d)|(\d\d)(\d\d)20\d\d(?!\d)")
 _DIGIT = re.compile("[0-9]")
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -57,10 +60,13 @@ class Heads(Struct, frozen=True):
     @classmethod
     def of(cls, cells: pa.Array) -> "Heads":
         """Look at cells of text."""
-        bare = pc.utf8_ltrim(cells, " '\u00a0\t")
-        encoded = pc.utf8_slice_codeunits(bare, 0, _LONGEST).dictionary_encode()
+        if len(cells) <= FEW:
+            return cls(np.arange(len(cells)), [*map(_parts, map(_head, cells.to_pylist()))])
+        if not are_alike(cells):
+            cells = pc.utf8_slice_codeunits(pc.utf8_ltrim(cells, _BEFORE), 0, _LONGEST)
+        encoded = cells.dictionary_encode()
         index = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        return cls(index, [_parts(head) for head in encoded.dictionary.to_pylist()])
+        return cls(index, [*map(_parts, map(_head, encoded.dictionary.to_pylist()))])
 
 
 def heads_of(block: Block, columns: Mapping[int, DateRule]) -> dict[int, Heads]:
@@ -202,6 +208,11 @@ def two_way(cells: pa.Array) -> npt.NDArray[np.bool_]:
     return found
 
 
+def _head(cell: str) -> str:
+    return cell.lstrip(_BEFORE)[:_LONGEST]
+
+
+@kept
 def _parts(head: str) -> tuple[int, int, str] | None:
     found = _NUMERIC.match(head)
     if found is None:

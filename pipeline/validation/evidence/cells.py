@@ -9,6 +9,17 @@ import pyarrow.compute as pc
 
 from schemas.normalise import fold, is_absent
 
+FEW = 512
+"""Cells that plain Python has looked at before Arrow would have begun."""
+
+_SOME = 2048
+
+
+def are_alike(cells: pa.Array) -> bool:
+    """Tell by its first cells whether many of a column are alike, so that distinct ones are few."""
+    some = cells.slice(0, _SOME)
+    return len(pc.unique(some)) <= len(some) // 2
+
 
 def which(cells: pa.Array, tells: Callable[[str], bool]) -> pa.Array:
     """Tell of which cells something is true."""

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
+from pipeline.validation.evidence.cells import FEW, are_alike
 from pipeline.validation.evidence.traits import Trait, Traits
 from schemas.direction_cells import claim_of, filled_way, is_open, may_speak
 from schemas.directions import (
@@ -130,7 +131,7 @@ class DirectionColumn:
 
     def _letters(self, look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
         """Return what F and R mean, where both are there or nothing else is; and RET."""
-        folded = {*sound(map(fold, words))}
+        folded = {*sound(Counter(map(fold, words)))}
         meanings: dict[str, Direction] = {}
         if look.asks is Asks.WORDS and self._holds(
             Trait.SHORT, found=are_short(folded), matters=not folded.isdisjoint(SHORT)
@@ -196,7 +197,7 @@ _YES_OR_NO = {Asks.YES, Asks.NO}
 
 def _matching(cells: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
     """Return which cells match an expression; a text that comes again is looked at once."""
-    if len(cells) <= _FEW or len(pc.unique(cells.slice(0, SEEN))) > _FEW:
+    if len(cells) <= FEW or not are_alike(cells):
         return _found(cells, pattern)
     encoded = cells.dictionary_encode()
     found: npt.NDArray[np.bool_] = _found(encoded.dictionary, pattern)[encoded.indices]
@@ -206,24 +207,28 @@ def _matching(cells: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
 def _found(texts: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
     """Return which texts match.
 
-    Few short ones are looked at by ``re``, which keeps what it compiled: RE2 would compile the
-    expression anew for each column of each file.
+    Few short ones are looked at by ``re``, which keeps what it compiled, and each once, however
+    many files and blocks it comes in: RE2 would compile the expression anew for each of them.
     """
-    words = texts.to_pylist() if len(texts) <= _FEW else []
+    words = texts.to_pylist() if len(texts) <= FEW else []
     if words and max(map(len, words)) < SEEN:
-        search = re.compile(pattern, re.ASCII).search
-        return np.array([search(word) is not None for word in words])
+        return np.array([_matches(pattern, word) for word in words])
     found: npt.NDArray[np.bool_] = pc.match_substring_regex(texts, pattern).to_numpy(
         zero_copy_only=False
     )
     return found
 
 
-_FEW = SEEN // 2
+@lru_cache(maxsize=4096)
+def _matches(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.ASCII) is not None
 
 
 def _damaged(cells: pa.Array) -> npt.NDArray[np.bool_]:
     """Return which cells are damaged, but for long texts."""
+    texts = cells.buffers()[2]
+    if texts is None or DAMAGED.encode() not in texts.to_pybytes():
+        return np.zeros(len(cells), dtype=np.bool_)
     damaged: npt.NDArray[np.bool_] = pc.match_substring(cells, DAMAGED).to_numpy(
         zero_copy_only=False
     )
@@ -291,9 +296,9 @@ def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
     return pa.array(known, pa.string()).take(encoded.indices)
 
 
-def _mostly_directions(first: Sequence[str]) -> bool:
+def _mostly_directions(first: Counter[str]) -> bool:
     """Tell whether nearly all first cells with text are directions, whatever their heading."""
-    some = Counter(sound(first))
+    some = sound(first)
     may_be, least = some.total(), NEARLY_ALL * some.total()
     for cell, count in some.most_common():
         may_be -= count if direction_of(cell) is None else 0
@@ -302,16 +307,25 @@ def _mostly_directions(first: Sequence[str]) -> bool:
     return bool(some)
 
 
-def sound(folded: Iterable[str]) -> list[str]:
-    """Return the cells that say something and are not damaged."""
-    return [cell for cell in folded if not is_absent(cell) and DAMAGED not in cell]
+def sound(folded: Mapping[str, int]) -> Counter[str]:
+    """Return the texts that say something and are not damaged, and how often each is there."""
+    return Counter(
+        {
+            text: count
+            for text, count in folded.items()
+            if not is_absent(text) and DAMAGED not in text
+        }
+    )
 
 
-def first_texts(cells: pa.Array) -> list[str]:
-    """Return the first cells with text, folded."""
-    first = [cell for cell in cells.slice(0, SEEN).to_pylist() if cell.strip()]
-    if first:
-        folded = {cell: fold(cell) for cell in {*first}}
-        return [folded[cell] for cell in first]
-    filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, SEEN)
-    return [fold(cell) for cell in filled.to_pylist()]
+def first_texts(cells: pa.Array) -> Counter[str]:
+    """Return the first texts of a column, folded, and how often each is there."""
+    first = Counter(cells.slice(0, SEEN).to_pylist())
+    if not any(map(str.strip, first)):
+        filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, SEEN)
+        return Counter(map(fold, filled.to_pylist()))
+    folded = Counter[str]()
+    for text, count in first.items():
+        if text.strip():
+            folded[fold(text)] += count
+    return folded

@@ -38,13 +38,15 @@ class Lines:
             empty_cells(block.cells[columns[role]]) for role in (Role.ORDER_ID, Role.STATUS)
         )
         alone = self._alone(block, np.flatnonzero(no_id | no_status).tolist())
+        last = self._last_row(block, no_id & no_status, [at for at, _, _ in alone])
+        if not (alone or self._of_sheet or self._title or self._line or self._traits.notes):
+            return {}
         told = (self._title, *self._traits.notes.values(), *(line for _, line, _ in alone))
         needless = self._needless(block, told)
         titles = ["" if self._title in needless else self._title]
         notes, rests = [""], ["", self._line]
         of_title, of_note, of_rest = np.zeros((3, len(block)), dtype=np.int64)
         of_rest[:] = 1
-        last = self._last_row(block, no_id & no_status, [at for at, _, _ in alone])
         for at, line, is_rest in (each for each in alone if each[1] not in needless):
             title = self._way_titled(line)
             if is_rest:
@@ -67,15 +69,12 @@ class Lines:
                 above &= of_note == 0
             of_note[above] = len(notes)
             notes.append(line)
-        found = {}
-        for source, lines, index in (
-            (TITLE, titles, of_title),
-            (LINE, rests, of_rest),
-            (NOTE, notes, of_note),
-        ):
-            if any(lines):
-                found[source] = pa.array(lines, pa.string()).take(pa.array(index))
-        return found
+        found = ((TITLE, titles, of_title), (LINE, rests, of_rest), (NOTE, notes, of_note))
+        return {
+            source: pa.array(lines, pa.string()).take(pa.array(index))
+            for source, lines, index in found
+            if any(lines)
+        }
 
     def _note_legends(self, block: Block) -> None:
         for at, line in self._legends(block):

@@ -70,6 +70,8 @@ def lists_below(
     block: Block, mapping: ColumnMap, titles: Sequence[pa.Array]
 ) -> Iterator[tuple[List, frozenset[str]]]:
     """Give the ids that stand alone below a title that says where these went."""
+    if not titles:
+        return
     empty = pc.equal(pc.utf8_trim_whitespace(block.cells[mapping.columns[Role.STATUS]]), "")
     for title in titles:
         for at in np.flatnonzero(pc.and_(empty, pc.not_equal(title, ""))):

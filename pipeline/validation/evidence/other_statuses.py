@@ -1,7 +1,7 @@
 """Further columns with statuses, which may contradict the one that is read."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -152,10 +152,10 @@ class OtherStatuses:
 _OUTWARD = frozenset({Milestone.BAG_PICKED, Milestone.DELIVERY_DONE})
 
 
-def _mostly_statuses(some: Sequence[str], table: StatusTable) -> bool:
+def _mostly_statuses(words: Counter[str], table: StatusTable) -> bool:
     """Tell whether nearly all of some cells are statuses, and one of them a milestone."""
-    words, known = Counter(some), list[str]()
-    may_be, least = len(some), NEARLY_ALL * len(some)
+    known = list[str]()
+    may_be, least = words.total(), NEARLY_ALL * words.total()
     for word, count in words.most_common():
         if gives_status(word, table, numbers=False):
             known.append(word)
