@@ -141,6 +141,32 @@ def test_boxes_under_one_awb_are_parcels(part: Part) -> Iterator[None]:
         assert "2 of 2" in part.of(f"day{at}").lines()[0]["message"], heading
 
 
+#: Status and day of the rows of one parcel, the first or last one a delivery; and its end.
+WITHOUT_CLOCKS = (
+    ([("Delivered", "28-11-2026"), ("Undelivered", "28-11-2026")], TAKEN_BACK),
+    ([("Delivered", ""), ("Undelivered", "")], TAKEN_BACK),
+    ([("Delivered", ""), ("In Transit", "")], SENT),
+    ([("Undelivered", "28-11-2026"), ("Delivered", "28-11-2026")], SENT),
+    # The newest first:
+    (
+        [("Delivered", "28-11-2026"), ("Undelivered", "28-11-2026"), ("In Transit", "27-11-2026")],
+        SENT,
+    ),
+    ([("Delivered", "28-11-2026"), ("Undelivered", "27-11-2026")], SENT),
+)
+
+
+@together
+def test_a_failed_attempt_of_the_same_day_below_a_delivery_holds_it(part: Part) -> Iterator[None]:
+    for at, (scans, _) in enumerate(WITHOUT_CLOCKS):
+        rows = [(f"A{at}", f"X{at}99", *each) for each in scans]
+        part.drop_rows(f"day{at}", rows, WITH_TIME)
+    yield
+    for at, (scans, end) in enumerate(WITHOUT_CLOCKS):
+        says = dict(zip((status for status, _ in scans), part.ends(f"day{at}"), strict=True))
+        assert says["Delivered"] == end, scans
+
+
 #: What one row says of the others of its order: heading, cells of the rows, ends.
 TOLD_OF = (
     ("Box", ("1 of 2",), [PARCELS]),
