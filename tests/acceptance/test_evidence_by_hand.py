@@ -916,6 +916,8 @@ def lines(name: str, text: str, ends: str) -> None:
     FILES[name] = (made, ends)
 
 
+column("Satus", ("Delivered", "#N/A", "NULL", ""), "shhs")
+column("Client Status", ("Delivered", "#N/A", ""), "sss")
 TITLES = ",".join(HEADER)
 for heading in ("Last Updated (RTO)", "Last Updated - RTO", "Last Scan Date (Return)"):
     lines(f"times of another way: {heading}", f"Order ID,AWB No,Status,{heading}\nA0\nA1", "hh")
