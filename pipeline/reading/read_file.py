@@ -72,6 +72,7 @@ from pipeline.validation.sheet_dates import (
     heads_of,
     newer,
     proofs,
+    swapped_cells,
     turned_dates,
     with_dates,
 )
@@ -492,6 +493,7 @@ class CourierRules(Struct, frozen=True, kw_only=True):
         heads = heads_of(block, self.dates)
         proven = proofs(heads, self.dates)
         now_ms = round(self.now.timestamp() * 1000)
+        proven |= swapped_cells(block, self.mapping)
         proven |= turned_dates(block, heads, self.mapping, self.profile, now_ms)
         self.gathered.prove(self._key, proven, first=first)
         columns = self.mapping.columns

@@ -33,6 +33,7 @@ from pipeline.validation.sheet_dates import (
     as_proven,
     concerns,
     events,
+    in_doubt,
     newer,
     own_times,
     two_way,
@@ -353,7 +354,9 @@ class _Dates(Struct, frozen=True, kw_only=True):
             days = np.array(pc.match_substring_regex(cells, r"\d:\d|\d{9}"), dtype=np.bool_)
             local = read_times(cells, kinds, rule, self.zone)
             times = Times(ms=np.where(days, times.ms, local.ms))
-        two = two_way(cells) & times.read if doubtful else np.zeros(len(cells), dtype=np.bool_)
+        two = np.zeros(len(cells), dtype=np.bool_)
+        if doubtful:
+            two = in_doubt(cells, kinds, column, self.proven) & times.read
         heading = " ".join(self.facts.mapping.headers[column].split())
         none = np.zeros(len(cells), dtype=np.bool_)
         return _Read(heading=heading, cells=cells, times=times, two_way=two, unlisted=none)

@@ -90,6 +90,71 @@ def proofs(heads: Mapping[int, Heads], columns: Mapping[int, DateRule]) -> froze
     return frozenset(found)
 
 
+_CELLS = "cells"
+"""Stands for the separator of date cells."""
+
+
+def swapped_cells(block: Block, mapping: ColumnMap) -> frozenset[Proof]:
+    """Return the date columns whose date cells a spreadsheet has probably read month first.
+
+    All texts in them have a day past the 12th, which it could not read so, all date cells may be
+    either, and most are nearer to the texts the other way round (the classic of a day-first file in
+    a spreadsheet of the United States). At the beginning of a month sound ones may be either, too.
+    """
+    found: set[Proof] = set()
+    for role in DATE_ROLES:
+        at = mapping.columns.get(role, -1)
+        kinds = block.kinds.get(at)
+        if kinds is None or np.count_nonzero(kinds == CellKind.DATE) < _SOME_CELLS:
+            continue
+        texts = block.cells[at].filter(pa.array(kinds == CellKind.TEXT))
+        told = [parts for parts in Heads.of(texts).parts if parts is not None]
+        dates = block.cells[at].filter(pa.array(kinds == CellKind.DATE))
+        either = pc.all(pc.match_substring_regex(dates, _EITHER)).as_py()
+        past = told and all(first > _MONTHS for first, *_ in told)
+        if past and either and _are_nearer_turned(dates, texts):
+            found.add((at, "month", _CELLS))
+    return frozenset(found)
+
+
+def _are_nearer_turned(dates: pa.Array, texts: pa.Array) -> bool:
+    """Return whether most ISO dates are nearer to day-first texts with day and month exchanged."""
+    turned = pc.replace_substring_regex(dates, r"^([0-9]{4})-([0-9]{2})-([0-9]{2})", r"\1-\3-\2")
+    typed, own, other = (
+        read_times(cells, None, DateRule(day_first=True), _UTC) for cells in (texts, dates, turned)
+    )
+    if not typed.read.any():
+        return False
+    middle = np.median(typed.ms[typed.read])
+    nearer = own.read & other.read & (abs(other.ms - middle) < abs(own.ms - middle))
+    return bool(2 * nearer.sum() > len(dates))
+
+
+def in_doubt(
+    cells: pa.Array,
+    kinds: npt.NDArray[np.int8] | None,
+    column: int,
+    proven: Collection[Proof],
+) -> npt.NDArray[np.bool_]:
+    """Return which dates of a column in doubt may be day or month first."""
+    found = two_way(cells)
+    if kinds is not None and (column, "month", _CELLS) in proven:
+        found |= (kinds == CellKind.DATE) & _may_be_either(cells)
+    return found
+
+
+def _may_be_either(dates: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return which ISO dates may have day and month exchanged; those of one number may not."""
+    either = pc.match_substring_regex(dates, _EITHER)
+    same = pc.equal(pc.utf8_slice_codeunits(dates, 5, 7), pc.utf8_slice_codeunits(dates, 8, 10))
+    found: npt.NDArray[np.bool_] = pc.and_not(either, same).to_numpy(zero_copy_only=False)
+    return found
+
+
+_EITHER = r"^[0-9]{4}-[01][0-9]-(?:0[1-9]|1[0-2])"
+_MONTHS, _SOME_CELLS = 12, 2
+
+
 def turned_dates(
     block: Block, heads: Mapping[int, Heads], mapping: ColumnMap, profile: Profile, now_ms: int
 ) -> frozenset[Proof]:
