@@ -77,8 +77,8 @@ _OF_RECORDS = frozenset(
         *("refreshed", "load", "loaded", "extract", "extracted", "import", "imported", "log"),
         *("logged", "record", "recorded", "insert", "inserted", "ins", "row", "working", "ops"),
         *("shift", "business", "calendar", "run", "sheet", "runsheet", "drs", "image", "signature"),
-        *("sign", "signed", "otp", "verified", "handed", "over", "closing", "end", "finish"),
-        *("finished", "done", "final", "attempt", "dd", "mm", "yy", "yyyy", "hh", "ss"),
+        *("otp", "verified", "handed", "over", "finished", "done", "dd", "mm", "yy", "yyyy"),
+        *("hh", "ss"),
     }
 )
 _OF_MOMENTS = frozenset({"day", "stamp", "datum", "dinank", "dd"})

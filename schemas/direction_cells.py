@@ -157,6 +157,8 @@ def may_speak(look: Look) -> str:
     """Return an expression that each cell with a claim matches, "" where any cell may have one."""
     if look.asks is Asks.NOTES:
         return r"[A-Za-z]|[^\x00-\x7f]"
+    if look.wholly:
+        return r"\d"  # Pending is no number of a refund
     if look.asks is Asks.REMARKS:
         sellers = "|".join(sorted(SELLERS | {"vendor", "warehouse"}))
         at_sellers = rf"(?:back|delivered|handed|return).{{0,30}}\b(?:{sellers})"

@@ -452,7 +452,7 @@ _ASKED_SO = {
         (_CAME_BACK, Look(asks=Asks.YES, way=Direction.BACK, bare=True)),
         (_REPLACED, Look(asks=Asks.FILLED, way=Direction.WITHDRAWN, partly=True)),
         (_RMA, Look(asks=Asks.FILLED, way=Direction.BACK)),
-        (_REFUNDS, Look(asks=Asks.FILLED, way=Direction.RETURN, wholly=True)),
+        (_REFUNDS, Look(asks=Asks.FILLED, way=Direction.BACK, wholly=True)),
     )
     for words in headings
 }

@@ -15,7 +15,7 @@ from schemas.vocabulary import Milestone
 WORD = re.compile(r"[a-z0-9]+")
 RTO_WORDS = frozenset({"rt0", "rto", "rtod", "rtos", "rts"})
 _RETURN = several(
-    "return returns returned reverse reversed rev rvp rvs rvrs dto crn rtn rtrn crp revp revpu rpu "
+    "return returns returned reverse reversed rev rvp rvs rvrs dto crn rtn rtrn revp revpu rpu "
     "rvpu revrse rvrse"
 )
 FORWARD_WORDS = frozenset({"forward", "frwd", "fwd"})
@@ -321,7 +321,7 @@ IN_PART = (
     r"delivered\W*(?:(?:\+|&|and|/|,|\||-|\(|then|but)\W*)?"
     r"(?:rt[os]|return(?:ed)?|undelivered|partial(?:ly)?|fake|false|wrong(?:ly)?|expected"
     r"|tentative(?:ly)?|tb[acd]|to be confirmed|to confirm|not (?:yet )?(?:confirmed|verified)"
-    rf"|soon|x|❌|✗|{_PART_OF})|(?:rt[os]|undelivered) ?(?:\+|&|/|,|\|) ?delivered"
+    rf"|soon|x|❌|✗|{_PART_OF})|rt[os] ?(?:\+|&|/|,|\|) ?delivered"
     rf"|delivered \W?\?+|partial(?:ly)? deliver(?:y|ed)|(?:only )?{_PART_OF} (?:{_BOXES} )?"
     rf"(?:delivered|received)|only [1-9] {_BOXES} (?:delivered|received)"
     rf"|[1-9](?:st|nd|rd|th)? {_BOXES} (?:is |are )?(?:in transit|lost|missing|pending|short)"

@@ -135,7 +135,7 @@ _HEADINGS = (
         f"{what}{number}"
         for what in (
             *("parcel", "package", "shippingpackage", "shipment", "subshipment", "box", "carton"),
-            *("piece", "fulfilment", "fulfillment", "dispatch", "delivery", "mpschild", "child"),
+            *("piece", "fulfilment", "fulfillment", "delivery", "mpschild", "child"),
         )
         for number in ("id", "no", "number", "code", "ref", "reference")
     ),
@@ -160,8 +160,8 @@ _ITEMS = frozenset(_HEADINGS[_HEADINGS.index("orderitemid") :])
 #: cell numbers it among all: Part, 1 of 2.
 _PIECES = several("box carton child packet package parcel pc piece pkg slave")
 _MAYBE_PIECES = several(
-    "bag boxes bundle cartons consignment dispatch fulfillment fulfilment lot packages packets "
-    "part pcs pieces pkgs secondary seq sequence serial shipment split sub unit"
+    "boxes cartons fulfillment fulfilment packages packets part pcs pieces pkgs secondary "
+    "shipment split sub"
 )
 _BESIDE_PIECES = several("awb code count id mps name no num number of order waybill")
 
@@ -270,10 +270,16 @@ NUMBERED = r"(?i)^(?:[a-z]+ ?)?[0-9]{1,3} ?(?:/|of|out of) ?[0-9]{1,3}$|[a-z0-9]
 """A cell that numbers a box among all, or a part of a shipment: 1 of 2, FYA1-2."""
 
 
-def boxes_in(cell: str) -> int:
-    """Return of how many boxes a cell numbers one: 2 of Box 1 of 2, 1/2. 0 where it does not."""
+def boxes_in(cell: str, heading: str = "") -> int:
+    """Return of how many boxes a cell numbers one: 2 of Box 1 of 2, 1/2. 0 where it does not.
+
+    Under a heading of several (Pieces, Boxes) 2/2 are all of them.
+    """
     found = _NUMBERED_BOX.fullmatch(fold(cell))
-    return int(found[2]) if found and 0 < int(found[1]) <= int(found[2]) else 0
+    if not found or not 0 < int(found[1]) <= int(found[2]):
+        return 0
+    several_named = any(word.endswith("s") for word in words_of(heading))
+    return 0 if several_named and int(found[1]) == int(found[2]) else int(found[2])
 
 
 #: Words for the same things: the pieces of a shipment, and the goods in it.

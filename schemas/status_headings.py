@@ -36,7 +36,9 @@ _SAYING = several("call customer seller verification")
 MEASURES = several("delay fraud risk sla tat weight")
 
 #: Steps and systems of the seller's side, whose words are behind the courier's: WMS Status.
-_BEHIND = several("attempt dispatch erp fynd oms packing shopify wms")
+_BEHIND = several(
+    "app attempt dispatch erp fulfillment fulfilment fynd oms packing shopify web website wms"
+)
 
 
 #: Beside a word for a status these leave it that of the shipment; any other, such as UPI or

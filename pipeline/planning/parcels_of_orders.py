@@ -7,6 +7,7 @@ takes it back. Only one file is looked at here; ``planning.earlier_files`` has t
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -240,7 +241,7 @@ def _least(number: int, sheet: SheetFacts, spool: Spool, profile: Profile) -> np
     box, split = piece_heading(sheet.headers, taken), split_heading(sheet.headers, taken)
     columns: dict[str, Callable[[str], int]] = {}
     if box is not None:
-        columns[f"c{box[0]}"] = boxes_in
+        columns[f"c{box[0]}"] = partial(boxes_in, heading=sheet.headers[box[0]])
     if split is not None:
         columns[f"c{split}"] = lambda cell: 2 * (fold(cell) in TRUE_WORDS)
     found = np.zeros(sheet.rows, dtype=np.int64)

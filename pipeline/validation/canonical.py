@@ -370,12 +370,17 @@ class _Dates(Struct, frozen=True, kw_only=True):
         read = self.read(Role.EVENT_TIME, column, cells)
         every = np.ones(len(cells), dtype=np.bool_)
         rule = self.profile.date_rule(Role.EVENT_TIME)
-        if rule.read_as != "text" or (read.times.read | (read.times.ms == ABSENT)).all():
+        far = read.times.read & ~_is_near(read.times.ms - now_ms)
+        sound = read.times.read | (read.times.ms == ABSENT)
+        if rule.read_as != "text" or (sound & ~far).all():
             return replace(read, two_way=~every, unlisted=every)
         other = DateRule(day_first=not rule.day_first)
         zone = zone_named(self.facts.mapping.headers[column]) or self.zone
         swapped = read_times(cells, self.facts.block.kinds.get(column), other, zone)
+        if sound.all() and (read.times.read & ~swapped.read).any():
+            return replace(read, two_way=~every, unlisted=every)  # a cell proves the order
         nearer = np.abs(swapped.ms - now_ms) < np.abs(read.times.ms - now_ms)
+        nearer |= far & _is_near(swapped.ms - now_ms)
         ms = np.where(swapped.read & (~read.times.read | nearer), swapped.ms, read.times.ms)
         return replace(read, times=Times(ms=ms), two_way=~every, unlisted=every)
 
@@ -394,6 +399,12 @@ class _Dates(Struct, frozen=True, kw_only=True):
         found = self.read(role, own, cells)
         column = newer(mapping, role)
         return found if column is None else self.read(role, column, block.cells[column]).over(found)
+
+
+def _is_near(age: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Tell of the ages of times, in milliseconds, whether they are neither too old nor ahead."""
+    near: npt.NDArray[np.bool_] = age >= -RANGE_DAYS * DAY_MS
+    return near & (age <= FUTURE_HOURS * HOUR_MS)
 
 
 class _Read(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ import pytest
 from tests.acceptance.harness import Root
 
 WHEN = "27-11-2026 10:15"
+AHEAD = "31-12-2026"
 HEADER = ("Order ID", "AWB No", "Status", "Event Time")
 AT_ONCE = 50
 """Files that one command reads, so that it ends in time on a busy machine."""
@@ -184,6 +185,8 @@ for name, said in (
 for name in ("Verified Status", "Manual Status", "Updated Sts", "Portal Status", "Ops Status"):
     column(name, ("Undelivered",), "h")
     column(name, ("Delivered", "Delivered to customer"), "ss")
+for name in ("Fulfillment Status", "Website Status", "App Status"):
+    column(name, ("Packed", "Processing", "RTO Delivered"), "ssh")
 for said in (
     "Delivered + RTO",
     "Delivered (fake)",
@@ -196,7 +199,12 @@ for said in (
 ):
     column("Remarks", (said, "Delivered"), "hs")
     column("Sub Status", (said, "Delivered to customer"), "hs")
-for said in ("2 of 2 delivered", "Delivered 2 boxes", "Delivered; RTO was cancelled before"):
+for said in (
+    "2 of 2 delivered",
+    "Delivered 2 boxes",
+    "Delivered; RTO was cancelled before",
+    "Undelivered | Delivered",
+):
     column("Remarks", (said, "Delivered"), "ss")
 
 # A return's number, and that of a refund in every row.
@@ -206,6 +214,8 @@ column("Refund ID", ("R1", "R2"), "hh")
 column("Credit Note No", ("CN1", "CN2"), "hh")
 column("Refund ID", ("R1", ""), "ss")  # a refund has many a reason
 column("Refund ID", ("R1", "R2"), "ss", status="Return Delivered")
+column("Refund ID", ("R1", "R2"), "ss", status="RTO Delivered")
+column("Refund ID", ("Pending", "Not initiated"), "ss")
 
 # Fewer pieces, by other words.
 column("Order Qty,Recd Qty", ("2,1", "2,2"), "hs")
@@ -219,12 +229,15 @@ for name in ("Is Self Ship", "Auto Dispatched"):
 # The only time, of no event by its name, and a second one that lies ahead.
 for name in ("POD Upload Time", "Day", "Txn Date", "Entry Date", "DD/MM/YYYY", "OTP Verified At"):
     header = f"Order ID,AWB No,Status,{name}"
-    for when, ends in (("27-11-2025", "h"), ("12-01-2027", "h"), ("27-11-2026", "s"), ("Sat", "s")):
+    for when, ends in (("27-11-2025", "h"), ("13-01-2027", "h"), ("27-11-2026", "s"), ("Sat", "s")):
         FILES[f"{name} {when}"] = ([header, f"A1,W100,Delivered,{when}"], ends)
 for name in ("Last Scan Ts", "Updated At", "Latest Scan"):
     header = f"Order ID,AWB No,Status,Delivered Date,{name}"
-    for when, ends in (("12-01-2027 10:00", "h"), ("28-11-2026 10:00", "s"), ("", "s")):
+    for when, ends in (("13-01-2027 10:00", "h"), ("28-11-2026 10:00", "s"), ("", "s")):
         FILES[f"{name} {when} beside"] = ([header, f"A1,W100,Delivered,{WHEN},{when}"], ends)
+# It may be month first; an end that is none of the delivery may lie ahead.
+for name, when in (("Txn Date", "11/12/2026"), ("Closing Date", AHEAD), ("End Date", AHEAD)):
+    FILES[f"{name} {when}"] = ([f"Order ID,AWB No,Status,{name}", f"A1,W1,Delivered,{when}"], "s")
 
 # Words in one.
 for word in (

@@ -179,7 +179,15 @@ TOLD_OF = (
     ("Split Order", ("Y", "Y"), [SENT, SENT]),
     ("Is Split", ("No",), [SENT]),
     ("Split Payment", ("Yes",), [SENT]),
+    ("Pcs", ("2/2",), [SENT]),
+    ("Pcs", ("1/2",), [PARCELS]),
+    # Numbers of lists, batches and bags.
+    *((name, ("3/26",), [SENT]) for name in ("Lot No", "Serial No", "Sequence", "Dispatch", "Bag")),
 )
+
+
+#: One parcel has another one at each step.
+STEPS_ON_THE_WAY = ("Bag No", "Seq", "Dispatch No", "Dispatch", "Lot")
 
 
 @together
@@ -192,12 +200,20 @@ def test_an_order_with_parcels_of_which_the_file_does_not_tell_is_open(
     rows = [("A9", "Delivered", "FYA9-1"), ("A9", "In Transit", "FYA9-2")]
     part.drop_rows("bare", rows, ("Order ID", "Status", "Sub Shipment ID"))
     shared = [("A9", "X9", *row[1:]) for row in rows]
+    for at, name in enumerate(STEPS_ON_THE_WAY):
+        steps = (("In Transit", "27-11"), ("Delivered", "28-11"))
+        scans = [(f"S{at}", f"Y{at}", *step) for step in steps]
+        part.drop_rows(f"way {name}", scans, (*WITH_AWB, name))
+    scans = [("S9", "Undelivered", "D11"), ("S9", "Delivered", "D12")]
+    part.drop_rows("way bare", scans, ("Order ID", "Status", "Dispatch ID"))
     part.drop_rows("shared", shared, (*WITH_AWB, "Shipment ID"))
     yield
     for at, (heading, cells, ends) in enumerate(TOLD_OF):
         found = [SENT if end[0] == "duplicate" else end for end in part.ends(f"day{at}")]
         assert found == ends, (heading, cells)
     assert part.ends("bare") == part.ends("shared") == [PARCELS, NOTHING]
+    for name in (*STEPS_ON_THE_WAY, "bare"):
+        assert part.ends(f"way {name}") == [NOTHING, SENT], name
 
 
 ALL_SAY_SO = (
