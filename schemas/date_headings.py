@@ -25,6 +25,7 @@ _EVENT = frozenset(
     {
         *("status", "scan", "scanned", "event", "update", "updated", "updation", "modified"),
         *("changed", "change", "activity", "last", "latest", "tracking", "checkpoint"),
+        "attempted",
     }
 )
 _DELIVERED = frozenset(
@@ -33,7 +34,7 @@ _DELIVERED = frozenset(
         *("deld", "deliverd", "delv", "dely", "dlvry", "dlvy", "delivary", "dilivery"),
         *("deliverey", "dl", "dod"),
         *("recieved", "received", "receipt", "reached", "drop", "recd"),
-        *("arrival", "arrived", "fulfilled", "closed", "closure"),
+        *("arrival", "arrived", "fulfilled", "closed", "closure", "close"),
     }
 )
 _PICKED = frozenset(

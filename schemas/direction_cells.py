@@ -38,7 +38,7 @@ from schemas.vocabulary import Milestone
 
 #: Words beside the seller where a person's name is asked: Merchant is a family's name, too.
 _BESIDE_SELLERS = several(
-    "address at back by center centre dc facility guard hub point received return returned "
+    "address at back by center centre dc facility fynd guard hub point received return returned "
     "returns same security self staff store team the to warehouse wh"
 )
 
@@ -82,7 +82,10 @@ _USUAL = several("normal original outbound outward regular sale sales standard")
 _MAY_RETURN = several("allowed day days eligible policy returnable window")
 _POLICY = _MAY_RETURN | several("easy exchange free only replacement return returns within")
 _DATE = re.compile(r"\d{1,4}[ /](?:\d{1,2}|[a-z]{3,9})[ /]\d{2,4}\b")
-_EMPTY_DATES = re.compile(r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|0?1[-/]0?1[-/]1970.*|1970[-/]01[-/]01.*")
+_EMPTY_DATES = re.compile(
+    r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|(?:0?1[-/]){2}(?:0001|19[07]0).*"
+    r"|(?:0001|1970)[-/]01[-/]01.*|1900[-/]01[-/]0[01].*|(?:00?[-/]0?1|0?1[-/]00?)[-/]1900.*"
+)
 
 #: Words that mean a way back under any heading: RTS may be ready to ship, and return a rule.
 _PLAINLY_BACK = several("dto reverse reversed rto rts rvp rvs")
@@ -172,6 +175,7 @@ def may_speak(look: Look) -> str:
         ways += r"|\bna?hin?\b|\braddu?\b|\bcancel [a-z]"
         return rf"(?i){ways}|^\s*(?:{look.fates})\W*$" if look.fates else rf"(?i){ways}"
     said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"given", "not", "over to", "red to"}))
+    said += rf"|^\s*(?:{look.fates})\W*$" if look.fates else ""
     return rf"(?i){said}|[^\x00-\x7f]" if look.names else ""
 
 
@@ -208,7 +212,9 @@ def _is_no(folded: str, look: Look) -> bool:
 def _handed_over(folded: str, look: Look) -> Direction | None:
     """Return that a shipment went back where it is the seller who has it, or that nobody has."""
     words, meant = words_in(folded), SELLERS | RTO_WORDS
-    if _is_fate(folded, look) or NOT_DELIVERED.search(folded):
+    if _is_fate(folded, look):
+        return look.way or Direction.UNDELIVERED
+    if NOT_DELIVERED.search(folded):
         return Direction.UNDELIVERED
     if words & (_NOBODY | {"not"}) and words <= _NOBODY | _BESIDE_NOBODY and words - {"na", "not"}:
         return Direction.UNDELIVERED
@@ -224,7 +230,7 @@ def _plainly_said(folded: str, look: Look) -> Direction | None:
     *Delivered* and makes it nothing else.
     """
     if _is_fate(folded, look):
-        return Direction.UNDELIVERED
+        return look.way or Direction.UNDELIVERED
     if not words_in(in_plain_words(folded)) & _PLAINLY_BACK or direction_of(folded) is None:
         return None
     return Direction.BACK

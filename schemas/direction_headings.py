@@ -209,11 +209,33 @@ _OF_DESTINATIONS = tuple(
                 "receiver type",
                 "consignee type",
             ),
+            *("ship to", "shipped to", "ship to type", "to type", "consignee"),
         ),
     )
 )
+#: From whom it goes: from the customer on the way back only.
+_OF_ORIGINS = tuple(
+    map(
+        several,
+        (
+            *("from", "from type", "ship from", "shipped from", "ship from type", "picked from"),
+            *("pickup from", "pickup type", "origin type", "consignor", "consignor type"),
+            *("sender", "sender type", "shipper", "shipper type"),
+        ),
+    )
+)
+_CUSTOMERS_PLACE = r"(?:end )?(?:buyer|consignee|customer)s?(?:'s)?(?: (?:address|home|location))?"
+_WAREHOUSE = r"(?:(?:our|own|central|seller|brand) )?(?:warehouse|wh)"
 _ELSEWHERE = r"(?:.* )?(?:branch|courier|dc|franchisee?|hub|transporter)(?: office)?"
-_WHERE_NOW = tuple(map(several, ("currently with", "now with", "lying at", "physical location")))
+_WHERE_NOW = tuple(
+    map(
+        several,
+        (
+            *("currently with", "now with", "lying at", "physical location", "physical status"),
+            *("ground status", "actual location", "possession", "current possession"),
+        ),
+    )
+)
 
 #: Columns with whole scans, and cells that begin with one and tell of no delivery after it.
 _STORIES = several("activity checkpoint event history log logs response scan timeline tracking")
@@ -245,9 +267,9 @@ _COUNTS = frozenset({"no", "number", "num"})
 
 #: Subjects that only a shipment that comes back has anything for.
 _FILLED = several(
-    "action at awb bag code date datetime delivered docket dt id initiated lrn no number on "
-    "intransit pickup reason received ref reference remark remarks requested status time "
-    "timestamp track tracking type updated waybill"
+    "action at awb bag cn code consignment date datetime delivered docket dt id initiated lrn no "
+    "number on intransit pickup reason received ref reference remark remarks requested status "
+    "time timestamp track tracking type updated waybill"
 )
 
 
@@ -318,7 +340,11 @@ def _way_asked(words: frozenset[str]) -> Look | None:
 
 def _whom_asked(words: frozenset[str]) -> Look | None:
     """Return how to read a column that says who has a shipment, or how much of it he took."""
-    if words in _OF_RECEIVERS or words in _OF_DESTINATIONS:
+    if words in _OF_ORIGINS:
+        return Look(asks=Asks.PLAIN, way=Direction.BACK, fates=_CUSTOMERS_PLACE)
+    if words in _OF_DESTINATIONS:
+        return Look(asks=Asks.WHOM, way=Direction.BACK, fates=_WAREHOUSE, names=True)
+    if words in _OF_RECEIVERS:
         return Look(asks=Asks.WHOM, names=True)
     if {"to"} < words <= _TO_WHOM:
         return Look(asks=Asks.WHOM, fates=_ELSEWHERE if "delivered" in words else "")
@@ -344,6 +370,8 @@ _ITS_OWN = (
     rf"|not (?:yet )?delivered{_BUT}|undelivered)"
     rf"|{TO_ANOTHER}|line ?haul|(?:hub|origin) to hub|hub delivery"
     "|stock transfer|stn"
+    rf"|{SHIPMENT}(?:came|come|got|received) back(?: .{{0,25}})?"
+    rf"|{SHIPMENT}(?:is |still |lying ){{0,3}}with (?:seller|us)"
 )
 _NOT_THERE = rf"{_ITS_OWN}|{SHIPMENT}(?:fake|lost|not (?:yet )?received{_BUT})"
 #: Short for the first of the ways that a parcel goes, where the heading asks for them.
@@ -488,7 +516,11 @@ def plain_look(heading: str) -> Look | None:
     others = other_subjects(heading)
     if words & _OF_CARRIERS:
         return OF_CARRIER
-    if not others <= _OF_CLAIMS or words & OF_STATUSES or _OF_A_DAY.fullmatch(fold(heading)):
+    if (
+        not others <= _OF_CLAIMS | {"seller"}
+        or words & OF_STATUSES
+        or _OF_A_DAY.fullmatch(fold(heading))
+    ):
         return Look(asks=Asks.PLAIN)
     known = words & (_OF_ROWS | _OF_CLAIMS | _OF_SORTS)
     return Look(asks=Asks.PLAIN, fates=_fates_under(words) if known else _ITS_OWN)

@@ -16,7 +16,7 @@ WORD = re.compile(r"[a-z0-9]+")
 RTO_WORDS = frozenset({"rt0", "rto", "rtod", "rtos", "rts"})
 _RETURN = several(
     "return returns returned reverse reversed rev rvp rvs rvrs dto crn rtn rtrn revp revpu rpu "
-    "rvpu revrse rvrse"
+    "rvpu revrse rvrse cir"
 )
 FORWARD_WORDS = frozenset({"forward", "frwd", "fwd"})
 
@@ -43,7 +43,7 @@ _TO_SELLER = re.compile(
 _CUSTOMER_TO_SELLER = re.compile(
     r"\b(?:(?:buyer|consignee|cust|customer|hub)(?: to |2|-)(?:the )?"
     r"(?:consignor|merchant|origin|seller|sender|shipper|vendor)"
-    r"|(?:buyer|consignee|cust|customer) to (?:the )?(?:warehouse|wh)|[bc]2s|c2w)\b"
+    r"|(?:buyer|consignee|cust|customer) to (?:the )?(?:warehouse|wh)|b2s|c2[bsw])\b"
 )
 _SELLER_TO_CUSTOMER = re.compile(
     r"\b(?:(?:hub|merchant|origin|seller|vendor|warehouse|wh)(?: to |2|-)(?:the )?"
@@ -331,11 +331,31 @@ IN_PART = (
 So are they in a cell that says nothing else: Delivered + RTO, 1 of 2 delivered.
 """
 NOT_DELIVERED = re.compile(
-    r"\bnot (?:been |yet |be )?delivered\b|\bnot with (?:the )?customer\b"
+    r"\bnot (?:been |yet |be )?delivered\b|\b(?:to|will) be (?:re-?)?(?:attempted|delivered)\b"
+    r"|\bre-?attempt(?:ed)? (?:on|scheduled|tomorrow)\b|\bnot with (?:the )?customer\b"
     rf"|\b(?:{TO_ANOTHER})\b(?! \w)"
 )
 _NOT_PICKED = re.compile(
     r"\bnot (?:been |yet )?picked\b|\bpick ?up (?:not done|failed|cancell?ed)\b|\bqc failed\b"
+)
+
+
+def tells_of_attempt(words: str) -> bool:
+    """Tell whether a status says that nobody was met, or when it is tried again, and no delivery.
+
+    Customer not available, Door locked, Rescheduled.
+    """
+    folded = fold(words)
+    return "delivered" not in words_in(folded) and _ATTEMPTED.search(folded) is not None
+
+
+_ATTEMPTED = re.compile(
+    r"\b(?:buyer|cnee|consignee|cust|customer|cx|receiver)\b.{0,20}\b(?:not (?:at home|available"
+    r"|contactable|reachable|responding)|out of station|unavailable|unreachable)\b"
+    r"|\b(?:door|house|office|premises|shop) (?:is |was )?(?:closed|locked)\b"
+    r"|\bno ?one (?:at )?home|\baddress (?:incomplete|incorrect|not found)\b"
+    r"|\b(?:incomplete|incorrect) address\b"
+    r"|\b(?:re)?attempt(?:ed)?\b|\brescheduled?\b|\bfuture delivery\b"
 )
 
 
@@ -365,7 +385,11 @@ _NEAR = 83  # two letters of return that changed places
 def way_named(name: str) -> Direction | None:
     """Return the way that the name of a tab, table or file names among other words, or None."""
     words = words_in(shortened(fold(visible(name))))
-    return None if words & NEGATIONS else way_of(words)
+    return None if words & (NEGATIONS | _PLACES) else way_of(words)
+
+
+#: Parts of the names of places: Return Nagar.
+_PLACES = several("chowk colony marg nagar")
 
 
 def way_of_file(name: str) -> Direction | None:
@@ -479,9 +503,13 @@ _OF_OTHERS = several("bill exchange invoice invoices")  # may be cancelled or lo
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 
 
+_ARROW = re.compile(r" *[>→➔⇒]+ *")
+
+
 def in_plain_words(folded: str) -> str:
     """Return a text in which every way back to the seller is called so in one word."""
-    told = _CUSTOMER_TO_SELLER.sub("backward", _TO_SELLER.sub("rto", folded))
+    told = _ARROW.sub(" to ", folded)
+    told = _CUSTOMER_TO_SELLER.sub("backward", _TO_SELLER.sub("rto", told))
     told = _RETURN_DELIVERY.sub("return ", _SELLER_TO_CUSTOMER.sub("forward", told))
     return _SPELLED.sub(lambda found: found[0].replace(" ", "").replace("/", ""), told)
 

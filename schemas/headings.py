@@ -90,7 +90,9 @@ _NAMED_IN_WORDS = tuple(map(several, ("read me", "how to", "not use", "not uploa
 def is_example(tab: str) -> bool:
     """Tell whether a tab's name says that its rows are examples: Example, Sample Data, Read me."""
     words = frozenset(re.findall(r"[a-z]+", fold_header(HUMPS.sub(" ", tab))))
-    named = words & _EXAMPLES or any(each <= words for each in _NAMED_IN_WORDS)
+    named = (
+        words & _EXAMPLES or words == {"format"} or any(each <= words for each in _NAMED_IN_WORDS)
+    )
     return bool(named) and words <= _EXAMPLES | _BESIDE_EXAMPLE
 
 

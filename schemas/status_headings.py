@@ -14,7 +14,8 @@ from schemas.normalise import fold, kept
 from schemas.statuses import Doubt, StatusMeaning, StatusTable
 from schemas.suggestions import statuses_meant
 
-_RESULTS = tuple(map(several, ("result", "delivery result", "delivery outcome")))
+_RESULTS = several("outcome result")
+_BESIDE_RESULTS = _RESULTS | several("delivery desc description final text")
 _FAILURE_HEADINGS = several(
     "ndr rto rts return undelivered undelivery nondelivery delay delayed delays failure failed "
     "fail attempt exception cancel cancellation cancelled"
@@ -44,8 +45,9 @@ _BEHIND = several(
 #: Beside a word for a status these leave it that of the shipment; any other, such as UPI or
 #: Recon, may be of another thing.
 _OF_SHIPMENTS = several(
-    "actual app as audit awb bag box by carrier check checked closing code confirmed consignment "
-    "courier cur curent curr current dashboard dc delivery desc dlv fulfillment fulfilment ground "
+    "actual app as audit awb bag box by carrier check checked closing closure code confirmed "
+    "consignment courier cur curent curr current dashboard dc delivery "
+    "desc dlv fulfillment fulfilment ground "
     "lm manual my ops our physical reverified shpmt system validated verified web website "
     "description detail details docket event final hub id in info last latest line live logistics "
     "movement name new now of on or order orders package parcel partner portal present real rto "
@@ -89,7 +91,11 @@ def asks_status(heading: str) -> AsksStatus | None:
     named = (words & OF_STATUSES and of_shipment) or (words and words <= _NEWEST)
     if named and words & _CODES and not words & _OF_ORDERS:
         return AsksStatus.ANY
-    return AsksStatus.WORDS if named or words in _RESULTS else AsksStatus.MOSTLY
+    return (
+        AsksStatus.WORDS
+        if named or (words & _RESULTS and words <= _BESIDE_RESULTS)
+        else AsksStatus.MOSTLY
+    )
 
 
 _CODES = several("code id")

@@ -611,37 +611,6 @@ def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
     return found
 
 
-def denied_below(rows: ParcelRows) -> list[Finding]:
-    """Hold a delivery where a row below says of the same day, or of none, that it was no delivery.
-
-    No times of day tell which was the last. A file lists what came later further down, unless the
-    parcel has an earlier day below.
-    """
-    given, (of, size) = rows.given, _one_parcel(rows)
-    bare = (of >= 0) & ~given.clocked & (given.clock == NO_TIME)
-    denied = bare & (rows.status == NO_MILESTONE) & ~given.back & given.which(is_not_delivered)
-    if not denied.any():
-        return []
-    at = np.arange(len(of))
-    mine = bare & rows.final(Milestone.DELIVERY_DONE) & ~rows.confirmed
-    last, earlier, day = (np.full(size, NO_TIME, dtype=np.int64) for _ in range(3))
-    np.maximum.at(day, of[mine], rows.event[mine])
-    last[of[denied]] = at[denied]
-    before = (of >= 0) & (rows.event != NO_TIME) & (rows.event < day[of])
-    earlier[of[before]] = at[before]
-    hit = mine & (last[of] > at) & (earlier[of] < at)
-    hit &= rows.event[np.maximum(last[of], 0)] == rows.event
-    if not hit.any():
-        return []
-    details = [
-        f": {Milestone.DELIVERY_DONE.wire} is not sent, because {rows.row(by, at)} below says "
-        f"{quoted(given.statuses[given.said[by]])} of the same shipment, and no times of day tell "
-        f"which came last. If it is this row, tick it {TO_CONFIRM}."
-        for at, by in zip(at[hit].tolist(), last[of[hit]].tolist(), strict=True)
-    ]
-    return [rows.held(Code.STATUS_CONFLICT, Role.EVENT_TIME, hit, details)]
-
-
 def began_later(rows: ParcelRows) -> list[Finding]:
     """Hold an end, and an earlier step of the same parcel that is days later by its time.
 

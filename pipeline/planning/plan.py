@@ -33,7 +33,6 @@ from pipeline.planning.parcels_of_orders import (
     ParcelRows,
     Siblings,
     began_later,
-    denied_below,
     not_picked,
     open_parcels,
     superseded,
@@ -181,7 +180,7 @@ def plan(
     rows = np.flatnonzero(disposition == Disposition.SEND)
     work = select_rows(given.orders, rows, given.status, given.event_ms)
     work, conflicts = _without_conflicts(work, given, disposition)
-    rules = (open_parcels, taken_back, denied_below, superseded, began_later, not_picked)
+    rules = (open_parcels, taken_back, superseded, began_later, not_picked)
     held = _hold_parcels(given, disposition, *rules)
     shared = one_parcel_of_two_orders(
         given.orders, given.parcels, given.status, given.event_ms, disposition, given.row

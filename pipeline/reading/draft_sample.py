@@ -157,7 +157,7 @@ def _header(sheets: _Sheets, choices: RoleChoices) -> tuple[str, Sequence[str]]:
     looked = {choices.sheet: sheets[choices.sheet]} if choices.sheet else sheets
     # Whoever chose sheet or row has seen it: a row that does not look like headings will do.
     chosen = bool(choices.sheet) or choices.heading is not None
-    found = likely_header(looked, builtin_profiles().values())
+    found = likely_header(looked, builtin_profiles().values(), choices.columns.values())
     if found is None and not chosen:
         raise no_headings()
     sheet, row = found or next((name, rows[0]) for name, rows in looked.items())

@@ -70,6 +70,7 @@ from pipeline.validation.sheet_dates import (
     date_rules,
     events,
     heads_of,
+    holds_dates,
     newer,
     proofs,
     swapped_cells,
@@ -345,15 +346,16 @@ class _File(Struct, frozen=True, kw_only=True):
         gathered.notices += mapping.notices
         headers = mapping.headers
         with self.job.spool.rows_writer(main.number, len(headers)) as writer:
-            taken = _Taken(writer=writer, gathered=gathered)
+            timeless = [at for at, _ in events(mapping)]
+            taken = _Taken(writer=writer, gathered=gathered, timeless=timeless)
             yield taken
         columns, matched = dict(mapping.columns), dict(mapping.matched)
         for role in DELIVERY_DATES:
             if (column := newer(mapping, role)) is not None:
                 columns[role] = column
-        event = next(events(mapping), None)
-        if event is not None and Role.EVENT_TIME not in columns:
-            columns[Role.EVENT_TIME], matched[Role.EVENT_TIME] = event[0], Match.EVIDENCE
+        told = sorted(events(mapping), key=lambda each: each[0] in taken.timeless)
+        if told and Role.EVENT_TIME not in columns:
+            columns[Role.EVENT_TIME], matched[Role.EVENT_TIME] = told[0][0], Match.EVIDENCE
         gathered.sheets.append(
             SheetFacts(
                 name=self.manifest.sheets[main.number].name,
@@ -518,10 +520,14 @@ class CourierRules(Struct, frozen=True, kw_only=True):
 
 
 class _Taken(Struct):
-    """Add a sheet's judged rows up, on their way into the spool."""
+    """Add a sheet's judged rows up, on their way into the spool.
+
+    ``timeless``: the columns that may hold the time of an event in which none was seen so far.
+    """
 
     writer: RowsWriter
     gathered: Gathered
+    timeless: list[int]
     rows: int = 0
     ending: list[pa.Table] = field(default_factory=list)
 
@@ -531,6 +537,7 @@ class _Taken(Struct):
         self.writer.add(block, prepared)
         self.gathered.notices += prepared.notices
         self.rows += len(block)
+        self.timeless = [at for at in self.timeless if not holds_dates(block.cells[at])]
         self.gathered.time(table.column("disposition"), table.column("event_ms"))
         self.gathered.data.add(table.column("codes"), table.column("disposition"))
         self.ending = ending_of(self.ending, table.select(["codes", "disposition", "footer"]))

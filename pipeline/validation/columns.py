@@ -261,7 +261,9 @@ def check_rivals(block: Block, mapping: ColumnMap) -> None:
             own, its = block.cells[mapping.columns[role]], block.cells[other]
             differs = _rival_cells(role, own, its)
             heading = data_header(mapping.headers[other])
-            if role is _ID and _stands_back(data_header(mapping.header(role)), heading):
+            if role is _ID and _goes_behind(data_header(mapping.header(role)), heading):
+                differs = pc.and_(differs, _are_receivers(own, its, alike=False))
+            elif role is _ID and _stands_back(data_header(mapping.header(role)), heading):
                 differs = pc.and_(differs, _are_receivers(own, its))
             if not pc.any(differs).as_py():
                 continue
@@ -284,16 +286,31 @@ def _stands_back(own: str, other: str) -> bool:
     return own in _SO_NAMED and not (is_plain_order(other) or is_instead(other))
 
 
-def _are_receivers(own: pa.Array, its: pa.Array) -> pa.Array:
+def _goes_behind(own: str, other: str) -> bool:
+    """Tell whether a column is of shipments or references, beside one that names the order."""
+    words = words_of(other)
+    return (
+        names_order(own)
+        and bool(words & {"shipment", "reference", "ref"})
+        and not (words & {"order"} or is_instead(other))
+    )
+
+
+def _are_receivers(own: pa.Array, its: pa.Array, *, alike: bool = True) -> pa.Array:
     """Return where the second cell looks like an id of the API (docs/konnect-api.md).
 
-    The first does not, or they are of one kind, so that nothing tells which is the API's.
+    The first does not, or (``alike``) they are of one kind, so that nothing tells which is the
+    API's.
     """
     kinds = [
         [pc.match_substring_regex(cells, shape) for shape in _OF_RECEIVER] for cells in (own, its)
     ]
-    alike = pc.or_(*(pc.and_(*pair) for pair in zip(*kinds, strict=True)))
-    return pc.or_(alike, pc.and_not(pc.or_(*kinds[1]), pc.or_(*kinds[0])))
+    only = pc.and_not(pc.or_(*kinds[1]), pc.or_(*kinds[0]))
+    return (
+        pc.or_(only, pc.or_(*(pc.and_(*pair) for pair in zip(*kinds, strict=True))))
+        if alike
+        else only
+    )
 
 
 _OF_RECEIVER = (r"^\W*[0-9]{20}\W*$", r"(?i)^\W*FY[A-Z0-9_-]*[0-9][A-Z0-9_-]*\W*$")
@@ -387,6 +404,7 @@ def _order_ids(
 
     rivals = [at for _, rank, _, at in ranked[1:] if is_rival(rank, at) or is_instead(folded[at])]
     rivals += [at for at in ranks if ranks[at] is None and is_instead(folded[at])]
+    rivals += [at for _, rank, _, at in ranked[1:] if best < _BY_OTHER == rank]
     if best == _BY_OTHER:
         rivals += [at for at in ranks if ranks[at] is None and is_bare_order(folded[at])]
     return (own, *rivals)

@@ -24,6 +24,9 @@ _LONGEST = 60
 _DATA = re.compile(r"[0-9]{4,}|^[\W0-9]*[0-9][\W0-9]*$|[0-9]{1,2}[-/.:][0-9]{1,2}")
 """Data, by its look, and no heading: ids, amounts, dates, times of day."""
 
+_TITLE = 2
+"""So many cells a line above a table may have."""
+
 
 _ID = re.compile(r"['#=\"]*[A-Za-z0-9][A-Za-z0-9_/-]{2,49}\"?")
 """How an order id may look in a sheet, its wrappers included."""
@@ -78,15 +81,21 @@ def heading_row(
 
     ``known``: folded headings; ``statuses``: folded statuses. The row with the most known headings
     wins, of several the first. A row without any is taken only if nothing in it looks like data:
-    no cell with an id, number or date, no status, and none that stands in another row as well
-    (cities and names repeat, headings do not).
+    no cell with an id, number or date, none that stands in another row as well (cities and names
+    repeat, headings do not), and no status, but in a row of several cells above all data (Booked,
+    RTO).
     """
     repeated = Counter(word for row in rows for word in {fold(cell) for cell in row})
     best: tuple[int, Sequence[str]] = (-1, ())
+    above = True  # of all that looks like data
     for row in rows:
         cells = [cell.strip() for cell in row if cell.strip()]
+        if len(cells) > 1 and any(map(looks_like_data, cells)):
+            above = False
         held = sum(fold_header(cell) in known for cell in cells if len(cell) <= _LONGEST)
-        if held > best[0] and _is_heading_row(cells, held, repeated, statuses):
+        if held > best[0] and _is_heading_row(
+            cells, held, repeated, () if above and len(cells) > _TITLE else statuses
+        ):
             best = (held, row)
     return best[1]
 

@@ -1,7 +1,7 @@
 """The shape of a row's cells before they are read: how they lie, and which hold no value."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 from pipeline.core.model import Block, RowFacts
 from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
-from schemas.directions import DAMAGED
+from schemas.direction_headings import look_of
+from schemas.directions import DAMAGED, direction_of
 from schemas.headings import reads_as_footer
+from schemas.looks import Asks
 from schemas.manifest import Fact, Shape
-from schemas.normalise import is_absent
+from schemas.normalise import fold, is_absent
 from schemas.notes import told_of_rows
 from schemas.sentences import RowShape
 from schemas.vocabulary import CELL_ERRORS, EMPTY_SURPLUS, CellKind, Role
@@ -42,13 +44,11 @@ def shapes(block: Block, mapping: ColumnMap) -> dict[int, tuple[Shape, RowShape]
 
     A row that lacks cells at its end lacks a needed one when its id, status, type or direction is
     among the cells after its last one with text: a short row cannot tell an empty cell from one
-    that was cut off (hazards, section E).
+    that was cut off (hazards, section E). So does one without a direction that all others have.
     """
-    found = {
-        at: _shape_of(at, facts, block, mapping)
-        for at, facts in block.facts.items()
-        if facts.cells is not None or facts.beyond
-    }
+    odd = {at: each for at, each in block.facts.items() if each.cells is not None or each.beyond}
+    ways = _told_by_all(block, mapping)
+    found = {at: _shape_of(at, facts, block, mapping, ways) for at, facts in odd.items()}
     for at, cells in block.extra.items():
         if cells == _NOTHING:
             continue
@@ -96,19 +96,43 @@ def _kind(cell: str) -> str:
     return re.sub(r"\d", "0", text)
 
 
-def _shape_of(at: int, facts: RowFacts, block: Block, mapping: ColumnMap) -> tuple[Shape, RowShape]:
+def _shape_of(
+    at: int, facts: RowFacts, block: Block, mapping: ColumnMap, ways: Sequence[int]
+) -> tuple[Shape, RowShape]:
     if facts.beyond or facts.cells is None:
         return Shape.SHIFTED, RowShape(beyond=facts.beyond)
     named = max(place for place, heading in enumerate(mapping.headers) if heading.strip()) + 1
     filled = [column for column, cells in enumerate(block.cells) if cells[at].as_py().strip()]
     end = filled[-1] if filled else -1
-    lacking = [role for role in _NEEDED if mapping.columns.get(role, -1) > end]
+    lacking = [column for role in _NEEDED if (column := mapping.columns.get(role, -1)) > end]
+    lacking += [column for column in ways if column >= facts.cells]
     shape = RowShape(
         missing=named - facts.cells,
         heading=mapping.headers[facts.cells],
-        lacking=mapping.header(lacking[0]) if lacking else "",
+        lacking=mapping.headers[lacking[0]] if lacking else "",
     )
     return (Shape.CUT if lacking else Shape.SHORT), shape
+
+
+def _told_by_all(block: Block, mapping: ColumnMap) -> list[int]:
+    """Return the columns that no profile knows in which each row but short ones tells its way."""
+    lengths = [each.cells for each in block.facts.values() if each.cells is not None]
+    found = []
+    for column in range(min(lengths, default=len(mapping.headers)), len(mapping.headers)):
+        look = look_of(mapping.headers[column])
+        if look is None or look.asks not in {Asks.WORDS, Asks.YES, Asks.NO}:
+            continue
+        cells = block.cells[column]
+        filled = cells.filter(pc.not_equal(pc.utf8_trim_whitespace(cells), ""))
+        said = pc.unique(filled.slice(0, _ENOUGH)).to_pylist()[:_MOST_WAYS]
+        told = look.bare or any(direction_of(fold(cell)) is not None for cell in said)
+        whole = len(block) - sum(length <= column for length in lengths)
+        if told and 0 < len(filled) == whole:
+            found.append(column)
+    return found
+
+
+_MOST_WAYS = 12
 
 
 def wider(block: Block) -> list[int]:

@@ -366,6 +366,12 @@ def concerns(milestones: npt.NDArray[np.int8], nearness: TimeNearness) -> npt.ND
 _FIRST = 64
 
 
+def holds_dates(cells: pa.Array) -> bool:
+    """Tell whether a cell of a column may be a date, by its digits."""
+    shape = r"\d\W+(?:\d|\w{3,9}\W+\d)|[A-Za-z]\W+\d|\d{6}"
+    return bool(pc.any(pc.match_substring_regex(cells, shape)).as_py())
+
+
 class DateKinds(Struct, kw_only=True):
     """The kinds of dates in a file's columns, gathered over its blocks.
 

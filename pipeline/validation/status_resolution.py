@@ -14,9 +14,16 @@ from pipeline.core.model import Block
 from pipeline.validation.columns import WORDS, ColumnMap
 from pipeline.validation.evidence.sources import NAMES, cell_said, column_named, direction_said
 from schemas.courier import Profile
-from schemas.directions import WAYS_BACK, is_at_seller, speaks_against, way_named, words_in
+from schemas.directions import (
+    WAYS_BACK,
+    is_at_seller,
+    speaks_against,
+    tells_of_attempt,
+    way_named,
+    words_in,
+)
 from schemas.display import quoted
-from schemas.normalise import fold, is_absent
+from schemas.normalise import fold
 from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB
 from schemas.status_headings import gives_status, hides_status, misspells_another
 from schemas.statuses import (
@@ -359,12 +366,11 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
     """
     if ruling.meaning not in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}:
         return False
-    if is_absent(fold(words)):  # under a misspelt heading of the status
-        return ruling.meaning is StatusMeaning.MILESTONE
     if other.meaning is StatusMeaning.UNKNOWN:
         return ruling.meaning is StatusMeaning.MILESTONE and (
             hides_status(words, table)
             or speaks_against(words, ruling.milestone)
+            or (ruling.milestone == Milestone.DELIVERY_DONE and tells_of_attempt(words))
             or misspells_another(words, ruling.milestone, table)
         )
     out = table.rule(words, direction=Direction.FORWARD).milestone

@@ -41,6 +41,32 @@ column("Type", ("WHS", "RET", "RET"), "sss")  # retail and wholesale
 column("Bag Type", ("RTO Bag", "FWD Bag"), "hs")
 column("RTO", ("✔", "✗"), "hs")
 column("RTO", ("X", ""), "hs")
+# Who has it, and where it goes.
+column("Ship To", ("Customer", "Warehouse", "Our WH"), "shh")
+column("Consignee", ("Asha Rao", "Fynd Seller", "Warehouse"), "shh")
+column("Ship From", ("Warehouse", "Customer", "Seller"), "shs")
+column("Consignor", ("Customer", "Acme"), "ss", status="Return Delivered")
+column("Movement Type", ("B2C", "C2B"), "sh")
+column("Physical Status", ("With customer", "Lying at hub", "In warehouse"), "shh")
+column("Seller Confirmation", ("Received", "Received back by us", "Parcel with us"), "shh")
+column("Seller Remarks", ("Payment received back",), "s")
+column("Sub-status", ("POD received", "Reattempt tomorrow", "To be delivered"), "shh")
+column(
+    "Sub Status",
+    ("Attempted - no one home", "Rescheduled by customer", "Customer not available", "Door locked"),
+    "hhhh",
+)
+column(
+    "Sub Status",
+    ("Delivered to self", "Delivered after reattempt", "OTP verified", "COD collected"),
+    "ssss",
+)
+column("Latest NDR Reason", ("Customer not available", ""), "ss")
+column("Closing Status", ("Closed - Delivered", "Closed - RTO"), "sh")
+column("Delivery Result Text", ("Successful", "Unsuccessful - customer unavailable"), "sh")
+column("Journey", ("Seller -> Customer", "Customer -> Seller"), "sh")
+column("RTO Consignment", ("", "R9912003"), "sh")
+column("RTO Delivered Date", ("1900-01-00", "01-01-0001", "01-01-1900", "27-11-2026"), "sssh")
 column("RTO", ("✅ RTO", "✔ returned", "√", "✔️", "☒", "❌ RTO", "❌", "R"), "hhhhhhsh")
 column("Type", ("RET", "FWD", "SDD"), "hss")
 column("Delivered", ("✗", "✓"), "hs")
@@ -929,11 +955,13 @@ def lines(name: str, text: str, ends: str) -> None:
     FILES[name] = (made, ends)
 
 
-column("Satus", ("Delivered", "#N/A", "NULL", ""), "shhs")
-column("Client Status", ("Delivered", "#N/A", ""), "sss")
 TITLES = ",".join(HEADER)
 for heading in ("Last Updated (RTO)", "Last Updated - RTO", "Last Scan Date (Return)"):
     lines(f"times of another way: {heading}", f"Order ID,AWB No,Status,{heading}\nA0\nA1", "hh")
+lines("a part of a town", f"{TITLES}\nPUNE\nA0\nRETURN NAGAR\nA1\nBACK BAY\nA2", "hshshs")
+_ROW = f"A0,W1,Delivered,{WHEN}"
+lines("a short row without its way", f"{TITLES},City,Is RTO\n{_ROW},Pune,No\nA1\nA2", "shh")
+lines("a short row", f"{TITLES},Is RTO,City\n{_ROW},No,Pune\n{_ROW},No", "ss")
 lines("times of a step", "Order ID,AWB No,Status,Last Updated (Pickup)\nA0\nD1", "ss")
 lines("a title far above", f"RTO Report for November\nACME\nBy,Ravi\n\n{TITLES}\nA0\nB1", "hs")
 lines("a title in two cells", f"Report Type,Reverse Pickups\nPeriod,Nov\n\n{TITLES}\nA0", "h")
@@ -1290,6 +1318,7 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
         ("FWD", "RVS", "sh"),
         *(("Del", tab, "sh") for tab in ("Ret-Del", "Back2Seller", "R2S", "RVPU", "RTOD")),
         ("Del", "R2D2", "ss"),
+        ("B2C 28 Nov", "CIR 28 Nov", "sh"),
         ("F", "R", "sh"),
         ("Outbound", "Inbound", "sh"),
         ("Outward", "Inward", "sh"),

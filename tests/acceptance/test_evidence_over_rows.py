@@ -141,32 +141,6 @@ def test_boxes_under_one_awb_are_parcels(part: Part) -> Iterator[None]:
         assert "2 of 2" in part.of(f"day{at}").lines()[0]["message"], heading
 
 
-#: Status and day of the rows of one parcel, the first or last one a delivery; and its end.
-WITHOUT_CLOCKS = (
-    ([("Delivered", "28-11-2026"), ("Undelivered", "28-11-2026")], TAKEN_BACK),
-    ([("Delivered", ""), ("Undelivered", "")], TAKEN_BACK),
-    ([("Delivered", ""), ("In Transit", "")], SENT),
-    ([("Undelivered", "28-11-2026"), ("Delivered", "28-11-2026")], SENT),
-    # The newest first:
-    (
-        [("Delivered", "28-11-2026"), ("Undelivered", "28-11-2026"), ("In Transit", "27-11-2026")],
-        SENT,
-    ),
-    ([("Delivered", "28-11-2026"), ("Undelivered", "27-11-2026")], SENT),
-)
-
-
-@together
-def test_a_failed_attempt_of_the_same_day_below_a_delivery_holds_it(part: Part) -> Iterator[None]:
-    for at, (scans, _) in enumerate(WITHOUT_CLOCKS):
-        rows = [(f"A{at}", f"X{at}99", *each) for each in scans]
-        part.drop_rows(f"day{at}", rows, WITH_TIME)
-    yield
-    for at, (scans, end) in enumerate(WITHOUT_CLOCKS):
-        says = dict(zip((status for status, _ in scans), part.ends(f"day{at}"), strict=True))
-        assert says["Delivered"] == end, scans
-
-
 #: What one row says of the others of its order: heading, cells of the rows, ends.
 TOLD_OF = (
     ("Box", ("1 of 2",), [PARCELS]),
@@ -197,7 +171,7 @@ def test_an_order_with_parcels_of_which_the_file_does_not_tell_is_open(
     for at, (heading, cells, _) in enumerate(TOLD_OF):
         rows = [(f"A{at}", f"X{at}-{n}", "Delivered", cell) for n, cell in enumerate(cells)]
         part.drop_rows(f"day{at}", rows, (*WITH_AWB, heading))
-    rows = [("A9", "Delivered", "FYA9-1"), ("A9", "In Transit", "FYA9-2")]
+    rows = [("A9", "Delivered", "A9-1"), ("A9", "In Transit", "A9-2")]
     part.drop_rows("bare", rows, ("Order ID", "Status", "Sub Shipment ID"))
     shared = [("A9", "X9", *row[1:]) for row in rows]
     for at, name in enumerate(STEPS_ON_THE_WAY):
@@ -333,8 +307,21 @@ def test_a_delivery_that_a_later_scan_takes_back_is_not_sent(part: Part) -> Iter
     part.drop_rows("day", [*SCANS, *TIE], WITH_TIME)
     clocks = [("B1", "Y1", "Delivered", "10:15"), ("B1", "Y1", "Undelivered", "2:40 PM")]
     part.drop_rows("clocks", clocks, WITH_TIME)
+    # A column that may hold times, by its heading, and holds none does not stand for them.
+    for name, scan in (("numbers", "8"), ("blank", "")):
+        rows = [
+            (f"N{name}", "Z1", scan, "Delivered", "26-11-2026 09:00"),
+            (f"N{name}", "Z1", scan, "Out For Delivery", "27-11-2026 08:00"),
+        ]
+        part.drop_rows(name, rows, ("Order ID", "AWB No", "Scan", "Status", "Scan Time"))
+    rows = [("T1", "Z9", "Delivered", "26-11-2026", ""), ("T1", "Z9", "NDR", "", "27-11-2026")]
+    times = ("Delivered On", "Attempted On")
+    part.drop_rows("attempts", rows, ("Order ID", "AWB No", "Status", *times))
     yield
-    assert part.ends("clocks") == [TAKEN_BACK, NOTHING]
+    assert part.ends("attempts") == [TAKEN_BACK, NOTHING]
+    assert (
+        part.ends("clocks") == part.ends("numbers") == part.ends("blank") == [TAKEN_BACK, NOTHING]
+    )
     assert part.ends("day") == [TAKEN_BACK, NOTHING, NOTHING, *(TAKEN_BACK, NOTHING) * 2]
     lines = part.of("day").lines()
     assert 'row 3 says "Undelivered"' in lines[0]["message"]

@@ -31,6 +31,7 @@ IDS = [f"ORD{at:05}" for at in range(24)]
 @pytest.mark.parametrize(
     ("heading", "cells"),
     [
+        ("Update", UNKNOWN),
         ("Last Event", UNKNOWN),
         ("Position", UNKNOWN),
         ("Kahan hai", UNKNOWN),
@@ -47,6 +48,9 @@ def test_the_column_of_statuses_is_found_by_its_cells(
         "City": ("Pune", "Kochi", "Agra"),
         "Customer": PEOPLE,
         "Payment Method": ("COD", "Prepaid"),
+        "Order Type": ("COD", "Prepaid"),
+        "Booked": ("Refunded", "Paid", "Pending"),
+        "Status By": ("Ravi", "Sunil", "Amit"),
         "Qty": ("1", "2"),
         "Gift": ("Yes", "No"),
         "Kahan se": STATES,
@@ -124,6 +128,27 @@ def test_a_parcel_s_number_is_no_order_and_directions_and_times_are_found(root: 
         found = drafted(root, columns)["headers"]
         assert found["order_id"] == ["?ऑर्डर"]
         assert found["direction"] == [f"?{heading}"], heading
+
+
+def test_headings_may_be_words_of_statuses(root: Root) -> None:
+    days = [f"{at % 27 + 1:02}-11-2026" for at in range(24)]
+    columns = {"Order": IDS, "Delivered": ("Y", "N"), "RTO": ("N", "Y"), "Booked": days}
+    found = drafted(root, columns)
+    assert found["headers"]["order_id"] == ["?Order"]
+    (root.path / "acme.toml").unlink()
+    columns = {"Lost": IDS, "Delivered": KNOWN, "RTO": ("N", "Y")}
+    found = drafted(root, columns, "--column", "status=Delivered", "--column", "order_id=Lost")
+    assert found["headers"]["status"] == ["Delivered"]
+
+
+def test_a_role_that_no_column_has_is_not_read_by_the_headings_that_all_know(root: Root) -> None:
+    columns = {"Order ID": IDS, "Status": KNOWN, "Expected Date": ("28-12-2026",)}
+    drafted(root, columns, "--no", "estimated_delivery_date")
+    root.path.joinpath("couriers").mkdir()
+    root.path.joinpath("acme.toml").rename(root.path / "couriers" / "acme.toml")
+    told = root.run("check", "--courier", "acme", "day.csv").out
+    assert "Expected Date → estimated_delivery_date" not in told
+    assert "columns not read: Expected Date" in told
 
 
 def test_every_guess_is_marked_what_it_requires_too(root: Root) -> None:

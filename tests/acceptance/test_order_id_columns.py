@@ -123,6 +123,11 @@ OF_OTHERS = (
     ("Channel Order ID", "FYMP65A{}", "5001{}", False),
     ("Marketplace Order No", "FYMP65A{}", "1732862978486144635{}", False),
     ("Customer Order ID", "SO-{}", "402-1234567-{}", False),
+    ("Shipment ID", "1{}", "1732862978486144637{}", True),
+    ("Reference No", "OD1001{}", "FYMP67B{}", True),
+    ("Shipment ID", "FYMP68A{}", "1732862978486144638{}", False),
+    ("Shipment ID", "1732862978486144639{}", "1732862978486144649{}", False),
+    ("Reference No", "FYMP69A{}", "FYMP70B{}", False),
 )
 """Headings beside Order ID, ids of both, and whether the second may be the API's."""
 

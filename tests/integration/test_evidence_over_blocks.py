@@ -30,6 +30,15 @@ MORE_HELD = {
     "Delivered, Row Labels = Delivered": "sh",
     "Delivered, Remarks = Customer coming back tomorrow": "sshssssss",
     "a signature below": "ssh",  # a line of its own block, as any
+    **{
+        f"Delivered, {said}": "hh"
+        for said in (
+            "Type = Ret-Del",
+            "Flow = RTN2SLR",
+            "Type = Back2Seller",
+            "Type = Return2Origin",
+        )
+    },
     **{f"Delivered, {name} = Regular": "shh" for name in OF_OTHERS},
 }
 #: Whether another table begins shows by rows of one block, of which a real one has some 18,000.
@@ -37,6 +46,7 @@ LESS_HELD = {
     f"{count} rows of a second table, id and AWB the other way round": "s" * (6 + count)
     for count in (1, 5)
 } | {
+    "shifted: near temple": "ssss",
     "Delivered, Delivered Qty = 0": "ssss",
     "Delivered, Items Accepted = 0": "ss",
     "Delivered, Accepted Qty = 0": "ss",

@@ -112,13 +112,16 @@ def no_headings() -> DropRefused:
 
 
 def likely_header(
-    sheets: Mapping[str, Sequence[Sequence[str]]], profiles: Iterable[Profile]
+    sheets: Mapping[str, Sequence[Sequence[str]]],
+    profiles: Iterable[Profile],
+    named: Iterable[str] = (),
 ) -> tuple[str, Sequence[str]] | None:
     """Choose the sheet and its row of headings, the one with the most that are known; None: none.
 
-    ``sheets``: the first rows of each.
+    ``sheets``: the first rows of each. ``named``: headings that a person named.
     """
     known = {a for p in profiles for aliases in p.headers.values() for a in aliases}
+    known |= {fold_header(heading) for heading in named}
     statuses = {status for p in profiles for status in p.statuses.shown}
     found = [
         (name, row) for name, rows in sheets.items() if (row := heading_row(rows, known, statuses))

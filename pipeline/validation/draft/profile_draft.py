@@ -15,7 +15,7 @@ from pipeline.validation.draft.column_profile import ColumnFacts, StatusCount, S
 from pipeline.validation.draft.role_guess import Guess
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.normalise import fold
+from schemas.normalise import fold, fold_header
 from schemas.status_reader import MARK, MEANINGS
 from schemas.statuses import Direction, StatusMeaning
 from schemas.vocabulary import DATE_ROLES, Milestone, Role
@@ -82,7 +82,7 @@ def draft_profile(
         mark = "" if of_type.sure else MARK
         needs = "a status only means something with its type"
         lines.append(f"required = [{_text(mark + 'status_type')}]   # {needs}")
-    lines += ["", "[headers]", *_headers(guesses, seen)]
+    lines += ["", "[headers]", *_headers(guesses, seen, choices, generic)]
     lines += _dates(guesses, seen, choices)
     lines += _directions(statuses, generic)
     if choices.by:
@@ -127,7 +127,9 @@ def suggestion(each: StatusCount, generic: Profile) -> str:
     return "no_milestone" if ruling.meaning is StatusMeaning.NO_MILESTONE else ""
 
 
-def _headers(guesses: Sequence[Guess], seen: Survey) -> Iterator[str]:
+def _headers(
+    guesses: Sequence[Guess], seen: Survey, choices: RoleChoices, generic: Profile
+) -> Iterator[str]:
     by_role = {guess.role: guess for guess in guesses}
     for role in _NEEDED:
         if role not in by_role:
@@ -137,6 +139,12 @@ def _headers(guesses: Sequence[Guess], seen: Survey) -> Iterator[str]:
         mark = "" if guess.sure else MARK
         yield f"# {_plain(guess.evidence)}"
         yield f"{guess.role.value} = [{_text(mark + guess.header)}]"
+    # An empty list keeps a role from the column that generic would read for it.
+    headings = {fold_header(facts.header) for facts in seen.columns}
+    for role in Role:
+        known = headings.intersection(generic.headers.get(role, ()))
+        if known and role in choices.none and role not in (*by_role, *_NEEDED):
+            yield f"{role.value} = []   # no column, as you said"
     used = {guess.column for guess in guesses}
     unused = [f for at, f in enumerate(seen.columns) if at not in used and f.header]
     if unused:

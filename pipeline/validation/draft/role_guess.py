@@ -43,6 +43,10 @@ _NO_EVENTS = several(
     "book booked booking create created creation dispatch invoice manifest order ordered paid "
     "payment pickup placed purchase ship shipped"
 )
+_NO_STATUS = several("by type mode")
+_PAID = several("paid unpaid refunded settled captured authorized remitted prepaid cod")
+#: Cells of a status of the payment, where one of ``_PAID`` is among them.
+_OF_MONEY = _PAID | several("pending failed partial partially due")
 _MOST_STATUSES = 60
 _OFTEN = 2.0
 """So often each status of a column stands in it, on average."""
@@ -285,6 +289,9 @@ def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[
     words = facts.values
     if words is None:
         return 0.0, "It has too many different cells for statuses."
+    money = {word for word in words if words_of(word) & _OF_MONEY}
+    if any(words_of(word) & _PAID for word in money) and facts.share(_counted(words, money)) > 0.5:
+        return 0.0, "Its cells speak of payments."
     vocabulary = {word for each in profiles.values() for word in each.statuses.shown}
     known = _counted(
         words, {word for word in words if word in vocabulary and any(map(str.isalpha, word))}
@@ -296,7 +303,11 @@ def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[
         data_header(facts.header) in profile.headers.get(Role.STATUS, ())
         for profile in profiles.values()
     )
-    heading = not speaks_of_other(facts.header) and not is_place_or_thing(facts.header)
+    heading = not (
+        speaks_of_other(facts.header)
+        or is_place_or_thing(facts.header)
+        or words_of(facts.header) & _NO_STATUS
+    )
     progress = bool(words_of(facts.header) & _PROGRESS)
     few = _are_few_words(facts, words)
     if share >= 0.5:

@@ -13,9 +13,9 @@ from pipeline.validation.evidence.direction_column import NEARLY_ALL, SEEN, firs
 from pipeline.validation.evidence.sheet import SheetContext
 from pipeline.validation.evidence.traits import Trait
 from pipeline.validation.sheet_dates import events
-from schemas.directions import direction_of, speaks_against, way_named
+from schemas.directions import direction_of, speaks_against, tells_of_attempt, way_named
 from schemas.headings import words_of
-from schemas.normalise import fold, is_absent
+from schemas.normalise import is_absent
 from schemas.parcels import is_cancelled
 from schemas.status_headings import (
     AsksStatus,
@@ -73,11 +73,7 @@ class OtherStatuses:
         return found
 
     def _other_statuses(self, at: int, cells: pa.Array, asks: AsksStatus) -> pa.Array | None:
-        """Return the cells that are statuses, "" for the others; None where there are none.
-
-        Where a column's heading is a misspelt one of a status, it may be the row's own: that it
-        has none there (``#N/A``) counts, as it does of two columns of one heading.
-        """
+        """Return the cells that are statuses, "" for the others; None where there are none."""
         table = self._profile.statuses
         if asks is AsksStatus.MOSTLY:
             first = first_texts(cells)
@@ -96,18 +92,19 @@ class OtherStatuses:
             ]
             return pa.array(ends, pa.string()).take(encoded.indices) if any(ends) else None
         named = asks is not AsksStatus.MOSTLY
-        twin = self._mapping.is_like(at, Role.STATUS)
         known = [
             cell.strip()
-            if (twin and cell.strip() and is_absent(fold(cell)))
-            or gives_status(cell, table, numbers=asks is AsksStatus.ANY)
+            if gives_status(cell, table, numbers=asks is AsksStatus.ANY)
             or hides_status(cell, table)
             or (
                 named
                 and len(cell) < SEEN
-                and any(
-                    speaks_against(cell, each) or misspells_another(cell, each, table)
-                    for each in Milestone
+                and (
+                    tells_of_attempt(cell)
+                    or any(
+                        speaks_against(cell, each) or misspells_another(cell, each, table)
+                        for each in Milestone
+                    )
                 )
             )
             else ""

@@ -176,7 +176,7 @@ def watched(ctx: WebContext, batch: str) -> dict[str, Any]:
     found = uploads.batch_of(ctx.site, batch)
     if not found:
         raise NotThere("Nothing is known of this upload.", hint="Look among the files.")
-    files = [_watched(ctx, upload) for upload in found]
+    files = [_watched(ctx, upload_by_form) for upload_by_form in found]
     ended = all(view and view.drop.state.closed for _, view, _ in files)
     version = "-".join(
         f"{view.drop.state}.{view.progress.answered if view.progress else 0}"
@@ -188,29 +188,29 @@ def watched(ctx: WebContext, batch: str) -> dict[str, Any]:
 
 
 def _watched(
-    ctx: WebContext, upload: uploads.Upload
+    ctx: WebContext, upload_by_form: uploads.Upload
 ) -> tuple[uploads.Upload, drop_view.DropView | None, str]:
     """Return a file, the drop it became, and why there is none yet."""
-    drop = uploads.drop_of(ctx.site, upload)
+    drop = uploads.drop_of(ctx.site, upload_by_form)
     if drop is None:
-        return upload, None, _why_not(ctx, upload)
-    return upload, drop_view.view_of(ctx.site, drop), ""
+        return upload_by_form, None, _why_not(ctx, upload_by_form)
+    return upload_by_form, drop_view.view_of(ctx.site, drop), ""
 
 
-def _why_not(ctx: WebContext, upload: uploads.Upload) -> str:
+def _why_not(ctx: WebContext, upload_by_form: uploads.Upload) -> str:
     """Return why a file is not taken, once that is worth a word."""
-    at = datetime.fromisoformat(upload.at)
+    at = datetime.fromisoformat(upload_by_form.at)
     if (ctx.site.clock.now() - at).total_seconds() < LATE_SECONDS and ctx.health_bar.health().alive:
         return ""
     files = ctx.health_bar.waiting().files
-    stem = upload.name.rpartition(".")[0]
+    stem = upload_by_form.name.rpartition(".")[0]
     numbered = f"{stem} ("  # a number is added to a name that is there already
     fits = [
         each
         for each in files
-        if each.folder == upload.folder
-        and each.size == upload.size
-        and (each.name == upload.name or each.name.startswith(numbered))
+        if each.folder == upload_by_form.folder
+        and each.size == upload_by_form.size
+        and (each.name == upload_by_form.name or each.name.startswith(numbered))
     ]
     if not fits:
         return "It was taken out of the inbox just now, and is being read."
