@@ -167,7 +167,7 @@ def test_a_header_with_a_line_break_sends_nothing() -> None:
         request = httpx.Request("PUT", server.url, content=b"[1]")
         request.headers["x-note"] = "one\r\nx-evil: 1"
         with pytest.raises(httpx.LocalProtocolError):
-            await wire.send(request)
+            await wire.handle_async_request(request)
         await wire.aclose()
 
     asyncio.run(run())

@@ -1,15 +1,15 @@
-"""Fynd Konnect: one call out, one reply back, or ``Transient`` when none came.
+"""Fynd Konnect over httpx: one call out, one reply back, or ``Transient`` when none came.
 
-Of httpx there are its requests and errors: its own client, connection pool and responses cost many
-times the call at this rate (decisions 3 and 41, benchmarks/README.md).
+httpx is used at its transport seam, prepared requests and all: its own client and connection pool
+cost many times the call at this rate (decisions 3 and 41, benchmarks/README.md).
 """
 
 import zlib
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import quote
 
 import httpx
-from msgspec.structs import replace
 
 from pipeline.core.errors import Held, Transient
 from pipeline.core.ports import Reply
@@ -121,12 +121,22 @@ class KonnectApi:
     async def _call(self, request: httpx.Request) -> Reply:
         """Make a call: the one place where the client library's errors become ours."""
         try:
-            reply = await self._transport.send(request)
+            response = await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
             raise _transient(error) from error
-        if (coding := reply.headers.get("content-encoding", "").strip().lower()) in _INFLATED:
-            return replace(reply, body=_inflate(reply.body, coding))
-        return reply
+        headers = {
+            k.lower().decode("latin-1"): v.decode("latin-1") for k, v in response.headers.raw
+        }
+        body = await _whole(response)
+        if (coding := headers.get("content-encoding", "").strip().lower()) in _INFLATED:
+            body = _inflate(body, coding)
+        return Reply(status=response.status_code, headers=headers, body=body)
+
+
+async def _whole(response: httpx.Response) -> bytes:
+    """Return the body, which is there whole. ``Response.aread`` costs several times as much."""
+    stream = cast("httpx.AsyncByteStream", response.stream)
+    return b"".join([piece async for piece in stream])
 
 
 def _inflate(body: bytes, coding: str) -> bytes:

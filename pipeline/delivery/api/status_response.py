@@ -210,7 +210,7 @@ def is_plain_success(reply: Reply, size: int) -> bool:
         isinstance(data, dict)
         and (data.get("failedCount"), data.get("successCount")) == (0, size)
         and data.get("payloadCount", size) == size
-        and not (b"true" in text or b"false" in text)  # which would be equal to 1 and 0
+        and not any(isinstance(value, bool) for value in data.values())
         and data.get("errors") == []
         and data.get("status") in _FINE
         and isinstance(meta, dict)

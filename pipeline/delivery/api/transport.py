@@ -1,6 +1,4 @@
-"""HTTP/1.1 on pyreqwest, in httpx's words: errors that are truthful about doubt, answers cut at a
-limit.
-"""
+"""HTTP/1.1 for httpx on pyreqwest: errors that are truthful about doubt, answers cut at a limit."""
 
 import asyncio
 import os
@@ -20,7 +18,6 @@ from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import RequestBody, StreamRequest
 
 from pipeline.core.errors import SettingsError
-from pipeline.core.ports import Reply
 
 _KEEP = timedelta(seconds=15)
 """A connection idle for longer is not trusted: servers and gateways close theirs after 60 s or so,
@@ -38,8 +35,8 @@ _PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.
 _MADE_BY_THE_LIBRARY = frozenset({"host", "content-length", "transfer-encoding"})
 
 
-class ReqwestTransport:
-    """Sends httpx's requests by pyreqwest; belongs to one event loop.
+class ReqwestTransport(httpx.AsyncBaseTransport):
+    """An ``httpx.AsyncBaseTransport`` on pyreqwest; belongs to one event loop.
 
     One request is written once: no second try, no redirect, no cookie. httpx.ConnectError,
     ConnectTimeout and LocalProtocolError mean that nothing has left; any other TransportError that
@@ -65,8 +62,8 @@ class ReqwestTransport:
         self._longest = longest
         self._prepared: tuple[httpx.Headers, httpx.URL, StreamRequest] | None = None
 
-    async def send(self, request: httpx.Request) -> Reply:
-        """Send ``request``, its body read whole, and return the whole answer (decision 3)."""
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send ``request``, its body read whole, and return the whole answer."""
         body = await request.aread()
         call = StreamRequest.from_request_and_body(
             self._head_of(request), RequestBody.from_bytes(body) if body else None
@@ -78,10 +75,11 @@ class ReqwestTransport:
             failure = _truthful(error)
         else:
             _obey_cancel()
-            return Reply(
-                status=answer.status,
-                headers={name.lower(): value for name, value in _headers_of(answer.headers)},
-                body=content.to_bytes() if content else b"",
+            return httpx.Response(
+                answer.status,
+                headers=_headers_of(answer.headers),
+                stream=httpx.ByteStream(content.to_bytes() if content else b""),
+                request=request,
             )
         _obey_cancel()
         # Outside, so that the library's error hangs on ours nowhere: its words hold the whole
