@@ -73,7 +73,7 @@ class Expectation(Struct, frozen=True, kw_only=True):
         return None
 
     def is_late(self, now: datetime, last: datetime | None) -> bool:
-        """Tell whether a file is missing; ``last``: when the newest one came.
+        """Return whether a file is missing; ``last``: when the newest one came.
 
         A file counts for the day on which it comes, however early.
         """
@@ -153,7 +153,7 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
         return read
 
     def means_nothing(self, heading: str) -> bool:
-        """Tell whether a heading is one that says nothing beside its role."""
+        """Return whether a heading is one that says nothing beside its role."""
         return fold_header(heading) in self.nothing
 
     def date_rule(self, role: Role) -> DateRule:

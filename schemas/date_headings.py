@@ -159,7 +159,7 @@ def zone_named(heading: str) -> ZoneInfo | None:
 
 
 def brings_up_to_date(heading: str, aliases: Collection[str]) -> bool:
-    """Tell whether a heading is one of these (folded) and says that it is the newer one."""
+    """Return whether a heading is one of these (folded) and says that it is the newer one."""
     words = fold_header(heading).split()
     rest = " ".join(word for word in words if word not in _NEWER)
     return len(rest) < len(" ".join(words)) and rest in aliases
@@ -260,12 +260,12 @@ def _columns_by_words(headings: tuple[str, ...]) -> Mapping[tuple[str, ...], Seq
 
 
 def names_a_time(heading: str) -> bool:
-    """Tell whether a heading has a word for a time: Order Date, Created At."""
+    """Return whether a heading has a word for a time: Order Date, Created At."""
     return not _TIME.isdisjoint(_WORD.findall(_spaced(heading).casefold()))
 
 
 def failure_meant(heading: str) -> bool:
-    """Tell whether a heading is that of the time of a failed delivery (Undelivered Date).
+    """Return whether a heading is that of the time of a failed delivery (Undelivered Date).
 
     Undelivered alone may be one, too: a tracker has a date for each step.
     """

@@ -24,7 +24,7 @@ class Denial(Struct, frozen=True, kw_only=True):
     unless_all: bool = False
 
     def holds(self, cell: str) -> bool:
-        """Tell whether a cell denies them."""
+        """Return whether a cell denies them."""
         folded = without_ticks(fold(cell)).strip()
         if self.words:
             return re.fullmatch(self.words, folded) is not None

@@ -192,7 +192,7 @@ _MAY_BE = {Direction.RTO: Direction.MAYBE_RTO, Direction.RETURN: Direction.MAYBE
 
 
 def _is_no(folded: str, look: Look) -> bool:
-    """Tell whether a cell says that a shipment did not go the way of its heading."""
+    """Return whether a cell says that a shipment did not go the way of its heading."""
     words = [word for word in WORD.findall(in_english(folded)) if word.strip("0")]
     subjects = {word for word in words if not word.isdecimal()}
     return (
@@ -242,7 +242,7 @@ def _is_fate(folded: str, look: Look) -> bool:
 
 
 def _comes_back(folded: str) -> bool:
-    """Tell whether a short cell says among other words that a shipment comes back."""
+    """Return whether a short cell says among other words that a shipment comes back."""
     words = words_in(shortened(folded))
     if words & (NEGATIONS | _CHANCES | FORWARD_WORDS) or len(folded.split()) > SHORT_TEXT:
         return False
@@ -251,7 +251,7 @@ def _comes_back(folded: str) -> bool:
 
 
 def _comes_back_by(folded: str) -> bool:
-    """Tell whether the name of a courier's account or service is that of a way back."""
+    """Return whether the name of a courier's account or service is that of a way back."""
     of_company = words_in(folded) & _OF_COMPANIES
     return not of_company and way_named(folded) not in {None, Direction.FORWARD}
 
@@ -310,7 +310,7 @@ _READ = {
 
 
 def is_open(cell: str, look: Look) -> bool:
-    """Tell whether a cell without a claim in a column that is a direction leaves it open."""
+    """Return whether a cell without a claim in a column that is a direction leaves it open."""
     folded = fold(cell)
     if is_lost(cell):
         return True

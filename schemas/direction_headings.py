@@ -426,7 +426,7 @@ _OF_AWBS = several("awb docket lrn tracking waybill")
 
 
 def _is_of_way_out(words: frozenset[str]) -> bool:
-    """Tell whether a column has the AWBs of the way out, of shipments that go back: Original AWB.
+    """Return whether a column has the AWBs of the way out, of shipments that go back: Original AWB.
 
     A date at which the seller received it is filled for these alone, too, and so is an RMA.
     """
@@ -537,7 +537,7 @@ def _fates_under(words: frozenset[str]) -> str:
 
 
 def _may_name_ways(heading: str) -> bool:
-    """Tell whether a plain word for a way back says where a row went, under any such heading."""
+    """Return whether a plain word for a way back says where a row went, under any such heading."""
     words = words_of(heading)
     passed = words & (HARMLESS | MEASURES | _SAID_BEFORE) or words in OF_PIVOTS
     of_another = bool(words & OF_STATUSES) and speaks_of_other(heading)  # Payment Status
@@ -549,13 +549,13 @@ _SAID_BEFORE = several("action agent attempt call dispatch failure ivr mile ndr 
 
 
 def is_of_customers(heading: str) -> bool:
-    """Tell whether a column is, by its heading, of kinds of customers: Customer Type."""
+    """Return whether a column is, by its heading, of kinds of customers: Customer Type."""
     words = words_of(heading)
     return bool(words & _CUSTOMERS) and bool(words & _KINDS) and words <= _CUSTOMERS | _KINDS
 
 
 def is_of_returns(headings: Iterable[str]) -> bool:
-    """Tell whether the headings of a table are those of returns: Return ID, return_action."""
+    """Return whether the headings of a table are those of returns: Return ID, return_action."""
     looks = (look_of(heading) for heading in headings)
     filled = [look for look in looks if look is not None and look.asks is Asks.FILLED]
     return sum(look.way in RETURNS for look in filled) > 1

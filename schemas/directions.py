@@ -205,7 +205,7 @@ def lone_word(folded: str) -> str:
 
 
 def are_short(folded: Collection[str]) -> bool:
-    """Tell whether folded cells of a column use the short words (``SHORT``) for directions.
+    """Return whether folded cells of a column use the short words (``SHORT``) for directions.
 
     They do beside a direction, and where nothing but words of sales is beside them.
     """
@@ -216,12 +216,12 @@ def are_short(folded: Collection[str]) -> bool:
 
 
 def may_hide_words(cell: str) -> bool:
-    """Tell whether a damaged cell may say something: it is short, or a word of it may be known."""
+    """Return whether a damaged cell may say something: it is short, or has a known word."""
     return DAMAGED in cell and (len(cell.split()) <= SHORT_TEXT or hides_a_known(cell))
 
 
 def hides_a_known(cell: str) -> bool:
-    """Tell whether a damaged word of a cell may be one that speaks of a way or a fate."""
+    """Return whether a damaged word of a cell may be one that speaks of a way or a fate."""
     return _is_strange(cell) and bool(words_like(_IN_CELL.findall(in_english(fold(cell))), _KNOWN))
 
 
@@ -258,7 +258,7 @@ _KNOWN = WAYS_BACK | FORWARD_WORDS | FAILED_WORDS | {"delivered"}
 
 
 def may_be_directions(cells: Iterable[str]) -> bool:
-    """Tell whether these folded cells could all be words for a direction: few, and short."""
+    """Return whether these folded cells could all be words for a direction: few, and short."""
     words = {cell for cell in cells if not is_absent(cell)}
     return len(words) <= _FEW and all(
         len(word) <= _SHORT and len(word.split()) <= 3 for word in words
@@ -266,7 +266,7 @@ def may_be_directions(cells: Iterable[str]) -> bool:
 
 
 def speaks_against(cell: str, milestone: int) -> bool:
-    """Tell whether words that no table holds say that a shipment did not come to a milestone.
+    """Return whether words that no table holds say that a shipment did not come to a milestone.
 
     "RTO done" or "Refund - returned" beside a delivery, "Cancelled" or "Lost" beside any.
     """
@@ -294,7 +294,7 @@ def speaks_against(cell: str, milestone: int) -> bool:
 
 
 def is_at_seller(cell: str) -> bool:
-    """Tell whether words say that the seller has it, and nothing of an RTO: Returned to seller."""
+    """Return whether words say that the seller has it, not by an RTO: Returned to seller."""
     folded = fold(cell)
     return _AT_SELLER.search(folded) is not None and not words_in(folded) & RTO_WORDS
 
@@ -341,7 +341,7 @@ _NOT_PICKED = re.compile(
 
 
 def tells_of_attempt(words: str) -> bool:
-    """Tell whether a status says that nobody was met, or when it is tried again, and no delivery.
+    """Return whether a status says that nobody was met, or when it is tried again, and no delivery.
 
     Customer not available, Door locked, Rescheduled.
     """
@@ -435,7 +435,7 @@ _OF_BOTH = re.compile(
 
 
 def is_list_of_fates(name: str) -> bool:
-    """Tell whether a name lists another fate beside RTO: NDR_RTO_MIS, RTO-NDR-DEL."""
+    """Return whether a name lists another fate beside RTO: NDR_RTO_MIS, RTO-NDR-DEL."""
     words = words_in(_RTO_DELIVERED.sub(" ", fold(words_apart(name))))
     return bool(words & _OTHER_FATES)
 
@@ -478,13 +478,13 @@ _BY_SELLERS = (SELLERS | FILLERS | {"delivered"}) - {"by"}
 
 
 def _is_disputed(words: frozenset[str]) -> bool:
-    """Tell whether words say of deliveries, not of weights or money, that they were none."""
+    """Return whether words say of deliveries, not of weights or money, that they were none."""
     said = _DISPUTED | _NOT_SO if words & _DELIVERIES else _DISPUTED
     return bool(words & said) and not words & (HARMLESS | OF_MONEY)
 
 
 def back_beside(name: str, others: Collection[str]) -> bool:
-    """Tell whether a tab is of the way back because others are of its counterpart: R beside F.
+    """Return whether a tab is of the way back because others are of its counterpart: R beside F.
 
     Or of what was not delivered (UD beside DL), or an old version of another tab: 28 Nov (old).
     """

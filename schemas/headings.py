@@ -88,7 +88,7 @@ _NAMED_IN_WORDS = tuple(map(several, ("read me", "how to", "not use", "not uploa
 
 
 def is_example(tab: str) -> bool:
-    """Tell whether a tab's name says that its rows are examples: Example, Sample Data, Read me."""
+    """Return whether a tab's name calls its rows examples: Example, Sample Data, Read me."""
     words = frozenset(re.findall(r"[a-z]+", fold_header(HUMPS.sub(" ", tab))))
     named = (
         words & _EXAMPLES or words == {"format"} or any(each <= words for each in _NAMED_IN_WORDS)
@@ -113,7 +113,7 @@ _OLD_VERSIONS = several("backup old older outdated prev previous superseded")
 
 
 def is_old_version(tab: str, others: Iterable[str]) -> bool:
-    """Tell whether a tab is by its name an old version of one of the others: 28 Nov (old).
+    """Return whether a tab is by its name an old version of one of the others: 28 Nov (old).
 
     Old Delhi is a place.
     """
@@ -142,22 +142,22 @@ def other_subjects(heading: str) -> frozenset[str]:
 
 
 def speaks_of_other(heading: str) -> bool:
-    """Tell whether a heading holds a subject other than the shipment (payment, return, item)."""
+    """Return whether a heading holds a subject other than the shipment (payment, return, item)."""
     return bool(other_subjects(heading))
 
 
 def is_earlier(heading: str) -> bool:
-    """Tell whether a column is, by its heading, how things stood before."""
+    """Return whether a column is, by its heading, how things stood before."""
     return bool(words_of(heading) & _EARLIER)
 
 
 def is_free_text(heading: str) -> bool:
-    """Tell whether a heading announces free text: remarks, notes, reasons."""
+    """Return whether a heading announces free text: remarks, notes, reasons."""
     return bool(words_of(heading) & _FREE_TEXT)
 
 
 def divides_a_heading(cell: str) -> bool:
-    """Tell whether a cell is such as stands under another heading (Previous, Current, Date)."""
+    """Return whether a cell is such as stands under another heading (Previous, Current, Date)."""
     words = words_of(cell)
     return bool(words) and len(words) < _FEW and bool(words & _DIVIDING)
 
@@ -170,7 +170,7 @@ _SECOND = re.compile(r"(?<=[a-z])\d$|(?<=id)[ .]\d$", re.IGNORECASE)
 
 
 def is_of_messages(headings: Iterable[str]) -> bool:
-    """Tell whether a table is of messages to customers, not of shipments: Template, DLR, SMS ID.
+    """Return whether a table is of messages to customers, not of shipments: Template, DLR, SMS ID.
 
     One with AWBs or couriers is of shipments, whatever it says of messages.
     """
@@ -196,7 +196,7 @@ STATUSES_OF_MESSAGES = several("bounced clicked opened read seen")
 
 
 def names_order(heading: str) -> bool:
-    """Tell whether a heading is a name of the order id (Sale Order No, order_code, Order #).
+    """Return whether a heading is a name of the order id (Sale Order No, order_code, Order #).
 
     Also with the digit that a program adds to a second one: Order ID.1, Order ID2.
     """
@@ -207,19 +207,19 @@ def names_order(heading: str) -> bool:
 
 
 def names_number(heading: str) -> bool:
-    """Tell whether a heading is that of an id or a number of something (Return ID, RMA No)."""
+    """Return whether a heading is that of an id or a number of something (Return ID, RMA No)."""
     words = words_of(heading)
     return 1 < len(words) < _FEW and bool(words & _NUMBERS)
 
 
 def is_bare_order(heading: str) -> bool:
-    """Tell whether a heading only says order (Order, Sale Order): it may hold ids or not."""
+    """Return whether a heading only says order (Order, Sale Order): it may hold ids or not."""
     words = words_of(heading)
     return bool(words & _ORDER) and words <= _ORDER | _WHOSE
 
 
 def is_plain_order(heading: str) -> bool:
-    """Tell whether a heading names the order id and says no more of it (Order No, Order Code).
+    """Return whether a heading names the order id and says no more of it (Order No, Order Code).
 
     Or that it is the one of those who receive the updates (Fynd Order No).
     """
@@ -228,7 +228,7 @@ def is_plain_order(heading: str) -> bool:
 
 
 def is_instead(heading: str) -> bool:
-    """Tell whether a heading is of ids that hold instead of others (Correct Order ID, Fynd ID)."""
+    """Return whether a heading's ids replace those of others (Correct Order ID, Fynd ID)."""
     words = words_of(heading)
     meant = words & (_CORRECTED | {"fynd"}) and words & _NUMBERS
     return bool(meant) and words <= _CORRECTED | _OWN_IDS
@@ -239,13 +239,13 @@ _OWN_IDS = _ORDER | _NUMBERS | several("fynd shipment")
 
 
 def is_of_person(heading: str) -> bool:
-    """Tell whether a column holds numbers of people, phones or pin codes, or of the rows: Sr No."""
+    """Return whether a column numbers people, phones, pin codes or the rows (Sr No)."""
     words = words_of(heading)
     return bool(words & _OF_PEOPLE) or words in _OF_ROWS
 
 
 def is_place_or_thing(heading: str) -> bool:
-    """Tell whether a column is, by its heading, of places, people, goods or money."""
+    """Return whether a column is, by its heading, of places, people, goods or money."""
     return bool(words_of(heading) & _PLACES_AND_THINGS)
 
 
@@ -280,6 +280,6 @@ _AROUND = " \t\r\n\u00a0'\"`*#=-_~<>"
 
 
 def reads_as_footer(cell: str) -> bool:
-    """Tell whether a cell that stands where an order id should is a footer's words, or a line."""
+    """Return whether a cell that stands where an order id should is a footer's words, or a line."""
     words = cell.strip(_AROUND)
     return (not words and len(cell.strip()) > _LINE) or bool(_FOOTER.fullmatch(words))

@@ -180,10 +180,10 @@ def _unwrapped(text: str) -> str:
 
 
 def is_absent(folded: str) -> bool:
-    """Tell whether a folded cell says "nothing here" (``#N/A``, ``NULL``, ``-``, empty)."""
+    """Return whether a folded cell says "nothing here" (``#N/A``, ``NULL``, ``-``, empty)."""
     return folded in ABSENT or folded.strip(_AROUND) in ABSENT
 
 
 def is_lost(cell: str) -> bool:
-    """Tell whether of a cell only question marks are left, as of a tick without an encoding."""
+    """Return whether of a cell only question marks are left, as of a tick without an encoding."""
     return "?" in cell and not cell.strip(" ?")

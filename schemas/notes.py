@@ -80,12 +80,12 @@ _VOID = re.compile(
 
 
 def tells_against(words: str) -> bool:
-    """Tell whether a title says that shipments did not come to their customers."""
+    """Return whether a title says that shipments did not come to their customers."""
     return told_of_rows(words) not in {None, Direction.FORWARD}
 
 
 def tells_of_list(name: str) -> bool:
-    """Tell whether a tab of ids alone says by its name that they did not come to their customers.
+    """Return whether a tab of ids alone says by its name that they did not come to their customers.
 
     A customer's return comes after the delivery, and after one day's failed attempts it may come.
     """
@@ -97,7 +97,7 @@ def tells_of_list(name: str) -> bool:
 
 
 def tells_of_one(line: str) -> bool:
-    """Tell whether a line on a tab says that an order went back or is not to be sent.
+    """Return whether a line on a tab says that an order went back or is not to be sent.
 
     Also that it was not delivered, where it says so in a sentence: FYA1003 is cancelled. In two
     cells, as on a tab of failed attempts, that may have been before.
@@ -162,7 +162,7 @@ def _taken_back(line: str) -> Direction | None:
 
 
 def is_of_attempts(words: str) -> bool:
-    """Tell whether the name of a tab, or its first row, is of failed attempts: NDR, Attempt 2."""
+    """Return whether the name of a tab, or its first row, is of failed attempts: NDR, Attempt 2."""
     return not words_in(fold(words)).isdisjoint(_ATTEMPTS)
 
 
@@ -171,7 +171,7 @@ _ATTEMPTS = several("attempt attempted attempts history log ndr old previous yes
 
 @kept
 def is_legend(line: str) -> bool:
-    """Tell whether a line says by colours or stars which rows came back: Red = RTO, * RTO.
+    """Return whether a line says by colours or stars which rows came back: Red = RTO, * RTO.
 
     Which ones they are, no cell tells.
     """
@@ -191,7 +191,7 @@ _LEGEND = re.compile(
 
 
 def names_an_id(line: str) -> bool:
-    """Tell whether a word of a line may be an order id or an AWB: FYA1003, 1490511222."""
+    """Return whether a word of a line may be an order id or an AWB: FYA1003, 1490511222."""
     return any(
         (digits := sum(map(str.isdigit, word))) >= _ID_DIGITS
         and (digits >= _NUMBER_DIGITS or not word.isdigit())
@@ -260,21 +260,21 @@ _SECTION = re.compile(
 
 
 def note_on_all(line: str) -> bool:
-    """Tell whether a line says of all rows where they went: These are RTO shipments."""
+    """Return whether a line says of all rows where they went: These are RTO shipments."""
     said = _ON_ALL.search(in_english(fold(line)))
     words = said[1].split()[:_FEW_WORDS] if said else []
     return bool(words) and not {*words} & HARMLESS and fate_named(" ".join(words)) is not None
 
 
 def note_on_some(line: str) -> bool:
-    """Tell whether a line says of some rows where they went: Row 3 to 5 are RTO, A1 is RTO."""
+    """Return whether a line says of some rows where they went: Row 3 to 5 are RTO, A1 is RTO."""
     folded = in_english(fold(line))
     said = _VERB.search(folded) is not None and not words_in(folded) & HARMLESS
     return said and not reads_as_footer(line) and fate_named(line) is not None
 
 
 def sides_of(line: str) -> tuple[bool, bool]:
-    """Tell whether a line that names a way speaks of the rows above it, and of those below it.
+    """Return whether a line that names a way speaks of the rows above it, and of those below it.
 
     A title speaks of those below, a note on all rows of both unless it says which.
     """
@@ -299,7 +299,7 @@ _ON_ALL = re.compile(
 
 
 def is_title(cells: Sequence[str]) -> bool:
-    """Tell whether the cells of a row read as a title: few words, and no number (Report | RTO)."""
+    """Return whether a row's cells read as a title: few words, no number (Report | RTO)."""
     text = " ".join(cells)
     return (
         0 < len(cells) <= _TITLE_CELLS

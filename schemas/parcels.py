@@ -48,7 +48,7 @@ TO_CONFIRM = f"on the page, or write {CONFIRMED} under _reject_codes and upload 
 
 
 def is_confirmed(codes: str) -> bool:
-    """Tell whether a person's word stands in a cell of codes."""
+    """Return whether a person's word stands in a cell of codes."""
     return re.search(CONFIRMED_CELL, codes) is not None
 
 
@@ -343,7 +343,7 @@ def same_parcel_unknown(awbs: Sequence[str]) -> list[bool]:
 
 
 def is_not_delivered(status: str) -> bool:
-    """Tell whether a status says that a parcel did not come to its customer, misspelt or not."""
+    """Return whether a status says that a parcel did not come to its customer, misspelt or not."""
     undelivered = _UNDELIVERED.search(fold(status)) is not None
     return undelivered or speaks_against(status, Milestone.DELIVERY_DONE)
 
@@ -352,46 +352,46 @@ _UNDELIVERED = re.compile(r"\b(?:un|non|not)\W?de?l")
 
 
 def is_before_pickup(status: str) -> bool:
-    """Tell whether a status is of a pickup that is still to come: Manifested, Pickup Scheduled."""
+    """Return whether a status is of a pickup to come: Manifested, Pickup Scheduled."""
     return bool(_words(status) & _NOT_MOVING)
 
 
 def is_failed_attempt(status: str) -> bool:
-    """Tell whether a status is of an attempt that failed: NDR, Undelivered."""
+    """Return whether a status is of an attempt that failed: NDR, Undelivered."""
     return bool(_words(status) & _FAILED)
 
 
 def is_not_picked(status: str) -> bool:
-    """Tell whether a status says that a pickup came to nothing: Not Picked, Return Cancelled."""
+    """Return whether a status says that a pickup came to nothing: Not Picked, Return Cancelled."""
     plain = " ".join(_WORD.findall(fold(status)))
     none = _NO_PICKUP.search(plain) and not {*plain.split()} & _NOT_AT_SELLER
     return bool(none) or is_cancelled(status)
 
 
 def is_cancelled(status: str) -> bool:
-    """Tell whether a status says that there is no shipment any more."""
+    """Return whether a status says that there is no shipment any more."""
     words = _words(status)
     return bool(words & _CANCELLED) and words <= _CANCELLED | _BESIDE_CANCELLED
 
 
 def is_lost(status: str) -> bool:
-    """Tell whether a status says that nobody has a parcel, which may be found again later."""
+    """Return whether a status says that nobody has a parcel, which may be found again later."""
     return bool(_words(status) & {"lost", "untraceable"})
 
 
 def is_on_paper(status: str) -> bool:
-    """Tell whether a status is about papers or money after the parcel has arrived."""
+    """Return whether a status is about papers or money after the parcel has arrived."""
     words = _words(status)
     return bool(words & _ON_PAPER) or ("delivered" in words and not words & _NOT_DELIVERED)
 
 
 def is_return(status: str) -> bool:
-    """Tell whether a status that is understood speaks of a customer's return."""
+    """Return whether a status that is understood speaks of a customer's return."""
     return way_named(status) is Direction.RETURN
 
 
 def goes_back(status: str) -> bool:
-    """Tell whether a status or its type says that a parcel goes back to the seller.
+    """Return whether a status or its type says that a parcel goes back to the seller.
 
     "RTO Initiated", and "RT" before all else, as couriers write the type of such scans.
     """
@@ -447,7 +447,7 @@ def said_unheard(case: StatusCase) -> Said:
 
 
 def _turns_back(case: StatusCase) -> bool:
-    """Tell whether something beside the status names the way back to the seller."""
+    """Return whether something beside the status names the way back to the seller."""
     if _words(case.status) & _REVOKED:
         return False
     return Direction.RTO in {case.direction, case.way} or goes_back(case.kind)

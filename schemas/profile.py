@@ -41,7 +41,7 @@ _SOME_DAY = datetime(2026, 6, 26, tzinfo=UTC)
 
 
 def is_awb_like(folded_header: str) -> bool:
-    """Tell whether a header speaks of a waybill: such a column is never the order id."""
+    """Return whether a header speaks of a waybill: such a column is never the order id."""
     return not _AWB_WORDS.isdisjoint(folded_header.replace("/", " ").split())
 
 

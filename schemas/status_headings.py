@@ -103,7 +103,7 @@ _OF_ORDERS = several("order orders")  # Shiprocket's have other numbers than its
 
 
 def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
-    """Tell whether a cell is a status of a courier's table, whatever it means there."""
+    """Return whether a cell is a status of a courier's table, whatever it means there."""
     if not numbers and not any(map(str.isalpha, cell)):
         return False
     ruling = table.rule(cell)
@@ -112,7 +112,7 @@ def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:
 
 
 def hides_status(cell: str, table: StatusTable) -> bool:
-    """Tell whether a cell of a status column is damaged and may have been a status: not a text."""
+    """Return whether a cell of a status column is damaged and may have been a status."""
     return (
         may_hide_words(cell)
         or hides_a_known(cell)
@@ -122,7 +122,7 @@ def hides_status(cell: str, table: StatusTable) -> bool:
 
 
 def misspells_another(cell: str, milestone: int, table: StatusTable) -> bool:
-    """Tell whether a cell is probably a misspelt status of the table that means something else.
+    """Return whether a cell is probably a misspelt status of the table that means something else.
 
     ``milestone``: what it is beside: a delivery, and *Undeliverd* or *In Trasit*.
     """
@@ -134,7 +134,7 @@ _LONGEST = 40
 
 
 def speaks_of_failure(heading: str, cell: str) -> bool:
-    """Tell whether a reason is that of an attempt that failed, by its heading or its own words."""
+    """Return whether a reason is a failed attempt's, by its heading or its own words."""
     if words_of(heading) & _FAILURE_HEADINGS:
         return True
     return bool(words_in(fold(cell)) & _FAILURES)

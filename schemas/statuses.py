@@ -127,7 +127,7 @@ _AGREES: Mapping[Direction, frozenset[int]] = {
 
 
 def agrees(milestone: int, direction: Direction) -> bool:
-    """Tell whether a shipment that travels this way can come to a milestone."""
+    """Return whether a shipment that travels this way can come to a milestone."""
     return milestone in _AGREES[direction]
 
 
@@ -201,7 +201,7 @@ class StatusTable(Struct, frozen=True, kw_only=True):
         return " or ".join(each for each in IN_WORDS.values() if each in known)
 
     def agrees_on(self, status: str, meaning: Meaning) -> bool:
-        """Tell whether a status, folded, has this meaning here, or none that anybody confirmed."""
+        """Return whether a status, folded, has this meaning here, or no confirmed one."""
         return self.base.get(status, UNCONFIRMED) in {meaning, UNCONFIRMED}
 
     def rule(

@@ -55,7 +55,7 @@ _REV = re.compile(r"\brev\b")
 
 
 def _may_mean(written: str, status: str) -> bool:
-    """Tell whether each word of the one is, misspelt or not, a word of the other."""
+    """Return whether each word of the one is, misspelt or not, a word of the other."""
     if not _DOUBTFUL.isdisjoint(written):
         return False
     own, its = (list(filter(None, _BETWEEN.split(in_english(each)))) for each in (written, status))
@@ -69,7 +69,7 @@ def _may_mean(written: str, status: str) -> bool:
 
 
 def _is_like(word: str, known: str) -> bool:
-    """Tell whether a word is a known one, misspelt or not, and nothing else."""
+    """Return whether a word is a known one, misspelt or not, and nothing else."""
     if word == known or len(word) == len(known) == 1:
         return not {word, known} & LETTERS.keys() or word == known
     if nearest(word, (known, *_TELLING)) != known:
@@ -82,7 +82,7 @@ def _is_like(word: str, known: str) -> bool:
 
 
 def _turns(word: str, other: str) -> bool:
-    """Tell whether a word is another one with a part that says the opposite."""
+    """Return whether a word is another one with a part that says the opposite."""
     rests = {word.removeprefix(each) for each in _TURNING if not other.startswith(each)}
     rests |= {word.removesuffix(each) for each in NEGATIONS if not other.endswith(each)}
     return any(rest and alike(rest, (other,), at_least=_NEARLY) for rest in rests - {word})

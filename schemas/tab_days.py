@@ -85,7 +85,7 @@ _BESIDE_DAYS = frozenset(
 
 @lru_cache(maxsize=256)
 def is_of_later_day(other: str, name: str) -> bool:
-    """Tell whether two names of files have a date, and the other's is later: MIS_29-11-2026.
+    """Return whether two names of files have a date, and the other's is later: MIS_29-11-2026.
 
     Of a period, its last day counts; that orders were booked or sent off says nothing.
     """

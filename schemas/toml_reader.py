@@ -91,12 +91,12 @@ class Section:
         return tuple(each for each in value or () if isinstance(each, str))
 
     def peek_table(self, key: str, entry: str) -> bool:
-        """Tell whether a table that will be taken later has an entry."""
+        """Return whether a table that will be taken later has an entry."""
         value = self._left.get(key)
         return isinstance(value, dict) and entry in value
 
     def holds(self, key: str) -> bool:
-        """Tell whether a key is there and has not been taken yet."""
+        """Return whether a key is there and has not been taken yet."""
         return key in self._left
 
     def section(self, key: str) -> "Section":

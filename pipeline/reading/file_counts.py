@@ -59,7 +59,7 @@ class Gathered(Struct):
 
     @property
     def late(self) -> bool:
-        """Tell whether a later block speaks against rows that were judged before."""
+        """Return whether a later block speaks against rows that were judged before."""
         return self.unproven or self.odd_ids.late or any(each.late for each in self.traits.values())
 
     def prove(self, sheet: tuple[int, str], found: frozenset[Proof], *, first: bool) -> None:

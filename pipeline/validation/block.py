@@ -139,7 +139,7 @@ def prepare_blocks(wanted: Sequence[Wanted], timezone: str) -> list[PreparedBloc
 
 
 def _is_told_once(finding: Finding, mapping: ColumnMap) -> bool:
-    """Tell whether a finding is for the summary alone: words where a column has no codes.
+    """Return whether a finding is for the summary alone: words where a column has no codes.
 
     A reason in words is the rule under RTO Reason, and a slip under Reason Code.
     """

@@ -98,7 +98,7 @@ class ColumnMap(Struct, frozen=True, kw_only=True):
         return role.value if at is None else " ".join(self.headers[at].split())
 
     def is_like(self, at: int, role: Role) -> bool:
-        """Tell whether a column's heading is close to one of a role that another column has."""
+        """Return whether a column's heading is close to one of a role that another column has."""
         return at in self.like and self.like[at][0] is role
 
     def unused(self) -> tuple[str, ...]:
@@ -214,7 +214,7 @@ def order_id_columns(folded: Sequence[str], profile: Profile) -> set[int]:
 
 
 def fits(headers: Sequence[str], profile: Profile, *, guess: bool = True) -> bool:
-    """Tell whether a header holds every role that the profile requires."""
+    """Return whether a header holds every role that the profile requires."""
     if is_of_messages(headers):
         return False
     folded = [data_header(header) for header in headers]
@@ -282,12 +282,12 @@ def check_rivals(block: Block, mapping: ColumnMap) -> None:
 
 
 def _stands_back(own: str, other: str) -> bool:
-    """Tell whether a column is another's order id by its heading: Order ID, Channel Order ID."""
+    """Return whether a column is another's order id by its heading: Order ID, Channel Order ID."""
     return own in _SO_NAMED and not (is_plain_order(other) or is_instead(other))
 
 
 def _goes_behind(own: str, other: str) -> bool:
-    """Tell whether a column is of shipments or references, beside one that names the order."""
+    """Return whether a column is of shipments or references, beside one that names the order."""
     words = words_of(other)
     return (
         names_order(own)
@@ -367,7 +367,7 @@ def data_header(header: str) -> str:
 
 
 def is_ours(header: str) -> bool:
-    """Tell whether a column is one that we write into a rejects file."""
+    """Return whether a column is one that we write into a rejects file."""
     return header.strip().casefold().startswith(REJECT_PREFIX)
 
 
@@ -460,7 +460,7 @@ def _duplicates(folded: Sequence[str], columns: Mapping[Role, int]) -> dict[Role
 
 
 def _says_more(heading: str, alias: str) -> bool:
-    """Tell whether a heading that is close to a known one has a number or a subject of its own."""
+    """Return whether a heading close to a known one has a number or a subject of its own."""
     added = words_of(heading) - words_of(alias)
     return any(map(str.isdigit, "".join(added))) or (
         is_place_or_thing(heading) and not is_place_or_thing(alias)
@@ -468,7 +468,7 @@ def _says_more(heading: str, alias: str) -> bool:
 
 
 def _is_another_word(heading: str, alias: str) -> bool:
-    """Tell whether a heading has another word than a known one, or more of them: Border No."""
+    """Return whether a heading has another word than a known one, or more of them: Border No."""
     own, its = words_of(heading), words_of(alias)
     if len(own) < len(its):  # words run together: clientorder_id
         return False
@@ -482,7 +482,7 @@ def _lacks_a_letter(word: str, whole: str) -> bool:
 
 
 def _goes_before(alias: str, own: str, role: Role, profile: Profile) -> bool:
-    """Tell whether a column would be read for a role, or be a rival, were it called so."""
+    """Return whether a column would be read for a role, or be a rival, were it called so."""
     listed = profile.headers.get(role, ())
     rank, best = _rank(alias, listed), _rank(own, listed)
     if role is not _ID or role in profile.orders or rank is None or best is None:

@@ -115,7 +115,7 @@ def _is_heading_row(
 
 
 def looks_like_data(cell: str) -> bool:
-    """Tell whether a cell is none of a heading: an id, an amount, a date, a long text."""
+    """Return whether a cell is none of a heading: an id, an amount, a date, a long text."""
     return len(cell) > _LONGEST or bool(_DATA.search(cell))
 
 
@@ -176,7 +176,7 @@ def _nearest(
 
 
 def may_hold(role: Role, cells: Sequence[str], profile: Profile) -> bool:
-    """Tell whether cells can be those of a role: most of them ids, or one of them a status.
+    """Return whether cells can be those of a role: most of them ids, or one of them a status.
 
     A column without any, and one for another role, may hold anything.
     """

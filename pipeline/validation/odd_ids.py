@@ -64,7 +64,7 @@ class OddIds(Struct, kw_only=True):
 
     @property
     def late(self) -> bool:
-        """Tell whether an id was judged otherwise than it would be now."""
+        """Return whether an id was judged otherwise than it would be now."""
         return self.before is None and any(
             self.is_odd(each.count) != each.taken for each in self.judged
         )
@@ -94,7 +94,7 @@ class OddIds(Struct, kw_only=True):
         return replace(block, facts={**block.facts, **marked}) if marked else block
 
     def is_odd(self, count: int) -> bool:
-        """Tell whether an id that is this number, or 0 for a word, is unlike the others."""
+        """Return whether an id that is this number, or 0 for a word, is unlike the others."""
         usual = self.rows - self.counts - self.words
         if count < 0:
             return usual > 0
@@ -127,7 +127,7 @@ class OddIds(Struct, kw_only=True):
         return found
 
     def _is_word(self, text: str, usual: set[int]) -> bool:
-        """Tell whether an id is a date, or a word that is not as long as others are."""
+        """Return whether an id is a date, or a word that is not as long as others are."""
         if not re.fullmatch(_WORD, text):
             return bool(re.fullmatch(_DATED, text))
         alike = text.isupper() and len(text) in usual and fold(text) not in _NEVER
@@ -144,7 +144,7 @@ def mark_odd_ids(block: Block, known: OddIds, ids_at: int, awbs_at: int | None) 
 
 
 def _are_alike(cells: pa.Array) -> bool:
-    """Tell whether all are numbers of one length, too long for a count, and none begins with 0.
+    """Return whether all are numbers of one length, too long for a count, and none begins with 0.
 
     Then none of them can be unlike the others.
     """

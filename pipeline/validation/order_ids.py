@@ -101,7 +101,7 @@ def _mask(values: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def _same(filled: pa.Array, cells: pa.Array) -> bool:
-    """Tell whether each id is what the other column has, a phone's +91 or 0 left out."""
+    """Return whether each id is what the other column has, a phone's +91 or 0 left out."""
     bare = pc.replace_substring_regex(pc.utf8_trim_whitespace(cells), _COUNTRY, r"\1")
     return bool(pc.all(pc.equal(filled, bare)).as_py())
 

@@ -55,7 +55,7 @@ class ProfileHeaderFinder:
         self._needed = _needed_by(self._profiles)
 
     def fits(self, cells: Sequence[str]) -> bool:
-        """Tell whether a row holds all roles that one of the profiles requires."""
+        """Return whether a row holds all roles that one of the profiles requires."""
         if len(cells) < _FEWEST:
             return False
         # Nearly every row that is asked about is a data row: without one exact heading of a
@@ -65,7 +65,7 @@ class ProfileHeaderFinder:
         return any(fits(cells, profile) for profile in self._profiles)
 
     def is_status(self, cell: str) -> bool:
-        """Tell whether a cell is a status, in words, of one of the profiles."""
+        """Return whether a cell is a status, in words, of one of the profiles."""
         folded = fold(cell)
         return folded in _words_of(self._profiles)[0] and any(map(str.isalpha, folded))
 
@@ -143,11 +143,11 @@ class LaterHeaders:
         return sorted({roles[role] for roles in self._roles if role in roles})
 
     def is_heading(self, cell: str) -> bool:
-        """Tell whether a cell is a heading that some profile knows."""
+        """Return whether a cell is a heading that some profile knows."""
         return len(cell) < _LONGEST and data_header(cell) in self._known
 
     def is_header(self, cells: Sequence[str]) -> bool:
-        """Tell whether a row holds headings: all that a profile needs, or two and no data.
+        """Return whether a row holds headings: all that a profile needs, or two and no data.
 
         One is enough if it is the order id's, or stands for another in the header's own column
         for ids or statuses: rows below would be read with what is no id, or no status, of theirs.
@@ -163,7 +163,7 @@ class LaterHeaders:
         return _are_of_two(known) or self._heads_another(cells) or self._heads_other_things(cells)
 
     def _are_headings(self, cells: Sequence[str]) -> bool:
-        """Tell whether words that nobody knows are headings: one in each column, and no digit.
+        """Return whether words that nobody knows are headings: one in each column, and no digit.
 
         Nearly every row of data has a digit in its ids or its time.
         """
@@ -189,7 +189,7 @@ class LaterHeaders:
         )
 
     def _heads_other_things(self, cells: Sequence[str]) -> bool:
-        """Tell whether headings of an id and of a status stand in the header's own columns.
+        """Return whether headings of an id and of a status stand in the header's own columns.
 
         No profile knows them (Return ID, Return Status), so that they are another table's.
         """
@@ -198,7 +198,7 @@ class LaterHeaders:
         return any(map(names_number, ids)) and any("status" in words_of(each) for each in statuses)
 
     def divides(self, cells: Sequence[str]) -> bool:
-        """Tell whether the row right below the header divides its headings (Previous, Current).
+        """Return whether the row right below the header divides its headings (Previous, Current).
 
         It has no order id, no status and no data, and at least one of its cells stands where the
         header has nothing to say, or beside another under the same heading.
@@ -215,7 +215,7 @@ class LaterHeaders:
         return len(words) > 1 and bool(alone)
 
     def _is_data(self, cell: str) -> bool:
-        """Tell whether a cell is data; RTO is a status, and a heading beside Forward."""
+        """Return whether a cell is data; RTO is a status, and a heading beside Forward."""
         is_status = fold(cell) in self._statuses and direction_of(fold(cell)) is None
         return is_status or looks_like_data(cell)
 
@@ -223,7 +223,7 @@ class LaterHeaders:
         return self._folded[at] if at < len(self._folded) else ""
 
     def repeats(self, cells: Sequence[str]) -> bool:
-        """Tell whether a row has the header's roles in the header's columns.
+        """Return whether a row has the header's roles in the header's columns.
 
         A column that would be heard otherwise (RTO Delivered Date below Delivered Date, or Shipment
         Type below nothing) is another one.
@@ -276,7 +276,7 @@ def _folded(cells: Sequence[str]) -> list[str]:
 
 
 def _are_of_two(known: Sequence[Set[Role]]) -> bool:
-    """Tell whether headings are of different roles, one of which says whose or which status."""
+    """Return whether headings are of different roles, one of which says whose or which status."""
     roles = set().union(*known)
     return len(known) > 1 and len(roles) > 1 and not roles.isdisjoint(_TELLING)
 
@@ -385,7 +385,7 @@ def _owners(
 
 
 def _is_own(headers: Sequence[str], profile: Profile, generic: Profile) -> bool:
-    """Tell whether a header speaks for one courier, not for any sheet.
+    """Return whether a header speaks for one courier, not for any sheet.
 
     It holds all that the profile requires, and either a heading that only this courier writes
     (its ``signature``) or none of those that a generic sheet would need. A *Status Code* without a

@@ -370,6 +370,6 @@ def _of_sheet(known: Sequence[Original], tab: str) -> list[Original]:
 
 
 def _is_of(sheet: str, tab: str) -> bool:
-    """Tell whether a sheet has this name; it has not where no name is given."""
+    """Return whether a sheet has this name; it has not where no name is given."""
     wanted = row_key(0, tab)
     return wanted != 0 and row_key(0, sheet) == wanted

@@ -243,7 +243,7 @@ def _bases(
 
 
 def _are_turned(cells: pa.Array, base: npt.NDArray[np.int64], *, day_first: bool) -> bool:
-    """Tell whether most dates are far from their events, and near them with the month turned."""
+    """Return whether most dates are far from their events, and near them with the month turned."""
     read, other = (
         read_times(cells, None, DateRule(day_first=each), _UTC)
         for each in (day_first, not day_first)
@@ -367,7 +367,7 @@ _FIRST = 64
 
 
 def holds_dates(cells: pa.Array) -> bool:
-    """Tell whether a cell of a column may be a date, by its digits."""
+    """Return whether a cell of a column may be a date, by its digits."""
     shape = r"\d\W+(?:\d|\w{3,9}\W+\d)|[A-Za-z]\W+\d|\d{6}"
     return bool(pc.any(pc.match_substring_regex(cells, shape)).as_py())
 

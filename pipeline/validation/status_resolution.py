@@ -236,7 +236,7 @@ class _Table(Struct, frozen=True, kw_only=True):
         return self.statuses.rule(text, direction=self.direction) if plain and self.kind else first
 
     def mean_the_same(self, one: str, other: str) -> bool:
-        """Tell whether two statuses are one on the way out.
+        """Return whether two statuses are one on the way out.
 
         "8" and "Delivered" of a return: its code is known for it, its words on the way out only.
         """
@@ -306,7 +306,7 @@ def _to_seller(claim: _Claim) -> _Claim:
 
 
 def _denies(courier: Profile, cells: _RowCells, ruling: Ruling, table: _Table) -> bool:
-    """Tell whether another courier means something else by a row's status; by its types, if any."""
+    """Return whether another courier means something else by a row's status or type."""
     types = courier.statuses.by_type
     known = not types or fold(cells.kind) in types
     theirs = replace(table, statuses=courier.statuses).rule(cells.status)
@@ -358,7 +358,7 @@ def _other_status(cells: _RowCells, ruling: Ruling, table: _Table) -> tuple[str,
 
 
 def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bool:
-    """Tell whether two statuses of a row come to different milestones.
+    """Return whether two statuses of a row come to different milestones.
 
     One that is understood and one that may mean two things differ too, unless the other only says
     less (RTO beside RTO Delivered, In Transit beside Picked Up). A status that is missing says
@@ -399,7 +399,7 @@ _RETURNS = frozenset({Milestone.RETURN_BAG_IN_TRANSIT, Milestone.RETURN_BAG_DELI
 
 
 def _says_less(words: str, milestone: int) -> bool:
-    """Tell whether a status only names the way back to which a milestone belongs."""
+    """Return whether a status only names the way back to which a milestone belongs."""
     way = way_named(words)
     back = way in {Direction.RTO, Direction.RETURN, Direction.BACK}
     return back and agrees(milestone, Direction.RTO if way is Direction.RTO else Direction.BACK)

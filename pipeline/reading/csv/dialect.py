@@ -155,7 +155,7 @@ def _try(head: str, start: int, delimiter: str, rows: int, *, last: bool) -> _Tr
 
 
 def has_spaced_quotes(text: str, delimiter: str) -> bool:
-    """Tell whether a quote stands behind a delimiter and spaces somewhere in a text."""
+    """Return whether a quote stands behind a delimiter and spaces somewhere in a text."""
     if ' "' not in text:
         return False
     return re.search(re.escape(delimiter) + ' +"', text) is not None

@@ -290,7 +290,7 @@ def _first_bad(data: Buffer) -> tuple[int, bool]:
 
 
 def _is_mostly_utf8(data: Buffer, bad: int) -> bool:
-    """Tell whether more characters beyond ASCII are sound UTF-8 than bytes are not.
+    """Return whether more characters beyond ASCII are sound UTF-8 than bytes are not.
 
     An old code page hardly ever makes one such character by chance.
     """

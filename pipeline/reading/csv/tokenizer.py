@@ -88,7 +88,7 @@ def _certain_end(text: str) -> int:
 
 
 def _is_data(text: str, quote: int, stop: int, delimiter: str, blanks: str) -> bool:
-    """Tell whether more text follows a quoted word, so that its quotes are part of a cell."""
+    """Return whether more text follows a quoted word, so that its quotes are part of a cell."""
     quoted = _QUOTED.match(text, quote, stop)
     if quoted is None or "\n" in quoted[0] or "\r" in quoted[0]:
         return False

@@ -179,7 +179,7 @@ def _chain(table: Sequence[int], start: int) -> Iterator[int]:
 
 
 def _ends(table: Sequence[int], start: int, sectors: int) -> bool:
-    """Tell whether a chain of sectors that are there comes to its end."""
+    """Return whether a chain of sectors that are there comes to its end."""
     at, left = start, len(table)
     while at < min(len(table), sectors) and left:
         at, left = table[at], left - 1

@@ -331,7 +331,7 @@ class ReaderProcess:
             self._child, self._ready, self._files = None, False, 0
 
     def _is_worn(self, child: Child, size: int, files: int) -> bool:
-        """Tell whether the process should go after so many files of this size in all."""
+        """Return whether the process should go after so many files of this size in all."""
         if self._files >= _FILES or (size >= _LARGE and not self.stays):
             return True
         usage = child.usage() if size >= MB or self._files % _SOMETIMES < files else None

@@ -98,7 +98,7 @@ def draft_profile(
 def _is_decided(
     guesses: Sequence[Guess], statuses: Sequence[StatusCount], choices: RoleChoices
 ) -> bool:
-    """Tell whether nothing is left that waits for a person."""
+    """Return whether nothing is left that waits for a person."""
     return (
         bool(statuses)
         and all(guess.sure for guess in guesses)
@@ -107,7 +107,7 @@ def _is_decided(
 
 
 def is_untouched(text: str) -> bool:
-    """Tell whether a profile is a draft that nobody has changed since it was written."""
+    """Return whether a profile is a draft that nobody has changed since it was written."""
     return text == _signed("".join(text.splitlines(keepends=True)[:-1]))
 
 

@@ -93,7 +93,7 @@ def guess_roles(
 
 
 def is_no_event(heading: str) -> bool:
-    """Tell whether a heading speaks of another moment than that of a status."""
+    """Return whether a heading speaks of another moment than that of a status."""
     return bool(words_of(heading) & _NO_EVENTS) or speaks_of_other(heading)
 
 
@@ -165,7 +165,7 @@ def _may_be(
     shape: float | None,
     profiles: Mapping[str, Profile],
 ) -> bool:
-    """Tell whether a column whose heading generic does not know may be offered for a role."""
+    """Return whether a column whose heading generic does not know may be offered for a role."""
     words = words_of(facts.header)
     used = any(data_header(facts.header) in p.headers.get(role, ()) for p in profiles.values())
     if role is Role.STATUS_TYPE:
@@ -247,7 +247,7 @@ def _names_order(heading: str) -> bool:
 
 
 def _is_of_parcels(heading: str) -> bool:
-    """Tell whether a heading is of the parcels' own numbers: AWB, Docket No, पार्सल क्रमांक."""
+    """Return whether a heading is of the parcels' own numbers: AWB, Docket No, पार्सल क्रमांक."""
     return is_awb_like(data_header(heading)) or bool({*_words(heading)} & _PARCELS)
 
 
@@ -323,7 +323,7 @@ def _status_shape(facts: ColumnFacts, profiles: Mapping[str, Profile]) -> tuple[
 
 
 def _are_few_words(facts: ColumnFacts, words: Mapping[str, int]) -> bool:
-    """Tell whether the cells are words, few enough and each often, and no flags, ways or places."""
+    """Return whether the cells are few words, each often, and no flags, ways or places."""
     if not 2 <= len(words) <= _MOST_STATUSES or facts.filled < _OFTEN * len(words):
         return False
     if facts.dates or facts.typed_dates or facts.ids or _number_share(facts) > 0:

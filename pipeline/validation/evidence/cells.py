@@ -29,7 +29,7 @@ def which(cells: pa.Array, tells: Callable[[str], bool]) -> pa.Array:
 
 
 def says_nothing(cell: str) -> bool:
-    """Tell whether a cell is empty, or says that there is nothing."""
+    """Return whether a cell is empty, or says that there is nothing."""
     return is_absent(fold(cell))
 
 

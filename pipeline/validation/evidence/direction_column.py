@@ -88,7 +88,7 @@ class DirectionColumn:
 
     @property
     def is_of_directions(self) -> bool:
-        """Tell whether nearly all of its cells are directions, whatever its heading says."""
+        """Return whether nearly all of its cells are directions, whatever its heading says."""
         return self._holds(Trait.DIRECTIONS, found=False, matters=False)
 
     def _holds(self, trait: Trait, *, found: bool, matters: bool) -> bool:
@@ -297,7 +297,7 @@ def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
 
 
 def _mostly_directions(first: Counter[str]) -> bool:
-    """Tell whether nearly all first cells with text are directions, whatever their heading."""
+    """Return whether nearly all first cells with text are directions, whatever their heading."""
     some = sound(first)
     may_be, least = some.total(), NEARLY_ALL * some.total()
     for cell, count in some.most_common():

@@ -147,7 +147,7 @@ class Directions:
         return same if pc.any(same).as_py() else None
 
     def _is_for_all(self, at: int, block: Block, same: pa.Array) -> bool:
-        """Tell whether a column has the own AWBs of parcels on the way to customers, too.
+        """Return whether a column has the own AWBs of parcels on the way to customers, too.
 
         Those that are picked up or out for delivery, or failed attempts beside *RTO Delivered*.
         """
@@ -163,7 +163,7 @@ class Directions:
 
 
 def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | None) -> bool:
-    """Tell whether a column says of each row which way it goes, a no in Is RTO included.
+    """Return whether a column says of each row which way it goes, a no in Is RTO included.
 
     An RTO AWB does not: where it is empty, nothing is said.
     """
@@ -175,7 +175,7 @@ def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | Non
 
 
 def _says_something(cells: pa.Array) -> bool:
-    """Tell whether a column has a cell that is neither nothing nor the error of a formula."""
+    """Return whether a column has a cell that is neither nothing nor the error of a formula."""
     return not all(is_absent(each) or each == _UNCALCULATED for each in first_texts(cells))
 
 

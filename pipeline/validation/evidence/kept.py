@@ -33,7 +33,7 @@ def kept_evidence(block: Block, mapping: ColumnMap, ways: pa.Array) -> pa.Array:
 
 
 def is_unchanged(kept: KeptEvidence, block: Block, headers: Sequence[str], pos: int) -> bool:
-    """Tell whether the cells of a row that returns are as its evidence had them.
+    """Return whether the cells of a row that returns are as its evidence had them.
 
     A column that is not there any more has not changed.
     """

@@ -156,7 +156,7 @@ _OUTWARD = frozenset({Milestone.BAG_PICKED, Milestone.DELIVERY_DONE})
 
 
 def _mostly_statuses(words: Counter[str], table: StatusTable) -> bool:
-    """Tell whether nearly all of some cells are statuses, and one of them a milestone."""
+    """Return whether nearly all of some cells are statuses, and one of them a milestone."""
     known = list[str]()
     may_be, least = words.total(), NEARLY_ALL * words.total()
     for word, count in words.most_common():

@@ -53,12 +53,12 @@ class Pieces:
 
 
 def _is_nought(cell: str) -> bool:
-    """Tell whether a cell says that no piece was delivered: 0, 0.00."""
+    """Return whether a cell says that no piece was delivered: 0, 0.00."""
     return bool(re.fullmatch(r"\s*0+(?:\.0+)?\s*", cell))
 
 
 def _is_part(cell: str) -> bool:
-    """Tell whether a cell says that fewer were delivered than there are: 1 of 3, 1/3."""
+    """Return whether a cell says that fewer were delivered than there are: 1 of 3, 1/3."""
     found = _PART.fullmatch(cell.strip().lower())
     return found is not None and int(found[1]) < int(found[2])
 

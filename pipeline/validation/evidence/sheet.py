@@ -44,7 +44,7 @@ class SheetContext(Struct, kw_only=True):
         return Trait.FAILURES if on_its_way and is_failed_attempt(status) else None
 
     def has_others(self, at: int, block: Block, filled: pa.Array) -> bool:
-        """Tell whether a column is filled for parcels on the way to customers, too: RTO Days.
+        """Return whether a column is filled for parcels on the way to customers, too: RTO Days.
 
         ``filled``: where it is.
         """

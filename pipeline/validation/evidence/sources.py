@@ -57,5 +57,5 @@ def cell_said(source: str, cell: str) -> str:
 
 
 def is_column(source: str) -> bool:
-    """Tell whether a direction is said by a column, not by a name or title."""
+    """Return whether a direction is said by a column, not by a name or title."""
     return source.startswith(COLUMN)

@@ -47,7 +47,7 @@ class Traits(Struct, kw_only=True):
     late: bool = False
 
     def holds(self, column: int, trait: Trait, *, found: bool, matters: bool) -> bool:
-        """Tell whether a column has a trait, in this block or in any that is known.
+        """Return whether a column has a trait, in this block or in any that is known.
 
         ``found``: this block shows it. ``matters``: it would change how this block is judged.
         """
@@ -67,7 +67,7 @@ class Traits(Struct, kw_only=True):
         self.notes[row] = line
 
     def is_last(self, row: int, line: str) -> bool:
-        """Tell whether a line below which a block has no rows may be a note on those above it.
+        """Return whether a line below which a block has no rows may be a note on those above it.
 
         It is one, until a later block has rows.
         """

@@ -57,7 +57,7 @@ class ShownNumbers(Struct, frozen=True, kw_only=True):
     formats: Mapping[int, str] = field(default_factory=dict)
 
     def keeps(self, row: int, number: str) -> bool:
-        """Tell whether the text that is shown of a number holds all of its digits."""
+        """Return whether the text that is shown of a number holds all of its digits."""
         return number in _NO_DIGIT.sub("", self.texts.get(row, ""))
 
     def differs(self, row: int, number: str) -> str:

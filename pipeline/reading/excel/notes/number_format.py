@@ -140,7 +140,7 @@ def shown_text(text: str, code: str) -> str:
 
 
 def _has_words(section: str) -> bool:
-    """Tell whether a section shows letters in quotes, and is none of a date."""
+    """Return whether a section shows letters in quotes, and is none of a date."""
     quoted = "".join(found["quoted"] or "" for found in _PART.finditer(section))
     return any(map(str.isalpha, quoted)) and ("unknown" not in dict(_parts(section)))
 

@@ -57,7 +57,7 @@ class SheetNotes(Struct, kw_only=True):
         return max(self.rows, default=0)
 
     def hides(self, column: int) -> bool:
-        """Tell whether a column is hidden."""
+        """Return whether a column is hidden."""
         return any(first <= column <= last for first, last in self.hidden_columns)
 
     def put_into(self, columns: list[Column], first: int, *, origin: int) -> list[Column]:

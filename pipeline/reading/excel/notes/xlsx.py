@@ -172,7 +172,7 @@ def _local(name: str) -> str:
 
 
 def is_struck(attributes: Mapping[str, str]) -> bool:
-    """Tell whether an element ``strike`` with these attributes crosses a text out."""
+    """Return whether an element ``strike`` with these attributes crosses a text out."""
     return attributes.get("val") not in {"0", "false"}
 
 
