@@ -191,7 +191,7 @@ class Shaper:
         return found
 
     def _stops_in_a_cell(self, parsed: Parsed) -> bool:
-        """Return whether a text without a line end stops in its last cell, which lacks only its end.
+        """Return whether a text without a line end stops in its last cell, lacking only its end.
 
         An order id shorter than all others; a date that begins like others of one width; a
         beginning of another word, or nothing where all others have one, in a column that may tell a
