@@ -22,8 +22,6 @@ _MOST_COUNTS = 30
 _FEWEST_USUAL = 4
 _USUAL_PER_COUNT = 2
 _USUAL_PER_WORD = 4
-_HIGHEST_PLACE = 99
-"""Numbers up to this are places in a list, or pieces, where any other row has an id."""
 _DAY_LENGTH = 11
 _SEEN = 256
 _AROUND = " \t'\"`"
@@ -98,10 +96,8 @@ class OddIds(Struct, kw_only=True):
         usual = self.rows - self.counts - self.words
         if count < 0:
             return usual > 0
-        if 0 < count <= _HIGHEST_PLACE and self.rows > self.counts:
-            return True
         if usual < _FEWEST_USUAL:
-            return False
+            return 0 < count <= self.rows and self.rows > self.counts
         if count == 0:
             return usual >= _USUAL_PER_WORD * self.words
         few = self.counts <= min(_MOST_COUNTS, usual // _USUAL_PER_COUNT)
@@ -174,7 +170,7 @@ def mark_awbs(block: Block, ids_at: int, awbs_at: int) -> Block:
         at: replace(block.facts.get(at, RowFacts()), odd_id=text)
         for at in pc.indices_nonzero(doubtful).to_pylist()
         if (shape := _shape(text := ids[at].as_py())) not in of_ids
-        and (shape in of_awbs or (same[at].as_py() and shape[0] in begun))
+        and (shape[0] in begun if same[at].as_py() else shape[1] and shape in of_awbs)
     }
     return replace(block, facts={**block.facts, **marked}) if marked else block
 
