@@ -225,7 +225,8 @@ _OF_ORIGINS = tuple(
     )
 )
 _CUSTOMERS_PLACE = r"(?:end )?(?:buyer|consignee|customer)s?(?:'s)?(?: (?:address|home|location))?"
-_WAREHOUSE = r"(?:(?:our|own|central|seller|brand) )?(?:warehouse|wh)"
+_OWN_WAREHOUSE = r"(?:our|own|central|seller|brand) (?:warehouse|wh)"
+_WAREHOUSE = rf"{_OWN_WAREHOUSE}|warehouse|wh"
 _ELSEWHERE = r"(?:.* )?(?:branch|courier|dc|franchisee?|hub|transporter)(?: office)?"
 _WHERE_NOW = tuple(
     map(
@@ -343,7 +344,10 @@ def _whom_asked(words: frozenset[str]) -> Look | None:
     if words in _OF_ORIGINS:
         return Look(asks=Asks.PLAIN, way=Direction.BACK, fates=_CUSTOMERS_PLACE)
     if words in _OF_DESTINATIONS:
-        return Look(asks=Asks.WHOM, way=Direction.BACK, fates=_WAREHOUSE, names=True)
+        # One beside Home and Office is the place of a customer.
+        its_kind = words & {"at", "location", "type"}
+        fates = _OWN_WAREHOUSE if its_kind else _WAREHOUSE
+        return Look(asks=Asks.WHOM, way=Direction.BACK, fates=fates, names=True)
     if words in _OF_RECEIVERS:
         return Look(asks=Asks.WHOM, names=True)
     if {"to"} < words <= _TO_WHOM:
@@ -364,16 +368,19 @@ _OF_ROWS = several(
 )
 SHIPMENT = r"(?:(?:order|parcel|shipment) )?(?:is |was )?"
 _BUT = "(?: but .*)?"
+#: Said by the seller, or of a row; under POD or Crates it is these that came back.
+_WITH_US = (
+    r"(?:came|come|got|received) back(?: .{0,25})?|(?:is |still |lying ){0,3}with (?:seller|us)"
+)
 #: Of the shipment under any heading; of the others one may be a paper's or an offer's fate.
 _ITS_OWN = (
     rf"{SHIPMENT}(?:fake delivery|lost in transit|non[ -]delivered"
     rf"|not (?:yet )?delivered{_BUT}|undelivered)"
     rf"|{TO_ANOTHER}|line ?haul|(?:hub|origin) to hub|hub delivery"
     "|stock transfer|stn"
-    rf"|{SHIPMENT}(?:came|come|got|received) back(?: .{{0,25}})?"
-    rf"|{SHIPMENT}(?:is |still |lying ){{0,3}}with (?:seller|us)"
+    rf"|(?:order|parcel|shipment) (?:is |was )?(?:{_WITH_US})"
 )
-_NOT_THERE = rf"{_ITS_OWN}|{SHIPMENT}(?:fake|lost|not (?:yet )?received{_BUT})"
+_NOT_THERE = rf"{_ITS_OWN}|{_WITH_US}|{SHIPMENT}(?:fake|lost|not (?:yet )?received{_BUT})"
 #: Short for the first of the ways that a parcel goes, where the heading asks for them.
 _FIRST_LEG = "1 ?(?:/|of) ?[2-9]"
 _NOT_TAKEN = rf"{_NOT_THERE}|{SHIPMENT}(?:cancell?ed|refused|rejected)"
@@ -523,7 +530,8 @@ def plain_look(heading: str) -> Look | None:
     ):
         return Look(asks=Asks.PLAIN)
     known = words & (_OF_ROWS | _OF_CLAIMS | _OF_SORTS)
-    return Look(asks=Asks.PLAIN, fates=_fates_under(words) if known else _ITS_OWN)
+    own = rf"{_ITS_OWN}|{_WITH_US}" if "seller" in words else _ITS_OWN
+    return Look(asks=Asks.PLAIN, fates=_fates_under(words) if known else own)
 
 
 _OF_FILES = several("file filename sheet sheetname tab workbook worksheet")

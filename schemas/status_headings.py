@@ -38,7 +38,8 @@ MEASURES = several("delay fraud risk sla tat weight")
 
 #: Steps and systems of the seller's side, whose words are behind the courier's: WMS Status.
 _BEHIND = several(
-    "app attempt dispatch erp fulfillment fulfilment fynd oms packing shopify web website wms"
+    "app attempt dashboard dispatch erp fulfillment fulfilment fynd my oms our packing shopify "
+    "system web website wms"
 )
 
 

@@ -211,8 +211,12 @@ for name, said in (
 for name in ("Verified Status", "Manual Status", "Updated Sts", "Portal Status", "Ops Status"):
     column(name, ("Undelivered",), "h")
     column(name, ("Delivered", "Delivered to customer"), "ss")
-for name in ("Fulfillment Status", "Website Status", "App Status"):
-    column(name, ("Packed", "Processing", "RTO Delivered"), "ssh")
+for name in ("Fulfillment Status", "Website Status", "App Status", "Our Status", "System Status"):
+    column(name, ("Packed", "In Transit", "RTO Delivered"), "ssh")
+for name in ("POD", "LR Copy", "Crates", "Acknowledgement"):
+    column(name, ("Received back", "With seller", "With us"), "sss")
+for name in ("Ship To Type", "Delivery Location", "Drop Type"):
+    column(name, ("Home", "Warehouse", "Our Warehouse"), "ssh")
 for said in (
     "Delivered + RTO",
     "Delivered (fake)",
