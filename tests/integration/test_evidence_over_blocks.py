@@ -30,6 +30,8 @@ MORE_HELD = {
     "Delivered, Row Labels = Delivered": "sh",
     "Delivered, Remarks = Customer coming back tomorrow": "sshssssss",
     "a signature below": "ssh",  # a line of its own block, as any
+    "Delivered, Refund ID = R1, again": "hs",  # filled in all rows of its block
+    "Delivered, Charge Head = RTO Charges": "hh",
     **{
         f"Delivered, {said}": "hh"
         for said in (
@@ -52,6 +54,7 @@ LESS_HELD = {
     "Delivered, Accepted Qty = 0": "ss",
     "Delivered, Qty,Received Qty = 1,0, again": "ss",
     "a status put in": "ssss",
+    "a short row without its way": "sss",
 }
 
 
