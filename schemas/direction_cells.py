@@ -29,6 +29,7 @@ from schemas.directions import (
     without_ticks,
     words_apart,
     words_in,
+    words_like,
 )
 from schemas.headings import several
 from schemas.looks import Asks, Look
@@ -103,7 +104,7 @@ _OF_COMPANIES = several("co company corp inc limited llc llp ltd private pvt")
 def claim_of(cell: str, look: Look) -> Direction | None:
     """Return the direction that a cell says, None if it says nothing about it."""
     if DAMAGED in cell:
-        hides = may_hide_words(cell) if look.asks is not Asks.WORDS else hides_a_known(cell)
+        hides = _hides_a_word(cell, look)
         if hides or _claimed(cell.replace(DAMAGED, ""), look) is not None:
             return Direction.UNREADABLE
         return None
@@ -154,6 +155,14 @@ def _claimed(cell: str, look: Look) -> Direction | None:
     if _is_no(folded, look) and not (look.bare and NOT_DELIVERED.search(folded)):
         return None
     return filled_way(look) if look.bare or look.asks is Asks.FILLED else None
+
+
+def _hides_a_word(cell: str, look: Look) -> bool:
+    """Return whether a damaged cell may be a word that speaks; a name or a place is none."""
+    if look.asks is Asks.WHOM:
+        words = fold(cell).split()
+        return hides_a_known(cell) or bool(words_like(words, SELLERS | _NOBODY | {"not", "to"}))
+    return hides_a_known(cell) if look.asks in {Asks.WORDS, Asks.PLAIN} else may_hide_words(cell)
 
 
 def may_speak(look: Look) -> str:

@@ -302,7 +302,7 @@ def look_of(heading: str) -> Look | None:
     if back or words & FORWARD_WORDS:
         return _look_of_way(words, back)
     both = {*LETTERS} <= words
-    if not words & _LOOKS and not both:
+    if (not words & _LOOKS and not both) or words >= {"way", "bill"}:
         return None
     sure = both or bool(words & _SURE)
     letters = both or bool(words & _OF_WAYS)

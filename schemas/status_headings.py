@@ -77,7 +77,7 @@ def asks_status(heading: str) -> AsksStatus | None:
     """Return how a column is read for statuses, None if its heading speaks of other things."""
     words = words_of(heading)
     others = other_subjects(heading)
-    only_ends = others == {"ndr"} or words & _BEHIND
+    only_ends = others == {"ndr"} or (words & _BEHIND and others <= _BEHIND)
     if words & OF_STATUSES and only_ends and not is_earlier(heading):
         return AsksStatus.ENDS
     if others and others <= _SAYING and not (is_earlier(heading) or is_free_text(heading)):

@@ -213,7 +213,12 @@ for name in ("Verified Status", "Manual Status", "Updated Sts", "Portal Status",
     column(name, ("Delivered", "Delivered to customer"), "ss")
 for name in ("Fulfillment Status", "Website Status", "App Status", "Our Status", "System Status"):
     column(name, ("Packed", "In Transit", "RTO Delivered"), "ssh")
-for name in ("POD", "LR Copy", "Crates", "Acknowledgement"):
+for name in ("WhatsApp Status", "Payment App Status"):
+    column(name, ("Delivered", "Read"), "ss", status="RTO Delivered")
+for name in ("Customer", "Rider", "Landmark", "Received By"):
+    column(name, ("Ren\ufffde", "Ravi"), "ss")
+column("Delivered To", ("Se\ufffdler", "Ravi"), "hs")
+for name in ("POD", "LR Copy", "Crates", "E-Way Bill"):
     column(name, ("Received back", "With seller", "With us"), "sss")
 for name in ("Ship To Type", "Delivery Location", "Drop Type"):
     column(name, ("Home", "Warehouse", "Our Warehouse"), "ssh")
