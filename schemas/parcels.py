@@ -421,9 +421,15 @@ def said_of(case: StatusCase) -> Said:
         return Said.ON_ITS_WAY_AGAIN
     if is_on_paper(case.status) or words & _NOT_MOVING or not words & _MOVING:
         return Said.NOTHING
-    if words <= _AT_HUBS | _BESIDE_HUBS:
+    if is_at_hub(case.status):
         return Said.AT_A_HUB
     return Said.ON_ITS_WAY_BACK if goes_back(case.status) else Said.ON_ITS_WAY
+
+
+def is_at_hub(status: str) -> bool:
+    """Return whether a status is the scan of a hub on the way, which only follows a pickup."""
+    words = _words(status)
+    return bool(words & _MOVING) and words <= _AT_HUBS | _BESIDE_HUBS
 
 
 def said_unheard(case: StatusCase) -> Said:

@@ -24,7 +24,7 @@ from schemas.directions import (
 )
 from schemas.display import quoted
 from schemas.normalise import fold
-from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB
+from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB, is_at_hub
 from schemas.status_headings import gives_status, hides_status, misspells_another
 from schemas.statuses import (
     Direction,
@@ -377,6 +377,8 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
     if ruling.milestone in _RETURNS and out == Milestone.DELIVERY_DONE:
         return False  # what a customer sends back was delivered before
     if fold(words) in _BEFORE.get(ruling.milestone, ()):
+        return False
+    if ruling.milestone == Milestone.BAG_PICKED and is_at_hub(words):
         return False
     if other.meaning is StatusMeaning.AMBIGUOUS:
         return ruling.meaning is StatusMeaning.MILESTONE and not _says_less(words, ruling.milestone)

@@ -213,6 +213,8 @@ for name in ("Verified Status", "Manual Status", "Updated Sts", "Portal Status",
     column(name, ("Delivered", "Delivered to customer"), "ss")
 for name in ("Fulfillment Status", "Website Status", "App Status", "Our Status", "System Status"):
     column(name, ("Packed", "In Transit", "RTO Delivered"), "ssh")
+cells = ("At Hub", "Reached At Destination", "Pickup Failed")
+column("Ground Status", cells, "ssh", status="Picked Up")
 for name in ("WhatsApp Status", "Payment App Status"):
     column(name, ("Delivered", "Read"), "ss", status="RTO Delivered")
 for name in ("Customer", "Rider", "Landmark", "Received By"):
