@@ -972,7 +972,7 @@ for heading in ("Last Updated (RTO)", "Last Updated - RTO", "Last Scan Date (Ret
 lines("a part of a town", f"{TITLES}\nPUNE\nA0\nRETURN NAGAR\nA1\nBACK BAY\nA2", "hshshs")
 _ROW = f"A0,W1,Delivered,{WHEN}"
 lines("a short row without its way", f"{TITLES},City,Is RTO\n{_ROW},Pune,No\nA1\nA2", "shh")
-lines("a short row", f"{TITLES},Is RTO,City\n{_ROW},No,Pune\n{_ROW},No", "ss")
+lines("a short row", f"{TITLES},Is RTO,City\n{_ROW},No,Pune\nA1,W2,Delivered,{WHEN},No", "ss")
 lines("times of a step", "Order ID,AWB No,Status,Last Updated (Pickup)\nA0\nD1", "ss")
 lines("a title far above", f"RTO Report for November\nACME\nBy,Ravi\n\n{TITLES}\nA0\nB1", "hs")
 lines("a title in two cells", f"Report Type,Reverse Pickups\nPeriod,Nov\n\n{TITLES}\nA0", "h")
