@@ -68,6 +68,8 @@ def surplus_of(cells: Sequence[str]) -> tuple[str, ...]:
 
 _OTHERS = 2
 """Other cells that are needed to know how long those of a column are."""
+_FEW_MISSING = 3
+"""Characters; with more of them missing an id was cut also beside a single other one."""
 _NAMED = frozenset({AsksStatus.ANY, AsksStatus.WORDS})
 
 
@@ -199,14 +201,15 @@ class Shaper:
         """
         later, last = self._heading.later, len(self._headers) - 1
         lacks = parsed.counts is not None and parsed.counts[-1] != len(self._headers)
-        if later is None or lacks or len(parsed) <= _OTHERS:
+        if later is None or lacks:
             return False
         *others, own = parsed.cells[last].to_pylist()
         filled = [each for each in others if each]
-        if not filled or len(filled) < _OTHERS or len(own) >= min(map(len, filled)):
-            return False
-        if own and last in later.ids and len(filled) > _OTHERS:
+        missing = min(map(len, filled), default=0) - len(own)
+        if own and last in later.ids and missing > (0 if len(filled) > _OTHERS else _FEW_MISSING):
             return True
+        if len(filled) < _OTHERS or missing <= 0:
+            return False
         if own and any(map(str.isdigit, own)):
             (shape, *further), rest = {*map(_shape, filled)}, _shape(own)
             # 28-11-2026 is a date, and 28-11-2026 10:15 a time.

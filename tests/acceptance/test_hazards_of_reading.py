@@ -112,6 +112,8 @@ def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandl
         root.drop(f"day {at}.csv", text)
         root.drop(f"whole {at}.csv", text.replace("FYA", "FYB").replace(",W", ",X") + "\n")
     root.drop("ids.csv", "Status,Order ID\nDelivered,FYA10012\nDelivered,FYA10013\nDelivered,FYA1")
+    root.drop("two.csv", "Status,Order ID\r\nDelivered,177161300149000\r\nPicked Up,17716130")
+    root.drop("other.csv", "Status,Order ID\r\nDelivered,FYC10012\r\nDelivered,FYC101")
     root.once()
     found = [
         (root.of(f"day {at}").summary["refused"] or {}).get("code") for at in range(len(STOPS))
@@ -119,7 +121,9 @@ def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandl
     assert "add an empty line at its end" in (root.of("day 0").summary["refused"] or {})["message"]
     assert found == ["TRUNCATED" if is_cut else None for *_, is_cut in STOPS]
     assert all(root.of(f"whole {at}").summary["refused"] is None for at in range(len(STOPS)))
-    assert root.of("ids").summary["refused"]["code"] == "TRUNCATED"
+    for name in ("ids", "two"):
+        assert root.of(name).summary["refused"]["code"] == "TRUNCATED", name
+    assert root.of("other").counts == {"accepted": 2}
 
 
 def test_a_summary_below_the_rows_holds_none_of_them(root: Root, api: SandboxHandle) -> None:
