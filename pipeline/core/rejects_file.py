@@ -249,7 +249,7 @@ class KeptEvidence(Struct, frozen=True, kw_only=True):
 
 
 def evidence_in(text: str) -> KeptEvidence:
-    """Return the evidence of a text that ``validation.kept_evidence`` made."""
+    """Return the evidence of a text that ``validation.evidence.kept`` made."""
     around: list[Around] = []
     cells: list[KeptCell] = []
     dates: list[tuple[str, str]] = []

@@ -9,7 +9,7 @@ from schemas.vocabulary import Role
 #: nothing is to be sent; ``event_ms`` milliseconds since the epoch, UTC; ``footer`` marks rows
 #: that are a footer if no data row follows them; ``auto`` those whose order's pickup was reported
 #: by auto-dispatch; ``said`` what the row says of its parcel (``schemas.parcels.Said``);
-#: ``around`` the evidence about it, should it come back (``validation.kept_evidence``).
+#: ``around`` the evidence about it, should it come back (``validation.evidence.kept``).
 PREPARED = pa.schema(
     [
         pa.field("row", pa.int32(), nullable=False),

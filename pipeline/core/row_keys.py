@@ -76,7 +76,7 @@ class RejectedRow(Struct, frozen=True, kw_only=True):
 
     ``order_id`` and ``awb`` as the file had them; ``milestone``: its status, 0 where that is
     not known; ``said``: its status, type and direction, as one text;
-    ``codes``: of its own faults; ``around``: the evidence about it (``validation.kept_evidence``).
+    ``codes``: of its own faults; ``around``: the evidence about it (``validation.evidence.kept``).
     """
 
     sheet: str
