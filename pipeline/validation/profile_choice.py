@@ -182,10 +182,11 @@ class LaterHeaders:
         if len(words) < _FEWEST or not self._statuses.isdisjoint(words):
             return False
         roles = [self._known.get(data_header(cell), set()) for cell in cells]
+        statuses = self.statuses or range(len(roles))  # the header's own may be misspelt
         return (
             any(Role.ORDER_ID in each for each in roles)
             or any(Role.AWB in roles[at] for at in self.ids if at < len(roles))
-            or any(Role.STATUS in roles[at] for at in self.statuses if at < len(roles))
+            or any(Role.STATUS in roles[at] for at in statuses if at < len(roles))
         )
 
     def _heads_other_things(self, cells: Sequence[str]) -> bool:

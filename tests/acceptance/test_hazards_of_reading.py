@@ -38,6 +38,7 @@ _SECOND_HEADERS = {
     "wider.csv": 62,
     "unknown.csv": 62,
     "other.csv": 63,
+    "misspelt.csv": 63,
     "returns.csv": 62,
     "book.xlsx": 83,
     "way.csv": 62,
@@ -53,7 +54,9 @@ def test_a_second_table_below_the_first_is_refused_at_any_depth(
     root.drop("order.csv", first + "AWB No,Order ID,Status\n" + many("W", "{},A1,Delivered"))
     root.drop("wider.csv", first + "AWB No,City,Hub,Status,Order ID\nW1,Pune,H,Delivered,A1\n")
     root.drop("unknown.csv", first + "AWB No,Order Code,Status\nW2,A2,Delivered\n")
-    root.drop("other.csv", first + ",,\nPincode,City,Status\n560001,Pune,Delivered\n")
+    other = first + ",,\nPincode,City,Status\n560001,Pune,Delivered\n"
+    root.drop("other.csv", other)
+    root.drop("misspelt.csv", other.replace("No,Status", "No,Stats"))
     root.drop("returns.csv", first + "Return ID,Order ID,Return Status\n501,A1,Delivered\n")
     root.drop("way.csv", first + "Order ID,AWB No,Status,Shipment Type\n" + "W3,X,Delivered,RTO\n")
     root.drop("nobody.csv", first + "Docket,Cust Ref,Stage\n99110000,FYZ0000,Delivered\n")

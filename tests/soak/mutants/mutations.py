@@ -950,9 +950,15 @@ def _cut_off(mutant: Mutant) -> bool | None:
     mutant.done.append("shifted_rows")
     if any(line.shift for line in mutant.lines):
         return False
-    share = mutant.rng.uniform(0.3, 1.0)
+    if len(mutant.lines) < _TO_COMPARE:
+        return False  # of a single row nothing tells how long its last cell was
+    share = mutant.rng.uniform(0.3 if len(mutant.lines) >= 2 * _TO_COMPARE else 0.7, 1.0)
     mutant.spoil.append(lambda data: data[: int(share * len(data))])
     return None
+
+
+_TO_COMPARE = 4
+"""Rows of a file of which two or more are left when it is cut."""
 
 
 @spoiling
