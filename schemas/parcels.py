@@ -89,6 +89,9 @@ LIKE_AN_AWB = r"^[^A-Za-z]*$|(?:[0-9][^0-9]*){5}"
 """A number, or letters with as many digits as couriers' AWBs have at least. SKU-001, as it stands
 under a heading that was moved, has fewer."""
 
+PIN_CODE = r"^[1-9][0-9]{5}$"
+"""An Indian PIN code; it stands under the heading of a second AWB where headings were exchanged."""
+
 DAY = r"^[0-9]{1,4}[/-](?:[0-9]{1,2}|[A-Za-z]{3,9})[/-][0-9]{1,4}$"
 """A date alone, as a cell beside an AWB may hold it."""
 

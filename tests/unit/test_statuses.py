@@ -150,7 +150,9 @@ def test_ecom_999_with_a_reference_awb_is_delivered_back() -> None:
     assert one_status("999", "ecomexpress", ref_awb="")["status"] == Milestone.DELIVERY_DONE
 
 
-@pytest.mark.parametrize(("cell", "is_one"), [("SKU-001", False), ("RT36000120001", True)])
+@pytest.mark.parametrize(
+    ("cell", "is_one"), [("SKU-001", False), ("560001", False), ("RT36000120001", True)]
+)
 def test_what_does_not_look_like_an_awb_says_nothing_of_a_way_back(
     cell: str, *, is_one: bool
 ) -> None:
