@@ -29,6 +29,7 @@ from schemas.headings import (
 )
 from schemas.looks import Asks, Look
 from schemas.normalise import fold, kept
+from schemas.similarity import nearest
 from schemas.status_headings import MEASURES, OF_PIVOTS, OF_STATUSES
 from schemas.statuses import Direction
 
@@ -405,8 +406,22 @@ def _look_of_way(words: frozenset[str], back: frozenset[str]) -> Look:
 
 
 def _with_lost_letter(heading: str) -> str:
-    """Return a heading that asks for a way with the letter that it lost: RV Flag, Is RO."""
-    return _SHORT_RTO.sub("RTO", _SHORT_RVP.sub("RVP", heading))
+    """Return a heading that asks for a way or fate with the letter that it lost.
+
+    RV Flag, Is RO, Is Revere Shipment.
+    """
+    whole = _SHORT_RTO.sub("RTO", _SHORT_RVP.sub("RVP", heading))
+    return _ASKED_WORD.sub(_as_known, whole) if _ASKS.search(whole) else whole
+
+
+def _as_known(found: re.Match[str]) -> str:
+    return nearest(found[0].casefold(), _ASKED, at_least=_NEAR) or found[0]
+
+
+_ASKS = re.compile(r"(?i)\bis[ _-]|\bflag\b")
+_ASKED_WORD = re.compile(r"[A-Za-z]{5,10}")
+_ASKED = ("cancelled", "return", "returned", "reverse")
+_NEAR = 83  # one letter less; not Is Returnable, Is Reversible, Is Refunded
 
 
 _SHORT_RVP = re.compile(r"(?i)\brv(?=[ _-]?flag\b)")

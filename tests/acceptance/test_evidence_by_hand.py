@@ -966,6 +966,10 @@ def lines(name: str, text: str, ends: str) -> None:
     FILES[name] = (made, ends)
 
 
+for misspelt in ("Is Revere Shipment", "is_retun", "Returnd Flag", "Is Canelled"):
+    column(misspelt, ("TRUE", "FALSE", "FALSE"), "hss")
+for other in ("Is Returnable", "Is Reversible", "Is Refunded", "Is Reserved"):
+    column(other, ("TRUE", "FALSE", "FALSE"), "sss")
 TITLES = ",".join(HEADER)
 for heading in ("Last Updated (RTO)", "Last Updated - RTO", "Last Scan Date (Return)"):
     lines(f"times of another way: {heading}", f"Order ID,AWB No,Status,{heading}\nA0\nA1", "hh")
