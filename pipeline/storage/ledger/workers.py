@@ -205,7 +205,7 @@ class Workers:
                     hint="One `run` per ledger; `shipdrop cluster status` shows the workers.",
                 )
             silent_before = {each.id: each.silent for each in known}
-            time.sleep(_TURN_SECONDS)  # until a word comes: only a line's age is visible
+            time.sleep(_TURN_SECONDS)  # until a heartbeat comes: only its age is visible
 
     def known_workers(self) -> list[Worker]:
         """Return all workers, the oldest first."""
