@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.normalise import fold_header, kept
 from schemas.vocabulary import FINALS, Milestone
+from schemas.word_lists import phrases, word_set
 
 _WORD = re.compile(r"[a-z0-9]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -21,47 +22,25 @@ _NEWER = frozenset({"updated", "new", "revised", "latest", "rescheduled", "modif
 
 _TIME = frozenset({"date", "time", "datetime", "timestamp", "ts", "dt", "at", "on", "when"})
 _ALONE = frozenset({"date", "datetime", "timestamp", "time", "when"})
-_EVENT = frozenset(
-    {
-        *("status", "scan", "scanned", "event", "update", "updated", "updation", "modified"),
-        *("changed", "change", "activity", "last", "latest", "tracking", "checkpoint"),
-        "attempted",
-    }
+_EVENT = word_set(
+    "status scan scanned event update updated updation modified changed change activity last "
+    "latest tracking checkpoint attempted"
 )
-_DELIVERED = frozenset(
-    {
-        *("delivered", "delivery", "pod", "completed", "completion", "del", "dlv", "dlvd"),
-        *("deld", "deliverd", "delv", "dely", "dlvry", "dlvy", "delivary", "dilivery"),
-        *("deliverey", "dl", "dod"),
-        *("recieved", "received", "receipt", "reached", "drop", "recd"),
-        *("arrival", "arrived", "fulfilled", "closed", "closure", "close"),
-    }
+_DELIVERED = word_set(
+    "delivered delivery pod completed completion del dlv dlvd deld deliverd delv dely dlvry dlvy "
+    "delivary dilivery deliverey dl dod recieved received receipt reached drop recd arrival "
+    "arrived fulfilled closed closure close"
 )
-_PICKED = frozenset(
-    {
-        *("picked", "pickup", "pick", "shipped", "shipment", "shipping", "ship", "dispatched"),
-        *("dispatch", "handover", "ofd", "drs"),
-    }
+_PICKED = word_set(
+    "picked pickup pick shipped shipment shipping ship dispatched dispatch handover ofd drs"
 )
 #: Headings without a word for time whose cells are times, or say nothing here.
-_BARE = frozenset(
-    {
-        *("last update", "last updated", "lastupdate", "lastupdated", "updated", "modified"),
-        *(
-            "last activity",
-            "last scan",
-            "last event",
-            "last modified",
-            "lastmodified",
-            "delivered",
-            "actual delivery",
-            "delivery actual",
-            *("delivery", "dod", "dlvd", "delivery completed", "order delivered", "ata"),
-            *("latest scan", "scan", "event", "received on", "pod received", "pod recd"),
-            *("latest activity", "time stamp", "dated", "actual date", "tarikh"),
-            *("customer received date", "customer recd date", "customer received on"),
-        ),
-    }
+_BARE = phrases(
+    "last update, last updated, lastupdate, lastupdated, updated, modified, last activity, "
+    "last scan, last event, last modified, lastmodified, delivered, actual delivery, "
+    "delivery actual, delivery, dod, dlvd, delivery completed, order delivered, ata, latest scan, "
+    "scan, event, received on, pod received, pod recd, latest activity, time stamp, dated, "
+    "actual date, tarikh, customer received date, customer recd date, customer received on"
 )
 #: Words of the report itself, after which nothing in it happened.
 _OF_REPORTS = frozenset({"as on", "as on date", "as of", "as of date"}) | {
@@ -71,37 +50,25 @@ _OF_REPORTS = frozenset({"as on", "as on date", "as of", "as of date"}) | {
 }
 #: Words of when a row was written, or of a moment nobody names further: too old, or ahead, is that
 #: of no event of today.
-_OF_RECORDS = frozenset(
-    {
-        *("pod", "epod", "e", "upload", "uploaded", "txn", "trans", "transaction", "entry"),
-        *("posting", "posted", "process", "processed", "captured", "sync", "synced", "refresh"),
-        *("refreshed", "load", "loaded", "extract", "extracted", "import", "imported", "log"),
-        *("logged", "record", "recorded", "insert", "inserted", "ins", "row", "working", "ops"),
-        *("shift", "business", "calendar", "run", "sheet", "runsheet", "drs", "image", "signature"),
-        *("otp", "verified", "handed", "over", "finished", "done", "dd", "mm", "yy", "yyyy"),
-        *("hh", "ss"),
-    }
+_OF_RECORDS = word_set(
+    "pod epod e upload uploaded txn trans transaction entry posting posted process processed "
+    "captured sync synced refresh refreshed load loaded extract extracted import imported log "
+    "logged record recorded insert inserted ins row working ops shift business calendar run sheet "
+    "runsheet drs image signature otp verified handed over finished done dd mm yy yyyy hh ss"
 )
 _OF_MOMENTS = frozenset({"day", "stamp", "datum", "dinank", "dd"})
 #: Words of a time that is still to come, or of a length of time.
-_AHEAD = frozenset(
-    {
-        *("expected", "expect", "promised", "promise", "estimated", "estimate", "est", "edd"),
-        *("eta", "sla", "planned", "scheduled", "schedule", "target", "due", "requested", "next"),
-        *("request", "preferred", "slot", "window", "appointment", "rescheduled", "commitment"),
-        *("committed", "tat", "ageing", "aging", "days", "before", "cutoff", "revised", "new"),
-        *("count", "attempt", "attempts", "ndr", "return", "returned", "rto", "rvp", "reverse"),
-        *("late", "delay", "risk", "type", "id", "no", "name", "remark", "remarks", "by", "not"),
-    }
+_AHEAD = word_set(
+    "expected expect promised promise estimated estimate est edd eta sla planned scheduled "
+    "schedule target due requested next request preferred slot window appointment rescheduled "
+    "commitment committed tat ageing aging days before cutoff revised new count attempt attempts "
+    "ndr return returned rto rvp reverse late delay risk type id no name remark remarks by not"
 )
 #: Words of other things that have a time too; not where it is said to be the delivery's.
-_OTHER = frozenset(
-    {
-        *("invoice", "bill", "payment", "paid", "cod", "remittance", "settlement", "refund"),
-        *("birth", "dob", "expiry", "manifest", "label", "print", "printed", "upload", "export"),
-        *("report", "first", "booking", "booked", "created", "creation", "placed", "weight"),
-        *("price", "user", "customer", "location", "order", "ordered", "purchase", "approved"),
-    }
+_OTHER = word_set(
+    "invoice bill payment paid cod remittance settlement refund birth dob expiry manifest label "
+    "print printed upload export report first booking booked created creation placed weight price "
+    "user customer location order ordered purchase approved"
 )
 #: Words of headings in the scripts that people here write, those that bind them left out.
 _NATIVE = {
@@ -196,11 +163,9 @@ _FAILED = frozenset({"undelivered", "undelivery", "failed", "failure", "ndr", "u
 _PICKUP = frozenset({"picked", "pickup", "pick"})
 #: Words that may stand beside them. Any other may make it the date of something else, such as
 #: Delivered Feedback Date, Last Delivered Date, Account Status Date.
-_BESIDE = frozenset(
-    {
-        *("rto", "status", "event", "actual", "final", "order", "shipment", "parcel", "package"),
-        *("consignment", "awb", "of", "to", "the", "in", "ist", "utc", "gmt", "courier"),
-    }
+_BESIDE = word_set(
+    "rto status event actual final order shipment parcel package consignment awb of to the in ist "
+    "utc gmt courier"
 )
 
 

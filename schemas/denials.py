@@ -7,9 +7,10 @@ from msgspec import Struct
 from schemas.date_headings import told_by
 from schemas.direction_headings import ASKING
 from schemas.directions import without_ticks
-from schemas.headings import several, words_of
+from schemas.headings import words_of
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold
 from schemas.vocabulary import Milestone
+from schemas.word_lists import word_sets
 
 
 class Denial(Struct, frozen=True, kw_only=True):
@@ -57,17 +58,17 @@ _AT_SELLER = frozenset({Milestone.RTO_BAG_DELIVERED})
 _TAKEN_BACK = "cancell?ed|lost|refused|rejected"
 _NONE = r"0+(?:\.0+)?"
 _DENIALS = {
-    several(words): denial
+    words: denial
     for denial, headings in (
         (
             Denial(milestones=_PICKED | _FETCHED, of_no=True),
-            ("picked", "picked up", "pickup done", "pickup completed", "pickup successful"),
+            word_sets("picked, picked up, pickup done, pickup completed, pickup successful"),
         ),
         (
             Denial(milestones=_PICKED | _FETCHED),
-            (
-                *("not picked", "not picked up", "pickup failed", "pickup cancelled"),
-                *("pickup canceled", "fake pickup", "pickup refused", "customer refused pickup"),
+            word_sets(
+                "not picked, not picked up, pickup failed, pickup cancelled, pickup canceled, "
+                "fake pickup, pickup refused, customer refused pickup"
             ),
         ),
         (
@@ -75,76 +76,79 @@ _DENIALS = {
                 milestones=_PICKED | _FETCHED,
                 words="(?:pickup )?(?:cancell?ed|failed|not picked(?: up)?|pending)",
             ),
-            ("pickup status",),
+            word_sets("pickup status"),
         ),
         (
             Denial(milestones=_PICKED | _FETCHED, words=_NONE, unless_all=True),
-            ("picked qty", "picked up qty", "picked quantity"),
+            word_sets("picked qty, picked up qty, picked quantity"),
         ),
         (
             Denial(milestones=_PICKED, of_no=True, unless_all=True),
-            ("handed over", "handed over to courier", "manifested", "shipped"),
+            word_sets("handed over, handed over to courier, manifested, shipped"),
         ),
         (
             Denial(milestones=_FETCHED, words=r"(?:qc )?(?:fail(?:ed)?|not ok|rejected)"),
-            ("qc", "qc status", "qc result", "doorstep qc", "doorstep qc status", "pickup qc"),
+            word_sets("qc, qc status, qc result, doorstep qc, doorstep qc status, pickup qc"),
         ),
         (
             Denial(milestones=_PICKED | _FETCHED | _RETURNED),
-            ("cancelled", "canceled", "cancel"),
+            word_sets("cancelled, canceled, cancel"),
         ),
         (
             Denial(milestones=_FETCHED | _RETURNED),
-            ("return cancelled", "return canceled", "return rejected", "return refused"),
+            word_sets("return cancelled, return canceled, return rejected, return refused"),
         ),
         (
             Denial(milestones=_FETCHED | _RETURNED, words=f"(?:return )?(?:{_TAKEN_BACK})"),
-            ("return status", "return state"),
+            word_sets("return status, return state"),
         ),
         (
             Denial(
                 milestones=_FETCHED | _RETURNED,
                 words="(?:pickup )?(?:cancell?ed|failed|not picked(?: up)?)",
             ),
-            ("return pickup status", "reverse pickup status"),
+            word_sets("return pickup status, reverse pickup status"),
         ),
         (
             Denial(milestones=_RETURNED),
-            (
-                *("lost", "return lost", "return not received", "disputed", "dispute"),
-                *("return disputed", "fake return", "return fake"),
+            word_sets(
+                "lost, return lost, return not received, disputed, dispute, return disputed, "
+                "fake return, return fake"
             ),
         ),
         (
             Denial(milestones=_RETURNED, of_no=True),
-            ("return received", "return accepted", "return received by seller"),
+            word_sets("return received, return accepted, return received by seller"),
         ),
         (
             Denial(milestones=_RETURNED | _AT_SELLER, of_no=True, unless_all=True),
-            ("received at wh", "received at warehouse"),
+            word_sets("received at wh, received at warehouse"),
         ),
         (
             Denial(milestones=_RETURNED | _AT_SELLER, of_no=True),
-            ("received by seller", "seller accepted", "accepted by seller", "seller received"),
+            word_sets("received by seller, seller accepted, accepted by seller, seller received"),
         ),
         (
             Denial(milestones=_RETURNED | _AT_SELLER),
-            ("refused by seller", "seller refused", "rejected by seller", "seller rejected"),
+            word_sets("refused by seller, seller refused, rejected by seller, seller rejected"),
         ),
         (
             Denial(milestones=_RETURNED | _AT_SELLER, words=_NONE, unless_all=True),
-            ("received qty", "received quantity", "return received qty", "rto received qty"),
+            word_sets("received qty, received quantity, return received qty, rto received qty"),
         ),
-        (Denial(milestones=_AT_SELLER, of_no=True, unless_all=True), ("rto", "rto received")),
+        (
+            Denial(milestones=_AT_SELLER, of_no=True, unless_all=True),
+            word_sets("rto, rto received"),
+        ),
         (
             Denial(milestones=_AT_SELLER, of_no=True),
-            ("rto received by seller", "rto accepted"),
+            word_sets("rto received by seller, rto accepted"),
         ),
         (
             Denial(milestones=_AT_SELLER),
-            (
-                *("rto cancelled", "rto lost", "rto dispute", "rto disputed", "rto not received"),
-                *("rto fake", "fake rto", "rto refused", "rto rejected"),
+            word_sets(
+                "rto cancelled, rto lost, rto dispute, rto disputed, rto not received, rto fake, "
+                "fake rto, rto refused, rto rejected"
             ),
         ),
     )

@@ -31,34 +31,34 @@ from schemas.directions import (
     words_in,
     words_like,
 )
-from schemas.headings import several
 from schemas.looks import Asks, Look
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent, is_lost
 from schemas.statuses import Direction
 from schemas.vocabulary import Milestone
+from schemas.word_lists import word_set
 
 #: Words beside the seller where a person's name is asked: Merchant is a family's name, too.
-_BESIDE_SELLERS = several(
+_BESIDE_SELLERS = word_set(
     "address at back by center centre dc facility fynd guard hub point received return returned "
     "returns same security self staff store team the to warehouse wh"
 )
 
 #: Words for the shipment itself: beside goods and services, return and reverse mean other things.
-_SURELY_BACK = RTO_WORDS | several("dto lautaya returned reversed rvp rvs vapas wapas wapsi")
+_SURELY_BACK = RTO_WORDS | word_set("dto lautaya returned reversed rvp rvs vapas wapas wapsi")
 
 #: In place of a receiver's name: Refused, Not delivered, NA - returned.
-_NOBODY = several("canceled cancelled failed lost refused rejected returned undelivered")
-_BESIDE_NOBODY = several(
+_NOBODY = word_set("canceled cancelled failed lost refused rejected returned undelivered")
+_BESIDE_NOBODY = word_set(
     "accepted by consignee customer cx delivered delivery na not order received the to"
 )
-_CHANCES = several(
+_CHANCES = word_set(
     "charge charges cost eligible fee free high insurance insured likely low medium policy "
     "prediction probability prone protected protection rate risk safe score zero"
 )
 _BESIDE_RETURN = (
     FAILED_WORDS
     | FILLERS
-    | several(
+    | word_set(
         "aaya accepted approved at aya back closed complete completed created delivered done "
         "exchange for hua hub in ofd ofp out pending picked processed processing qc raised "
         "reached received refund refunded replacement request requested scheduled to transit "
@@ -70,18 +70,18 @@ _BESIDE_RETURN = (
 _NOT_YET = re.compile(r"(?:attempted|awaited|hold|in transit|on hold|partly|pending|tomorrow)\b")
 
 #: First words of a cell that says yes or no, whatever comes behind.
-_YES = several("haan han true y yes")
-_NO = several("false n na nahi nahin never nil no non none nope not null without")
-_NATIVE_NO = several(fold("नहीं नही नाही இல்லை లేదు ಇಲ್ಲ না ના ഇല്ല ਨਹੀਂ ନାହିଁ نہیں 否 不"))
+_YES = word_set("haan han true y yes")
+_NO = word_set("false n na nahi nahin never nil no non none nope not null without")
+_NATIVE_NO = word_set(fold("नहीं नही नाही இல்லை లేదు ಇಲ್ಲ না ના ഇല്ല ਨਹੀਂ ନାହିଁ نہیں 否 不"))
 _NOT_DONE = re.compile(
     r"\bnot (?:yet )?(?:applicable|cancelled|created|done|initiated|lost|marked|raised|required"
     r"|returned|rto|yet)$"
 )
-_USUAL = several("normal original outbound outward regular sale sales standard")
+_USUAL = word_set("normal original outbound outward regular sale sales standard")
 
 #: Whether and when one may return it: 7 days return.
-_MAY_RETURN = several("allowed day days eligible policy returnable window")
-_POLICY = _MAY_RETURN | several("easy exchange free only replacement return returns within")
+_MAY_RETURN = word_set("allowed day days eligible policy returnable window")
+_POLICY = _MAY_RETURN | word_set("easy exchange free only replacement return returns within")
 _DATE = re.compile(r"\d{1,4}[ /](?:\d{1,2}|[a-z]{3,9})[ /]\d{2,4}\b")
 _EMPTY_DATES = re.compile(
     r"0{2,4}[-/.]?0{2}[-/.]?0{2,4}.*|(?:0?1[-/]){2}(?:0001|19[07]0).*"
@@ -89,16 +89,16 @@ _EMPTY_DATES = re.compile(
 )
 
 #: Words that mean a way back under any heading: RTS may be ready to ship, and return a rule.
-_PLAINLY_BACK = several("dto reverse reversed rto rts rvp rvs")
+_PLAINLY_BACK = word_set("dto reverse reversed rto rts rvp rvs")
 
 #: Arrows, folded, in a column of ways.
-_LEFTWARD = several("← ⇐ ⟵ ⬅ ◀ ◄ < << <=")
+_LEFTWARD = word_set("← ⇐ ⟵ ⬅ ◀ ◄ < << <=")
 
 #: Boxes that are ticked, or a no; in a column RTO an R may be a yes.
 _MARKS = frozenset({"x", "☒", "☓", "●", "•", "*", "r"})
 
 #: In the name of a company its trade is no way: Reverse Logistics Pvt Ltd.
-_OF_COMPANIES = several("co company corp inc limited llc llp ltd private pvt")
+_OF_COMPANIES = word_set("co company corp inc limited llc llp ltd private pvt")
 
 
 def claim_of(cell: str, look: Look) -> Direction | None:

@@ -23,7 +23,6 @@ from schemas.headings import (
     is_earlier,
     is_free_text,
     other_subjects,
-    several,
     speaks_of_other,
     words_of,
 )
@@ -32,216 +31,110 @@ from schemas.normalise import fold, kept
 from schemas.similarity import nearest
 from schemas.status_headings import MEASURES, OF_PIVOTS, OF_STATUSES
 from schemas.statuses import Direction
+from schemas.word_lists import word_set, word_sets
 
-_TO_WHOM = several("delivered handed over returned to")
-_OF_RECEIVERS = tuple(
-    map(
-        several,
-        (
-            *(
-                "received by",
-                "receiver",
-                "receiver name",
-                "recipient",
-                "recipient name",
-                "pod name",
-            ),
-            *("signed by", "pod signed by", "accepted by", "relation", "relationship"),
-            *("receiver relation", "receiver relationship", "relation with receiver"),
-        ),
-    )
+_TO_WHOM = word_set("delivered handed over returned to")
+_OF_RECEIVERS = word_sets(
+    "received by, receiver, receiver name, recipient, recipient name, pod name, signed by, "
+    "pod signed by, accepted by, relation, relationship, receiver relation, receiver relationship, "
+    "relation with receiver"
 )
-_LOOKS = several(
+_LOOKS = word_set(
     "bound bucket category class classification dir direction dirn flow flag identifier indicator "
     "journey kind kya lane leg mode movement nature process product service stream task trip type "
     "way"
 )
 
 #: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
-ASKING = several(
+ASKING = word_set(
     "aaya aya been flag gaya h hai has ho hua indicator is it kya mark marked n order orders "
     "record row shipment shipments was y yn"
 )
-_OF_FATES = tuple(
-    map(
-        several,
-        (
-            "undelivered",
-            "not delivered",
-            "delivered",
-            "failed",
-            "delivery failed",
-            "cancelled",
-            "canceled",
-            "cancel",
-            "lost",
-            "lost damaged",
-            "lost or damaged",
-            "disputed",
-            "dispute raised",
-            "delivery disputed",
-            "fake delivery",
-            "false delivery",
-            "invalid delivery",
-            "wrong delivery",
-            "valid delivery",
-            "genuine delivery",
-            "delivery confirmed",
-            "delivery verified",
-            *("not received", "non receipt", "misdelivered", "mis delivered", "in transit"),
-            *("customer denied", "delivery denied", "fake pod", "false pod", "refused"),
-            *("customer refused", "refused by customer", "customer received"),
-            "received by customer",
-            *("undel", "undeliverd", "undelvd", "undlvd", "cancled", "canceld", "cancelld"),
-            *("cancelled by customer", "deliver", "deliverd", "delivred", "dlvd"),
-            *("delivery done", "delivery complete", "delivery completed", "delivery success"),
-            *("delivery successful", "recd by customer", "recd by cust", "success", "mila"),
-            *("successful", "mila ya nahi", "customer ko mila", "destroyed", "disposed", "stolen"),
-            *("seized", "missing", "untraceable", "auctioned"),
-        ),
-    )
+#: A no under these says that it was none. Of an OTP it does not: few deliveries have one.
+_TRUE_DELIVERIES = word_sets(
+    "delivered, valid delivery, genuine delivery, delivery confirmed, delivery verified, "
+    "customer received, received by customer, deliver, deliverd, delivred, dlvd, delivery done, "
+    "delivery complete, delivery completed, delivery success, delivery successful, success, "
+    "successful, recd by customer, recd by cust, mila, mila ya nahi, customer ko mila"
 )
-_TRUE_DELIVERIES = tuple(
-    map(
-        several,
-        (
-            "delivered",
-            "valid delivery",
-            "genuine delivery",
-            "delivery confirmed",
-            "delivery verified",
-            "customer received",
-            "received by customer",
-            *("deliver", "deliverd", "delivred", "dlvd", "delivery done", "delivery complete"),
-            *("delivery completed", "delivery success", "delivery successful", "success"),
-            *("successful", "recd by customer", "recd by cust", "mila", "mila ya nahi"),
-            "customer ko mila",
-        ),
-    )
-)  # of the same: a no says that it was none. Of an OTP it does not: few deliveries have one
+_OF_FATES = _TRUE_DELIVERIES | word_sets(
+    "undelivered, not delivered, failed, delivery failed, cancelled, canceled, cancel, lost, "
+    "lost damaged, lost or damaged, disputed, dispute raised, delivery disputed, fake delivery, "
+    "false delivery, invalid delivery, wrong delivery, not received, non receipt, misdelivered, "
+    "mis delivered, in transit, customer denied, delivery denied, fake pod, false pod, refused, "
+    "customer refused, refused by customer, undel, undeliverd, undelvd, undlvd, cancled, canceld, "
+    "cancelld, cancelled by customer, destroyed, disposed, stolen, seized, missing, untraceable, "
+    "auctioned"
+)
 
 #: When nobody has it any more. An attempt that failed has a date, too, and may end well.
-_ENDS = several("cancel canceled cancellation cancelled lost")
-_WHENS = several("at date datetime dt of on time timestamp")
+_ENDS = word_set("cancel canceled cancellation cancelled lost")
+_WHENS = word_set("at date datetime dt of on time timestamp")
 
 #: Questions whether it came back, in other words than those for the ways.
-_CAME_BACK = tuple(
-    map(
-        several,
-        (
-            *("came back", "received back", "sent back", "ret", "physically received back"),
-            *("inwarded", "restocked", "going back", "coming back", "back to wh"),
-            *("back to warehouse", "seller received", "seller recd", "received by seller"),
-        ),
-    )
+_CAME_BACK = word_sets(
+    "came back, received back, sent back, ret, physically received back, inwarded, restocked, "
+    "going back, coming back, back to wh, back to warehouse, seller received, seller recd, "
+    "received by seller"
 )
 
 #: Only a plain yes counts under these: Partial may be of a payment, Test of goods.
-_IN_PART = tuple(
-    map(
-        several,
-        (
-            *("partial", "partial delivery", "partially delivered", "part delivery"),
-            *("short delivery", "short delivered"),
-        ),
-    )
+_IN_PART = word_sets(
+    "partial, partial delivery, partially delivered, part delivery, short delivery, short delivered"
 )
-_NOT_COUNTED = tuple(
-    map(
-        several,
-        (
-            *("void", "voided", "reverted", "test", "dummy", "do not update", "do not upload"),
-            *("delete", "deleted", "to be deleted", "remove", "removed", "discard", "discarded"),
-            *("ignore", "ignored", "to be ignored", "exclude", "excluded", "skip", "skipped"),
-            *("do not process", "do not send", "do not sync", "do not consider"),
-            *("wrong status", "status wrong", "incorrect status", "status mismatch", "mismatch"),
-            *("wrong awb", "awb mismatch", "superseded", "obsolete", "provisional"),
-            "assumed",
-        ),
-    )
+_NOT_COUNTED = word_sets(
+    "void, voided, reverted, test, dummy, do not update, do not upload, delete, deleted, "
+    "to be deleted, remove, removed, discard, discarded, ignore, ignored, to be ignored, exclude, "
+    "excluded, skip, skipped, do not process, do not send, do not sync, do not consider, "
+    "wrong status, status wrong, incorrect status, status mismatch, mismatch, wrong awb, "
+    "awb mismatch, superseded, obsolete, provisional, assumed"
 )
 
 #: Whether a row is to be sent, and its status true: a no under these takes it back.
-_COUNTED_IF = tuple(
-    map(
-        several,
-        (
-            *("include", "upload", "to upload", "to be uploaded", "send", "to be sent", "sync"),
-            *("to be updated", "push to fynd", "upload to fynd", "send to fynd", "correct"),
-            *("status correct", "correct status", "status match", "status matched", "final"),
-            "status confirmed",
-        ),
-    )
+_COUNTED_IF = word_sets(
+    "include, upload, to upload, to be uploaded, send, to be sent, sync, to be updated, "
+    "push to fynd, upload to fynd, send to fynd, correct, status correct, correct status, "
+    "status match, status matched, final, status confirmed"
 )
 
 #: Filled where the row has another than the true one.
-_REPLACED = tuple(map(several, ("correct awb", "actual awb", "replaced by")))
+_REPLACED = word_sets("correct awb, actual awb, replaced by")
 
 #: Of these a number says how many pieces the customer did not get whole.
-_LACKING = several(
+_LACKING = word_set(
     "bal balance canceled cancelled damage damaged damages lost missing pending refused rejected "
     "short shortage shortages undelivered"
 )
-_SHORT = several("short shortage shortages")
-_COUNTED = several(
+_SHORT = word_set("short shortage shortages")
+_COUNTED = word_set(
     "box boxes count item items no nos number pc pcs piece pieces pkgs qty quantity unit units"
 )
 
 #: Kinds of the place where it goes: only the seller's says something.
-_OF_DESTINATIONS = tuple(
-    map(
-        several,
-        (
-            *(
-                "destination type",
-                "drop type",
-                "drop location type",
-                "delivered at",
-                "to",
-                "drop to",
-            ),
-            *("delivery to", "delivery location", "delivered location", "going to"),
-            *("moving to", "sent to", "ship to type", "towards"),
-            *(
-                "final delivery location",
-                "handover",
-                "handover type",
-                "recipient type",
-                "receiver type",
-                "consignee type",
-            ),
-            *("ship to", "shipped to", "ship to type", "to type", "consignee"),
-        ),
-    )
+_OF_DESTINATIONS = word_sets(
+    "destination type, drop type, drop location type, delivered at, to, drop to, delivery to, "
+    "delivery location, delivered location, going to, moving to, sent to, ship to type, towards, "
+    "final delivery location, handover, handover type, recipient type, receiver type, "
+    "consignee type, ship to, shipped to, ship to type, to type, consignee"
 )
 #: From whom it goes: from the customer on the way back only.
-_OF_ORIGINS = tuple(
-    map(
-        several,
-        (
-            *("from", "from type", "ship from", "shipped from", "ship from type", "picked from"),
-            *("pickup from", "pickup type", "origin type", "consignor", "consignor type"),
-            *("sender", "sender type", "shipper", "shipper type"),
-        ),
-    )
+_OF_ORIGINS = word_sets(
+    "from, from type, ship from, shipped from, ship from type, picked from, pickup from, "
+    "pickup type, origin type, consignor, consignor type, sender, sender type, shipper, "
+    "shipper type"
 )
 _CUSTOMERS_PLACE = r"(?:end )?(?:buyer|consignee|customer)s?(?:'s)?(?: (?:address|home|location))?"
 _OWN_WAREHOUSE = r"(?:our|own|central|seller|brand) (?:warehouse|wh)"
 _WAREHOUSE = rf"{_OWN_WAREHOUSE}|warehouse|wh"
 _ELSEWHERE = r"(?:.* )?(?:branch|courier|dc|franchisee?|hub|transporter)(?: office)?"
-_WHERE_NOW = tuple(
-    map(
-        several,
-        (
-            *("currently with", "now with", "lying at", "physical location", "physical status"),
-            *("ground status", "actual location", "possession", "current possession"),
-        ),
-    )
+_WHERE_NOW = word_sets(
+    "currently with, now with, lying at, physical location, physical status, ground status, "
+    "actual location, possession, current possession"
 )
 
 #: Columns with whole scans, and cells that begin with one and tell of no delivery after it.
-_STORIES = several("activity checkpoint event history log logs response scan timeline tracking")
-_BESIDE_STORIES = several("api courier details events last latest scans track update updates")
+_STORIES = word_set("activity checkpoint event history log logs response scan timeline tracking")
+_BESIDE_STORIES = word_set("api courier details events last latest scans track update updates")
 _STORY = (
     r"[^a-z]*(?:(?:scan|status)\W+)?(?:(?:order|shipment) )?(?:(?:is|has been) )?(?:being )?"
     r"(?:not delivered|out for delivery|rto|return(?:ed|ing)? to|undelivered)\b"
@@ -249,12 +142,12 @@ _STORY = (
 )
 
 #: Deliveries that a customer may look at first.
-_OPEN_BOXES = tuple(map(several, ("open box", "obd", "try buy", "tnb", "excess short")))
-_OF_OPEN_BOXES = several(
+_OPEN_BOXES = word_sets("open box, obd, try buy, tnb, excess short")
+_OF_OPEN_BOXES = word_set(
     "and box buy delivery excess n obd open outcome result short status tnb try"
 )
 _SURE = frozenset({"dir", "direction"})
-_OF_SHIPMENTS = several("consignment of order parcel shipment type")
+_OF_SHIPMENTS = word_set("consignment of order parcel shipment type")
 _OF_WAYS = _SURE | {"bound", "dirn", "flow", "journey", "leg", "movement", "trip", "way"}
 _INWARD = frozenset({"in", "inbound", "inward"})
 _OUTWARD = frozenset({"out", "outbound", "outward"})
@@ -263,12 +156,12 @@ _OUTWARD = frozenset({"out", "outbound", "outward"})
 _OF_CUSTOMERS = re.compile(
     r"(?:is )?return(?:ing|ed)? (?:customer|buyer|user|shopper|visitor|client)s?(?: flag| type)?"
 )
-_CUSTOMERS = several("buyer client customer shopper user visitor")
-_KINDS = several("bucket category class flag group kind segment tag type")
+_CUSTOMERS = word_set("buyer client customer shopper user visitor")
+_KINDS = word_set("bucket category class flag group kind segment tag type")
 _COUNTS = frozenset({"no", "number", "num"})
 
 #: Subjects that only a shipment that comes back has anything for.
-_FILLED = several(
+_FILLED = word_set(
     "action at awb bag cn code consignment date datetime delivered docket dt id initiated lrn no "
     "number on intransit pickup reason received ref reference remark remarks requested status "
     "time timestamp track tracking type updated waybill"
@@ -324,10 +217,10 @@ def look_of(heading: str) -> Look | None:
 
 
 #: Of what a row is billed for: the way back where it is that of its charges.
-_CHARGES = several("bill billing charge charges cost freight rate tariff")
-_SORTS = several("as category code head heads name sort type")
+_CHARGES = word_set("bill billing charge charges cost freight rate tariff")
+_SORTS = word_set("as category code head heads name sort type")
 OF_CARRIER = Look(asks=Asks.PLAIN, carriers=True)
-_OF_CARRIERS = several(
+_OF_CARRIERS = word_set(
     "carrier courier logistics method mode partner service shipper transporter vendor"
 )
 
@@ -363,7 +256,7 @@ def _whom_asked(words: frozenset[str]) -> Look | None:
 
 
 #: Under these a fate is that of the row; under others (NDR Category) of something else or before.
-_OF_ROWS = several(
+_OF_ROWS = word_set(
     "bucket category claim class exception flag issue label order orders row shipment shipments "
     "tag type"
 )
@@ -387,7 +280,7 @@ _FIRST_LEG = "1 ?(?:/|of) ?[2-9]"
 _NOT_TAKEN = rf"{_NOT_THERE}|{SHIPMENT}(?:cancell?ed|refused|rejected)"
 
 #: A claim may be refused or cancelled itself, and an exception be of an attempt before.
-_OF_CLAIMS = several("claim claims complaint complaints customer exception issue ticket tickets")
+_OF_CLAIMS = word_set("claim claims complaint complaints customer exception issue ticket tickets")
 
 
 def _look_of_way(words: frozenset[str], back: frozenset[str]) -> Look:
@@ -432,19 +325,19 @@ RETURNS = frozenset({Direction.RETURN, Direction.BACK})
 """What a heading such as Is Returned asks for."""
 
 #: In headings couriers call what goes back to the seller a return, too.
-_SAID_OF_BOTH = several("return returned returns ret")
+_SAID_OF_BOTH = word_set("return returned returns ret")
 _BOTH_WAYS = re.compile(
     r"(?i)[(\[]\s*((?:f|fwd|forward)\s*[/|,&-]\s*(?:r|rev|reverse|return|rto|rvp))\s*[)\]]"
 )
 
 
 #: Beside a way back, what only a shipment has that went it, where others have none.
-_ONLY_OF_BACK = several("ageing aging attempts courier days edd grn inscan inscanned scan scanned")
-_NOT_PARTLY = _FILLED | several(
+_ONLY_OF_BACK = word_set("ageing aging attempts courier days edd grn inscan inscanned scan scanned")
+_NOT_PARTLY = _FILLED | word_set(
     "allowed eligible label max maximum policy returnable tat window within"
 )
-_FIRST = several("forward fwd frwd orig original ref")
-_OF_AWBS = several("awb docket lrn tracking waybill")
+_FIRST = word_set("forward fwd frwd orig original ref")
+_OF_AWBS = word_set("awb docket lrn tracking waybill")
 
 
 def _is_of_way_out(words: frozenset[str]) -> bool:
@@ -457,12 +350,7 @@ def _is_of_way_out(words: frozenset[str]) -> bool:
     return words in _SELLERS_DATES
 
 
-_SELLERS_DATES = tuple(
-    map(
-        several,
-        ("seller received date", "received by seller date", "cir id"),
-    )
-)
+_SELLERS_DATES = word_sets("seller received date, received by seller date, cir id")
 
 
 def _fate_asked(words: frozenset[str]) -> Look | None:
@@ -486,10 +374,10 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
     return None
 
 
-_RMA = tuple(map(several, ("rma", "rma no", "rma number", "rma id")))
+_RMA = word_sets("rma, rma no, rma number, rma id")
 #: A refund has many a reason; a file of refunds alone is one of returns.
 _REFUNDS = tuple(
-    several(f"{of} {number}")
+    word_set(f"{of} {number}")
     for of in ("refund", "refund txn", "refund transaction", "credit note")
     for number in ("id", "no", "number", "ref", "reference")
 )
@@ -507,7 +395,7 @@ _ASKED_SO = {
     for words in headings
 }
 OF_RETURN = Look(asks=Asks.FILLED, way=Direction.RETURN)
-_AT_CUSTOMER = several("address city customer date drop name pickup pincode warehouse wh")
+_AT_CUSTOMER = word_set("address city customer date drop name pickup pincode warehouse wh")
 
 
 def only_of_returns(headings: Sequence[str]) -> frozenset[int]:
@@ -549,9 +437,9 @@ def plain_look(heading: str) -> Look | None:
     return Look(asks=Asks.PLAIN, fates=_fates_under(words) if known else own)
 
 
-_OF_FILES = several("file filename sheet sheetname tab workbook worksheet")
-_BESIDE_FILES = several("data from name of original source")
-_OF_SORTS = several("alert disposition marking outcome position result segment stage tags")
+_OF_FILES = word_set("file filename sheet sheetname tab workbook worksheet")
+_BESIDE_FILES = word_set("data from name of original source")
+_OF_SORTS = word_set("alert disposition marking outcome position result segment stage tags")
 _OF_A_DAY = re.compile(r"d(?:ay)?[- ]?\d+|last(?: exception)?|next .*")
 
 
@@ -568,7 +456,7 @@ def _may_name_ways(heading: str) -> bool:
 
 
 #: What is done about a parcel on its way, of which the end may be another.
-_SAID_BEFORE = several("action agent attempt call dispatch failure ivr mile ndr request try")
+_SAID_BEFORE = word_set("action agent attempt call dispatch failure ivr mile ndr request try")
 
 
 def is_of_customers(heading: str) -> bool:

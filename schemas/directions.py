@@ -6,30 +6,31 @@ Only words that are plain anywhere count: in a cell, a heading, the name of a ta
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from schemas.headings import is_old_version, several
+from schemas.headings import is_old_version
 from schemas.normalise import fold, is_absent, kept, visible
 from schemas.similarity import nearest
 from schemas.statuses import Direction, agrees
 from schemas.vocabulary import Milestone
+from schemas.word_lists import word_set
 
 WORD = re.compile(r"[a-z0-9]+")
 RTO_WORDS = frozenset({"rt0", "rto", "rtod", "rtos", "rts"})
-_RETURN = several(
+_RETURN = word_set(
     "return returns returned reverse reversed rev rvp rvs rvrs dto crn rtn rtrn revp revpu rpu "
     "rvpu revrse rvrse cir"
 )
 FORWARD_WORDS = frozenset({"forward", "frwd", "fwd"})
 
 #: The last ones are Hindi in Latin letters.
-_BACKWARD = several(
+_BACKWARD = word_set(
     "b2o r2o r2s retn rtnd rtv rtw "
     "backward backwards lautaya vaapas vaapsi vapas vapis vapsi waapas waapsi wapas wapis wapsi"
 )
 WAYS_BACK = RTO_WORDS | _RETURN | _BACKWARD
-NEGATIONS = several("no non not without excl excluding excluded except never please kindly")
+NEGATIONS = word_set("no non not without excl excluding excluded except never please kindly")
 
 #: Words that may stand beside a direction in a cell without changing it.
-FILLERS = several(
+FILLERS = word_set(
     "air aggregator awb b2b b2c bag by cod consignment courier customer d2c del delivery dlv dlvd "
     "drop express mvmt pu "
     "flow initiated journey leg logistics mode mps order orders package parcel pick pickup pickups "
@@ -134,19 +135,19 @@ _LATIN = (
         "wapas",
     ),
 )
-SELLERS = several("consignor merchant origin seller sender shipper")
-_UNTRUE = several(
+SELLERS = word_set("consignor merchant origin seller sender shipper")
+_UNTRUE = word_set(
     "destroyed dispute disputed fake false incorrect lost missing partial partially wrong wrongly"
 )
-FAILED_WORDS = _UNTRUE | several(
+FAILED_WORDS = _UNTRUE | word_set(
     "canceled cancelled damaged failed refused rejected undelivered unsuccessful"
 )
 
 #: Whatever these say of in the name of a tab was no delivery, the others if they say it of one.
-_DISPUTED = several("dispute disputed disputes fake")
-_NOT_SO = several("false incorrect partial partially wrong wrongly")
-_DELIVERIES = several("delivered deliveries delivery pod")
-OF_MONEY = several("bill billing cod invoice payment remittance settlement")
+_DISPUTED = word_set("dispute disputed disputes fake")
+_NOT_SO = word_set("false incorrect partial partially wrong wrongly")
+_DELIVERIES = word_set("delivered deliveries delivery pod")
+OF_MONEY = word_set("bill billing cod invoice payment remittance settlement")
 
 #: Letters that stand for the two ways where both of them are in a column that is a direction. Which
 #: way back R is, reverse or RTO, nothing tells.
@@ -171,7 +172,7 @@ DAMAGED = "\ufffd"
 _FEW, _SHORT = 12, 24
 
 #: Subjects of a heading that make "RTO" or "return" in it a matter of place, price or rules.
-HARMLESS = several(
+HARMLESS = word_set(
     "acceptance accepted address allowed amount amt applicable assured attempts available breach "
     "cash center enabled preference shield "
     "centre charge charges city closes contact cost costs count country days dc deadline "
@@ -303,7 +304,7 @@ _IN_THE_END = re.compile(
     r"(?:(?:order|package|parcel|shipment) (?:is |was |has been )?)?(?:successfully )?delivered\b"
     r"(?: to (?:the )?(?:consignee|customer)\b)?( (?:after|in|on)\b.* attempts?\b)?"
 )
-_EXCUSED = several("damaged failed undelivered unsuccessful")
+_EXCUSED = word_set("damaged failed undelivered unsuccessful")
 TO_ANOTHER = (
     r"(?:delivered|given|handed over) to (?:an? |the )?(?:another|different|other|wrong) "
     r"(?:address|buyer|consignee|customer|location|person)"
@@ -389,7 +390,7 @@ def way_named(name: str) -> Direction | None:
 
 
 #: Parts of the names of places: Return Nagar.
-_PLACES = several("chowk colony marg nagar")
+_PLACES = word_set("chowk colony marg nagar")
 
 
 def way_of_file(name: str) -> Direction | None:
@@ -441,11 +442,11 @@ def is_list_of_fates(name: str) -> bool:
 
 
 _RTO_DELIVERED = re.compile(rf"{_BACK_WORD}[\W_]*{_DELIVERY_WORD}(?![a-z])")
-_OTHER_FATES = several(
+_OTHER_FATES = word_set(
     "del deld delivered deliveries delivery dlvd forward fwd intransit ndr ofd pending transit ud "
     "undelivered"
 )
-_NOT_OF_ROWS = several("percent percentage rate rates sorted team")
+_NOT_OF_ROWS = word_set("percent percentage rate rates sorted team")
 
 
 _DELIVERED = re.compile(rf"{_NOT_UN}delivered\b")
@@ -499,7 +500,7 @@ _LONE = {**LETTERS, **PAIRS, "dl": Direction.FORWARD, "ud": Direction.BACK}
 _BACK_TABS = frozenset({"c2b", "came back", "crp", "crr", "ret", "to seller"})
 _WHOLESALE = frozenset({"b2b", "bulk", "retail", "whs", "wholesale"})  # RET beside it is retail
 _FATES = frozenset({"cancelled", "canceled", "lost", "undelivered"})
-_OF_OTHERS = several("bill exchange invoice invoices")  # may be cancelled or lost themselves
+_OF_OTHERS = word_set("bill exchange invoice invoices")  # may be cancelled or lost themselves
 _DELIVERED_TOO = frozenset({"all", "and", "or", "vs"})
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from schemas.normalise import fold_header, kept
+from schemas.word_lists import word_set, word_sets
 
 _WORD = re.compile(r"[a-z0-9]+")
 HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=RTO|RVP|RTS)(?=[A-Z])")
@@ -17,13 +18,8 @@ def trimmed(cells: Sequence[str]) -> list[str]:
     return list(cells[:last])
 
 
-def several(words: str) -> frozenset[str]:
-    """Return the words of a list that is written as one text."""
-    return frozenset(words.split())
-
-
 #: Subjects that are not the shipment: such a column is neither its status nor its order.
-_OTHERS = several(
+_OTHERS = word_set(
     "account address amount approval bank bill billing buyer call charge claim cod comm "
     "communication complaint contact customer dispute email escalation financial gst inventory "
     "invoice item items kyc label manifest message mobile ndr notification notifications payment "
@@ -32,16 +28,16 @@ _OTHERS = several(
     "msg verification wa webhook whats whatsapp"
 )
 
-_EARLIER = several("1st before earlier first former initial old prev previous prior yesterday")
-_DIVIDING = _EARLIER | several(
+_EARLIER = word_set("1st before earlier first former initial old prev previous prior yesterday")
+_DIVIDING = _EARLIER | word_set(
     "after code courier current date description last latest name new now text time today type "
     "updated value words yesterday"
 )
-_FREE_TEXT = several(
+_FREE_TEXT = word_set(
     "comment comments feedback instruction instructions note notes reason reasons remark remarks"
 )
 
-_PLACES_AND_THINGS = several(
+_PLACES_AND_THINGS = word_set(
     "address agent area boy brand branch category channel city client color colour company "
     "consignee country courier currency customer district dc destination driver email employee "
     "executive facility financial gender hsn hub "
@@ -50,13 +46,13 @@ _PLACES_AND_THINGS = several(
     "tag tags tax title town url user vehicle vendor warehouse weight zip zone"
 )
 
-_ORDER = several("ord order orders so")
-_NUMBERS = several("code codes id ids key no nos nr num number numbers ref reference")
+_ORDER = word_set("ord order orders so")
+_NUMBERS = word_set("code codes id ids key no nos nr num number numbers ref reference")
 
-_WHOSE = several("channel client customer main marketplace master parent sale sales seller web")
+_WHOSE = word_set("channel client customer main marketplace master parent sale sales seller web")
 
 #: With one of these, a heading that speaks of an order and of a number does not mean the order's.
-_NOT_ORDERS = several(
+_NOT_ORDERS = word_set(
     "amount awb batch canceled cancelled contact count courier date digit digits email exchange "
     "group gst hub invoice item items last short wrong "
     "line lines manifest mobile of old older oldest package parcel payment phone pickup pincode "
@@ -69,22 +65,22 @@ _NOT_ORDERS = several(
 #: No. Orders: how many.
 _COUNTS_ORDERS = re.compile(r"\b(?:no|nos|nr|num|number|numbers)\b\W*orders\b")
 
-_OF_ROWS = tuple(map(several, ("sr no", "s no", "sl no", "serial no", "serial number", "sno")))
-_OF_PEOPLE = several("mobile phone contact pin pincode postal postcode telephone zip zipcode")
+_OF_ROWS = word_sets("sr no, s no, sl no, serial no, serial number, sno")
+_OF_PEOPLE = word_set("mobile phone contact pin pincode postal postcode telephone zip zipcode")
 
-_EXAMPLES = several(
+_EXAMPLES = word_set(
     "demo demos dummy eg example examples guide guideline guidelines help illustration instruction "
     "instructions readme sample samples template tutorial "
     "delete deleted discard discarded ignore ignored junk test testing tests trash unused"
 )
-_BESIDE_EXAMPLE = several(
+_BESIDE_EXAMPLE = word_set(
     "a be data do edit entries entry file fill filled filling for format how it me not of only "
     "order orders please read record records reference row rows send sheet tab table the this to "
     "upload use"
 )
 
 
-_NAMED_IN_WORDS = tuple(map(several, ("read me", "how to", "not use", "not upload", "not send")))
+_NAMED_IN_WORDS = word_sets("read me, how to, not use, not upload, not send")
 
 
 def is_example(tab: str) -> bool:
@@ -96,8 +92,8 @@ def is_example(tab: str) -> bool:
     return bool(named) and words <= _EXAMPLES | _BESIDE_EXAMPLE
 
 
-_OLD_TABS = _EARLIER | several("backup older outdated superseded")
-_NEW_TABS = several(
+_OLD_TABS = _EARLIER | word_set("backup older outdated superseded")
+_NEW_TABS = word_set(
     "amended amendment amendments corrected correction corrections current final latest new newest "
     "rectified revised revision revisions today updated"
 )
@@ -109,7 +105,7 @@ def age_of(tab: str) -> int:
     return bool(words & _NEW_TABS) - bool(words & _OLD_TABS)
 
 
-_OLD_VERSIONS = several("backup old older outdated prev previous superseded")
+_OLD_VERSIONS = word_set("backup old older outdated prev previous superseded")
 
 
 def is_old_version(tab: str, others: Iterable[str]) -> bool:
@@ -180,18 +176,13 @@ def is_of_messages(headings: Iterable[str]) -> bool:
     return any(words in _OF_MESSAGES or words & _SURELY_MESSAGES for words in found)
 
 
-_OF_SHIPMENTS = several("awb waybill airwaybill tracking courier carrier docket lrn shipment")
-_SURELY_MESSAGES = several("dlr template whatsapp")
-_OF_MESSAGES = tuple(
-    map(
-        several,
-        (
-            *("message id", "sms id", "sms", "webhook url", "campaign", "campaign name"),
-            *("clicked", "opened", "subject", "gift card", "gift card code", "sender id"),
-        ),
-    )
+_OF_SHIPMENTS = word_set("awb waybill airwaybill tracking courier carrier docket lrn shipment")
+_SURELY_MESSAGES = word_set("dlr template whatsapp")
+_OF_MESSAGES = word_sets(
+    "message id, sms id, sms, webhook url, campaign, campaign name, clicked, opened, subject, "
+    "gift card, gift card code, sender id"
 )
-STATUSES_OF_MESSAGES = several("bounced clicked opened read seen")
+STATUSES_OF_MESSAGES = word_set("bounced clicked opened read seen")
 """Ends that only a message has: it is delivered, and then read."""
 
 
@@ -234,8 +225,8 @@ def is_instead(heading: str) -> bool:
     return bool(meant) and words <= _CORRECTED | _OWN_IDS
 
 
-_CORRECTED = several("actual correct corrected fixed new proper revised right updated")
-_OWN_IDS = _ORDER | _NUMBERS | several("fynd shipment")
+_CORRECTED = word_set("actual correct corrected fixed new proper revised right updated")
+_OWN_IDS = _ORDER | _NUMBERS | word_set("fynd shipment")
 
 
 def is_of_person(heading: str) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Set
 from functools import lru_cache, partial, wraps
 from typing import TypeVar
 
+from schemas.word_lists import phrases, word_set
+
 _Answer = TypeVar("_Answer")
 
 
@@ -32,26 +34,18 @@ _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _WORD = re.compile(r"[a-z0-9]+")
 
 #: Words that make another column of it, though they stand in brackets: Status (Yesterday).
-_TELLING = frozenset(
-    {
-        *("before", "earlier", "former", "last", "old", "prev", "previous", "prior", "yesterday"),
-        *("exchange", "refund", "replacement", "return", "returned", "returns", "reverse"),
-        *("rto", "rts", "rvp", "cod", "invoice", "item", "payment"),
-        *("cancelled", "canceled", "wrong"),
-    }
+_TELLING = word_set(
+    "before earlier former last old prev previous prior yesterday exchange refund replacement "
+    "return returned returns reverse rto rts rvp cod invoice item payment cancelled canceled wrong"
 )
 
 #: So does a plan beside a status or a time: Status (Expected). EDD (Expected Delivery Date) is a
 #: remark.
-_PLANNED = frozenset(
-    {"expected", "planned", "plan", "tentative", "target", "forecast", "proposed", "provisional"}
-)
+_PLANNED = word_set("expected planned plan tentative target forecast proposed provisional")
 _EVENTS = frozenset({"status", "event", "scan", "updated", "delivered"})
 
 #: And so do others beside the words of some columns, but not Last Updated (Pickup/Delivery).
-_STEPS = frozenset(
-    {"pickup", "dispatch", "dispatched", "booking", "booked", "manifest", "manifested"}
-)
+_STEPS = word_set("pickup dispatch dispatched booking booked manifest manifested")
 _DATES = frozenset({"date", "time", "updated", "scan", "edd", "promise", "delivered"})
 _PLACES = frozenset({"consignee", "customer", "destination", "drop", "origin", "pickup", "seller"})
 _OWN = frozenset({"accounts", "confidential", "finance", "internal", "ops", "private"})
@@ -67,18 +61,12 @@ _TELLING_BESIDE = (
 #: the ends of a text, or out of a header.
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
 
-ABSENT = frozenset(
-    {
-        "",
-        *("na", "n/a", "n.a.", "n.a", "n a", "#n/a", "#na", "#n/a n/a", "<na>", "<n/a>", "(n/a)"),
-        *("null", "(null)", "[null]", "<null>", "\\n", "\\\\n", "#null!"),
-        *("nan", "-nan", "nat", "1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind"),
-        *("none", "(none)", "[none]", "<none>", "nil", "undefined", "(undefined)"),
-        *("blank", "(blank)", "[blank]", "<blank>", "(empty)", "[empty]", "<empty>"),
-        *("not available", "not applicable", "#ref!", "#value!", "#name?", "#div/0!", "#num!"),
-        *("0000 00 00", "0000 00 00 00:00:00", "0000-00-00", "0000-00-00 00:00:00"),
-        "'",
-    }
+ABSENT = frozenset({"", "'"}) | phrases(
+    "na, n/a, n.a., n.a, n a, #n/a, #na, #n/a n/a, <na>, <n/a>, (n/a), null, (null), [null], "
+    r"<null>, \n, \\n, #null!, nan, -nan, nat, 1.#qnan, -1.#qnan, 1.#ind, -1.#ind, none, (none), "
+    "[none], <none>, nil, undefined, (undefined), blank, (blank), [blank], <blank>, (empty), "
+    "[empty], <empty>, not available, not applicable, #ref!, #value!, #name?, #div/0!, #num!, "
+    "0000 00 00, 0000 00 00 00:00:00, 0000-00-00, 0000-00-00 00:00:00"
 )
 """Words that programs and people write for nothing (folded, or in small letters); so
 do such words in quotes or dashes, and cells of nothing but dashes (``is_absent``)."""

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from schemas.directions import HARMLESS, OF_MONEY, fate_named, in_english, words_in
-from schemas.headings import reads_as_footer, several
+from schemas.headings import reads_as_footer
 from schemas.normalise import fold, kept, visible
 from schemas.statuses import Direction
+from schemas.word_lists import word_set
 
 _FEW_WORDS = 3
 _MANY_WORDS = 12
@@ -59,7 +60,7 @@ def _without_author(comment: str) -> str:
 
 
 _AUTHOR = re.compile(r"^\[threaded comment\].*?\bcomment:|^[^:,;]{1,40}:(?= )", re.IGNORECASE)
-_HOW_TO_FILL = several(
+_HOW_TO_FILL = word_set(
     "blank cell column columns empty field fill format formula if manually mandatory or select"
 )
 
@@ -166,7 +167,7 @@ def is_of_attempts(words: str) -> bool:
     return not words_in(fold(words)).isdisjoint(_ATTEMPTS)
 
 
-_ATTEMPTS = several("attempt attempted attempts history log ndr old previous yesterday")
+_ATTEMPTS = word_set("attempt attempted attempts history log ndr old previous yesterday")
 
 
 @kept
@@ -226,8 +227,8 @@ _ROW = re.compile(
     r"\b(?:line|row|sr|sr no) ?\d+\b"
     r"|\b(?:\d+(?:st|nd|rd|th)|first|second|third|last) (?:line|one|order|row|shipment)\b"
 )
-_DROPPED = several("delete deleted discard disregard galat ignore mistake remove removed skip")
-_AGAINST = several(
+_DROPPED = word_set("delete deleted discard disregard galat ignore mistake remove removed skip")
+_AGAINST = word_set(
     "canceled cancelled damaged disputed fake hold lost pending refused rejected returned "
     "undelivered vapas wapas wapis wrong wrongly"
 )
@@ -291,7 +292,7 @@ _VERB = re.compile(r"\b(?:am|are|is|was|were|came|come|gone|went|do not|dont|don
 _FOOTNOTE = re.compile(
     rf"(?i)\W*\* *(?=\w)(?!.*{_VERB.pattern}|.*\b{_COLOUR}\b)\w+(?:\W+\w+){{2,}}"
 )
-_BELOW = several("below beneath following follows hereunder underneath")
+_BELOW = word_set("below beneath following follows hereunder underneath")
 _ON_ALL = re.compile(
     r"\b(?:above|all|these|this (?:file|list|report|sheet))\b.{0,60}?\b(?:are|is|were|was) "
     r"(?:all |only |of |for |marked |as )*(.+)"

@@ -10,11 +10,12 @@ from enum import IntEnum
 
 from schemas.codes import Code
 from schemas.directions import RTO_WORDS, speaks_against, way_named
-from schemas.headings import several, words_of
+from schemas.headings import words_of
 from schemas.limits import EXACT_DIGITS
 from schemas.normalise import ABSENT, fold, fold_header
 from schemas.statuses import Direction, Doubt, StatusCase, StatusMeaning
 from schemas.vocabulary import STEPS, Journey, Milestone, Role
+from schemas.word_lists import word_set
 
 ANY, ALL = "any", "all"
 """Values of a profile's ``parcels``: a final status holds for the order when any of its parcels
@@ -161,12 +162,12 @@ _ITEMS = frozenset(_HEADINGS[_HEADINGS.index("orderitemid") :])
 
 #: Words of a heading of the boxes that travel under one AWB; and such as mean one only where a
 #: cell numbers it among all: Part, 1 of 2.
-_PIECES = several("box carton child packet package parcel pc piece pkg slave")
-_MAYBE_PIECES = several(
+_PIECES = word_set("box carton child packet package parcel pc piece pkg slave")
+_MAYBE_PIECES = word_set(
     "boxes cartons fulfillment fulfilment packages packets part pcs pieces pkgs secondary "
     "shipment split sub"
 )
-_BESIDE_PIECES = several("awb code count id mps name no num number of order waybill")
+_BESIDE_PIECES = word_set("awb code count id mps name no num number of order waybill")
 
 _DAMAGED = re.compile(r"[0-9]+(?:[.,][0-9]+)?e\+?[0-9]+|#{2,}|#(?!n/?a)[a-z0-9/_]+[!?]?|\*{2,}")
 _LONG_NUMBER = re.compile(rf"[1-9][0-9]{{{EXACT_DIGITS - 1}}}([0-9]+)")
@@ -174,40 +175,29 @@ _LONG_NUMBER = re.compile(rf"[1-9][0-9]{{{EXACT_DIGITS - 1}}}([0-9]+)")
 _RETURNING = frozenset({Direction.RETURN, Direction.MAYBE_RETURN, Direction.BACK})
 _WAYS_BACK = frozenset({Direction.RTO, Direction.RETURN, Direction.BACK})
 _CANCELLED = frozenset({"cancelled", "canceled", "cancel", "cncl", "cancld"})
-_BESIDE_CANCELLED = frozenset(
-    {
-        *("order", "shipment", "awb", "parcel", "package", "item", "is", "has", "been", "by"),
-        *("seller", "merchant", "customer", "client", "buyer", "before", "dispatch", "shipping"),
-        *("the", "on", "request", "self", "auto", "system"),
-    }
+_BESIDE_CANCELLED = word_set(
+    "order shipment awb parcel package item is has been by seller merchant customer client buyer "
+    "before dispatch shipping the on request self auto system"
 )
 #: Words of what still happens to a parcel, on paper, when it has come to its end.
-_ON_PAPER = frozenset(
-    {
-        *("pod", "epod", "cod", "remitted", "remittance", "paid", "payment", "invoice", "invoiced"),
-        *("billed", "closed", "archived", "completed", "complete", "feedback", "rating", "settled"),
-        *("reconciled", "signature", "weight", "acknowledged"),
-    }
+_ON_PAPER = word_set(
+    "pod epod cod remitted remittance paid payment invoice invoiced billed closed archived "
+    "completed complete feedback rating settled reconciled signature weight acknowledged"
 )
 #: Words of what only a parcel that was picked up can be; a number or a code says too little.
-_MOVING = frozenset(
-    {
-        *("transit", "intransit", "ofd", "undelivered", "delivery", "delivered", "ndr", "reached"),
-        *("arrived", "departed", "dispatched", "hub", "destination", "shipped", "connected"),
-        *("bagged", "rto", "rts", "lost", "damaged", "misrouted", "reattempt", "attempt"),
-    }
+_MOVING = word_set(
+    "transit intransit ofd undelivered delivery delivered ndr reached arrived departed dispatched "
+    "hub destination shipped connected bagged rto rts lost damaged misrouted reattempt attempt"
 )
 #: Words of the scan of a hub on the way: nobody tried to deliver it.
-_AT_HUBS = several("arrived bagged connected departed destination hub intransit reached transit")
-_BESIDE_HUBS = several("at bag center centre city dc facility from in origin received scan the to")
+_AT_HUBS = word_set("arrived bagged connected departed destination hub intransit reached transit")
+_BESIDE_HUBS = word_set("at bag center centre city dc facility from in origin received scan the to")
 #: Words beside RTO of a parcel that goes on to the customer after all.
 _REVOKED = frozenset({"cancelled", "canceled", "revoked", "revoke", "withdrawn", "declined"})
 _CALLED_OFF = _REVOKED | {"rejected", "refused"}
 #: Types of scans on the way back, where couriers write one beside the status or before it.
 _TYPES_BACK = frozenset({"rt", "rto", "rts"})
-_NOT_MOVING = frozenset(
-    {"pickup", "pick", "pickups", "manifested", "manifest", "awaiting", "ready", "scheduled"}
-)
+_NOT_MOVING = word_set("pickup pick pickups manifested manifest awaiting ready scheduled")
 _NO_PICKUP = re.compile(
     r"\b(?:not (?:(?:been|yet) )*pick(?:ed|up)?"
     r"|(?:pick ?up|picked|pick|return|rvp|reverse|rev)s? (?:(?:attempt|has|is|order|request|was) )*"
@@ -217,17 +207,14 @@ _NO_PICKUP = re.compile(
     r"(?:pick ?up|pick|return|rvp|reverse|rev)s?(?! (?:initiated|to)\b))\b"
 )
 #: A customer who has not picked a parcel, or a call, up; or a parcel on its way.
-_NOT_AT_SELLER = several(
+_NOT_AT_SELLER = word_set(
     "attempted buyer call calling calls consignee customer delivered delivery hub mobile ndr ofd "
     "origin phone receiver ringing rto rts undelivered"
 )
 _FAILED = frozenset({"attempt", "attempted", "ndr", "reattempt", "ud", "undelivered"})
-_NOT_DELIVERED = frozenset(
-    {
-        *("not", "un", "non", "never", "to", "be", "partially", "partial", "failed", "fail"),
-        *("attempt", "attempted", "cannot", "could", "wrongly", "wrong", "mistake", "fake"),
-        *("false", "reversed", "rto", "rts", "origin", "seller", "returned", "return"),
-    }
+_NOT_DELIVERED = word_set(
+    "not un non never to be partially partial failed fail attempt attempted cannot could wrongly "
+    "wrong mistake fake false reversed rto rts origin seller returned return"
 )
 
 
@@ -267,7 +254,7 @@ def split_heading(headings: Sequence[str], taken: set[int]) -> int | None:
     )
 
 
-_OF_SPLITS = several("flag is n order orders shipment shipments split y yn")
+_OF_SPLITS = word_set("flag is n order orders shipment shipments split y yn")
 _NUMBERED_BOX = re.compile(r"(?:[a-z]+ ?)?([0-9]{1,3}) ?(?:/|of|out of) ?([0-9]{1,3})")
 NUMBERED = r"(?i)^(?:[a-z]+ ?)?[0-9]{1,3} ?(?:/|of|out of) ?[0-9]{1,3}$|[a-z0-9][-_/][0-9]{1,2}$"
 """A cell that numbers a box among all, or a part of a shipment: 1 of 2, FYA1-2."""
@@ -287,15 +274,15 @@ def boxes_in(cell: str, heading: str = "") -> int:
 
 #: Words for the same things: the pieces of a shipment, and the goods in it.
 _COUNTED = (
-    several(
+    word_set(
         "articles awbs box boxes carton cartons child ctn mps package packages parcel parcels "
         "pc pcs piece pieces pkg pkgs pkt pkts"
     ),
-    several("item items qty quantity unit units"),
+    word_set("item items qty quantity unit units"),
 )
-_BESIDE_COUNTED = several("count no nos number num of total")
-_IN_ALL = several("booked dispatched invoice invoiced order ordered sent shipped")
-_DELIVERED = several("accepted del delivered dlv dlvd fulfilled pod recd received")
+_BESIDE_COUNTED = word_set("count no nos number num of total")
+_IN_ALL = word_set("booked dispatched invoice invoiced order ordered sent shipped")
+_DELIVERED = word_set("accepted del delivered dlv dlvd fulfilled pod recd received")
 
 
 def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:

@@ -7,37 +7,37 @@ from schemas.headings import (
     is_earlier,
     is_free_text,
     other_subjects,
-    several,
     words_of,
 )
 from schemas.normalise import fold, kept
 from schemas.statuses import Doubt, StatusMeaning, StatusTable
 from schemas.suggestions import statuses_meant
+from schemas.word_lists import word_set
 
-_RESULTS = several("outcome result")
-_BESIDE_RESULTS = _RESULTS | several("delivery desc description final text")
-_FAILURE_HEADINGS = several(
+_RESULTS = word_set("outcome result")
+_BESIDE_RESULTS = _RESULTS | word_set("delivery desc description final text")
+_FAILURE_HEADINGS = word_set(
     "ndr rto rts return undelivered undelivery nondelivery delay delayed delays failure failed "
     "fail attempt exception cancel cancellation cancelled"
 )
-_FAILURES = several(
+_FAILURES = word_set(
     "not refused refuse refusal unavailable unreachable unable cancelled canceled undelivered ndr "
     "rto wrong incorrect incomplete closed reschedule rescheduled reattempt failed delay delayed "
     "denied rejected unserviceable inaccessible lost damaged"
 )
 
 #: Headings that a spreadsheet writes above the lines of a pivot table.
-OF_PIVOTS = (several("row labels"), several("column labels"))
-OF_STATUSES = several("event events scan stage status statuses sts")
+OF_PIVOTS = (word_set("row labels"), word_set("column labels"))
+OF_STATUSES = word_set("event events scan stage status statuses sts")
 
 #: Those who say where a shipment is, and when they are asked: Customer Says, Call Status.
-_SAYING = several("call customer seller verification")
+_SAYING = word_set("call customer seller verification")
 
 #: What is measured of a shipment or an order, not where it is: SLA Status = Delayed.
-MEASURES = several("delay fraud risk sla tat weight")
+MEASURES = word_set("delay fraud risk sla tat weight")
 
 #: Steps and systems of the seller's side, whose words are behind the courier's: WMS Status.
-_BEHIND = several(
+_BEHIND = word_set(
     "app attempt dashboard dispatch erp fulfillment fulfilment fynd my oms our packing shopify "
     "system web website wms"
 )
@@ -45,7 +45,7 @@ _BEHIND = several(
 
 #: Beside a word for a status these leave it that of the shipment; any other, such as UPI or
 #: Recon, may be of another thing.
-_OF_SHIPMENTS = several(
+_OF_SHIPMENTS = word_set(
     "actual app as audit awb bag box by carrier check checked closing closure code confirmed "
     "consignment courier cur curent curr current dashboard dc delivery "
     "desc dlv fulfillment fulfilment ground "
@@ -60,7 +60,7 @@ _OF_SHIPMENTS = several(
 
 
 #: Alone, they are of where the shipment is.
-_NEWEST = several("as current latest now of on present today")
+_NEWEST = word_set("as current latest now of on present today")
 
 
 class AsksStatus(Enum):
@@ -99,8 +99,8 @@ def asks_status(heading: str) -> AsksStatus | None:
     )
 
 
-_CODES = several("code id")
-_OF_ORDERS = several("order orders")  # Shiprocket's have other numbers than its shipments
+_CODES = word_set("code id")
+_OF_ORDERS = word_set("order orders")  # Shiprocket's have other numbers than its shipments
 
 
 def gives_status(cell: str, table: StatusTable, *, numbers: bool) -> bool:

@@ -12,18 +12,18 @@ from schemas.directions import (
     WAYS_BACK,
     in_english,
 )
-from schemas.headings import several
 from schemas.normalise import fold
 from schemas.similarity import EQUAL, PROBABLY, alike, nearest
+from schemas.word_lists import word_set
 
 #: Words that a status may have or lack without saying anything else.
-_SAYS_NO_MORE = several(
+_SAYS_NO_MORE = word_set(
     "a an are awb bag been by consignment courier has have is item order package parcel shipment "
     "status succesfully successful successfully sucessfully surface the up was were"
 )
 _TELLING = WAYS_BACK | FORWARD_WORDS | FAILED_WORDS | NEGATIONS | SELLERS
 _TELLING |= {"delivered", "received", *LETTERS}
-_TURNING = several("de dis in mis no non not re un")
+_TURNING = word_set("de dis in mis no non not re un")
 _BETWEEN = re.compile(r"[\s,;:/|()\[\]\"'!._*#~=+-]+")
 _DOUBTFUL = frozenset("?✗✘❌✖✕")
 _LOOKED_AT = 12

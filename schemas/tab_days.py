@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
+from schemas.word_lists import word_set
+
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -75,11 +77,9 @@ def _is_day_alone(heading: str) -> bool:
     return words <= {*_DAYS, *_MONTHS, *_LONG} | _BESIDE_DAYS
 
 
-_BESIDE_DAYS = frozenset(
-    (
-        *("as", "courier", "current", "date", "day", "delivery", "latest", "nd", "of", "on"),
-        *("order", "rd", "scan", "shipment", "st", "status", "th", "tracking", "update"),
-    )
+_BESIDE_DAYS = word_set(
+    "as courier current date day delivery latest nd of on order rd scan shipment st status th "
+    "tracking update"
 )
 
 

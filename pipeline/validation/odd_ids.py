@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from pipeline.core.model import Block, RowFacts
 from pipeline.validation.order_ids import unnumbered
-from schemas.headings import reads_as_footer, several
+from schemas.headings import reads_as_footer
 from schemas.normalise import fold, is_absent
 from schemas.order_ids import only_digits
+from schemas.word_lists import word_set
 
 _COUNT_LENGTH = 7
 _MOST_COUNTS = 30
@@ -30,7 +31,7 @@ _WORD = r"[A-Za-z]+(?:[_-][A-Za-z]+)*"
 _MONTH = r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
 _DAY = r"\d{1,2}-(?:\d{1,2}|[A-Za-z]{3,9})-(?:\d\d){1,2}|\d{4}-\d{1,2}-\d{1,2}"
 _DATED = rf"^(?:{_MONTH}|{_DAY})$"
-_NEVER = several(
+_NEVER = word_set(
     "above awaited cod ditto do dummy false na no noorder pending prepaid same tba tbc tbd test "
     "true unknown yes"
 )

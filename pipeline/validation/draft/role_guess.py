@@ -18,13 +18,14 @@ from schemas.date_headings import event_meant
 from schemas.direction_headings import RETURNS, look_of
 from schemas.directions import LETTERS, PAIRS, direction_of
 from schemas.display import quoted
-from schemas.headings import is_place_or_thing, names_order, several, speaks_of_other, words_of
+from schemas.headings import is_place_or_thing, names_order, speaks_of_other, words_of
 from schemas.looks import Asks
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, fold_header
 from schemas.profile import is_awb_like
 from schemas.similarity import did_you_mean
 from schemas.statuses import Direction
 from schemas.vocabulary import DATE_ROLES, Role
+from schemas.word_lists import word_set
 
 _SIMILAR = 0.6
 """From here on a heading counts as similar to one that is known."""
@@ -36,17 +37,17 @@ _NEARLY_ALL = 0.8
 """Such a share of directions makes a column one, whatever its heading."""
 
 _FLAGS = frozenset({Role.AUTO_DISPATCH, Role.SELF_SHIP})
-_PROGRESS = several(
+_PROGRESS = word_set(
     "activity event events haal milestone position progress scan stage status step update"
 )
-_NO_EVENTS = several(
+_NO_EVENTS = word_set(
     "book booked booking create created creation dispatch invoice manifest order ordered paid "
     "payment pickup placed purchase ship shipped"
 )
-_NO_STATUS = several("by type mode")
-_PAID = several("paid unpaid refunded settled captured authorized remitted prepaid cod")
+_NO_STATUS = word_set("by type mode")
+_PAID = word_set("paid unpaid refunded settled captured authorized remitted prepaid cod")
 #: Cells of a status of the payment, where one of ``_PAID`` is among them.
-_OF_MONEY = _PAID | several("pending failed partial partially due")
+_OF_MONEY = _PAID | word_set("pending failed partial partially due")
 _MOST_STATUSES = 60
 _OFTEN = 2.0
 """So often each status of a column stands in it, on average."""
@@ -256,13 +257,13 @@ def _words(heading: str) -> list[str]:
 
 
 #: Words of headings for these numbers, also as people write them in their own scripts.
-_PARCELS = several(
+_PARCELS = word_set(
     fold(
         "docket dockets consignment cnote hawb lr parcel पार्सल डॉकेट डाकेट खेप பார்சல் పార్సెల్ "
         "ಪಾರ್ಸೆಲ್ পার্সেল પાર્સલ പാഴ്സൽ ਪਾਰਸਲ ପାର୍ସଲ پارسل"
     )
 )
-_ORDERS = several(fold("ऑर्डर आर्डर ஆர்டர் ఆర్డర్ ಆರ್ಡರ್ অর্ডার ઓર્ડર ഓർഡർ ਆਰਡਰ ଅର୍ଡର آرڈر"))
+_ORDERS = word_set(fold("ऑर्डर आर्डर ஆர்டர் ఆర్డర్ ಆರ್ಡರ್ অর্ডার ઓર્ડર ഓർഡർ ਆਰਡਰ ଅର୍ଡର آرڈر"))
 
 
 def _counted(words: Mapping[str, int] | None, known: Collection[str]) -> int:

@@ -13,11 +13,12 @@ from pipeline.core.model import Block, ListedIds
 from pipeline.validation.columns import ColumnMap, is_ours
 from schemas.courier import Profile
 from schemas.display import quoted
-from schemas.headings import several, words_of
+from schemas.headings import words_of
 from schemas.normalise import fold_header
 from schemas.notes import ids_among, tells_against
 from schemas.parcels import AROUND_AN_ID
 from schemas.vocabulary import Role
+from schemas.word_lists import word_set
 
 List = tuple[str, str]
 """How messages name a list, and the words that say what it is of."""
@@ -49,7 +50,7 @@ def columns_of_lists(mapping: ColumnMap, profile: Profile) -> list[int]:
     ]
 
 
-_OF_ITS_ROW = several("awb code exchange id invoice no number ref reference replacement waybill")
+_OF_ITS_ROW = word_set("awb code exchange id invoice no number ref reference replacement waybill")
 
 
 def lists_beside(
