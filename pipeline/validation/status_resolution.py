@@ -393,8 +393,8 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
 
 #: Milestone → statuses, folded, that say less of such a parcel, or are of a step behind it.
 _BEFORE: Mapping[int, Collection[str]] = {
-    Milestone.BAG_PICKED: phrases(
-        "dispatched, in transit, intransit, out for delivery, shipped, undelivered"
+    Milestone.BAG_PICKED: frozenset(
+        {"dispatched", "in transit", "intransit", "out for delivery", "shipped", "undelivered"}
     ),
     Milestone.RETURN_BAG_IN_TRANSIT: frozenset({"in transit", "intransit"}),
 }
