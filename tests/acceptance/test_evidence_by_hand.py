@@ -855,6 +855,8 @@ for name in ("Latest", "Now"):
     column(name, ("Delivered", "Delivered"), "ss")
     column(name, ("Yes", "No"), "ss")
 column("RV Flag", ("true", "false"), "hs", status="RTO Delivered")  # a letter is lost
+column("RP Flag", ("Y", "N"), "hs")
+column("Is VP", ("Y", "N"), "hs")
 for name in ("Is RO", "is_rt", "RT Flag"):
     column(name, ("true", "true", "", "No"), "hhss")
 for name in ("RO No", "RT Zone", "RO"):
