@@ -6,6 +6,9 @@ DAY_MS = 24 * HOUR_MS
 CLOCKS_OFF_MS = 7 * DAY_MS
 """By how much the clocks of two scanners may differ: a pickup that much later than its delivery."""
 
+REUSED_DAYS = 60
+"""After which couriers give an AWB to another parcel."""
+
 ID_LENGTH = 50
 """Characters of the longest order id."""
 

@@ -68,6 +68,7 @@ class ParcelSeen(Struct, frozen=True, kw_only=True):
     drop_id: str
     source_file: str
     parent: str = ""  # the drop whose rejects that drop was
+    courier: str = ""  # of a row that was found by its AWB, whatever its order
 
 
 class LineTable(Protocol):

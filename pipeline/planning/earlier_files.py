@@ -67,7 +67,7 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
     rejected. ``any_parcel``: one parcel speaks for its order; ``zone``: the
     courier's, "" for none of its own. ``mends``: the rejected rows that rows of this file correct:
     drop, row and order, or the key of their AWB. ``source_file``: the name of the file;
-    ``latest``: the last event that any of its rows has.
+    ``latest``: the last event that any of its rows has; ``courier``: the profile it was read with.
     """
 
     awbs: pa.ChunkedArray
@@ -80,6 +80,7 @@ class ParcelColumns(Struct, frozen=True, kw_only=True):
     mends: frozenset[Mended] = frozenset()
     source_file: str = ""
     latest: int = NO_TIME
+    courier: str = ""
 
 
 def held_by_earlier_files(
@@ -98,6 +99,7 @@ def held_by_earlier_files(
     an order id about their AWBs; ``record``: record number by row; ``timezone``: where times
     without a zone are; ``told``: by order, whether its delivery was reported before.
     """
+    seen = [each for each in seen if not each.courier]
     if parcels.mends:
         again = {(drop, order) for drop, _, order in parcels.mends}
         seen = [each for each in seen if not _is_mended(each, parcels.mends, again)]

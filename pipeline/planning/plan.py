@@ -49,7 +49,10 @@ from pipeline.planning.sendable_rows import (
     bit,
     select_rows,
 )
-from pipeline.planning.shared_awbs import one_parcel_of_two_orders
+from pipeline.planning.shared_awbs import (
+    one_parcel_of_two_orders,
+    went_back_under_another_order,
+)
 from pipeline.planning.status_order import in_flow_order, lacks_pickup
 from schemas.codes import Code
 from schemas.parcels import awb_key
@@ -59,6 +62,7 @@ __all__ = [
     "NO_TIME",
     "Plan",
     "PlanInput",
+    "delivered_awbs",
     "ending_awbs",
     "one_by_one",
     "plan",
@@ -148,6 +152,12 @@ def ending_awbs(given: PlanInput, rows: Mask) -> Iterator[str]:
     yield from sorted({*map(awb_key, awbs.to_pylist())} - {""})
 
 
+def delivered_awbs(given: PlanInput, rows: Mask) -> Iterator[str]:
+    """Yield the AWBs, as they stand there, of the deliveries among some rows."""
+    delivered = rows & (given.status == Milestone.DELIVERY_DONE)
+    yield from one_by_one(pc.unique(given.parcels.awbs.filter(pa.array(delivered))))
+
+
 def one_by_one(orders: pa.Array) -> Iterator[str]:
     """Yield the ids as strings, sorted, as a ledger finds them best.
 
@@ -201,18 +211,14 @@ def plan(
     # A delivery that an earlier file reported stays one, whatever began since.
     turned = _hold_parcels(given, disposition, partial(turned_back, told=told))
     work = work.only(disposition[work.rows] == Disposition.SEND) if turned else work
-    earlier = held_by_earlier_files(
-        work,
-        given.parcels,
-        seen,
-        orders=given.orders,
-        record=given.row,
-        timezone=timezone,
-        told=told,
-    )
-    for finding in earlier:
-        disposition[finding.rows] = Disposition.REJECTED
-    work = work.only(disposition[work.rows] == Disposition.SEND) if earlier else work
+    earlier: list[Finding] = []
+    by_parcel = partial(held_by_earlier_files, timezone=timezone, told=told)
+    for rule in (by_parcel, went_back_under_another_order):
+        found = rule(work, given.parcels, seen, orders=given.orders, record=given.row)
+        for finding in found:
+            disposition[finding.rows] = Disposition.REJECTED
+        work = work.only(disposition[work.rows] == Disposition.SEND) if found else work
+        earlier += found
     work, repeats = _without_repeats(work, given, disposition, leader)
     lacks = None
     if fill_missing_pickup:

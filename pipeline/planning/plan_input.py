@@ -110,6 +110,7 @@ def load(
                 mends=frozenset(each for sheet in sheets for each in sheet["mends"]),
                 source_file=source_file,
                 latest=int(whole["event_ms"].max(initial=NO_TIME)),
+                courier=facts.courier,
             ),
             siblings=siblings(
                 facts.sheets,

@@ -1,5 +1,7 @@
 """Hold ends of two orders that name one parcel: it was delivered, or went back to the seller."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -7,18 +9,18 @@ import pyarrow.compute as pc
 
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
+from pipeline.core.order_lines import ParcelSeen
 from pipeline.planning.earlier_files import ParcelColumns
-from pipeline.planning.sendable_rows import NO_TIME, Numbers, Orders
+from pipeline.planning.sendable_rows import NO_TIME, Numbers, Orders, SendableRows
 from schemas.codes import Code
 from schemas.display import quoted
-from schemas.limits import DAY_MS
+from schemas.limits import DAY_MS, REUSED_DAYS
 from schemas.parcels import TO_CONFIRM, Said, awb_key
 from schemas.vocabulary import NO_MILESTONE, Milestone, Role
 
 _ORDERS = 2
 """An AWB under more is no parcel's."""
-_REUSED_MS = 60 * DAY_MS
-"""After which couriers give a number to another parcel."""
+_REUSED_MS = REUSED_DAYS * DAY_MS
 
 
 def one_parcel_of_two_orders(
@@ -85,6 +87,61 @@ def one_parcel_of_two_orders(
                     f"{quoted(cell)}, under another order. Find out whose AWB it is, "
                     f"and correct the other row's. If this row is true, tick it {TO_CONFIRM}."
                 )
+    return _findings(held)
+
+
+def went_back_under_another_order(
+    work: SendableRows,
+    parcels: ParcelColumns,
+    seen: Sequence[ParcelSeen],
+    *,
+    orders: Orders,
+    record: Numbers,
+) -> list[Finding]:
+    """Return the deliveries of parcels that an earlier file of the courier sent back.
+
+    ``seen``: rows of other drops, those among them that were found by their AWB; ``record``: record
+    number by row. An AWB of three orders, here and there, is no parcel's.
+    """
+    by_awb: dict[str, list[ParcelSeen]] = {}
+    for each in seen:
+        if each.courier and each.courier == parcels.courier and awb_key(each.awb):
+            by_awb.setdefault(each.awb, []).append(each)
+    if not by_awb:
+        return []
+    known = pa.array([*by_awb], pa.string())
+    which = pc.index_in(parcels.awbs, value_set=known).fill_null(-1).to_numpy()
+    named: dict[int, set[str]] = {}
+    rows = np.flatnonzero(which >= 0)
+    for awb, order in zip(which[rows].tolist(), orders.of_rows(rows).to_pylist(), strict=True):
+        named.setdefault(awb, set()).add(order)
+    mine = work.only((work.status == Milestone.DELIVERY_DONE) & (which[work.rows] >= 0))
+    held: dict[int, str] = {}
+    for row, event in zip(mine.rows.tolist(), mine.event.tolist(), strict=True):
+        awb, number = known[which[row]].as_py(), int(which[row])
+        own = orders.names[orders.number[row]].as_py()
+        there = [e for e in by_awb[awb] if e.order_id not in {own, ""} and _is_near(e, event)]
+        if len({own, *named[number], *(each.order_id for each in there)}) > _ORDERS:
+            continue
+        if there and not parcels.vouched[row]:
+            last = there[-1]
+            held[row] = (
+                f"Row {record[row]}: {Milestone.DELIVERY_DONE.wire} is not sent, because row "
+                f"{last.row} of {quoted(last.source_file)} (drop {last.drop_id}) says that the "
+                f"same AWB, {quoted(awb)}, goes back to the seller, under another order, "
+                f"{quoted(last.order_id)}. Find out whose AWB it is. If this row is true, tick it "
+                f"{TO_CONFIRM}."
+            )
+    return _findings(held)
+
+
+def _is_near(seen: ParcelSeen, event: int) -> bool:
+    """Return whether a row of another drop may be of the parcel that is delivered now."""
+    return _may_be_one(NO_TIME if seen.event is None else seen.event, event, scan=False)
+
+
+def _findings(held: Mapping[int, str]) -> list[Finding]:
+    """Return what is to be said of rows, by their places in the drop."""
     if not held:
         return []
     places = sorted(held)

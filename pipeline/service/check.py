@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
@@ -25,7 +26,13 @@ from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.core.profile_by_name import find_profile, profile_of_drop
 from pipeline.planning.earlier_files import without_settled
 from pipeline.planning.freeze import Planned, facts_of, guard, make_plan
-from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders, to_ask_about
+from pipeline.planning.plan import (
+    delivered_awbs,
+    ending_awbs,
+    one_by_one,
+    sendable_orders,
+    to_ask_about,
+)
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reading.drop_reader import poison
 from pipeline.reporting import write
@@ -36,6 +43,7 @@ from pipeline.storage.root_folders import Folders
 from pipeline.storage.spool import Spool
 from schemas.codes import ERRORS, INFORMATION, Code
 from schemas.display import encodable, shown
+from schemas.limits import REUSED_DAYS
 from schemas.normalise import fold
 from schemas.vocabulary import Outcome
 
@@ -255,7 +263,10 @@ def _seen(site: Site, prepared: Prepared, histories: Sequence[OrderHistory]) -> 
     keys = prepared.keys
     rows = to_ask_about(keys, histories)
     orders = one_by_one(keys.orders.among(rows))
-    return site.ledger.parcels_seen(orders, ending_awbs(keys, rows), except_seqs=[1 << 62])
+    new = [1 << 62]
+    seen = site.ledger.parcels_seen(orders, ending_awbs(keys, rows), except_seqs=new)
+    since = site.clock.now() - timedelta(days=REUSED_DAYS)
+    return seen + site.ledger.went_back(delivered_awbs(keys, rows), except_seqs=new, since=since)
 
 
 def _states(site: Site, drop_ids: Collection[str]) -> Mapping[str, DropState]:

@@ -6,6 +6,7 @@ failure of one does not affect the others.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,19 @@ from pipeline.planning.freeze import (
 )
 from pipeline.planning.order_history_rules import blocking
 from pipeline.planning.order_index import frozen, of_refused
-from pipeline.planning.plan import ending_awbs, one_by_one, sendable_orders, to_ask_about
+from pipeline.planning.plan import (
+    delivered_awbs,
+    ending_awbs,
+    one_by_one,
+    sendable_orders,
+    to_ask_about,
+)
 from pipeline.planning.plan_input import Prepared, load
 from pipeline.reporting.row_outcomes import NO_ENDS, Remark, outcomes_of
 from pipeline.storage.memory import trim
 from pipeline.storage.spool import sync_spools
 from schemas.codes import Code
+from schemas.limits import REUSED_DAYS
 
 if TYPE_CHECKING:
     from pipeline.service.wiring import Site
@@ -193,7 +201,10 @@ class Planner:
         rows = [(keys, to_ask_about(keys, standings[seq])) for seq, keys in keys_of.items()]
         orders = chain.from_iterable(one_by_one(keys.orders.among(these)) for keys, these in rows)
         awbs = chain.from_iterable(ending_awbs(*each) for each in rows)
-        return self._ledger.parcels_seen(orders, awbs, except_seqs=[*keys_of])
+        seen = self._ledger.parcels_seen(orders, awbs, except_seqs=[*keys_of])
+        delivered = chain.from_iterable(delivered_awbs(*each) for each in rows)
+        since = self._clock.now() - timedelta(days=REUSED_DAYS)
+        return seen + self._ledger.went_back(delivered, except_seqs=[*keys_of], since=since)
 
     def _plan_one(
         self,

@@ -265,6 +265,35 @@ def test_a_delivery_of_what_an_earlier_file_saw_turn_back_is_not_sent(part: Part
     assert part.ends("meant") == [SENT] * 6
 
 
+#: AWB, what an earlier file says of another order's, and whether this one's delivery is held.
+UNDER_ANOTHER = (
+    ("880010001", "RTO Initiated", "25-11-2026", TAKEN_BACK),
+    ("880010002", "RTO Delivered", "", TAKEN_BACK),
+    ("880010003", "RTO Delivered", "20-08-2026", SENT),  # the number was given to another parcel
+    ("880010004", "Delivered", "25-11-2026", SENT),
+    ("880010005", "In Transit", "25-11-2026", SENT),
+    ("88", "RTO Initiated", "25-11-2026", SENT),
+)
+
+
+@together
+def test_a_delivery_of_what_went_back_under_another_order_is_not_sent(part: Part) -> Iterator[None]:
+    mine = [(f"A{at}", awb, "Delivered", DAYS[1]) for at, (awb, *_) in enumerate(UNDER_ANOTHER)]
+    back = [(f"B{at}", *said) for at, (*said, _) in enumerate(UNDER_ANOTHER)]
+    trip = [(f"T{at}", "880010006", "RTO Delivered", DAYS[0]) for at in range(2)]
+    part.drop_rows("monday", [*back, *trip], WITH_TIME)
+    part.drop_rows("elsewhere", [("B7", "880010007", "RTO Delivered", DAYS[0])], WITH_TIME, "dtdc")
+    yield
+    others = [("A6", "880010006", "Delivered", DAYS[1]), ("A7", "880010007", "Delivered", DAYS[1])]
+    yield from drop(part, "tuesday", [*mine, *others], WITH_TIME)
+    assert part.ends("tuesday") == [*(end for *_, end in UNDER_ANOTHER), SENT, SENT]
+    told = part.of("tuesday").lines()[0]["message"]
+    assert f'under another order, "{part.order("B0")}"' in told
+    part.drop("meant.csv", came_back(part, "tuesday", _reject_codes="CONFIRMED"))
+    yield
+    assert part.ends("meant") == [SENT, SENT]
+
+
 @together
 def test_a_way_back_that_was_called_off_later_holds_no_delivery(part: Part) -> Iterator[None]:
     orders = ("A1", "A2", "A3")

@@ -79,6 +79,10 @@ ALTER TABLE lines ADD COLUMN event_ms BIGINT
 """
 
 
+_WENT_BACK = """
+CREATE INDEX ix_lines_went_back ON lines (awb) WHERE (said = 2 OR said = 4 AND status = 3)
+"""
+
 _NO_WAITING = "DROP TABLE waiting"
 """Rows of a drop may wait in chunks; an older Shipdrop does not know these."""
 
@@ -147,6 +151,7 @@ STEPS: tuple[Step, ...] = (
     _count_what_is_left,
     _TIDY_AGAIN,
     _PARCELS,
+    _WENT_BACK,
 )
 
 VERSION = 1 + len(STEPS)

@@ -1,7 +1,7 @@
 """The ledger's plans: the history of orders, and freezing chunks before the first call."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,15 @@ from pipeline.core.model import Drop, DropState, stamp
 from pipeline.core.order_lines import DISPATCHED, FrozenPlan, LineTable, OrderHistory, ParcelSeen
 from pipeline.storage.ledger.database import LAST_CHARACTER, Database
 from pipeline.storage.ledger.drops import clear_unfrozen, write_drops
-from pipeline.storage.ledger.tables import accepted, chunks, drops, lines, unfrozen, verdicts
+from pipeline.storage.ledger.tables import (
+    WENT_BACK,
+    accepted,
+    chunks,
+    drops,
+    lines,
+    unfrozen,
+    verdicts,
+)
 from schemas.codes import Code
 from schemas.parcels import BY_AWB, UNHEARD, Said
 from schemas.vocabulary import Outcome
@@ -139,6 +147,25 @@ class Plans:
                             parent=parent,
                         )
                     )
+        return found
+
+    def went_back(
+        self, awbs: Iterable[str], *, except_seqs: Sequence[int], since: datetime
+    ) -> list[ParcelSeen]:
+        """Return rows of other drops, whatever their order, of parcels that go or went back.
+
+        ``awbs`` as they stand in files; ``since``: when those drops came at the earliest.
+        """
+        but = [0, *except_seqs]  # never empty, as above
+        found: list[ParcelSeen] = []
+        with self._db.read() as connection:
+            if connection.execute(_ANY_BACK).first() is None:
+                return found
+            query = _BACK.where(self._db.dialect.orders_in(lines.c.awb))
+            for some in _batches(awbs, self._db.dialect.order_batch - len(but) - 1):
+                given = {"wanted": some, "but": but, "since": since.astimezone(UTC).isoformat()}
+                rows = connection.execute(query, given).mappings()
+                found += [ParcelSeen(said=Said.ON_ITS_WAY_BACK, **row) for row in rows]
         return found
 
     def freeze(self, drop: Drop, plan: FrozenPlan) -> None:
@@ -288,6 +315,28 @@ _SEEN = (
         ~_UNHEARD | ~_READ_AGAIN,
     )
     .order_by(lines.c.order_id, lines.c.drop_seq, lines.c.idx)
+)
+
+_ANY_BACK = sa.select(sa.literal(1)).select_from(lines).where(WENT_BACK).limit(1)
+_BACK = (
+    sa.select(
+        lines.c.order_id,
+        lines.c.awb,
+        lines.c.status,
+        lines.c.event_ms.label("event"),
+        lines.c.row,
+        drops.c.drop_id,
+        drops.c.source_file,
+        drops.c.courier,
+    )
+    .join(drops, drops.c.seq == lines.c.drop_seq)
+    .where(
+        WENT_BACK,
+        lines.c.drop_seq.not_in(_BUT),
+        drops.c.received_at >= sa.bindparam("since"),
+        drops.c.state.not_in(_UNPLANNED),
+    )
+    .order_by(lines.c.awb, lines.c.drop_seq, lines.c.idx)
 )
 
 _NAMELESS = (

@@ -102,6 +102,9 @@ receipts = sa.Table(
     sa.Index("receipts_by_chunk", "drop_seq", "chunk_no"),
 )
 
+WENT_BACK = sa.text("(said = 2 OR said = 4 AND status = 3)")
+"""Rows that say that a parcel goes back to the seller (``Said.ON_ITS_WAY_BACK``) or came there."""
+
 lines = sa.Table(
     "lines",
     metadata,
@@ -116,6 +119,7 @@ lines = sa.Table(
     sa.Column("said", sa.SmallInteger, nullable=False, default=0, server_default=sa.text("0")),
     sa.Column("awb", sa.String, nullable=False, default="", server_default=""),
     sa.Column("event_ms", sa.BigInteger),
+    sa.Index("ix_lines_went_back", "awb", sqlite_where=WENT_BACK, postgresql_where=WENT_BACK),
     sqlite_with_rowid=False,
 )
 """``said``: what the row says of its parcel (``schemas.parcels.Said``), ``awb`` as it stands in the
