@@ -137,6 +137,7 @@ def test_a_ledger_of_before_knows_a_freeze_that_did_not_end(tmp_path):
             connection.exec_driver_sql(f"ALTER TABLE drops DROP COLUMN {column}")
         connection.exec_driver_sql("DROP INDEX ix_drops_closing")
         connection.exec_driver_sql("ALTER TABLE drops DROP COLUMN closing")
+        connection.exec_driver_sql("DROP INDEX ix_lines_went_back")
         for column in ("said", "awb", "event_ms"):
             connection.exec_driver_sql(f"ALTER TABLE lines DROP COLUMN {column}")
         connection.exec_driver_sql("DELETE FROM schema_version WHERE number > 3")

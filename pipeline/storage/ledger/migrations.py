@@ -200,7 +200,8 @@ def tables_of_now(dialect: sa.Dialect) -> tuple[str, ...]:
         tables = [each for each in metadata.sorted_tables if each is not version]
         made: list[sa.schema.ExecutableDDLElement] = [*map(sa.schema.CreateTable, tables)]
         made += [sa.schema.CreateIndex(index) for each in tables for index in each.indexes]
-        _RENDERED[dialect.name] = tuple(str(each.compile(dialect=dialect)) for each in made)
+        texts = [str(each.compile(dialect=dialect)) for each in made]
+        _RENDERED[dialect.name] = (*texts, _WENT_BACK)
     return _RENDERED[dialect.name]
 
 

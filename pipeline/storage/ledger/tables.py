@@ -119,11 +119,13 @@ lines = sa.Table(
     sa.Column("said", sa.SmallInteger, nullable=False, default=0, server_default=sa.text("0")),
     sa.Column("awb", sa.String, nullable=False, default="", server_default=""),
     sa.Column("event_ms", sa.BigInteger),
-    sa.Index("ix_lines_went_back", "awb", sqlite_where=WENT_BACK, postgresql_where=WENT_BACK),
     sqlite_with_rowid=False,
 )
 """``said``: what the row says of its parcel (``schemas.parcels.Said``), ``awb`` as it stands in the
-file and ``event_ms``: empty where it says nothing that a later file is held against."""
+file and ``event_ms``: empty where it says nothing that a later file is held against.
+
+The index ``ix_lines_went_back`` over the AWBs of the lines of ``WENT_BACK`` is made as text: told
+of an index over some lines, SQLAlchemy loads the dialects of both databases."""
 
 
 #: Several workers on one ledger (``pipeline.cluster``). Moments are seconds since the epoch by the
