@@ -69,6 +69,7 @@ class Said(IntEnum):
     NOT_PICKED = 10  # at the seller: the pickup failed or was called off
     NOT_RETURNED = 11  # nor at the customer
     AT_A_HUB = 12  # to the customer, by a scan of a hub, which may be booked hours late
+    UNCLEAR = 13  # its row says delivered, and was rejected: another column says otherwise
 
 
 UNHEARD = frozenset({Said.MAYBE_BACK, Said.DENIED, Said.UNDELIVERED})
@@ -438,6 +439,8 @@ def said_unheard(case: StatusCase) -> Said:
     denied = ruling.doubt is Doubt.EVIDENCE and case.direction is Direction.UNDELIVERED
     if denied or (ruling.doubt is Doubt.OTHER and is_not_delivered(beside)):
         return Said.NOTHING if is_not_delivered(case.status) else Said.DENIED
+    if ruling.doubt is Doubt.OTHER and is_on_paper(case.status) and not is_on_paper(beside):
+        return Said.UNCLEAR
     unknown = ruling.meaning is StatusMeaning.UNKNOWN
     return Said.UNDELIVERED if unknown and is_not_delivered(case.status) else Said.NOTHING
 

@@ -579,6 +579,8 @@ def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
     scans = (rows.status == 0) & ~rows.sends & (event != NO_TIME) & (of >= 0)
     scans &= given.which(lambda said: bool(said.strip()) and not is_on_paper(said))
     scans &= ~((rows.said == Said.NOTHING) & given.which(is_cancelled))  # an item of the parcel
+    unclear = np.isin(rows.said, (Said.DENIED, Said.UNCLEAR)) & (of >= 0)
+    scans |= unclear & ~rows.sends & (event != NO_TIME)
     returned = np.zeros(int(rows.order.max()) + 1, dtype=np.bool_)
     returned[rows.order[np.isin(rows.status, _RETURNS)]] = True
     found = []
@@ -603,7 +605,8 @@ def _taken_back(rows: ParcelRows, event: Numbers, dated: Mask) -> list[Finding]:
             details = [
                 f": {final.wire} is not sent, because {rows.row(by, at)} says "
                 f"{quoted(given.statuses[given.said[by]])} of the same shipment "
-                f"{'later' if event[by] > event[at] else 'at the same time'}. Find out "
+                f"{'later' if event[by] > event[at] else 'at the same time'}"
+                f"{', and another cell of it otherwise' if unclear[by] else ''}. Find out "
                 f"which is true. If it is this row, tick it {TO_CONFIRM}."
                 for at, by in zip(np.flatnonzero(hit).tolist(), which[of[hit]], strict=True)
             ]

@@ -23,7 +23,7 @@ from schemas.directions import (
     words_in,
 )
 from schemas.display import quoted
-from schemas.normalise import fold
+from schemas.normalise import fold, is_absent
 from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB, PIN_CODE, is_at_hub
 from schemas.status_headings import gives_status, hides_status, misspells_another
 from schemas.statuses import (
@@ -367,6 +367,8 @@ def _differ(ruling: Ruling, other: Ruling, words: str, table: StatusTable) -> bo
     """
     if ruling.meaning not in {StatusMeaning.MILESTONE, StatusMeaning.NO_MILESTONE}:
         return False
+    if is_absent(fold(words)):  # under a misspelt heading of the status
+        return ruling.meaning is StatusMeaning.MILESTONE
     if other.meaning is StatusMeaning.UNKNOWN:
         return ruling.meaning is StatusMeaning.MILESTONE and (
             hides_status(words, table)

@@ -972,6 +972,8 @@ for misspelt in ("Is Revere Shipment", "is_retun", "Returnd Flag", "Is Canelled"
     column(misspelt, ("TRUE", "FALSE", "FALSE"), "hss")
 for other in ("Is Returnable", "Is Reversible", "Is Refunded", "Is Reserved"):
     column(other, ("TRUE", "FALSE", "FALSE"), "sss")
+column("Satus", ("Delivered", "#N/A", "NULL", ""), "shhs")
+column("Client Status", ("Delivered", "#N/A", ""), "sss")
 TITLES = ",".join(HEADER)
 for heading in ("Last Updated (RTO)", "Last Updated - RTO", "Last Scan Date (Return)"):
     lines(f"times of another way: {heading}", f"Order ID,AWB No,Status,{heading}\nA0\nA1", "hh")

@@ -328,6 +328,28 @@ def test_a_delivery_that_a_later_scan_takes_back_is_not_sent(part: Part) -> Iter
     assert "at the same time" in lines[5]["message"]
 
 
+#: A second status, a yes or no and a time of a further row of a delivered parcel.
+UNCLEAR = (
+    (("Undelivered", "No", "27-11-2026 18:00"), TAKEN_BACK),
+    (("Out For Delivery", "No", "27-11-2026 18:00"), TAKEN_BACK),
+    (("Delivered", "Yes", "27-11-2026 18:00"), TAKEN_BACK),
+    (("Undelivered", "No", "26-11-2026 18:00"), SENT),
+    (("Delivered", "No", "31-13-2026 18:00"), SENT),  # its time is wrong, not its status
+)
+
+
+@together
+def test_a_later_row_that_contradicts_itself_takes_a_delivery_back(part: Part) -> Iterator[None]:
+    rows = []
+    for at, (said, _) in enumerate(UNCLEAR):
+        rows += [(f"A{at}", f"X{at}7001", "Delivered", "Delivered", "No", "27-11-2026 10:00")]
+        rows += [(f"A{at}", f"X{at}7001", "Delivered", *said)]
+    part.drop_rows("day", rows, (*WITH_AWB, "Order Status", "Fake POD", "Event Time"))
+    yield
+    assert part.ends("day")[::2] == [end for _, end in UNCLEAR]
+    assert "another cell of it otherwise" in part.of("day").lines()[0]["message"]
+
+
 @together
 def test_every_final_status_can_be_taken_back(part: Part) -> Iterator[None]:
     finals = ("RTO Delivered", "Return Delivered")

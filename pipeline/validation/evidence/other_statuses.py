@@ -15,7 +15,7 @@ from pipeline.validation.evidence.traits import Trait
 from pipeline.validation.sheet_dates import events
 from schemas.directions import direction_of, speaks_against, tells_of_attempt, way_named
 from schemas.headings import words_of
-from schemas.normalise import is_absent
+from schemas.normalise import fold, is_absent
 from schemas.parcels import is_cancelled
 from schemas.status_headings import (
     AsksStatus,
@@ -73,7 +73,11 @@ class OtherStatuses:
         return found
 
     def _other_statuses(self, at: int, cells: pa.Array, asks: AsksStatus) -> pa.Array | None:
-        """Return the cells that are statuses, "" for the others; None where there are none."""
+        """Return the cells that are statuses, "" for the others; None where there are none.
+
+        Where a column's heading is a misspelt one of a status, it may be the row's own: that it
+        has none there (``#N/A``) counts, as it does of two columns of one heading.
+        """
         table = self._profile.statuses
         if asks is AsksStatus.MOSTLY:
             first = first_texts(cells)
@@ -92,9 +96,11 @@ class OtherStatuses:
             ]
             return pa.array(ends, pa.string()).take(encoded.indices) if any(ends) else None
         named = asks is not AsksStatus.MOSTLY
+        twin = self._mapping.is_like(at, Role.STATUS)
         known = [
             cell.strip()
-            if gives_status(cell, table, numbers=asks is AsksStatus.ANY)
+            if (twin and cell.strip() and is_absent(fold(cell)))
+            or gives_status(cell, table, numbers=asks is AsksStatus.ANY)
             or hides_status(cell, table)
             or (
                 named
