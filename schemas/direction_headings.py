@@ -301,9 +301,10 @@ def _look_of_way(words: frozenset[str], back: frozenset[str]) -> Look:
 def _with_lost_letter(heading: str) -> str:
     """Return a heading that asks for a way or fate with the letter that it lost.
 
-    RV Flag, Is RO, Is Revere Shipment.
+    RV Flag, Is RO, Is Revere Shipment, Retrn Tracking No.
     """
     whole = _SHORT_RTO.sub("RTO", _SHORT_RVP.sub("RVP", heading))
+    whole = _ASKED_WORD.sub(lambda found: _SHORTER.get(found[0].casefold(), found[0]), whole)
     return _ASKED_WORD.sub(_as_known, whole) if _ASKS.search(whole) else whole
 
 
@@ -314,6 +315,8 @@ def _as_known(found: re.Match[str]) -> str:
 _ASKS = re.compile(r"(?i)\bis[ _-]|\bflag\b")
 _ASKED_WORD = re.compile(r"[A-Za-z]{5,10}")
 _ASKED = ("cancelled", "return", "returned", "reverse")
+_SHORTER = {word[:at] + word[at + 1 :]: word for word in _ASKED for at in range(1, len(word))}
+"""Such a word without one of its letters → the word."""
 _NEAR = 83  # one letter less; not Is Returnable, Is Reversible, Is Refunded
 
 

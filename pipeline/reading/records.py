@@ -20,7 +20,7 @@ from pipeline.reading.header_row import two_headers
 from pipeline.validation.profile_choice import LaterHeaders
 from schemas.codes import Code
 from schemas.direction_headings import look_of
-from schemas.directions import may_be_directions
+from schemas.directions import FAILED_WORDS, WAYS_BACK, may_be_directions
 from schemas.headings import reads_as_footer, speaks_of_other
 from schemas.limits import USUAL_SHARE
 from schemas.normalise import fold
@@ -195,9 +195,10 @@ class Shaper:
     def _stops_in_a_cell(self, parsed: Parsed) -> bool:
         """Return whether a text without a line end stops in its last cell, lacking only its end.
 
-        An order id shorter than all others; a date that begins like others of one width; a
-        beginning of another word, or nothing where all others have one, in a column that may tell a
-        way or a fate. AWBs, mobiles and numbers of invoices are of several widths as they are.
+        An order id shorter than all others; a date that begins like others of one width. In a
+        column that may tell a way or a fate: a beginning of another cell or of a word for a failure
+        or a way back, or nothing where all others have one. AWBs, mobiles and numbers of invoices
+        are of several widths as they are.
         """
         later, last = self._heading.later, len(self._headers) - 1
         lacks = parsed.counts is not None and parsed.counts[-1] != len(self._headers)
@@ -223,7 +224,8 @@ class Shaper:
             return False
         if not own:
             return len(filled) == len(others)
-        return own.isalpha() and any(each.startswith(own) for each in filled)
+        known = (*filled, *FAILED_WORDS, *WAYS_BACK)
+        return own.isalpha() and any(fold(each).startswith(fold(own)) for each in known)
 
     def _end(self, parsed: Parsed, found: dict[int, RowFacts], whole: int) -> None:
         """Judge a short last record without a line end: it was cut off, or is a footer."""

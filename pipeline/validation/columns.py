@@ -260,7 +260,7 @@ def check_rivals(block: Block, mapping: ColumnMap) -> None:
         for other in others:
             own, its = block.cells[mapping.columns[role]], block.cells[other]
             differs = _rival_cells(role, own, its)
-            heading = data_header(mapping.headers[other])
+            _, heading = mapping.like.get(other, (role, data_header(mapping.headers[other])))
             if role is _ID and _goes_behind(data_header(mapping.header(role)), heading):
                 differs = pc.and_(differs, _are_receivers(own, its, alike=False))
             elif role is _ID and _stands_back(data_header(mapping.header(role)), heading):
@@ -469,7 +469,7 @@ def _says_more(heading: str, alias: str) -> bool:
 
 def _is_another_word(heading: str, alias: str) -> bool:
     """Return whether a heading has another word than a known one, or more of them: Border No."""
-    own, its = words_of(heading), words_of(alias)
+    own, its = words_of(heading.encode("ascii", "ignore").decode()), words_of(alias)  # Order IéD
     if len(own) < len(its):  # words run together: clientorder_id
         return False
     return len(own) > len(its) > 1 or any(

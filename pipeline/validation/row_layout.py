@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline.core.model import Block, RowFacts
 from pipeline.validation.columns import ColumnMap
 from schemas.courier import Profile
+from schemas.date_headings import names_a_time
 from schemas.direction_headings import look_of
 from schemas.directions import DAMAGED, direction_of
 from schemas.headings import reads_as_footer
@@ -76,6 +77,8 @@ def _pushed_out(block: Block, mapping: ColumnMap) -> Iterator[tuple[int, str, st
         return
     others = pa.array(np.flatnonzero(~filled)[:_ENOUGH])
     own, its = ({*map(_kind, cells.take(others).to_pylist())} - {""} for cells in (last, before))
+    if not own and names_a_time(mapping.headers[named - 1]):  # empty but for the pushed cells
+        own, its = {"date"}, {*its, ""}
     for at in rows.tolist():
         text = beyond[at].as_py()
         if _kind(text) in own and (not its or _kind(last[at].as_py()) in its):

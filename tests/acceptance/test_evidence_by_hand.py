@@ -856,6 +856,8 @@ for name in ("Latest", "Now"):
     column(name, ("Yes", "No"), "ss")
 column("RV Flag", ("true", "false"), "hs", status="RTO Delivered")  # a letter is lost
 column("RP Flag", ("Y", "N"), "hs")
+column("Retrn Tracking No", ("46000099881", ""), "hs")
+column("Refund Tracking No", ("46000099881", ""), "ss")
 column("Is VP", ("Y", "N"), "hs")
 for name in ("Is RO", "is_rt", "RT Flag"):
     column(name, ("true", "true", "", "No"), "hhss")
@@ -1315,6 +1317,11 @@ FILES["a status put in"] = (
 FILES["a note beside the rows"] = (
     [*text, "A9,W900,COD,Delivered,25-11-2026,26-11-2026,ok", "A8,W8,COD,Delivered,,,25-11-2026"],
     "sssss",
+)
+text = ["Order ID,AWB No,Status,Remarks,Promised Delivery Date,", "A1,W1,Delivered,Given to him,,"]
+FILES["a status put in, where the last column is empty"] = (
+    [*text, "A2,W2,Delivered,Picked Up,,2026-11-24", "A3,W3,Delivered,Left at the gate,,"],
+    "shs",
 )
 text = [
     "Order ID,Previous Status,Status",

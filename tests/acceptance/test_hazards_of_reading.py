@@ -92,6 +92,7 @@ STOPS = (
     ("Is RTO", ("No", "Yes", ""), True),
     ("Type", ("Forward", "Return", "Re"), True),
     ("Current Status", ("Delivered", "Undelivered", "Un"), True),
+    ("Stage", ("In Transit", "Picked Up", "Can"), True),
     ("RTO AWB", ("7712345678", "7712345679", ""), True),
     ("EDD", ("2026-11-28", "2026-11-29", "2026-11-2"), True),
     ("Waybill 2", ("7712345678", "7712345679", "771234567"), False),
