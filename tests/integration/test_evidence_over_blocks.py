@@ -54,6 +54,7 @@ LESS_HELD = {
     "Delivered, Accepted Qty = 0": "ss",
     "Delivered, Qty,Received Qty = 1,0, again": "ss",
     "a status put in": "ssss",
+    "a status put in, where the last column is empty": "sss",
     "a short row without its way": "sss",
 }
 
