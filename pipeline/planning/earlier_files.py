@@ -20,6 +20,7 @@ from pipeline.core.findings import Finding
 from pipeline.core.order_lines import ParcelSeen
 from pipeline.core.rejects_file import evidence_in
 from pipeline.core.row_keys import RejectedRow
+from pipeline.planning.parcels_of_orders import EndedElsewhere
 from pipeline.planning.replan import Pending
 from pipeline.planning.sendable_rows import (
     NO_TIME,
@@ -34,7 +35,15 @@ from schemas.codes import Code
 from schemas.display import quoted
 from schemas.limits import CLOCKS_OFF_MS, DAY_MS
 from schemas.normalise import fold_header
-from schemas.parcels import BY_AWB, TO_CONFIRM, UNHEARD, Said, awb_key, parcel_of
+from schemas.parcels import (
+    BY_AWB,
+    TO_CONFIRM,
+    UNHEARD,
+    Said,
+    awb_key,
+    parcel_of,
+    same_parcel_unknown,
+)
 from schemas.tab_days import is_of_later_day
 from schemas.vocabulary import FINALS, STEPS, Journey, Milestone, Outcome, Role
 
@@ -51,7 +60,8 @@ _NO_PICKUP = {
     Milestone.BAG_PICKED: frozenset({Said.NOT_PICKED, Said.CANCELLED}),
     Milestone.RETURN_BAG_IN_TRANSIT: frozenset({Said.NOT_RETURNED}),
 }
-_AGAINST = _TURNED | UNHEARD | {Said.RETURNING, Said.NOT_PICKED, Said.NOT_RETURNED}
+_SPOILT = _TURNED | UNHEARD | {Said.RETURNING}
+_AGAINST = _SPOILT | {Said.NOT_PICKED, Said.NOT_RETURNED}
 
 
 Mended = tuple[str, int, str]
@@ -176,6 +186,69 @@ def without_settled(
         return bool(cells) and cells <= here - {""} and not any(row.around for row in rows)
 
     return [each for each in seen if each.said is not Said.DENIED or not is_settled(each)]
+
+
+def ended_elsewhere(
+    seen: Sequence[ParcelSeen], awbs: pa.ChunkedArray, names: pa.Array
+) -> EndedElsewhere:
+    """Return what counts the other parcels of an order that came to an end in earlier files.
+
+    Nothing that speaks against it may be known of them, and AWBs must show that they are others.
+    ``seen``: rows of other drops; ``awbs``: of the rows of this one; ``names``: the ids of its
+    orders, by their numbers.
+    """
+
+    @cache
+    def history() -> Mapping[int, Sequence[ParcelSeen]]:
+        found: dict[int, list[ParcelSeen]] = {}
+        numbers = numbers_of([each.order_id for each in seen], names).to_pylist()
+        for number, each in zip(numbers, seen, strict=True):
+            found.setdefault(-1 if number is None else number, []).append(each)
+        return found
+
+    def count(order: int, final: int, rows: Sequence[int]) -> int:
+        told = history().get(order, ())
+        here = awbs.take(pa.array(rows)).to_pylist()
+        unsure = same_parcel_unknown([*here, *(each.awb for each in told)])
+        known = {*map(parcel_of, here)}
+        if "" in known or any(unsure[: len(here)]):
+            return 0
+        is_rto = final == Milestone.RTO_BAG_DELIVERED
+        against = _SPOILT - {Said.ON_ITS_WAY_BACK} if is_rto else _SPOILT
+        ended = {parcel_of(e.awb) for e in told if e.said is Said.ENDED and e.status == final}
+        spoilt = {
+            parcel_of(each.awb)
+            for each, is_unsure in zip(told, unsure[len(here) :], strict=True)
+            if is_unsure
+            or each.said in against
+            or (each.said is Said.ENDED and each.status != final)
+        }
+        return len(ended - spoilt - known)
+
+    return count
+
+
+def same_events(
+    seen: Sequence[ParcelSeen],
+    awbs: pa.ChunkedArray,
+    orders: Orders,
+    status: Numbers,
+    event: Numbers,
+) -> Callable[[int], bool]:
+    """Return what tells whether a row is about an event that an earlier file reported.
+
+    Of the same order, AWB and time, one of which it has. ``seen``: rows of other drops; the other
+    arguments have a value per row of the drop.
+    """
+    known = {(e.order_id, e.status, parcel_of(e.awb), _event(e)) for e in seen if e.said in _TOLD}
+
+    def is_same(row: int) -> bool:
+        order = orders.names[orders.number[row]].as_py()
+        parcel, when = parcel_of(awbs[row].as_py()), int(event[row])
+        told = bool(parcel) or when != NO_TIME
+        return told and (order, int(status[row]), parcel, when) in known
+
+    return is_same
 
 
 def _add_nameless(

@@ -203,12 +203,14 @@ def facts_of(prepared: Prepared, planned: Planned) -> DropFacts:
 
 
 def _still_told(prepared: Prepared, planned: Planned) -> list[Notice]:
-    """Return the notices of reading without the old rows that the plan found accepted before."""
-    settled = int((planned.plan.disposition[prepared.keys.long_ago] == Disposition.DUPLICATE).sum())
+    """Return the notices of reading without the rows that the plan found accepted before."""
+    keys, repeats = prepared.keys, planned.plan.disposition == Disposition.DUPLICATE
+    settled = {
+        (Code.DATE_RANGE, str(Role.EVENT_TIME)): int(repeats[keys.long_ago].sum()),
+        (Code.STATUS_AMBIGUOUS, str(Role.STATUS)): int(repeats[keys.came_back != 0].sum()),
+    }
     told = [
-        replace(each, count=each.count - settled)
-        if (each.code, each.column) == (Code.DATE_RANGE, Role.EVENT_TIME)
-        else each
+        replace(each, count=each.count - settled.get((each.code, each.column), 0))
         for each in prepared.notices
     ]
     return [each for each in told if each.count]

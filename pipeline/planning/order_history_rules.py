@@ -14,6 +14,7 @@ from pipeline.planning.sendable_rows import (
     Bits,
     Mask,
     Numbers,
+    Orders,
     SendableRows,
     bit,
     numbers_of,
@@ -41,6 +42,7 @@ _BEYOND = {
     Milestone.RETURN_BAG_DELIVERED: 0,
 }
 _VERDICTS = (Code.ALREADY_ACCEPTED, Code.STATUS_CONFLICT, Code.STALE)
+_DONE = tuple(at for at, code in enumerate(_VERDICTS) if code is not Code.STATUS_CONFLICT)
 _WORDS = {
     Code.ALREADY_ACCEPTED: (": nothing sent, ", "."),
     Code.STALE: (": nothing sent, the order is further along: ", "."),
@@ -176,6 +178,13 @@ class Known:
         self._first[(order * WIDTH + status)[::-1]] = np.flatnonzero(wanted)[::-1]
         self._drops = pa.array([each.source for each in found], pa.string())
         self._times = pa.array([f" on {each.at}" if each.at else "" for each in found], pa.string())
+
+    def settles(self, status: Numbers, orders: Orders) -> Mask:
+        """Return which rows of the drop are about a status that was accepted; empty for none."""
+        if not self.accepted.any():
+            return np.zeros(0, dtype=np.bool_)
+        found: Mask = np.isin(_TABLE[status, self.accepted[orders.number], 0], _DONE)
+        return found
 
     def against(self, work: SendableRows, record: Numbers) -> tuple[Mask, list[Finding]]:
         """Return which candidates are not sent, and why, in words. ``record``: number by row."""

@@ -73,7 +73,8 @@ class Siblings(Struct, frozen=True, kw_only=True):
     parcels may share, else "". ``sheet``: its tab, into ``sheets``.
     ``age``: whether it stands on a tab that holds instead of others by its name (1) or not (-1);
     ``day``: the place of its tab among those that are named as days, -1 for others.
-    ``least``: how many parcels its order has at least, by what it says of it: Box 1 of 2, Is Split.
+    ``least``: how many parcels its order has at least, by what it says of it: Box 1 of 2, Is Split;
+    ``counted``: whether it has just so many: Box 1 of 2.
     ``parcels``: how messages name each parcel. ``any_parcel``: one parcel speaks for its order.
     """
 
@@ -92,6 +93,7 @@ class Siblings(Struct, frozen=True, kw_only=True):
     age: npt.NDArray[np.int64]
     day: npt.NDArray[np.int64]
     least: npt.NDArray[np.int64]
+    counted: Mask
     parcels: pa.Array
     statuses: Sequence[str]
     any_parcel: bool
@@ -120,8 +122,8 @@ def siblings(
         disposition == Disposition.REJECTED,
         are_items=lambda: _are_items(sheets, spool, profile),
     )
-    least = np.concatenate(
-        [_least(number, sheet, spool, profile) for number, sheet in enumerate(sheets)]
+    counted, least = np.concatenate(
+        [_least(number, sheet, spool, profile) for number, sheet in enumerate(sheets)], axis=1
     )
     rows = _rows(orders, numbers_of_orders, status, disposition, least > 1)
     if not len(rows):
@@ -156,6 +158,7 @@ def siblings(
         age=np.array([age_of(each.name) for each in sheets])[sheet],
         day=np.array(days_of([each.name for each in sheets]))[sheet],
         least=least[rows],
+        counted=counted[rows] > 0,
         parcels=parcels,
         statuses=statuses,
         any_parcel=profile.parcels == ANY,
@@ -236,7 +239,10 @@ def _are_items(sheets: Sequence[SheetFacts], spool: Spool, profile: Profile) -> 
 
 
 def _least(number: int, sheet: SheetFacts, spool: Spool, profile: Profile) -> npt.NDArray[np.int64]:
-    """Return of how many parcels of its order each row of a sheet tells, 0 where it does not."""
+    """Return how many parcels its order has by each row of a sheet, and how many at least.
+
+    0 where the row does not tell.
+    """
     taken = _taken(sheet, profile)
     box, split = piece_heading(sheet.headers, taken), split_heading(sheet.headers, taken)
     columns: dict[str, Callable[[str], int]] = {}
@@ -244,14 +250,15 @@ def _least(number: int, sheet: SheetFacts, spool: Spool, profile: Profile) -> np
         columns[f"c{box[0]}"] = partial(boxes_in, heading=sheet.headers[box[0]])
     if split is not None:
         columns[f"c{split}"] = lambda cell: 2 * (fold(cell) in TRUE_WORDS)
-    found = np.zeros(sheet.rows, dtype=np.int64)
+    found = np.zeros((2, sheet.rows), dtype=np.int64)
     start = 0
     for batch in spool.blocks(number, [*columns]) if columns else ():
         rows = slice(start, start + batch.num_rows)
-        for cells, counted in zip(batch.columns, columns.values(), strict=True):
+        for (name, counted), cells in zip(columns.items(), batch.columns, strict=True):
             index, texts = _numbered(pa.chunked_array([cells]))
-            told = np.array([counted(each) for each in texts], dtype=np.int64)
-            found[rows] = np.maximum(found[rows], told[index])
+            told = np.array([counted(each) for each in texts], dtype=np.int64)[index]
+            of = slice(0 if name != f"c{split}" else 1, 2)
+            found[of, rows] = np.maximum(found[of, rows], told)
         start = rows.stop
     return found
 
@@ -447,7 +454,12 @@ class ParcelRows(Struct, frozen=True, kw_only=True):
         return Finding(code=code, column=column.value, rows=rows, sentences=sentences)
 
 
-def open_parcels(rows: ParcelRows) -> list[Finding]:
+EndedElsewhere = Callable[[int, int, Sequence[int]], int]
+"""Counts the parcels of an order (its number) that have a final status by earlier files, and are
+not those of its rows in this one."""
+
+
+def open_parcels(rows: ParcelRows, elsewhere: EndedElsewhere) -> list[Finding]:
     """Hold a final status that not all parcels of the order have which are not cancelled.
 
     Parcels of the other journey, of a customer's return or on the way out, do not count; nor does
@@ -456,7 +468,7 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
     given = rows.given
     if given.any_parcel:
         return []
-    unsure = [*_unsure(rows), *_untold(rows)]
+    unsure = [*_unsure(rows), *_untold(rows, elsewhere)]
     if len(given.parcels) < 2:
         return unsure
     parcel, many = given.parcel, len(given.parcels)
@@ -490,8 +502,11 @@ def open_parcels(rows: ParcelRows) -> list[Finding]:
     return [*found, *unsure]
 
 
-def _untold(rows: ParcelRows) -> list[Finding]:
-    """Hold a final status where the file tells of fewer parcels of the order than there are."""
+def _untold(rows: ParcelRows, elsewhere: EndedElsewhere) -> list[Finding]:
+    """Hold a final status where fewer parcels of the order are told of than there are.
+
+    Those that came to it in earlier files count where the rows tell how many there are in all.
+    """
     given, many = rows.given, int(rows.order.max()) + 1
     least = np.zeros(many, dtype=np.int64)
     np.maximum.at(least, rows.order, given.least)
@@ -499,13 +514,22 @@ def _untold(rows: ParcelRows) -> list[Finding]:
     told = np.maximum(np.bincount(pairs, minlength=many), 1)
     short = rows.sends & np.isin(rows.status, FINALS) & ~rows.confirmed
     hit = short & (told < least)[rows.order]
+    counted = np.zeros(many, dtype=np.bool_)
+    counted[rows.order[hit & given.counted]] = True
+    of_order: dict[int, list[int]] = {}
+    for at in np.flatnonzero(counted[rows.order]).tolist():
+        of_order.setdefault(int(rows.order[at]), []).append(int(given.rows[at]))
+    for at in np.flatnonzero(hit & counted[rows.order]).tolist():
+        order = int(rows.order[at])
+        others = elsewhere(order, int(rows.status[at]), of_order[order])
+        hit[at] = told[order] + others < least[order]
     if not hit.any():
         return []
     details = [
         f": {Milestone(rows.status[at]).wire} is not sent, because the order has "
         f"{least[rows.order[at]]} parcels or more, and the file tells of {told[rows.order[at]]}. "
-        "Upload a file in which all of them have reached it. If they have, tick the row "
-        f"{TO_CONFIRM}."
+        "A later file with the others, by their AWBs, sends it. If all have reached it, tick the "
+        f"row {TO_CONFIRM}."
         for at in np.flatnonzero(hit).tolist()
     ]
     return [rows.held(Code.PARCELS_OPEN, Role.AWB, hit, details)]
@@ -515,8 +539,8 @@ def _not_there(rows: ParcelRows, other: str, at: int, held: int) -> str:
     """Return why another parcel leaves a row open; ``held``: the row that is not sent, or -1."""
     if held < 0:
         return (
-            f"{other}, another parcel of the order, has not reached it in this file. Upload a file "
-            "in which all of them have."
+            f"{other}, another parcel of the order, has not reached it in this file. A later file "
+            "in which it has sends it."
         )
     return (
         f"{rows.row(held, at)} is not sent itself, and is about {other}, another parcel of the "

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.core.findings import Finding
 from pipeline.core.model import Disposition
@@ -20,7 +21,9 @@ from pipeline.core.order_lines import OrderHistory, ParcelSeen
 from pipeline.planning.earlier_files import (
     OUTWARD_ENDS,
     ParcelColumns,
+    ended_elsewhere,
     held_by_earlier_files,
+    same_events,
 )
 from pipeline.planning.order_history_rules import (
     Known,
@@ -76,6 +79,7 @@ _CONFLICT = np.array([contradicts(bits) for bits in range(1 << WIDTH)])
 
 
 NONE: Mask = np.zeros(0, dtype=np.bool_)
+_NO_STATUS: Numbers = np.zeros(0, dtype=np.int8)
 
 
 class PlanInput(Struct, frozen=True, kw_only=True):
@@ -85,7 +89,9 @@ class PlanInput(Struct, frozen=True, kw_only=True):
     since the epoch or ``NO_TIME``. ``auto``: rows whose order needs no pickup sent (auto-dispatch).
     ``siblings``: of the rows that name one order, what they say of its parcels;
     ``parcels``: what every row says of its own. ``long_ago``: rows that were rejected for nothing
-    but the age of their event; empty for none.
+    but the age of their event; ``came_back``: the status by their own words of those that were
+    rejected for nothing but a customer's return that something beside it names, 0 for others. Both
+    are empty for none.
     """
 
     orders: Orders
@@ -97,6 +103,14 @@ class PlanInput(Struct, frozen=True, kw_only=True):
     parcels: ParcelColumns
     siblings: Siblings | None = None
     long_ago: Mask = NONE
+    came_back: Numbers = _NO_STATUS
+
+    @property
+    def may_be_known(self) -> Mask:
+        """Return the rejected rows that need nobody if their status was accepted before."""
+        nothing: Mask = np.zeros(len(self.status), dtype=np.bool_)
+        old = self.long_ago if len(self.long_ago) else nothing
+        return old | (self.came_back != 0) if len(self.came_back) else old
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -129,9 +143,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 def sendable_orders(given: PlanInput) -> pa.Array:
-    """Return the distinct order ids of the rows to be sent, or that may have been long ago."""
-    sent = given.disposition == Disposition.SEND
-    return given.orders.among(sent | given.long_ago if len(given.long_ago) else sent)
+    """Return the distinct order ids of the rows to be sent, or that may have been before."""
+    return given.orders.among((given.disposition == Disposition.SEND) | given.may_be_known)
 
 
 def to_ask_about(given: PlanInput, histories: Sequence[OrderHistory]) -> Mask:
@@ -142,6 +155,8 @@ def to_ask_about(given: PlanInput, histories: Sequence[OrderHistory]) -> Mask:
     accepted = [each for each in histories if each.outcome is Outcome.ACCEPTED]
     bits = bits_of(accepted, given.orders.names)[given.orders.number]
     found: Mask = (given.disposition == Disposition.SEND) & ~settled(given.status, bits)
+    if len(given.came_back):
+        found |= (given.came_back != 0) & (bits != 0)
     return found
 
 
@@ -189,23 +204,27 @@ def plan(
     leader = np.full(len(disposition), -1, dtype=np.int32)
     rows = np.flatnonzero(disposition == Disposition.SEND)
     work = select_rows(given.orders, rows, given.status, given.event_ms)
+    known = Known(histories, work.names)
+    done = known.settles(given.status, given.orders)
     work, conflicts = _without_conflicts(work, given, disposition)
-    rules = (open_parcels, taken_back, superseded, began_later, not_picked)
-    held = _hold_parcels(given, disposition, *rules)
+    ended = ended_elsewhere(seen, given.parcels.awbs, work.names)
+    opened = partial(open_parcels, elsewhere=ended)
+    rules = (opened, taken_back, superseded, began_later, not_picked)
+    held = _hold_parcels(given, disposition, *rules, but=done)
     shared = one_parcel_of_two_orders(
         given.orders, given.parcels, given.status, given.event_ms, disposition, given.row
     )
+    shared = _without(shared, done)
     for finding in shared:
         disposition[finding.rows] = Disposition.REJECTED
     held += shared
     work = work.only(disposition[work.rows] == Disposition.SEND) if held else work
-    known = Known(histories, work.names)
     hit, findings = known.against(work, given.row)
     for finding in findings:
         rejected = finding.code is Code.STATUS_CONFLICT
         disposition[finding.rows] = Disposition.REJECTED if rejected else Disposition.DUPLICATE
     work = work.only(~hit) if findings else work
-    findings += _sent_long_ago(given, known, disposition)
+    findings += _sent_before(given, known, seen, disposition)
     pending = bits_of(blocking, work.names)
     told = (known.accepted | known.unknown | pending) & bit(Milestone.DELIVERY_DONE) != 0
     # A delivery that an earlier file reported stays one, whatever began since.
@@ -252,17 +271,26 @@ def plan(
     )
 
 
-def _sent_long_ago(
-    given: PlanInput, known: Known, disposition: npt.NDArray[np.int8]
+def _sent_before(
+    given: PlanInput,
+    known: Known,
+    seen: Sequence[ParcelSeen],
+    disposition: npt.NDArray[np.int8],
 ) -> list[Finding]:
-    """Take the rows whose event is too old, and was accepted when it was not, as duplicates.
+    """Take rejected rows that were accepted when nothing spoke against them as duplicates.
 
-    A tracker of the year has them each day.
+    Their event is too old by now, or the customer sends the shipment back; a tracker of the year
+    has them each day.
     """
-    rows = np.flatnonzero(given.long_ago)
+    rows = np.flatnonzero(given.may_be_known)
     if not len(rows):
         return []
-    old = select_rows(given.orders, rows, given.status, given.event_ms)
+    status = given.status
+    if given.came_back.any():
+        status = np.where(given.came_back != 0, given.came_back, status)
+        is_same = same_events(seen, given.parcels.awbs, given.orders, status, given.event_ms)
+        rows = rows[[not given.came_back[at] or is_same(at) for at in rows.tolist()]]
+    old = select_rows(given.orders, rows, status, given.event_ms)
     _, findings = known.against(old, given.row)
     settled = [each for each in findings if each.code is not Code.STATUS_CONFLICT]
     for finding in settled:
@@ -282,8 +310,12 @@ def _hold_parcels(
     given: PlanInput,
     disposition: npt.NDArray[np.int8],
     *rules: Callable[[ParcelRows], list[Finding]],
+    but: Mask = NONE,
 ) -> list[Finding]:
-    """Reject final statuses that other rows of the order leave open or take back."""
+    """Reject final statuses that other rows of the order leave open or take back.
+
+    ``but``: rows whose status was accepted before, which nothing can take back; empty for none.
+    """
     siblings = given.siblings
     if siblings is None:
         return []
@@ -298,10 +330,22 @@ def _hold_parcels(
         record=given.row[at],
         confirmed=given.parcels.confirmed[at],
     )
-    found = [finding for rule in rules for finding in rule(rows)]
+    found = _without([finding for rule in rules for finding in rule(rows)], but)
     for finding in found:
         disposition[finding.rows] = Disposition.REJECTED
     return found
+
+
+def _without(findings: Sequence[Finding], these: Mask) -> list[Finding]:
+    """Return the findings without some rows; ``these``: empty for none."""
+    kept = [~these[each.rows] if len(these) else None for each in findings]
+    return [
+        each
+        if keep is None or keep.all()
+        else replace(each, rows=each.rows[keep], sentences=each.sentences.filter(pa.array(keep)))
+        for each, keep in zip(findings, kept, strict=True)
+        if keep is None or keep.any()
+    ]
 
 
 def _without_conflicts(

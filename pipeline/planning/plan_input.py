@@ -15,7 +15,9 @@ from pipeline.core.model import Disposition, DropState, Facts, SheetFacts
 from pipeline.core.profile_by_name import Choice
 from pipeline.core.rejects_file import (
     ROW_NUMBER,
+    UNCLEAR,
     WordColumns,
+    evidence_in,
     may_be_mended,
     reference,
     word_columns,
@@ -27,7 +29,7 @@ from pipeline.planning.parcels_of_orders import siblings
 from pipeline.planning.plan import NO_TIME, PlanInput
 from pipeline.planning.sendable_rows import Orders
 from pipeline.storage.spool import Spool
-from schemas.codes import Code
+from schemas.codes import Code, Kind
 from schemas.courier import Profile
 from schemas.normalise import fold
 from schemas.parcels import (
@@ -39,6 +41,8 @@ from schemas.parcels import (
     awb_key,
     item_heading,
 )
+from schemas.statuses import Direction
+from schemas.vocabulary import Role
 
 StatesOf = Callable[[Collection[str]], Mapping[str, DropState]]
 """Returns the states of drops, as far as they are known."""
@@ -123,9 +127,50 @@ def load(
                 disposition=whole["disposition"],
             ),
             long_ago=whole["long_ago"] & (whole["disposition"] == Disposition.REJECTED),
+            came_back=_came_back(facts.sheets, spool, profile, whole),
         ),
         sheet_of=whole["sheet"],
     )
+
+
+def _came_back(
+    sheets: Sequence[SheetFacts], spool: Spool, profile: Profile, whole: Mapping[str, Any]
+) -> npt.NDArray[np.int8]:
+    """Return the statuses by their own words of rows beside which a customer's return is named.
+
+    Of those that were rejected for nothing else; 0 for others. A customer's return comes after a
+    delivery, and says nothing against one that was accepted.
+    """
+    maybe = (whole["disposition"] == Disposition.REJECTED) & (whole["said"] == Said.MAYBE_BACK)
+    found = np.zeros(len(maybe), np.int8)
+    if not maybe.any():
+        return found
+    start = 0
+    for number, sheet in enumerate(sheets):
+        kind = sheet.roles.get(Role.STATUS_TYPE)
+        columns = ["codes", "around", "source_status", *([] if kind is None else [f"c{kind}"])]
+        for batch in spool.blocks(number, columns):
+            places = np.flatnonzero(maybe[start : start + batch.num_rows])
+            rows = batch.take(pa.array(places))
+            cells = zip(*(rows.column(name).to_pylist() for name in columns), strict=True)
+            for at, (codes, around, status, *kinds) in zip(places, cells, strict=True):
+                if _faults(codes) == {UNCLEAR} and _names_return(around):
+                    ruling = profile.statuses.rule(status, status_type="".join(kinds))
+                    found[start + at] = ruling.milestone
+            start += batch.num_rows
+    return found
+
+
+def _faults(codes: str) -> set[str]:
+    """Return the codes in a cell for which its row is rejected."""
+    return {each for each in codes.split(";") if each.split(":")[0] in _REJECTING}
+
+
+def _names_return(around: str) -> bool:
+    """Return whether all evidence about a row names a customer's return, or may."""
+    kept = evidence_in(around)
+    ways = {e.way for e in kept.around} | {e.way for e in kept.cells}
+    return bool(ways - {Direction.BLANK}) and ways <= _RETURNS
 
 
 def _known(facts: Facts, spool: Spool, states: StatesOf) -> Mapping[str, DropState]:
@@ -321,6 +366,8 @@ def _leave_out_cancelled_items(
 
 
 _NO_ORDER = rf"(?:^|;)(?:{Code.ID_MISSING}|{Code.ID_DAMAGED}|{Code.ID_INVALID}):"
+_REJECTING = {code.value for code in Code if code.kind is Kind.REJECT}
+_RETURNS = {Direction.BLANK, Direction.RETURN, Direction.MAYBE_RETURN, Direction.BACK}
 _READ = ("row", "status", "event_ms", "disposition", "footer", "auto", "said")
 _SAID = ("confirmed", "vouched")
 _BY_CODES = ("nameless", "long_ago")

@@ -114,16 +114,18 @@ def _was_cut(drop: Drop) -> bool:
 def _came(left: pa.Table, drop: Drop, accepted: _Accepted, *, same_name: bool) -> Iterator[RowKey]:
     """Yield the rows of an earlier drop that were accepted since.
 
-    With their own status; where that was not known, with a final one, or as the row of this number
-    in a file of the same name.
+    With their own status, which is their order's whichever parcel brought it; where that was not
+    known, with a final one of their parcel, or as the row of this number in a file of the same
+    name.
     """
     several = len(drop.facts.sheets) > 1
-    orders = pa.array(sorted({order for order, _ in accepted}), pa.string())
+    of_orders = {(order, status) for (order, _), rows in accepted.items() for _, status in rows}
+    orders = pa.array(sorted({order for order, _ in of_orders}), pa.string())
     for row in left.filter(pc.is_in(left.column("order_id"), value_set=orders)).to_pylist():
         known = accepted.get((row["order_id"], parcel_of(row["awb"])), frozenset())
         statuses = {status for _, status in known}
         if row["milestone"]:
-            came = row["milestone"] in statuses
+            came = (row["order_id"], row["milestone"]) in of_orders
         else:
             there = same_name and any(number == row["row"] for number, _ in known)
             came = there or not statuses.isdisjoint(FINALS)

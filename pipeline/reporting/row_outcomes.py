@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from pipeline.core.chunks import ChunkEnds, Verdict
 from pipeline.core.free_text import joined
 from pipeline.core.model import Disposition, ResultBlock
+from pipeline.core.rejects_file import UNCLEAR
 from pipeline.core.row_columns import RESULT, TOO_OLD
 from schemas.codes import Code
 from schemas.vocabulary import Milestone, Outcome
@@ -429,8 +430,9 @@ def _said(batch: pa.RecordBatch, outcomes: DropOutcomes, start: int) -> tuple[pa
     codes, messages = [batch.column("codes")], [batch.column("message")]
     repeats = planned.column("disposition").to_numpy() == Disposition.DUPLICATE
     if repeats.any():
-        was_old = pc.and_(pa.array(repeats), pc.equal(codes[0], TOO_OLD))  # accepted in its time
-        codes, messages = ([pc.if_else(was_old, "", each[0])] for each in (codes, messages))
+        faulty = pc.or_(pc.equal(codes[0], TOO_OLD), pc.match_substring(codes[0], UNCLEAR))
+        was_sound = pc.and_(pa.array(repeats), faulty)  # and accepted
+        codes, messages = ([pc.if_else(was_sound, "", each[0])] for each in (codes, messages))
     if pc.any(pc.not_equal(planned.column("codes"), "")).as_py():
         codes.append(planned.column("codes").combine_chunks())
         messages.append(planned.column("message").combine_chunks())

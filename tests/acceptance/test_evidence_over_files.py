@@ -21,6 +21,7 @@ from tests.acceptance.test_evidence_over_rows import (
 )
 
 Rows = Sequence[tuple[str, ...]]
+HELD = ("rejected", "STATUS_AMBIGUOUS:status")
 ROAD = [("A1", "X1", "In Transit"), ("A1", "X2", "In Transit")]
 
 
@@ -99,6 +100,38 @@ def test_what_earlier_files_say_of_other_parcels_holds_no_more_than_it_must(
     assert not [codes for _, codes in found if "PARCELS_OPEN" in codes or "CONFLICT" in codes]
 
 
+#: How an order goes out whose parcels come day by day: rows of each day, and their ends.
+DAY_BY_DAY = (
+    (("X1", "Delivered", "1 of 2"), PARCELS),
+    (("X2", "Delivered", "2 of 2"), SENT),
+    (("X1", "Delivered", "1 of 2"), ("duplicate", "ALREADY_ACCEPTED:status")),
+)
+#: The same where something is missing: heading, and rows of two days, the second of which is held.
+NOT_YET_ALL = (
+    ("Box", ("X1", "Delivered", "1 of 3"), ("X2", "Delivered", "2 of 3")),
+    ("Box", ("X1", "Delivered", "1 of 2"), ("X1", "Delivered", "2 of 2")),
+    ("Box", ("", "Delivered", "1 of 2"), ("", "Delivered", "2 of 2")),
+    ("Box", ("X1", "RTO Delivered", "1 of 2"), ("X2", "Delivered", "2 of 2")),
+    ("Box", ("X1", "Undeliverd", "1 of 2"), ("X2", "Delivered", "2 of 2")),
+    ("Box", ("1.49E+13", "Delivered", "1 of 2"), ("X2", "Delivered", "2 of 2")),
+    ("Is Split", ("X1", "Delivered", "Yes"), ("X2", "Delivered", "Yes")),  # or more than two
+)
+
+
+@together
+def test_parcels_that_come_day_by_day_are_counted_over_files(part: Part) -> Iterator[None]:
+    for day, (row, _) in enumerate(DAY_BY_DAY):
+        part.drop_rows(f"day{day}", [("A1", *row)], (*WITH_AWB, "Box"))
+        for at, (heading, *rows) in enumerate(NOT_YET_ALL):
+            if day < len(rows):
+                part.drop_rows(f"{at} day{day}", [(f"B{at}", *rows[day])], (*WITH_AWB, heading))
+        yield
+    assert [part.ends(f"day{day}") for day in range(3)] == [[end] for _, end in DAY_BY_DAY]
+    assert part.sent("A1") == ["delivery_done"]
+    for at, each in enumerate(NOT_YET_ALL):
+        assert part.ends(f"{at} day1")[0][1].startswith("PARCELS_OPEN"), each
+
+
 @together
 def test_every_word_of_a_parcel_under_way_keeps_its_order_open(part: Part) -> Iterator[None]:
     words = ("Picked Up", "Out For Delivery", "RTO Initiated", "Lost")
@@ -175,6 +208,45 @@ def test_a_row_of_long_ago_that_was_accepted_before_needs_nobody(part: Part) -> 
     assert part.ends("year") == [*settled, too_old, too_old, SENT]
     told = part.of("year").summary
     assert [(e["code"], e["count"]) for e in told["errors"]] == [("DATE_RANGE", 2)]
+
+
+#: What a tracker has beside a delivery that was accepted, when its customer sends it back.
+SINCE = (
+    *(("RMA", "RMA01"), ("Return Requested", "Yes"), ("Return AWB", "9911223344")),
+    *(("Is Return", "Yes"), ("Remarks", "Returned by customer"), ("Type", "Return")),
+)
+TIME = "26-11-2026 10:00"
+#: Rows of two days (AWB, time, cell), the second of which is held; AWB and time show the event.
+NOT_THE_SAME = (
+    ("RMA", ("X1", TIME, ""), ("X2", TIME, "RMA01")),
+    ("RMA", ("X1", TIME, ""), ("X1", "27-11-2026 10:00", "RMA01")),
+    ("RMA", ("", "", ""), ("", "", "RMA01")),
+    ("RTO AWB", ("X1", TIME, ""), ("X1", TIME, "9911223344")),
+)
+
+
+@together
+def test_a_return_that_began_since_holds_no_delivery_that_was_accepted(
+    part: Part,
+) -> Iterator[None]:
+    header = ("Order ID", "AWB No", "Event Time", "Status")
+    for day in (0, 1, 2):
+        for at, (heading, cell) in enumerate(SINCE):
+            rows = [(f"A{at}", "X1", TIME, "Delivered", cell if day else "")]
+            rows.append((f"B{at}", "X2", TIME, "Delivered", ""))
+            part.drop_rows(f"{at} day{day}", rows, (*header, heading))
+        for at, (heading, *days) in enumerate(NOT_THE_SAME):
+            awb, when, cell = days[min(day, 1)]
+            rows = [(f"C{at}", awb, when, "Delivered", cell), (f"D{at}", "X3", TIME, "NDR", "")]
+            part.drop_rows(f"not {at} day{day}", rows, (*header, heading))
+        yield
+    for day in (1, 2):
+        for at, each in enumerate(SINCE):
+            found = part.of(f"{at} day{day}")
+            assert part.ends(f"{at} day{day}") == [("duplicate", "ALREADY_ACCEPTED:status")] * 2
+            assert found.summary["errors"] == [], each
+        for at, each in enumerate(NOT_THE_SAME):
+            assert part.ends(f"not {at} day{day}")[0] == HELD, each
 
 
 @together

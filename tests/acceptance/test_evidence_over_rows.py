@@ -171,9 +171,9 @@ def test_an_order_with_parcels_of_which_the_file_does_not_tell_is_open(
     for at, (heading, cells, _) in enumerate(TOLD_OF):
         rows = [(f"A{at}", f"X{at}-{n}", "Delivered", cell) for n, cell in enumerate(cells)]
         part.drop_rows(f"day{at}", rows, (*WITH_AWB, heading))
-    rows = [("A9", "Delivered", "A9-1"), ("A9", "In Transit", "A9-2")]
+    rows = [("P1", "Delivered", "P1-1"), ("P1", "In Transit", "P1-2")]
     part.drop_rows("bare", rows, ("Order ID", "Status", "Sub Shipment ID"))
-    shared = [("A9", "X9", *row[1:]) for row in rows]
+    shared = [("P2", "P9", *row[1:]) for row in rows]
     for at, name in enumerate(STEPS_ON_THE_WAY):
         steps = (("In Transit", "27-11"), ("Delivered", "28-11"))
         scans = [(f"S{at}", f"Y{at}", *step) for step in steps]
