@@ -28,7 +28,9 @@ _OTHERS = word_set(
     "msg verification wa webhook whats whatsapp"
 )
 
-_EARLIER = word_set("1st before earlier first former initial old prev previous prior yesterday")
+_EARLIER = word_set(
+    "1st before earlier first former initial old past prev previous prior yesterday"
+)
 _DIVIDING = _EARLIER | word_set(
     "after code courier current date description last latest name new now text time today type "
     "updated value words yesterday"

@@ -60,8 +60,8 @@ _NO_PICKUP = {
     Milestone.BAG_PICKED: frozenset({Said.NOT_PICKED, Said.CANCELLED}),
     Milestone.RETURN_BAG_IN_TRANSIT: frozenset({Said.NOT_RETURNED}),
 }
-_SPOILT = _TURNED | UNHEARD | {Said.RETURNING}
-_AGAINST = _SPOILT | {Said.NOT_PICKED, Said.NOT_RETURNED}
+_SPOILT = _TURNED | UNHEARD | {Said.RETURNING, Said.UNCLEAR}
+_AGAINST = _TURNED | UNHEARD | {Said.RETURNING, Said.NOT_PICKED, Said.NOT_RETURNED}
 
 
 Mended = tuple[str, int, str]

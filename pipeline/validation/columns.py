@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from msgspec import Struct, field
 
 from pipeline.core.errors import DropRefused
+from pipeline.core.free_text import without_absent
 from pipeline.core.model import Block, Notice
 from pipeline.validation.missing_headers import header_missing, of_messages, spoken
 from pipeline.validation.order_ids import check_order_ids
@@ -17,6 +18,7 @@ from schemas.display import quoted
 from schemas.headings import (
     STATUSES_OF_MESSAGES,
     is_bare_order,
+    is_earlier,
     is_instead,
     is_of_messages,
     is_of_person,
@@ -265,7 +267,7 @@ def check_rivals(block: Block, mapping: ColumnMap) -> None:
                 differs = pc.and_(differs, _are_receivers(own, its, alike=False))
             elif role is _ID and _stands_back(data_header(mapping.header(role)), heading):
                 differs = pc.and_(differs, _are_receivers(own, its))
-            if not pc.any(differs).as_py():
+            if not pc.any(differs).as_py() or (role is _ID and _is_one_number(own, its)):
                 continue
             at = pc.index(differs, True).as_py()
             first, second = (
@@ -279,6 +281,13 @@ def check_rivals(block: Block, mapping: ColumnMap) -> None:
                 f"{quoted(its[at].as_py())}.",
                 hint=_BY_TWO_IDS if role is _ID else _BY_TWO_AWBS,
             )
+
+
+def _is_one_number(own: pa.Array, its: pa.Array) -> bool:
+    """Return whether a second column has one small number for all orders: *Sub Order* = 1."""
+    found = pc.unique(without_absent(its).filter(pc.not_equal(without_absent(its), "")))
+    is_small = pc.match_substring_regex(found, r"^\W*[0-9]{1,2}(?:\.0)?\W*$")
+    return len(found) == 1 < len(pc.unique(own)) and bool(is_small[0].as_py())
 
 
 def _stands_back(own: str, other: str) -> bool:
@@ -519,6 +528,7 @@ def _near(folded: Sequence[str], profile: Profile, *, taken: Collection[int]) ->
         if (
             score - rival >= MARGIN
             and not other
+            and is_earlier(name) <= is_earlier(alias)
             and not (role is _ID and (is_awb_like(name) or _is_another_word(name, alias)))
         ):
             found.append((score, at, role, alias))

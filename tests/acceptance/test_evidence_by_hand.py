@@ -254,6 +254,17 @@ column("Refund ID", ("R1", "R2"), "ss", status="Return Delivered")
 column("Refund ID", ("R1", "R2"), "ss", status="RTO Delivered")
 column("Refund ID", ("Pending", "Not initiated"), "ss")
 
+# The status under plain names for it, and one that is by its name how things stood before.
+for name in (
+    *("Last Status", "Scan Status", "Latest Scan Status", "Last Known Status", "Recent Status"),
+    *("Logistics Status", "3PL Status", "Current State", "Shipment State", "Tracking State"),
+):
+    FILES[f"status under {name}"] = (
+        [f"Order ID,AWB No,{name},Event Time", f"A1,W100,Delivered,{WHEN}", f"A2,W200,NDR,{WHEN}"],
+        "sh",
+    )
+    column(name, ("Delivered", "RTO Initiated", "Undelivered"), "shh")
+
 # Fewer pieces, by other words.
 column("Order Qty,Recd Qty", ("2,1", "2,2"), "hs")
 column("Qty Sent,Dlv Qty", ("2,1", "1,1"), "hs")

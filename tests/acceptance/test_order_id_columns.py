@@ -66,6 +66,15 @@ RIVALS = (
 )
 
 
+#: Cells of Order No and of Sub Order, which is none where one number stands for all orders.
+SUB_ORDERS = (
+    ((("FYD1", "1"), ("FYD2", "1"), ("FYD3", "")), ["FYD1", "FYD2", "FYD3"]),
+    ((("FYE1", "1"), ("FYE2", "2")), None),
+    ((("FYF1", "1"),), None),
+    ((("77", "7788"), ("78", "7788")), None),
+)
+
+
 @together
 def test_two_columns_that_could_be_the_order_id_and_differ_are_refused(
     part: Part,
@@ -73,7 +82,16 @@ def test_two_columns_that_could_be_the_order_id_and_differ_are_refused(
     rows = [("A1", "A1", "Delivered"), ("A2", "", "Delivered"), ("A3", "B3", "Delivered")]
     for number, headings in enumerate(RIVALS):
         part.drop(f"day{number}.csv", sheet(rows, header=(*headings, "Status")))
+    for number, (cells, _) in enumerate(SUB_ORDERS):
+        text = sheet([(*each, "Delivered") for each in cells], ("ORDER NO", "SUB ORDER", "Status"))
+        part.drop(f"sub{number}.csv", text)
     yield
+    for number, (cells, ids) in enumerate(SUB_ORDERS):
+        if ids:
+            assert sent(part, f"sub{number}") == ids
+        else:
+            refused = part.of(f"sub{number}").summary["refused"]
+            assert refused["code"] == "ID_COLUMN_AMBIGUOUS", cells
     for number, headings in enumerate(RIVALS):
         refused = part.of(f"day{number}").summary["refused"]
         assert refused is not None, headings

@@ -182,6 +182,12 @@ def test_a_hint_names_no_column_of_another_subject(headings: list[str], not_name
     assert not_named not in told.hint
 
 
+@pytest.mark.parametrize("heading", ["Past Status", "Previous Status", "First Status"])
+def test_a_heading_of_an_earlier_state_is_no_misspelt_status(heading: str) -> None:
+    told = refusal(["Order ID", heading], ["A1", "Delivered"], courier="generic")
+    assert told.code is Code.HEADER_NOT_FOUND
+
+
 def test_a_hint_for_a_table_of_returns_says_what_to_write() -> None:
     headings = ["Return_ID", "Return_Number", "Order_ID", "Return_Status", "Package Sttus"]
     told = refusal(headings, ["1", "RET1", "ORD-1", "Delivered", "Delivered"])
