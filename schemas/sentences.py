@@ -133,12 +133,18 @@ def moved(where: tuple[str, str], _: Place) -> str:
     )
 
 
-def still_unclear(against: tuple[str, str] | None, _: Place) -> str:
+def still_unclear(against: tuple[str, ...] | None, _: Place) -> str:
     """Tell why the status of a row that came back is open: as it was, or by what its file said.
 
     ``against``: where that file said otherwise, and its words; None for a row that came back as it
-    was.
+    was, () for one that does not name its drop any more.
     """
+    if against == ():
+        return (
+            ": its _reject_drop is empty, and other rows have one: whose word the status is, and "
+            "what else its file said, is not known. Copy the cell from the rejects file that the "
+            "row is from, or upload that file by itself."
+        )
     if against is not None:
         source, words = against
         return (

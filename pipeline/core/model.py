@@ -80,7 +80,8 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     ``still_unclear``: its status was unclear, and no cell that tells what happened was changed
     since. ``around``: what its own file said of it elsewhere, as source, words and way.
     ``two_way``: roles of dates that were not taken there, and are as they were. ``moved``: a column
-    that has the date of another one there, as source and cell.
+    that has the date of another one there, as source and cell. ``nobodys``: the cell was emptied
+    that named its drop, as those of other rows do.
     """
 
     cells: int | None = None
@@ -92,6 +93,7 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     around: tuple[tuple[str, str, str], ...] = ()
     two_way: frozenset[str] = frozenset()
     moved: tuple[str, str] | None = None
+    nobodys: bool = False
     shown: Mapping[int, str] = field(default_factory=dict)
     counts_rows: bool = False
     crossed_out: bool = False

@@ -110,6 +110,16 @@ def reference(drop: str, row: str) -> tuple[str, int] | None:
     return (drop_id, int(number[1])) if number and drop_id else None
 
 
+def without_drop(block: Block, headers: Sequence[str]) -> list[bool]:
+    """Return which rows have the record number that they had, and no drop beside it."""
+    drops = column_of(block, headers, REJECT_DROP)
+    rows = column_of(block, headers, REJECT_ROW)
+    if drops is None or rows is None:
+        return [False] * len(block)
+    pairs = zip(drops.to_pylist(), rows.to_pylist(), strict=True)
+    return [not drop.strip() and bool(_ROW_NUMBER.fullmatch(row.strip())) for drop, row in pairs]
+
+
 def sheets_named(block: Block, headers: Sequence[str]) -> list[str]:
     """Return for each row the sheet it was rejected from; "" where the file does not say."""
     names = column_of(block, headers, REJECT_SHEET)

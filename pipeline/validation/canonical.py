@@ -321,6 +321,7 @@ def _put_held(facts: _Facts, milestones: npt.NDArray[np.int8]) -> None:
         if each.still_unclear or against is not None:
             held[at] = (int(BlockReason.UNCLEAR), None if each.still_unclear else against)
     held |= {at: (int(BlockReason.MOVED), each.moved) for at, each in told.items() if each.moved}
+    held |= {at: (int(BlockReason.UNCLEAR), ()) for at, each in told.items() if each.nobodys}
     held |= {
         at: (int(why), "")
         for at, each in told.items()

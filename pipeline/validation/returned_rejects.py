@@ -30,6 +30,7 @@ from pipeline.core.rejects_file import (
     references,
     rendering_matches,
     sheets_named,
+    without_drop,
     words_of,
 )
 from pipeline.core.row_keys import RejectedRow, row_key
@@ -247,7 +248,7 @@ def _as_they_were(
     drops = sorted({found[0] for found in named if found})
     for drop_id in drops:
         rejected |= earlier.rejected(drop_id)
-    pasted = len(drops) > 1
+    pasted, emptied = len(drops) > 1, without_drop(block, headers)
     by_id: dict[str, list[RejectedRow]] = {}
     for each in chain.from_iterable(rejected.values()):
         by_id.setdefault(each.order_id, []).append(each)
@@ -261,6 +262,7 @@ def _as_they_were(
         is_its = not kept or any(may_be_mended(each.order_id, order) for each in kept)
         if ids[pos] not in {each.order_id for each in kept}:
             kept = by_id.get(ids[pos], kept)  # it was sorted away from its reference
+        nobodys = not kept and bool(drops) and emptied[pos]
         word = None if codes is None else codes[pos].as_py().strip()
         fact = facts.get(pos, RowFacts())
         if word != "" or not any(each.codes for each in kept):
@@ -294,6 +296,7 @@ def _as_they_were(
             fact,
             held_as=max((each.milestone for each in kept), default=0),
             moved=_moved_date(block, mapping, pos, kept) if pasted or ragged else None,
+            nobodys=nobodys,
         )
         if dates := _dates_as_they_were(block, mapping, pos, kept):
             fact = replace(fact, two_way=dates)

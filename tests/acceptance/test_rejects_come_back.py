@@ -593,8 +593,13 @@ def test_a_row_of_nobodys_drop_among_those_of_several_couriers_is_read_with_care
     ]
     alone = [{**each, "Order ID": part.order(f"D{at}")} for at, each in enumerate(lost)]
     part.drop("all.csv", as_csv([*known, *lost]))
-    part.drop("alone.csv", as_csv([known[0], *alone]))
+    added = {**dict.fromkeys(lines[0], ""), "Order ID": part.order("E1"), "Status": "Dispatched"}
+    part.drop("alone.csv", as_csv([known[0], *alone, added]))
     yield
     codes = [line["codes"] for line in part.of("all").lines()]
     assert codes == ["", "", *["STATUS_AMBIGUOUS:status"] * 2]
-    assert {line["order_status"] for line in part.of("alone").lines()[1:]} == {"bag_picked"}
+    assert part.ends("alone")[1:] == [
+        ("rejected", "STATUS_AMBIGUOUS:status"),
+        *[("accepted", "")] * 2,
+    ]
+    assert "its _reject_drop is empty" in part.of("alone").lines()[1]["message"]
