@@ -506,8 +506,8 @@ class Code(StrEnum):
     HEADER_AMBIGUOUS = (
         "HEADER_AMBIGUOUS",
         Kind.REFUSE,
-        "Two different rows look like the heading row.",
-        "Keep one heading row per sheet.",
+        "Two different rows look like the heading row, or a shipment stands above it.",
+        "Keep one heading row per sheet, above its rows.",
         "two tables in one sheet",
     )
     HEADER_DUPLICATE = (

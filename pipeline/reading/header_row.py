@@ -50,13 +50,18 @@ def find_header(records: Sequence[Record], header: HeaderFinder, *, where: str) 
     """Return the header among the first records of a table, or None.
 
     Raises ``DropRefused`` (``HEADER_AMBIGUOUS``) when a later row is a header with other columns:
-    two tables in one sheet cannot be separated safely. ``where`` names the sheet ("" for CSV).
+    two tables in one sheet cannot be separated safely. Likewise when a row above it is a shipment,
+    as in a sheet that was sorted with its header. ``where`` names the sheet ("" for CSV).
     """
     found = next((record for record in records if header.fits(record.cells)), None)
     if found is None:
         return None
     later = header.later(found.cells)
-    below = records[records.index(found) + 1 :]
+    at = records.index(found)
+    above = (record for record in records[:at] if later and later.is_shipment(record.cells))
+    if (early := next(above, None)) is not None:
+        raise _shipment_above(found, early, where=where)
+    below = records[at + 1 :]
     first = next((record for record in below if not is_blank(record.cells)), None)
     if first is not None and later is not None and later.divides(first.cells):
         raise _divided(found, first, where=where)
@@ -113,6 +118,17 @@ def two_headers(first: int, second: int, *, where: str) -> DropRefused:
         Code.HEADER_AMBIGUOUS,
         f"Rows {first} and {second}{place} both look like the header, and their columns differ.",
         hint="Keep one table per file or sheet, with one header row, and upload it again.",
+    )
+
+
+def _shipment_above(header: Record, above: Record, *, where: str) -> DropRefused:
+    place = f" in {where}" if where else ""
+    shown = ", ".join(quoted(cell.strip()) for cell in above.cells if cell.strip())
+    return DropRefused(
+        Code.HEADER_AMBIGUOUS,
+        f"Row {above.number}{place} ({shown}) is a shipment, and stands above the header in row "
+        f"{header.number}. What stands above a header is not read.",
+        hint="Move the header to the top of its table, and upload the file again.",
     )
 
 

@@ -30,6 +30,7 @@ from schemas.display import quoted
 from schemas.headings import divides_a_heading, is_of_messages, names_number, trimmed, words_of
 from schemas.looks import Look
 from schemas.normalise import fold, fold_header
+from schemas.notes import names_an_id
 from schemas.status_headings import AsksStatus, asks_status
 from schemas.statuses import NOTHING, UNCLEAR
 from schemas.vocabulary import DATE_ROLES, Role
@@ -161,6 +162,14 @@ class LaterHeaders:
         if any(looks_like_data(cell) for cell in cells):
             return False
         return _are_of_two(known) or self._heads_another(cells) or self._heads_other_things(cells)
+
+    def is_shipment(self, cells: Sequence[str]) -> bool:
+        """Return whether a row has an order id and a status where the header has theirs."""
+        ids = " ".join(cells[at] for at in self.ids if at < len(cells))
+        words = (fold(cells[at]) for at in self.statuses if at < len(cells))
+        if not _DIGIT.search(ids) or self._statuses.isdisjoint(words):
+            return False
+        return names_an_id(ids) or sum(map(bool, cells)) > _FEWEST  # Delivered | 24 is a summary
 
     def _are_headings(self, cells: Sequence[str]) -> bool:
         """Return whether words that nobody knows are headings: one in each column, and no digit.

@@ -44,6 +44,8 @@ _SECOND_HEADERS = {
     "way.csv": 62,
     "date.csv": 62,
     "nobody.csv": 62,
+    "semicolons.csv": 4,
+    "tabs.csv": 4,
 }
 
 
@@ -66,6 +68,10 @@ def test_a_second_table_below_the_first_is_refused_at_any_depth(
         f"Order ID,AWB No,Status,Delivered Date\n{dated}"
         f"Order ID,AWB No,Status,RTO Delivered Date\nW4,X1,Delivered,26-11-2026\n",
     )
+    few = "Order ID,AWB No,Status\nE0001,X1,Picked Up\nE0002,X2,Picked Up\n"
+    other = "AWB No,Order ID,Status\nW5,F0001,Delivered\nW6,F0002,Delivered\nW7,F0003,Delivered\n"
+    root.drop("semicolons.csv", few + other.replace(",", ";"))
+    root.drop("tabs.csv", few + other.replace(",", "\t"))
     table = [["Order ID", "AWB No", "Status"], *([f"B{n}", "X", "Delivered"] for n in range(80))]
     table += [[], ["", "Tracking No", "ORDER_ID", "Status"], ["", "W3", "C1", "Delivered"]]
     root.drop("book.xlsx", workbook(table))
@@ -75,6 +81,23 @@ def test_a_second_table_below_the_first_is_refused_at_any_depth(
     for name, row in _SECOND_HEADERS.items():
         assert f"Rows 1 and {row}" in told[name]["message"]
     assert sent(api) == []
+
+
+def test_shipments_above_the_header_are_not_passed_over(root: Root, api: SandboxHandle) -> None:
+    head, rows = "Order ID,AWB No,Status\n", "FYG0001,X1,Undelivered\nFYG0002,X2,Delivered\n"
+    root.drop("sorted.csv", rows + head + "FYG0001,X1,Delivered\n")
+    root.drop("last.csv", rows.replace("FYG", "17788112345") + head)
+    root.drop(
+        "book.xlsx", workbook([each.split(",") for each in (rows + head + rows).splitlines()])
+    )
+    summary = "Delivered,24,\nRTO Delivered,3,\nPeriod,27-11-2026 to 28-11-2026,Delivered\n"
+    root.drop("titles.csv", f"MIS of ACME00012,,\n{summary}\n{head}FYG0003,X3,Delivered\n")
+    assert root.once().code == 4
+    told = {each.summary["source_file"]: each.summary["refused"] for each in root.delivered()}
+    assert {each["code"] for each in told.values() if each} == {"HEADER_AMBIGUOUS"}
+    assert [name for name, each in told.items() if each is None] == ["titles.csv"]
+    assert "Row 1 (" in told["sorted.csv"]["message"]
+    assert sent(api) == [("FYG0003", "delivery_done")]
 
 
 def test_a_text_that_stops_in_an_order_id_is_cut(root: Root, api: SandboxHandle) -> None:

@@ -6,7 +6,7 @@ one that cuts the records after it most evenly.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -21,6 +21,7 @@ from pipeline.reading.header_row import (
     find_header,
     is_blank,
     title_above,
+    two_headers,
 )
 from schemas.codes import Code
 from schemas.display import counted
@@ -84,6 +85,7 @@ def choose_dialect(open_text: Callable[[], Text], limits: Limits, header: Header
             fitting.append((trial, found))
     if fitting:
         trial, found = max(fitting, key=lambda fit: _evenness(*fit))
+        _check_above(found, fitting)
         return _settle(head, trial, found, limits)
     if ambiguous is not None:
         raise ambiguous
@@ -91,6 +93,14 @@ def choose_dialect(open_text: Callable[[], Text], limits: Limits, header: Header
     if likely.broken is not None:
         raise broken_quote(open_text(), _bytes(head[: likely.broken.at]), likely.broken)
     raise header.refusal([each.cells for each in likely.records if not is_blank(each.cells)])
+
+
+def _check_above(found: Record, fitting: Sequence[tuple[_Trial, Record]]) -> None:
+    """Raise ``DropRefused`` if a table that another delimiter cuts has rows above the header."""
+    for trial, header in fitting:
+        between = trial.records[header.number : found.number - 1]
+        if not all(is_blank(each.cells) for each in between):
+            raise two_headers(header.number, found.number, where="")
 
 
 def broken_quote(text: Text, at: int, broken: BrokenQuote) -> DropRefused:
