@@ -253,7 +253,7 @@ _FOOTER = re.compile(
         (?:\s*\(.*\))?)?\s*\)?\.?
     | (?:showing\s+)?(?:\d+\s*(?:-|to)\s*\d+\s+of\s+\d+|page\s+\d+(?:\s+of\s+\d+)?).*
     | (?:(?:this|the)\s+)?(?:report|file|data|export)?\s*(?:is\s+|was\s+)?
-        (?:generated|downloaded|exported|printed|created|extracted|prepared)\s+(?:on|by|at|from|via)\b.*
+        (?:generated|downloaded|exported|printed|created|completed|extracted|prepared)\s+(?:on|by|at|from|via)\b.*
     | (?:this\s+is\s+an?\s+)?(?:system|computer|auto)[\s-]*generated\b.*
     | (?:checked|verified|prepared|approved|signed|issued|compiled|submitted)\s+by\b.*
     | authori[sz]ed\s+(?:by|signatory)\b.*

@@ -202,7 +202,7 @@ class Shaper:
         """
         later, last = self._heading.later, len(self._headers) - 1
         lacks = parsed.counts is not None and parsed.counts[-1] != len(self._headers)
-        if later is None or lacks:
+        if later is None or lacks or reads_as_footer(next(iter(_last_words(parsed)), "")):
             return False
         *others, own = parsed.cells[last].to_pylist()
         filled = [each for each in others if each]
@@ -230,7 +230,7 @@ class Shaper:
     def _end(self, parsed: Parsed, found: dict[int, RowFacts], whole: int) -> None:
         """Judge a short last record without a line end: it was cut off, or is a footer."""
         last = len(parsed) - 1
-        words = [text for cells in parsed.cells if (text := cells[last].as_py().strip())]
+        words = _last_words(parsed)
         if words == [str(self.rows + whole)]:
             found[last] = replace(found[last], counts_rows=True)
         else:
@@ -252,6 +252,11 @@ class Shaper:
             return parsed.surplus
         empty = dict.fromkeys(np.flatnonzero(wide).tolist(), (EMPTY_SURPLUS,))
         return {**empty, **parsed.surplus}
+
+
+def _last_words(parsed: Parsed) -> list[str]:
+    last = len(parsed) - 1
+    return [text for cells in parsed.cells if (text := cells[last].as_py().strip())]
 
 
 def _shape(cell: str) -> str:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 import xlsxwriter
@@ -264,6 +265,7 @@ FOOTERS = (
     *("Rows: 3", "Records Count : 3", "*****", "-----", "-- end --", "***END***", "Source: WMS"),
     *("RTO count,0", "Delivered Order Count: 3"),
     *("Last updated: 28-11-2026", "Checked By,,,", "Authorised Signatory,,,", "Regards,,,"),
+    *("Total,,,3", "Completed at 28-11-2026 10:15"),
 )
 
 
@@ -271,7 +273,10 @@ FOOTERS = (
 def test_a_last_line_that_reads_as_a_footer_is_one(
     root: Root, api: SandboxHandle, end: str
 ) -> None:
-    rows = "Order ID,Status,City,Remarks\n" + many("{}", "{},Delivered,Pune,x", 3)
+    now = datetime.now(tz=UTC)
+    rows = "Order ID,Status,City,Time\n" + many(
+        "{}", f"{{}},Delivered,Pune,{now:%d-%m-%Y %H:%M}", 3
+    )
     for number, footer in enumerate(FOOTERS):
         if footer != "3" or not end:
             root.drop(f"foot{number}.csv", rows.replace("{}", f"F{number:02}") + footer + end)
