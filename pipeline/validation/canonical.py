@@ -29,6 +29,7 @@ from pipeline.validation.evidence.sources import column_named
 from pipeline.validation.order_ids import canonical_ids, crossed, unnumbered
 from pipeline.validation.row_layout import error_cells, nul_cells, shapes, wider, without_status
 from pipeline.validation.sheet_dates import (
+    SERIAL,
     Proof,
     as_proven,
     concerns,
@@ -540,8 +541,17 @@ def _with_events(
 
 
 def _as_dates(cells: pa.Array) -> pa.Array:
-    """Return the cells with seconds and milliseconds since 1970, of this century, as dates."""
+    """Return the cells with numbers of a moment as dates.
+
+    Seconds and milliseconds since 1970, of this century, and ``SERIAL``.
+    """
     bare = pc.utf8_trim_whitespace(cells)
+    hit = pc.match_substring_regex(bare, SERIAL)
+    if pc.any(hit).as_py():
+        days = pc.subtract(bare.filter(hit).cast(pa.float64()), _UNIX_SERIAL)
+        seconds = pc.round(pc.multiply(days, 86400)).cast(pa.int64())
+        texts = pc.strftime(seconds.cast(pa.timestamp("s")), format="%Y-%m-%dT%H:%M:%S")
+        bare = pc.replace_with_mask(bare, hit, texts)
     for pattern, unit in ((r"^1[0-9]{9}(?:\.0+)?$", "s"), (r"^1[0-9]{12}(?:\.0+)?$", "ms")):
         hit = pc.match_substring_regex(bare, pattern)
         if pc.any(hit).as_py():
@@ -553,6 +563,10 @@ def _as_dates(cells: pa.Array) -> pa.Array:
                 texts = pc.replace_substring_regex(texts, r"\.[0-9]+Z$", "Z")
             bare = pc.replace_with_mask(bare, hit, texts)
     return bare
+
+
+_UNIX_SERIAL = 25569
+"""The number as which a spreadsheet stores the first day of 1970."""
 
 
 def _date_cells(block: Block, mapping: ColumnMap, column: int) -> pa.Array:

@@ -364,11 +364,13 @@ def concerns(milestones: npt.NDArray[np.int8], nearness: TimeNearness) -> npt.ND
 
 
 _FIRST = 64
+SERIAL = r"^4[0-9]{4}(?:\.[0-9]+)?$"
+"""A date of 2009 to 2036 as a spreadsheet stores it, where its format was lost."""
 
 
 def holds_dates(cells: pa.Array) -> bool:
     """Return whether a cell of a column may be a date, by its digits."""
-    shape = r"\d\W+(?:\d|\w{3,9}\W+\d)|[A-Za-z]\W+\d|\d{6}"
+    shape = rf"\d\W+(?:\d|\w{{3,9}}\W+\d)|[A-Za-z]\W+\d|\d{{6}}|{SERIAL}"
     return bool(pc.any(pc.match_substring_regex(cells, shape)).as_py())
 
 

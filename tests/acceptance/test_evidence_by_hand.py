@@ -279,6 +279,12 @@ for name in ("POD Upload Time", "Day", "Txn Date", "Entry Date", "DD/MM/YYYY", "
     header = f"Order ID,AWB No,Status,{name}"
     for when, ends in (("27-11-2025", "h"), ("13-01-2027", "h"), ("27-11-2026", "s"), ("Sat", "s")):
         FILES[f"{name} {when}"] = ([header, f"A1,W100,Delivered,{when}"], ends)
+# As a spreadsheet stores it; a length of time in seconds is none.
+for name in ("delivered_ts", "POD Date", "Txn Date"):
+    for whens, ends in (("46000.42,46001", "hh"), ("46354.42,46354", "ss"), ("46600", "h")):
+        rows = [f"A{at},W{at},Delivered,{when}" for at, when in enumerate(whens.split(","))]
+        FILES[f"{name} {whens}"] = ([f"Order ID,AWB No,Status,{name}", *rows], ends)
+column("Delivery Time", ("7200", "95000"), "ss")
 for name in ("Last Scan Ts", "Updated At", "Latest Scan"):
     header = f"Order ID,AWB No,Status,Delivered Date,{name}"
     for when, ends in (("13-01-2027 10:00", "h"), ("28-11-2026 10:00", "s"), ("", "s")):
