@@ -4,6 +4,7 @@ Shared by text files and workbooks, and by both ways of reading CSV.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -68,6 +69,9 @@ def surplus_of(cells: Sequence[str]) -> tuple[str, ...]:
 
 _OTHERS = 2
 """Other cells that are needed to know how long those of a column are."""
+_FORMS = 2
+"""Forms, such as FY and ten digits, that ids or dates of a column have at most to tell of one that
+is cut; each is in ``_OTHERS`` cells or more."""
 _FEW_MISSING = 3
 """Characters; with more of them missing an id was cut also beside a single other one."""
 _NAMED = frozenset({AsksStatus.ANY, AsksStatus.WORDS})
@@ -195,7 +199,7 @@ class Shaper:
     def _stops_in_a_cell(self, parsed: Parsed) -> bool:
         """Return whether a text without a line end stops in its last cell, lacking only its end.
 
-        An order id shorter than all others; a date that begins like others of one width. In a
+        An order id shorter than all others; an id or a date that begins like longer ones. In a
         column that may tell a way or a fate: a beginning of another cell or of a word for a failure
         or a way back, or nothing where all others have one. AWBs, mobiles and numbers of invoices
         are of several widths as they are.
@@ -209,13 +213,12 @@ class Shaper:
         missing = min(map(len, filled), default=0) - len(own)
         if own and last in later.ids and missing > (0 if len(filled) > _OTHERS else _FEW_MISSING):
             return True
-        if len(filled) < _OTHERS or missing <= 0:
+        if len(filled) < _OTHERS:
             return False
         if own and any(map(str.isdigit, own)):
-            (shape, *further), rest = {*map(_shape, filled)}, _shape(own)
-            # 28-11-2026 is a date, and 28-11-2026 10:15 a time.
-            begins = shape.startswith(rest) and shape[len(rest)] not in " :"
-            return begins and not further and last in (*later.dates, *later.ids)
+            return last in (*later.dates, *later.ids) and _begins_like_others(parsed.cells[last])
+        if missing <= 0:
+            return False
         heading = self._headers[last]
         tells = look_of(heading) or asks_status(heading) in _NAMED
         if not tells or speaks_of_other(heading) or [last] == [*later.statuses]:
@@ -259,9 +262,15 @@ def _last_words(parsed: Parsed) -> list[str]:
     return [text for cells in parsed.cells if (text := cells[last].as_py().strip())]
 
 
-def _shape(cell: str) -> str:
-    """Return a cell with 0 for each digit and a for each letter."""
-    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "0", cell))
+def _begins_like_others(cells: pa.Array) -> bool:
+    """Return whether the last cell begins like longer ones; all are of one form or two."""
+    digits = pc.replace_substring_regex(cells, r"\pN", "0")
+    *others, own = pc.replace_substring_regex(digits, r"\pL", "a").to_pylist()
+    forms = Counter(filter(None, others))
+    if own in forms or len(forms) > _FORMS or min(forms.values()) < _OTHERS:
+        return False
+    # 28-11-2026 is a date, and 28-11-2026 10:15 a time.
+    return any(each.startswith(own) and each[len(own)] not in " :" for each in forms)
 
 
 def _every(parsed: Parsed, test: Callable[[pa.Array, int], Mask]) -> Mask:

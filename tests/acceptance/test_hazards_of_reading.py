@@ -141,6 +141,9 @@ def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandl
         root.drop(f"whole {at}.csv", text.replace("FYA", "FYB").replace(",W", ",X") + "\n")
     root.drop("ids.csv", "Status,Order ID\nDelivered,FYA10012\nDelivered,FYA10013\nDelivered,FYA1")
     root.drop("two.csv", "Status,Order ID\r\nDelivered,177161300149000\r\nPicked Up,17716130")
+    kinds = "".join(f"Delivered,FYK{n}0012\nDelivered,1771613001490{n}0012\n" for n in range(2))
+    root.drop("kinds.csv", f"Status,Order ID\n{kinds}Delivered,1771613001490")
+    root.drop("more.csv", f"Status,Order ID\n{kinds}Delivered,FYK70012".replace("490", "491"))
     root.drop("other.csv", "Status,Order ID\r\nDelivered,FYC10012\r\nDelivered,FYC101")
     root.once()
     found = [
@@ -149,7 +152,8 @@ def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandl
     assert "add an empty line at its end" in (root.of("day 0").summary["refused"] or {})["message"]
     assert found == ["TRUNCATED" if is_cut else None for *_, is_cut in STOPS]
     assert all(root.of(f"whole {at}").summary["refused"] is None for at in range(len(STOPS)))
-    for name in ("ids", "two"):
+    assert root.of("more").summary["refused"] is None
+    for name in ("ids", "two", "kinds"):
         assert root.of(name).summary["refused"]["code"] == "TRUNCATED", name
     assert root.of("other").counts == {"accepted": 2}
 
