@@ -552,7 +552,8 @@ def _check(rule: Rule, profile: Profile) -> pan.Check:
     def passes(column: "pd.Series[Any]") -> "pd.Series[bool]":
         chunks = column.array.__arrow_array__()
         facts = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
-        passed = pc.fill_null(rule.test(facts, profile), True)
+        passed = rule.test(facts, profile)
+        passed = pc.fill_null(passed, True) if passed.null_count else passed
         return pd.Series(passed.to_numpy(zero_copy_only=False), index=column.index)
 
     return pan.Check(passes, name=rule.name, error=rule.name, ignore_na=False)

@@ -84,6 +84,7 @@ def visible(text: str) -> str:
     return "".join(each for each in text if each.isprintable() or each.isspace())
 
 
+@kept
 def fold(text: str) -> str:
     """Return ``text`` in the form in which tables are looked up.
 

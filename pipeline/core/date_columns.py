@@ -333,13 +333,16 @@ def read_times(
     return Times(ms=ms)
 
 
-def local_dates(times: Times, zone: ZoneInfo, form: str) -> pa.Array:
-    """Write each instant as its date in ``zone`` (``strftime`` format), "" where there is none."""
+def local_dates(times: Times, zone: ZoneInfo, form: str) -> pa.DictionaryArray:
+    """Write each instant as its date in ``zone`` (``strftime`` format), null where there is none.
+
+    They are encoded as a dictionary: of many rows, few dates are distinct.
+    """
     instants = pa.array(times.ms, mask=~times.read).cast(pa.timestamp("ms", tz="UTC"))
     local = pc.local_timestamp(instants.cast(pa.timestamp("ms", tz=zone.key)))
     days = local.cast(pa.date32(), safe=False).dictionary_encode()
     texts = [day.strftime(form) for day in days.dictionary.to_pylist()]
-    return pc.fill_null(pa.array(texts, pa.string()).take(days.indices), "")
+    return pa.DictionaryArray.from_arrays(days.indices, pa.array(texts, pa.string()))
 
 
 def _read_values(values: pa.Array, rule: DateRule, zone: ZoneInfo) -> npt.NDArray[np.int64]:

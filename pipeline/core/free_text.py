@@ -81,7 +81,7 @@ def lengths(cells: pa.Array, *, limit: int) -> pa.Array | None:
 def read_reasons(cells: pa.Array, known: Mapping[str, int]) -> tuple[pa.Array, pa.Array]:
     """Split reasons into integers (as text) and words; "" where a cell has none of the kind.
 
-    ``known``: folded text → its number.
+    ``known``: folded text → its number. The integers are encoded as a dictionary.
     """
     encoded = cells.dictionary_encode()
     numbers, words = [], []
@@ -92,7 +92,10 @@ def read_reasons(cells: pa.Array, known: Mapping[str, int]) -> tuple[pa.Array, p
         number = str(code) if code is not None else text if _REASON.fullmatch(text) else ""
         numbers.append(number)
         words.append("" if number or is_absent(key) else text)
-    return tuple(pa.array(texts, pa.string()).take(encoded.indices) for texts in (numbers, words))
+    return (
+        pa.DictionaryArray.from_arrays(encoded.indices, pa.array(numbers, pa.string())),
+        pa.array(words, pa.string()).take(encoded.indices),
+    )
 
 
 def without_absent(cells: pa.Array) -> pa.Array:
@@ -127,26 +130,30 @@ def json_member(name: str, cells: pa.Array, *, limit: int, quoted: bool = True) 
     """Turn a column of strings into members of a JSON object, ``"name":"cell"``, tidied.
 
     Null where a cell is empty, so that joins leave it out; what is not ``quoted`` is JSON already.
+    ``cells`` may be encoded as a dictionary.
     """
-    encoded = cells.dictionary_encode()
+    encoded = cells if isinstance(cells, pa.DictionaryArray) else cells.dictionary_encode()
     words, mark = encoded.dictionary, '"' if quoted else ""
     members = pc.binary_join_element_wise(f'"{name}":{mark}', words, mark, "")
     # Remarks may all differ, and most are written as they stand.
     other = pc.or_(
         pc.match_substring_regex(words, _OTHERWISE), pc.greater(pc.binary_length(words), limit)
     )
-    values = [tidied(value, limit=limit) for value in words.filter(other).to_pylist()]
-    written = [
-        f'"{name}":{orjson.dumps(value).decode() if quoted else value}' if value else None
-        for value in values
-    ]
-    members = pc.replace_with_mask(members, other, pa.array(written, pa.string()))
+    if pc.any(other).as_py():
+        values = [tidied(value, limit=limit) for value in words.filter(other).to_pylist()]
+        written = [
+            f'"{name}":{orjson.dumps(value).decode() if quoted else value}' if value else None
+            for value in values
+        ]
+        members = pc.replace_with_mask(members, other, pa.array(written, pa.string()))
     return members.take(encoded.indices)
 
 
 def joined(columns: Sequence[pa.Array], separator: str) -> pa.Array:
     """Join the values of some columns per row without the nulls; "" where all are null."""
-    nothing = reduce(pc.and_, (pc.is_null(column) for column in columns))
-    # Arrow leaves rows out, and makes the column shorter, where it has nothing to join.
-    first = pc.if_else(nothing, "", columns[0])
-    return pc.binary_join_element_wise(first, *columns[1:], separator, null_handling="skip")
+    first, *others = columns
+    if all(column.null_count for column in columns):
+        # Arrow leaves rows out, and makes the column shorter, where it has nothing to join.
+        nothing = reduce(pc.and_, (pc.is_null(column) for column in columns))
+        first = pc.if_else(nothing, "", first)
+    return pc.binary_join_element_wise(first, *others, separator, null_handling="skip")

@@ -363,6 +363,8 @@ def _items(ids: pa.Array, statuses: pa.Array, meta: Mapping[str, pa.Array]) -> p
     if not fields:
         return pc.binary_join_element_wise(*head, '"}', "")
     inner = joined(fields, ",")
+    if not all(column.null_count for column in fields):
+        return pc.binary_join_element_wise(*head, '","meta":{', inner, "}}", "")
     empty = pc.equal(inner, "")
     begun = pc.if_else(empty, '"', '","meta":{')
     ended = pc.if_else(empty, "}", "}}")
