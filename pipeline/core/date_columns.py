@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from pipeline.core.free_text import are_alike
 from schemas.courier import DateRule
 from schemas.normalise import INVISIBLE, is_absent
 from schemas.vocabulary import CellKind
@@ -324,10 +325,11 @@ def read_times(
 
     Cells that a spreadsheet stored as dates hold ISO text and are never day- or month-first.
     """
-    encoded = cells.dictionary_encode()
-    indices = encoded.indices.to_numpy(zero_copy_only=False)
-    values = _read_values(encoded.dictionary, rule, zone)
-    ms = values[indices] if len(values) else np.empty(0, dtype=np.int64)
+    if are_alike(cells):
+        encoded = cells.dictionary_encode()
+        ms = _read_values(encoded.dictionary, rule, zone)[encoded.indices]
+    else:
+        ms = _read_values(cells, rule, zone)
     if kinds is not None:
         ms = np.where(kinds == CellKind.ERROR, ABSENT, ms)
     return Times(ms=ms)
@@ -346,7 +348,9 @@ def local_dates(times: Times, zone: ZoneInfo, form: str) -> pa.DictionaryArray:
 
 
 def _read_values(values: pa.Array, rule: DateRule, zone: ZoneInfo) -> npt.NDArray[np.int64]:
-    """Read distinct cells: the plain shapes all at once, the others one by one."""
+    """Read cells: the plain shapes all at once, the others one by one."""
+    if rule.read_as == "text" and (every := _cast_iso(values, zone)) is not None:
+        return every
     ms = np.full(len(values), ABSENT, dtype=np.int64)
     left = np.ones(len(values), dtype=np.bool_)
     if rule.read_as == "text":
@@ -361,8 +365,24 @@ def _read_values(values: pa.Array, rule: DateRule, zone: ZoneInfo) -> npt.NDArra
     return ms
 
 
+_ISO_LENGTHS = pa.array(
+    [*map(len, ("2026-11-28", "2026-11-28 10:15", "2026-11-28 10:15:30"))], pa.int32()
+)
+
+
+def _cast_iso(values: pa.Array, zone: ZoneInfo) -> npt.NDArray[np.int64] | None:
+    """Cast a column of nothing but ISO text; None where it has anything else.
+
+    Of texts of these lengths, Arrow casts those that ``_YEAR_FIRST`` matches and no others, in a
+    fifth of the time.
+    """
+    sized = pc.is_in(pc.binary_length(values), value_set=_ISO_LENGTHS)
+    plain = pc.and_(sized, pc.starts_with(values, "20"))
+    return _cast(values, zone) if pc.all(plain).as_py() else None
+
+
 def _plain(values: pa.Array, rule: DateRule) -> list[tuple[pa.Array, npt.NDArray[np.int64]]]:
-    """Return distinct cells of plain shape as ISO text, with their positions."""
+    """Return cells of plain shape as ISO text, with their positions."""
     found = []
     hits = pc.match_substring_regex(values, _YEAR_FIRST).to_numpy(zero_copy_only=False)
     if hits.any():

@@ -14,6 +14,7 @@ from schemas.update import REASON_SHAPE
 
 _REASON = re.compile(REASON_SHAPE)
 _LONGEST_ABSENT = 24
+_SOME = 2048
 _BREAKS = re.compile(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+")
 #: Controls, soft hyphen, zero-width, marks of direction (bidi overrides), byte order mark, lone
 #: surrogates. The joiners U+200C and U+200D stay: emoji and Indian scripts need them.
@@ -24,6 +25,12 @@ _UNWANTED = re.compile(
 
 #: Is tidied, or escaped in JSON: what is not printable ASCII, quotes, backslashes, spaces at ends.
 _OTHERWISE = r"^$|^ | $|[^ !#-\[\]-~]"
+
+
+def are_alike(cells: pa.Array) -> bool:
+    """Tell by its first cells whether many of a column are alike, so that distinct ones are few."""
+    some = cells.slice(0, _SOME)
+    return len(pc.unique(some)) <= len(some) // 2
 
 
 def tidied(value: str, *, limit: int) -> str:

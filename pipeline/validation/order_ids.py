@@ -35,8 +35,10 @@ def check_order_ids(ids: pa.Array, heading: str, others: Iterable[tuple[str, pa.
 
     ``others``: headings and cells of columns that never hold order ids, though they look like some.
     """
-    filled = pc.utf8_trim_whitespace(ids)
-    filled = pc.if_else(pc.equal(filled, ""), None, filled)
+    filled = ids
+    if not only_digits(ids):
+        trimmed = pc.utf8_trim_whitespace(ids)
+        filled = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
     count = len(filled) - filled.null_count
     if count < _ENOUGH:
         return

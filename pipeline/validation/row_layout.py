@@ -221,12 +221,13 @@ def footers(block: Block, mapping: ColumnMap) -> Mask:
     A footer has no status; beside its words a count may stand there (``3 shipments``). So has a
     line of a summary (Delivered, 30), and a name below Regards.
     """
-    statuses = pc.utf8_trim_whitespace(block.cells[mapping.columns[Role.STATUS]])
-    mask = _mask(pc.match_substring_regex(statuses, "^(?:[0-9].*)?$"))
+    encoded = block.cells[mapping.columns[Role.STATUS]].dictionary_encode()
+    statuses = pc.utf8_trim_whitespace(encoded.dictionary)
+    mask = _mask(pc.match_substring_regex(statuses, "^(?:[0-9].*)?$").take(encoded.indices))
     rows = np.flatnonzero(mask)
     if len(rows):
         ids = block.cells[mapping.columns[Role.ORDER_ID]].take(pa.array(rows)).to_pylist()
-        said = statuses.take(pa.array(rows)).to_pylist()
+        said = statuses.take(encoded.indices.take(pa.array(rows))).to_pylist()
         mask[rows] = [
             (not word and not status) or word.startswith("total") or reads_as_footer(word)
             for word, status in zip(map(_bare, ids), said, strict=True)

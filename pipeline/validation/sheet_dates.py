@@ -19,9 +19,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.core.date_columns import read_times
+from pipeline.core.free_text import are_alike
 from pipeline.core.model import Block, Notice
 from pipeline.validation.columns import ColumnMap, data_header
-from pipeline.validation.evidence.cells import FEW, are_alike
+from pipeline.validation.evidence.cells import FEW
 from schemas.codes import Code
 from schemas.courier import DateRule, Profile
 from schemas.date_headings import (

@@ -174,11 +174,12 @@ def _is_edge(data: Bytes, delimiter: int) -> npt.NDArray[np.bool_]:
 def _line_ends(data: Bytes) -> tuple[Places, Places]:
     """Return where each line end starts and where it is over; CRCRLF is one."""
     feeds = np.flatnonzero(data == _LF)
-    returns = np.flatnonzero(data == _CR)
-    if not len(returns):
+    count = np.count_nonzero(data == _CR)
+    if not count:
         return feeds, feeds + 1
-    if len(returns) == len(feeds) and bool((returns + 1 == feeds).all()):
-        return returns, feeds + 1
+    if count == len(feeds) and bool((data[feeds - 1] == _CR).all()):
+        return feeds - 1, feeds + 1
+    returns = np.flatnonzero(data == _CR)
     padded = np.concatenate((np.zeros(2, np.uint8), data, np.zeros(2, np.uint8)))
     before = padded[feeds + 1] == _CR
     twice = before & (padded[feeds] == _CR)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pipeline.core.model import Block, ListedIds
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence.by_hand import said_by_hand
+from pipeline.validation.evidence.cells import Texts
 from pipeline.validation.evidence.days import day_columns, days_passed
 from pipeline.validation.evidence.denials import Denials
 from pipeline.validation.evidence.direction_column import written_out
@@ -70,9 +71,9 @@ class Evidence:
 
         ``heard`` keeps what spoke: its name in messages → what about.
         """
-        whole, block = block, self._with_dittos(block)
+        whole, (block, texts) = block, self._with_dittos(block)
         passed = days_passed(block, self._days)
-        said = self._directions.said(block, passed)
+        said = self._directions.said(block, texts, passed)
         said |= self._denials.said(block, said)
         said |= self._lines.said(block)
         said |= said_by_hand(block, self._sheet.mapping) | self._pieces.said(block)
@@ -80,7 +81,7 @@ class Evidence:
         for source, marked in self._marked_ids.said(block).items():
             said.setdefault(source, marked)
         said |= self._named(block)
-        others = self._statuses.said(block, passed)
+        others = self._statuses.said(block, texts, passed)
         self.heard |= dict.fromkeys(others, "status") | dict.fromkeys(said, "direction")
         said |= self._directions.second_awbs(block)
         self._sheet.first = False
@@ -104,13 +105,17 @@ class Evidence:
             )
         }
 
-    def _with_dittos(self, block: Block) -> Block:
-        """Return the block with what stands above in place of ditto marks, where evidence is."""
-        cells = [*block.cells]
+    def _with_dittos(self, block: Block) -> tuple[Block, dict[int, Texts]]:
+        """Return the block with what stands above in place of ditto marks, where evidence is.
+
+        And its columns where that may be.
+        """
+        cells, texts = [*block.cells], {}
         for at in {*self._directions.looks, *self._statuses.columns}:
-            cells[at] = written_out(cells[at], self._above.get(at, ""))
+            texts[at] = written_out(Texts(cells[at]), self._above.get(at, ""))
+            cells[at] = texts[at].cells
             self._above[at] = cells[at][-1].as_py() if len(block) else ""
-        return replace(block, cells=tuple(cells))
+        return replace(block, cells=tuple(cells)), texts
 
     def _listed(self, block: Block, said: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
         """Return what lists of ids say of rows; ``said``: also the titles above rows."""

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import replace
 
-from pipeline.validation.evidence.cells import FEW, are_alike
+from pipeline.validation.evidence.cells import SEEN, Texts
 from pipeline.validation.evidence.traits import Trait, Traits
 from schemas.direction_cells import claim_of, filled_way, is_open, may_speak
 from schemas.directions import (
@@ -29,9 +29,6 @@ from schemas.looks import ALONE, Asks, Look
 from schemas.normalise import fold, is_absent
 from schemas.statuses import Direction
 from schemas.vocabulary import UNCALCULATED, CellKind
-
-SEEN = 256
-"""Cells from this length on say nothing; and so many of a column show what it holds."""
 
 NEARLY_ALL = 0.8
 
@@ -63,27 +60,27 @@ class DirectionColumn:
         self._sure: bool | None = None
         self._last = ""
 
-    def claims(self, cells: pa.Array, kinds: npt.NDArray[np.int8] | None) -> pa.Array | None:
+    def claims(self, texts: Texts, kinds: npt.NDArray[np.int8] | None) -> pa.Array | None:
         """Return for each cell ``direction:cell`` where it says one and "" elsewhere.
 
         None where no cell says one.
         """
-        look = self._look_at(cells)
-        claims = None if look is None else self._claims(cells, look)
-        claims = self._with_errors(claims, cells, kinds)
+        look = self._look_at(texts)
+        claims = None if look is None else self._claims(texts, look)
+        claims = self._with_errors(claims, texts.cells, kinds)
         of_both = look is not None and (look.asks is Asks.WORDS or look.sure)
-        return self._grouped(claims, cells) if of_both else claims
+        return self._grouped(claims, texts.cells) if of_both else claims
 
-    def open_below(self, cells: pa.Array) -> pa.Array | None:
+    def open_below(self, texts: Texts) -> pa.Array | None:
         """Return the claims of empty cells alone, which leave the direction open.
 
         For the column that the profile reads: of what stands in it, it says itself what that means.
         """
-        claims = self.claims(cells, None)
+        claims = self.claims(texts, None)
         if claims is None:
             return None
         taken = pc.replace_substring_regex(claims, "^[^:]+", Direction.UNREADABLE.value)
-        taken = pc.if_else(pc.equal(pc.utf8_trim_whitespace(cells), ""), taken, "")
+        taken = pc.if_else(pc.equal(pc.utf8_trim_whitespace(texts.cells), ""), taken, "")
         return taken if pc.any(pc.not_equal(taken, "")).as_py() else None
 
     @property
@@ -94,12 +91,12 @@ class DirectionColumn:
     def _holds(self, trait: Trait, *, found: bool, matters: bool) -> bool:
         return self._traits.holds(self._at, trait, found=found, matters=matters)
 
-    def _look_at(self, cells: pa.Array) -> Look | None:
+    def _look_at(self, texts: Texts) -> Look | None:
         """Return how to read a block; it is sure where this block is, or the first with text."""
         look = self._look
         if look is not None and look.asks is Asks.FILLED:
             return look
-        some = first_texts(cells)
+        some = texts.first
         proven = (look is None or look.asks in {Asks.WORDS, *ALONE}) and _mostly_directions(some)
         sure = proven or (look is not None and look.sure and may_be_directions(some))
         if self._sure is None and not all(map(is_absent, some)):
@@ -110,24 +107,23 @@ class DirectionColumn:
         is_one = self._holds(Trait.DIRECTIONS, found=proven, matters=bool(some))
         return Look(asks=Asks.WORDS, sure=sure) if is_one else look
 
-    def _claims(self, cells: pa.Array, look: Look) -> pa.Array | None:
+    def _claims(self, texts: Texts, look: Look) -> pa.Array | None:
         pattern = "" if self._words else may_speak(look)
         if pattern:  # every row may have another number, or name
-            may = _matching(cells, pattern)
+            may = texts.matching(pattern)
             if not look.partly and not may.any():
                 return None
-            cells = pc.if_else(pa.array(may), cells, "")
+            texts = Texts(pc.if_else(pa.array(may), texts.cells, ""))
+        words = texts.words
         if look.bare or look.asks is Asks.FILLED:
-            cells = _summed_up(cells, look)
-        encoded = cells.dictionary_encode()
-        words = encoded.dictionary.to_pylist()
+            words = _summed_up(words, look)
         if look.partly or look.wholly:
             empty = any(map(is_absent, map(fold, words)))
             if self._holds(Trait.EMPTY, found=empty, matters=True) is look.wholly:
                 return None
         letters = self._letters(look, words)
         claims = [_claim(cell, look, letters, self._words) for cell in words]
-        return pa.array(claims, pa.string()).take(encoded.indices) if any(claims) else None
+        return pa.array(claims, pa.string()).take(texts.encoded.indices) if any(claims) else None
 
     def _letters(self, look: Look, words: Sequence[str]) -> Mapping[str, Direction]:
         """Return what F and R mean, where both are there or nothing else is; and RET."""
@@ -195,35 +191,6 @@ class DirectionColumn:
 _YES_OR_NO = {Asks.YES, Asks.NO}
 
 
-def _matching(cells: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
-    """Return which cells match an expression; a text that comes again is looked at once."""
-    if len(cells) <= FEW or not are_alike(cells):
-        return _found(cells, pattern)
-    encoded = cells.dictionary_encode()
-    found: npt.NDArray[np.bool_] = _found(encoded.dictionary, pattern)[encoded.indices]
-    return found
-
-
-def _found(texts: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
-    """Return which texts match.
-
-    Few short ones are looked at by ``re``, which keeps what it compiled, and each once, however
-    many files and blocks it comes in: RE2 would compile the expression anew for each of them.
-    """
-    words = texts.to_pylist() if len(texts) <= FEW else []
-    if words and max(map(len, words)) < SEEN:
-        return np.array([_matches(pattern, word) for word in words])
-    found: npt.NDArray[np.bool_] = pc.match_substring_regex(texts, pattern).to_numpy(
-        zero_copy_only=False
-    )
-    return found
-
-
-@lru_cache(maxsize=4096)
-def _matches(pattern: str, text: str) -> bool:
-    return re.search(pattern, text, re.ASCII) is not None
-
-
 def _damaged(cells: pa.Array) -> npt.NDArray[np.bool_]:
     """Return which cells are damaged, but for long texts."""
     texts = cells.buffers()[2]
@@ -255,13 +222,14 @@ def _filled_down(claims: pa.Array, cells: pa.Array, before: str) -> tuple[pa.Arr
 _DITTO = r"""(?i)^\s*(?:["'`´“”′″,]{1,3}|[〃↑^]|\W?(?:do|ditto|same|(?:same )?as above)\W?)\s*$"""
 
 
-def written_out(cells: pa.Array, before: str) -> pa.Array:
+def written_out(texts: Texts, before: str) -> Texts:
     """Return cells with ditto marks as the text above them. ``before``: that above the first."""
-    marked = _matching(cells, _DITTO)
+    marked = texts.matching(_DITTO)
     if not marked.any():
-        return cells
-    above = np.maximum.accumulate(np.where(marked, -1, np.arange(len(cells))))
-    return pa.concat_arrays([pa.array([before], pa.string()), cells]).take(pa.array(above + 1))
+        return texts
+    above = np.maximum.accumulate(np.where(marked, -1, np.arange(len(marked))))
+    whole = pa.concat_arrays([pa.array([before], pa.string()), texts.cells])
+    return Texts(whole.take(pa.array(above + 1)))
 
 
 #: Behind a code, folded: 777 - RTO Lock.
@@ -283,17 +251,15 @@ def _claim(
     return f"{way.value}:{cell.strip()}" if way else ""
 
 
-def _summed_up(cells: pa.Array, look: Look) -> pa.Array:
+def _summed_up(words: list[str], look: Look) -> list[str]:
     """Return numbers and dates, of which each cell has its own, as one text where they are many."""
-    encoded = cells.dictionary_encode()
-    if len(encoded.dictionary) <= SEEN:
-        return cells
+    if len(words) <= SEEN:
+        return words
     claim = partial(claim_of, look=look)
-    known = [
+    return [
         _FILLED if claim(cell) is filled_way(look) and not direction_of(fold(cell)) else cell
-        for cell in encoded.dictionary.to_pylist()
+        for cell in words
     ]
-    return pa.array(known, pa.string()).take(encoded.indices)
 
 
 def _mostly_directions(first: Counter[str]) -> bool:
@@ -316,16 +282,3 @@ def sound(folded: Mapping[str, int]) -> Counter[str]:
             if not is_absent(text) and DAMAGED not in text
         }
     )
-
-
-def first_texts(cells: pa.Array) -> Counter[str]:
-    """Return the first texts of a column, folded, and how often each is there."""
-    first = Counter(cells.slice(0, SEEN).to_pylist())
-    if not any(map(str.strip, first)):
-        filled = cells.filter(pc.greater(pc.binary_length(cells), 0)).slice(0, SEEN)
-        return Counter(map(fold, filled.to_pylist()))
-    folded = Counter[str]()
-    for text, count in first.items():
-        if text.strip():
-            folded[fold(text)] += count
-    return folded

@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 
 from pipeline.core.model import Block
 from pipeline.validation.columns import data_header, is_ours
-from pipeline.validation.evidence.cells import says_nothing, which
-from pipeline.validation.evidence.direction_column import DirectionColumn, first_texts
+from pipeline.validation.evidence.cells import Texts, says_nothing, which
+from pipeline.validation.evidence.direction_column import DirectionColumn
 from pipeline.validation.evidence.sheet import SheetContext
 from pipeline.validation.evidence.traits import Trait
 from schemas.direction_headings import (
@@ -48,21 +48,27 @@ class Directions:
             words = Look(asks=Asks.WORDS)
             self._columns[self._own] = DirectionColumn(self._own, words, sheet.traits)
 
-    def said(self, block: Block, passed: Mapping[int, pa.Array]) -> dict[str, pa.Array]:
-        """Return the claims of columns; ``passed``: see ``days_passed``."""
+    def said(
+        self, block: Block, texts: Mapping[int, Texts], passed: Mapping[int, pa.Array]
+    ) -> dict[str, pa.Array]:
+        """Return the claims of columns.
+
+        ``texts``: those of ``looks``; ``passed``: see ``days_passed``.
+        """
         found, own = {}, self._own
         self.directed = False
         if own is not None:
-            self.directed = _says_something(block.cells[own])
-            claims = self._columns[own].open_below(block.cells[own])
+            cells = Texts(block.cells[own])
+            self.directed = _says_something(cells)
+            claims = self._columns[own].open_below(cells)
             if claims is not None:
                 found[self._sheet.column(own)] = claims
         for at, look in self.looks.items():
-            claims = self._claims(at, look, block, passed.get(at))
+            claims = self._claims(at, look, block, texts[at], passed.get(at))
             if look is not None and look.asks in ALONE:
                 self.directed |= self._columns[at].is_of_directions
             else:
-                self.directed |= _is_of_directions(block.cells[at], look, claims)
+                self.directed |= _is_of_directions(texts[at], look, claims)
             if claims is not None:
                 found[self._sheet.column(at)] = claims
         return found
@@ -112,14 +118,14 @@ class Directions:
         return found
 
     def _claims(
-        self, at: int, look: Look | None, block: Block, passed: pa.Array | None
+        self, at: int, look: Look | None, block: Block, texts: Texts, passed: pa.Array | None
     ) -> pa.Array | None:
         """Return the claims of a column.
 
         The AWB of its row says nothing as that of the way out, nor do words of a day (27-Nov)
         before the event's.
         """
-        claims = self._columns[at].claims(block.cells[at], block.kinds.get(at))
+        claims = self._columns[at].claims(texts, block.kinds.get(at))
         heading, when = self._mapping.headers[at], self._mapping.columns.get(Role.EVENT_TIME)
         if claims is not None and passed is not None:
             failed = pc.starts_with(claims, f"{Direction.UNDELIVERED}:")
@@ -162,7 +168,7 @@ class Directions:
         return all(both)
 
 
-def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | None) -> bool:
+def _is_of_directions(texts: Texts, look: Look | None, claims: pa.Array | None) -> bool:
     """Return whether a column says of each row which way it goes, a no in Is RTO included.
 
     An RTO AWB does not: where it is empty, nothing is said.
@@ -171,12 +177,12 @@ def _is_of_directions(cells: pa.Array, look: Look | None, claims: pa.Array | Non
         return False
     if look is None or look.asks is not Asks.YES:
         return claims is not None and (look is None or look.asks is Asks.WORDS)
-    return _says_something(cells)
+    return _says_something(texts)
 
 
-def _says_something(cells: pa.Array) -> bool:
+def _says_something(texts: Texts) -> bool:
     """Return whether a column has a cell that is neither nothing nor the error of a formula."""
-    return not all(is_absent(each) or each == _UNCALCULATED for each in first_texts(cells))
+    return not all(is_absent(each) or each == _UNCALCULATED for each in texts.first)
 
 
 _UNCALCULATED = fold(UNCALCULATED)

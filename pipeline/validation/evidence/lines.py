@@ -7,8 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.core.model import Block
-from pipeline.validation.evidence.cells import empty_cells
-from pipeline.validation.evidence.direction_column import SEEN
+from pipeline.validation.evidence.cells import SEEN, empty_cells
 from pipeline.validation.evidence.sheet import SheetContext
 from pipeline.validation.evidence.sources import LINE, NOTE, TITLE
 from schemas.directions import fate_named

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.model import Block
 from pipeline.validation.columns import data_header
-from pipeline.validation.evidence.direction_column import SEEN
+from pipeline.validation.evidence.cells import SEEN
 from pipeline.validation.evidence.sheet import SheetContext
 from pipeline.validation.evidence.traits import Trait
 from schemas.headings import words_of

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from pipeline.core.model import Block
 from pipeline.validation.columns import WORDS, data_header, is_ours
-from pipeline.validation.evidence.cells import which
-from pipeline.validation.evidence.direction_column import NEARLY_ALL, SEEN, first_texts, sound
+from pipeline.validation.evidence.cells import SEEN, Texts, which
+from pipeline.validation.evidence.direction_column import NEARLY_ALL, sound
 from pipeline.validation.evidence.sheet import SheetContext
 from pipeline.validation.evidence.traits import Trait
 from pipeline.validation.sheet_dates import events
@@ -36,11 +36,16 @@ class OtherStatuses:
         self._mapping, self._profile, self._traits = sheet.mapping, sheet.profile, sheet.traits
         self.columns = dict(self._candidates())
 
-    def said(self, block: Block, passed: Mapping[int, pa.Array]) -> dict[str, pa.Array]:
-        """Return their statuses, "" for other cells; ``passed``: see ``days_passed``."""
+    def said(
+        self, block: Block, texts: Mapping[int, Texts], passed: Mapping[int, pa.Array]
+    ) -> dict[str, pa.Array]:
+        """Return their statuses, "" for other cells.
+
+        ``texts``: those of ``columns``; ``passed``: see ``days_passed``.
+        """
         found = {}
         for at, asks in self.columns.items():
-            statuses = self._other_statuses(at, block.cells[at], asks)
+            statuses = self._other_statuses(at, texts[at], asks)
             if statuses is not None:
                 statuses = self._unordered(at, statuses, block)
                 found[self._sheet.column(at)] = self._of_now(statuses, block, passed.get(at))
@@ -72,7 +77,7 @@ class OtherStatuses:
                 found.append((at, asks))
         return found
 
-    def _other_statuses(self, at: int, cells: pa.Array, asks: AsksStatus) -> pa.Array | None:
+    def _other_statuses(self, at: int, texts: Texts, asks: AsksStatus) -> pa.Array | None:
         """Return the cells that are statuses, "" for the others; None where there are none.
 
         Where a column's heading is a misspelt one of a status, it may be the row's own: that it
@@ -80,13 +85,12 @@ class OtherStatuses:
         """
         table = self._profile.statuses
         if asks is AsksStatus.MOSTLY:
-            first = first_texts(cells)
+            first = texts.first
             mostly = _mostly_statuses(sound(first), table)
             some = not all(map(is_absent, first))
             if not self._traits.holds(at, Trait.STATUSES, found=mostly, matters=some):
                 return None
-        encoded = cells.dictionary_encode()
-        words = encoded.dictionary.to_pylist()
+        words, indices = texts.words, texts.encoded.indices
         if asks is AsksStatus.ENDS:
             ends = [
                 cell.strip()
@@ -94,7 +98,7 @@ class OtherStatuses:
                 else ""
                 for cell in words
             ]
-            return pa.array(ends, pa.string()).take(encoded.indices) if any(ends) else None
+            return pa.array(ends, pa.string()).take(indices) if any(ends) else None
         named = asks is not AsksStatus.MOSTLY
         twin = self._mapping.is_like(at, Role.STATUS)
         known = [
@@ -116,7 +120,7 @@ class OtherStatuses:
             else ""
             for cell in words
         ]
-        return pa.array(known, pa.string()).take(encoded.indices) if any(known) else None
+        return pa.array(known, pa.string()).take(indices) if any(known) else None
 
     def _unordered(self, at: int, statuses: pa.Array, block: Block) -> pa.Array:
         """Return further statuses without those that say nothing where the profile orders them.
