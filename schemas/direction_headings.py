@@ -453,11 +453,12 @@ def _fates_under(words: frozenset[str]) -> str:
 def _may_name_ways(heading: str) -> bool:
     """Return whether a plain word for a way back says where a row went, under any such heading."""
     words = words_of(heading)
-    passed = words & (HARMLESS | MEASURES | _SAID_BEFORE) or words in OF_PIVOTS
+    passed = words & (HARMLESS | MEASURES | _SAID_BEFORE | _BRANDS) or words in OF_PIVOTS
     of_another = bool(words & OF_STATUSES) and speaks_of_other(heading)  # Payment Status
     return not (passed or of_another or is_earlier(heading) or is_free_text(heading))
 
 
+_BRANDS = word_set("brand brands")
 #: What is done about a parcel on its way, of which the end may be another.
 _SAID_BEFORE = word_set("action agent attempt call dispatch failure ivr mile ndr request try")
 

@@ -219,25 +219,49 @@ def footers(block: Block, mapping: ColumnMap) -> Mask:
     """Return the rows that read as a footer (``schemas.headings``), or have no id and no status.
 
     A footer has no status; beside its words a count may stand there (``3 shipments``). So has a
-    line of a summary (Delivered, 30), and a name below Regards.
+    line of a summary (Delivered, 30), and a name below Regards. A line with nothing else may stand
+    under the status, or be a note in several words, as no id is.
     """
     encoded = block.cells[mapping.columns[Role.STATUS]].dictionary_encode()
     statuses = pc.utf8_trim_whitespace(encoded.dictionary)
     mask = _mask(pc.match_substring_regex(statuses, "^(?:[0-9].*)?$").take(encoded.indices))
+    own = block.cells[mapping.columns[Role.ORDER_ID]]
     rows = np.flatnonzero(mask)
     if len(rows):
-        ids = block.cells[mapping.columns[Role.ORDER_ID]].take(pa.array(rows)).to_pylist()
+        ids = own.take(pa.array(rows)).to_pylist()
         said = statuses.take(encoded.indices.take(pa.array(rows))).to_pylist()
         mask[rows] = [
-            (not word and not status) or word.startswith("total") or reads_as_footer(word)
-            for word, status in zip(map(_bare, ids), said, strict=True)
+            (not word and not status)
+            or word.startswith("total")
+            or reads_as_footer(word)
+            or (not status and _is_note(word) and _is_alone(block, at))
+            for at, word, status in zip(rows.tolist(), map(_bare, ids), said, strict=True)
         ]
         texts = pa.array(ids, pa.string())
         plain = _mask(pc.match_substring_regex(texts, r"^[^0-9]*[^0-9\s][^0-9]*$"))
         _add_last_lines(mask, rows[plain], block)
+    lost = np.flatnonzero(_mask(pc.equal(own, "")) & ~mask)
+    said = statuses.take(encoded.indices.take(pa.array(lost))).to_pylist()
+    for at, word in zip(lost.tolist(), map(_bare, said), strict=True):
+        mask[at] = reads_as_footer(word) and _is_alone(block, at)
     for at, facts in block.facts.items():
         mask[at] |= facts.counts_rows
     return mask
+
+
+def _is_note(line: str) -> bool:
+    """Return whether a line is words that say nothing of the rows."""
+    return _NOTE.search(line) is not None and told_of_rows(line) is None
+
+
+_NOTE = re.compile(r"(?<![\w-])[^\W\d_]{2,}(?![\w-]).*(?<![\w-])[^\W\d_]{2,}(?![\w-])")
+"""Two words, which are no parts of an id: Kindly check, Green = Delivered."""
+
+
+def _is_alone(block: Block, at: int) -> bool:
+    """Return whether a row has one filled cell."""
+    filled = filter(None, (cells[at].as_py().strip() for cells in block.cells))
+    return len([*islice(filled, 2)]) == 1
 
 
 _FEW = 3  # cells of a line: Delivered, 30

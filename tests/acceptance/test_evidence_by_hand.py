@@ -42,6 +42,7 @@ column("Bag Type", ("RTO Bag", "FWD Bag"), "hs")
 column("RTO", ("✔", "✗"), "hs")
 column("RTO", ("X", ""), "hs")
 # Who has it, and where it goes.
+column("Brand", ("Reverse", "Acme", "Forever New", "Lakme"), "ssss")
 column("Ship To", ("Customer", "Warehouse", "Our WH"), "shh")
 column("Consignee", ("Asha Rao", "Fynd Seller", "Warehouse"), "shh")
 column("Ship From", ("Warehouse", "Customer", "Seller"), "shs")
@@ -1195,8 +1196,17 @@ lines(
     "hhh",
 )
 lines("right: Green = Delivered", f"{TITLES},,Green = Delivered\nA1003\nA1004", "ss")
-for note in ("Green = Delivered", "Yellow = COD", "Red Tape Returns Desk", "Blue Dart RTO report"):
-    lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "ssh")
+for note, ends in (  # words that say nothing of the rows are a footer
+    *(("Green = Delivered", "ss"), ("Yellow = COD", "ss"), ("Kindly check and confirm", "ss")),
+    *(("Legend: RTO - Return to Origin", "ssh"), ("For any query write to ops@acme.in", "ss")),
+    *(("Red Tape Returns Desk", "ssh"), ("Blue Dart RTO report", "ssh"), ("FY A1005", "ssh")),
+):
+    lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", ends)
+for line, ends in (
+    *(("Delivered", "ssh"), ("RTO Delivered", "ssh"), ("Total shipments: 40", "ss")),
+    *(("Thanks & Regards", "ss"), ("*End of report*", "ss"), ("Pune Hub", "ssh")),
+):
+    lines(f"below, under the status: {line}", f"{TITLES}\nA1003\nA1004\n,,{line},", ends)
 for note in (AGAINST[4], AGAINST[5], "DO NOT UPLOAD"):
     lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "hh")
 for note in (AGAINST[0], AGAINST[5], "DO NOT UPLOAD"):
@@ -1218,7 +1228,8 @@ for note in (
     "Pending remittance INV10034",
     "Report of 27-11-2026 pending approval",
 ):
-    lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", "ssh")
+    ends = "ssh" if note.startswith("FYA") else "ss"
+    lines(f"below: {note}", f"{TITLES}\nA1003\nA1004\n{note}", ends)
 lines(f"first: {note}", f"{note}\n{TITLES}\nA1003\nA1004", "ss")
 lines("a note on what ends", f"{TITLES}\nA0\nThese are RTO,,,\nA1\nForward,,,\nA2", "hhhhs")
 for word in (

@@ -118,6 +118,17 @@ def test_a_parcel_s_number_is_no_order_and_directions_and_times_are_found(root: 
         "event_time": ["?When"],
         "direction": ["?Flow"],
     }
+    fynd = [f"FY26A{at:04}" for at in range(24)]
+    phones = [f"98765{at:05}" for at in range(24)]
+    for columns, wanted in (
+        ({"Consignment": fynd, "AWB No": dockets, "Status": KNOWN}, "?Consignment"),
+        ({"Consignment": dockets, "Party Ref": fynd, "Status": KNOWN}, "?Party Ref"),
+        ({"Order ID": phones, "Customer Ref": fynd, "Status": KNOWN}, "?Order ID"),
+        ({"Order ID": fynd, "Customer Ref": IDS, "Status": KNOWN}, "Order ID"),
+    ):
+        (root.path / "acme.toml").unlink()
+        assert drafted(root, columns)["headers"]["order_id"] == [wanted], columns
+    assert "order_id" not in drafted(root, {"AWB": fynd, "Status": KNOWN})["headers"]
     for heading, cells in (
         ("Leg Type", ("Onward", "Backward")),
         ("दिशा", ("फॉरवर्ड", "रिवर्स")),

@@ -82,12 +82,14 @@ def written(path: Path, text: Sequence[str], name: str) -> Job:
 
 
 def judged(spool: Spool) -> str:
-    return "".join(
-        "s" if disposition == Disposition.SEND else "h"
+    found = [
+        (disposition, footer)
         for batch in spool.blocks(0, ["disposition", "footer"])
         for disposition, footer in zip(*(cells.to_pylist() for cells in batch), strict=True)
-        if not footer
-    )
+    ]
+    while found and found[-1][1]:
+        found.pop()
+    return "".join("s" if each == Disposition.SEND else "h" for each, _ in found)
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ _ORDER_ID = (
     r"|^[0-9]{5,25}[-_][A-Za-z0-9]{1,10}$"
 )
 _LONG_ID = r"^[0-9]{15,25}$"
+_FYND_ID = r"(?i)^FY[A-Z0-9_-]*[0-9][A-Z0-9_-]*$"
 _AWB = r"^[A-Z]{0,4}[0-9]{8,14}[A-Z]{0,2}$"
 _PARTS = re.compile(r"\s*([0-9]{1,2})([-/. ])([0-9]{1,2})\2([0-9]{2}|[0-9]{4})(?![0-9])")
 _UTC = ZoneInfo("UTC")
@@ -134,8 +135,9 @@ def likely_header(
 class ColumnFacts(Struct, kw_only=True):
     """Counts of the cells of one column.
 
-    ``filled``: cells that say something. ``ids``, ``long_ids``, ``awbs``: cells of such a shape.
-    ``dates``: cells that can be read as a date, ``typed_dates`` those that were date cells.
+    ``filled``: cells that say something. ``ids``, ``long_ids``, ``fynd_ids``, ``awbs``: cells of
+    such a shape. ``dates``: cells that can be read as a date, ``typed_dates`` those that were date
+    cells.
     ``values``: folded → count, None for more than ``MOST_DISTINCT``. ``day_first``,
     ``month_first``: separator → cells in which only one of the two orders is possible.
     ``cells``: the first different ones.
@@ -145,6 +147,7 @@ class ColumnFacts(Struct, kw_only=True):
     filled: int = 0
     ids: int = 0
     long_ids: int = 0
+    fynd_ids: int = 0
     awbs: int = 0
     dates: int = 0
     typed_dates: int = 0
@@ -153,6 +156,11 @@ class ColumnFacts(Struct, kw_only=True):
     month_first: Counter[str] = field(default_factory=Counter)
     either: Counter[str] = field(default_factory=Counter)
     cells: list[str] = field(default_factory=list)
+
+    @property
+    def is_of_fynd(self) -> bool:
+        """Return whether nearly all of its cells are order ids as Fynd writes them: FY26A1003."""
+        return self.share(self.fynd_ids) >= 0.8
 
     def share(self, count: int) -> float:
         """Return a count as a share of the cells that say something."""
@@ -219,6 +227,7 @@ def _look(block: Block, at: int, facts: ColumnFacts) -> None:
 
     facts.ids += cells_like(_ORDER_ID)
     facts.long_ids += cells_like(_LONG_ID)
+    facts.fynd_ids += cells_like(_FYND_ID)
     facts.awbs += cells_like(_AWB)
     if kinds is not None:
         facts.typed_dates += int((kinds == CellKind.DATE).sum())

@@ -72,7 +72,8 @@ def guess_roles(
 ) -> tuple[Guess, ...]:
     """Give each role the column for which most speaks, in the order of ``Role``.
 
-    A heading stands for one role, a role has one column. An AWB is never offered as order id.
+    A heading stands for one role, a role has one column. An AWB is never offered as order id, a
+    docket only where its cells are order ids as Fynd writes them.
     ``choices``: what a person says goes before. Raises UsageError for a heading that is not there.
     """
     choices = choices or RoleChoices()
@@ -88,7 +89,7 @@ def guess_roles(
     for guess in scored:
         heading = fold_header(guess.header)
         if guess.role not in taken and heading not in headings:
-            taken[guess.role] = _doubted(guess, scored)
+            taken[guess.role] = _doubted(guess, scored, seen)
             headings.add(heading)
     return tuple(taken[role] for role in Role if role in taken)
 
@@ -116,8 +117,11 @@ def _named(role: Role, heading: str, seen: Survey) -> Guess:
     raise UsageError(f"There is no column {quoted(heading)}.", hint=did_you_mean(wanted, known))
 
 
-def _doubted(guess: Guess, scored: Sequence[Guess]) -> Guess:
-    """Return a guess that another column claims about as well is not sure."""
+def _doubted(guess: Guess, scored: Sequence[Guess], seen: Survey) -> Guess:
+    """Return a guess that another column claims about as well as one that is not sure.
+
+    So does one whose cells alone are order ids as Fynd writes them.
+    """
     rivals = [
         each.header
         for each in scored
@@ -125,9 +129,11 @@ def _doubted(guess: Guess, scored: Sequence[Guess]) -> Guess:
         and each.column != guess.column
         and (each.sure or (not guess.sure and each.score >= guess.score - 0.1))
     ]
+    if guess.role is Role.ORDER_ID and not seen.columns[guess.column].is_of_fynd:
+        rivals += [each.header for each in seen.columns if each.is_of_fynd]
     if not rivals:
         return guess
-    named = " or ".join(quoted(each) for each in rivals[:3])
+    named = " or ".join(quoted(each) for each in dict.fromkeys(rivals[:3]))
     return replace(guess, sure=False, evidence=f"{guess.evidence} It could be {named} as well.")
 
 
@@ -135,7 +141,9 @@ def _weigh(
     role: Role, at: int, facts: ColumnFacts, profiles: Mapping[str, Profile]
 ) -> Guess | None:
     heading = data_header(facts.header)
-    if not heading or (role is Role.ORDER_ID and _is_of_parcels(facts.header)):
+    of_parcels = _is_of_parcels(facts.header) and not facts.is_of_fynd
+    of_parcels |= is_awb_like(heading)
+    if not heading or (role is Role.ORDER_ID and of_parcels):
         return None
     generic = profiles[GENERIC].headers.get(role, ())
     known = heading in generic
