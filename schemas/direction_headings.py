@@ -321,7 +321,7 @@ _NEAR = 83  # one letter less; not Is Returnable, Is Reversible, Is Refunded
 
 
 _SHORT_RVP = re.compile(r"(?i)(?<=\bis[ _-])(?:rp|rv|vp)\b|\b(?:rp|rv|vp)(?=[ _-]?flag\b)")
-_SHORT_RTO = re.compile(r"(?i)(?<=\bis[ _-])(?:ro|rt)\b|\b(?:ro|rt)(?=[ _-]?flag\b)")
+_SHORT_RTO = re.compile(r"(?i)(?<=\bis[ _-])(?:ro|rt|to)\b|\b(?:ro|rt)(?=[ _-]?flag\b)")
 _BOTH_ENDS = re.compile(r"(?i)[/&+|,]|\bor\b|\band\b")
 
 RETURNS = frozenset({Direction.RETURN, Direction.BACK})

@@ -877,7 +877,7 @@ column("RP Flag", ("Y", "N"), "hs")
 column("Retrn Tracking No", ("46000099881", ""), "hs")
 column("Refund Tracking No", ("46000099881", ""), "ss")
 column("Is VP", ("Y", "N"), "hs")
-for name in ("Is RO", "is_rt", "RT Flag"):
+for name in ("Is RO", "is_rt", "Is TO", "RT Flag"):
     column(name, ("true", "true", "", "No"), "hhss")
 for name in ("RO No", "RT Zone", "RO"):
     column(name, ("12", "true", "", "No"), "ssss")
