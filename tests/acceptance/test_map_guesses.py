@@ -168,6 +168,10 @@ def test_every_guess_is_marked_what_it_requires_too(root: Root) -> None:
     assert found["headers"]["order_id"] == ["?Shipment"]
     assert found["headers"]["status_type"] == ["?StatusType"]
     assert found["required"] == ["?status_type"]
+    (root.path / "acme.toml").unlink()
+    found = drafted(root, {**columns, "Status Type": ("Fast", "Slow")} | {"StatusType": ("X",)})
+    assert found["headers"]["status_type"] == ["?Status Type"]  # its cells are nobody's types
+    assert found["required"] == ["?status_type"]
     # Marked it asks for nothing: the courier's other files are not refused for it.
     root.path.joinpath("couriers").mkdir()
     root.path.joinpath("acme.toml").rename(root.path / "couriers" / "acme.toml")

@@ -246,8 +246,10 @@ def _shape(
         ways = _counted(words, _direction_words(facts, profiles[GENERIC].directions))
         return facts.share(ways), f"{ways} of {facts.filled} cells are known directions."
     if role is Role.STATUS_TYPE:
-        few = words is not None and len(words) <= 20 and not _number_share(facts)
-        return (1.0 if few else 0.0), f"{len(words or ())} different cells." if few else ""
+        types = {kind for each in profiles.values() for kind in each.statuses.shown_types}
+        known = _counted(words, types)
+        reason = f"{known} of {facts.filled} cells are types that some courier uses."
+        return (0.0 if words is None or _number_share(facts) else facts.share(known)), reason
     return None, ""
 
 
