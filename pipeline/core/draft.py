@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from pipeline.core.errors import UsageError
-from schemas.normalise import fold
+from schemas.normalise import fold, fold_header
 from schemas.similarity import did_you_mean
 from schemas.status_reader import MEANINGS
 from schemas.vocabulary import Role
@@ -139,6 +139,13 @@ def said(columns: Sequence[str], none: Sequence[str], means: Sequence[str] = ())
         if not sign or not heading.strip():
             raise UsageError(
                 f'"{role}{sign}" names no column.', hint='Write it like status="Last Event".'
+            )
+    roles = [*(_role(role).value for role, _, _ in pairs), *{_role(role).value for role in none}]
+    for named in (roles, [fold_header(heading) for _, _, heading in pairs]):
+        if twice := next((each for each in named if named.count(each) > 1), None):
+            raise UsageError(
+                f'"{twice}" is named twice.',
+                hint="Name one column for a role, or say that it has none; one role for a column.",
             )
     return RoleChoices(
         columns={_role(role): heading.strip() for role, _, heading in pairs},

@@ -197,6 +197,9 @@ def test_a_person_says_which_column_is_which(root: Root) -> None:
         (("--column", "statis=Status"), '"statis" is not a role'),
         (("--column", "status"), "names no column"),
         (("--no", "direktion"), "not a role"),
+        (("--column", "status=Status", "--no", "status"), '"status" is named twice'),
+        (("--column", "status=Status", "--column", "Status=AWB"), '"status" is named twice'),
+        (("--column", "status=Status", "--column", "awb=STATUS"), '"status" is named twice'),
         (("--column", "order_id=AWB"), "never the order id"),
     ],
 )
