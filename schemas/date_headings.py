@@ -38,7 +38,7 @@ _PICKED = word_set(
 _BARE = phrases(
     "last update, last updated, lastupdate, lastupdated, updated, modified, last activity, "
     "last scan, last event, last modified, lastmodified, delivered, actual delivery, "
-    "delivery actual, delivery, dod, dlvd, delivery completed, order delivered, ata, latest scan, "
+    "delivery actual, delivery, dlvd, delivery completed, order delivered, ata, latest scan, "
     "scan, event, received on, pod received, pod recd, latest activity, time stamp, dated, "
     "actual date, tarikh, customer received date, customer recd date, customer received on"
 )
@@ -88,6 +88,7 @@ _NATIVE = {
     )
     for word in words.split()
 }
+_OF_DELIVERY = re.compile(r"(?i)\W*d\W{0,2}o\W{0,2}d\W*")
 _BETWEEN = re.compile(r"[\s/|(),:-]+")
 
 ALWAYS = frozenset(Milestone)
@@ -161,6 +162,8 @@ _PLANNED = frozenset({"delivery", "del", "dlv", "dely", "dlvry", "delivary", "di
 _DONE = frozenset({"delivered", "pod", "dlvd", "deld", "deliverd", "dod"})
 _FAILED = frozenset({"undelivered", "undelivery", "failed", "failure", "ndr", "unsuccessful"})
 _PICKUP = frozenset({"picked", "pickup", "pick"})
+_BEGUN = _PICKUP | {"booking", "booked", "manifested", "dispatched", "dispatch", "shipped"}
+_BESIDE_BEGUN = word_set("actual awb courier event of scan shipment up")
 #: Words that may stand beside them. Any other may make it the date of something else, such as
 #: Delivered Feedback Date, Last Delivered Date, Account Status Date.
 _BESIDE = word_set(
@@ -240,6 +243,13 @@ def failure_meant(heading: str) -> bool:
     return bool(said & _FAILED) and dated and said <= known
 
 
+@kept
+def begin_meant(heading: str) -> bool:
+    """Return whether a heading is that of when a shipment was booked or picked up."""
+    said = frozenset(_WORD.findall(_spaced(heading).casefold()))
+    return bool(said & _TIME and said & _BEGUN) and said <= _TIME | _BEGUN | _BESIDE_BEGUN
+
+
 def concerned(nearness: TimeNearness) -> frozenset[Milestone]:
     """Return the milestones for which such a time counts."""
     return frozenset(FINALS) if nearness is TimeNearness.END else ALWAYS
@@ -255,5 +265,7 @@ def _in_english(words: list[str], heading: str) -> list[str]:
 
 
 def _spaced(heading: str) -> str:
-    """Return a heading with its words apart: ``lastUpdate``, ``delivered_ts``."""
+    """Return a heading with its words apart: ``lastUpdate``, ``delivered_ts``, D.O.D."""
+    if _OF_DELIVERY.fullmatch(heading):
+        return "dod date"
     return _HUMP.sub(" ", " ".join(heading.split())).replace("_", " ")

@@ -87,7 +87,7 @@ _NOT_COUNTED = word_sets(
     "to be deleted, remove, removed, discard, discarded, ignore, ignored, to be ignored, exclude, "
     "excluded, skip, skipped, do not process, do not send, do not sync, do not consider, "
     "wrong status, status wrong, incorrect status, status mismatch, mismatch, wrong awb, "
-    "awb mismatch, superseded, obsolete, provisional, assumed"
+    "awb mismatch, superseded, obsolete, provisional, assumed, reopen, reopened, re open, re opened"
 )
 
 #: Whether a row is to be sent, and its status true: a no under these takes it back.
@@ -140,6 +140,12 @@ _STORY = (
     r"(?:not delivered|out for delivery|rto|return(?:ed|ing)? to|undelivered)\b"
     r"(?:[^d]|d[^e]|de[^l]|del[^i])*(?:d|de|del)?"
 )
+
+#: Whether the proof of a delivery was accepted, and whether all is done.
+_OF_PROOFS = word_sets(
+    "pod verification, pod check, pod audit, pod approval, pod validation, delivery verification"
+)
+_OF_CLOSING = word_sets("closing status, closure status, shipment closure, final closure")
 
 #: Deliveries that a customer may look at first.
 _OPEN_BOXES = word_sets("open box, obd, try buy, tnb, excess short")
@@ -248,8 +254,12 @@ def _whom_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=Asks.WHOM, fates=_ELSEWHERE if "delivered" in words else "")
     if words in _WHERE_NOW:
         return Look(asks=Asks.WHOM, fates=rf"{_ELSEWHERE}|(?:.* )?(?:transit|us|warehouse|wh)")
-    if words <= _BESIDE_STORIES | _STORIES and words & _STORIES:
+    if words == {"courier", "reply"} or (words <= _BESIDE_STORIES | _STORIES and words & _STORIES):
         return Look(asks=Asks.PLAIN, fates=_STORY)
+    if words in _OF_PROOFS:
+        return Look(asks=Asks.WHOM, fates="fake|failed|invalid|mismatch(?:ed)?|rejected")
+    if words in _OF_CLOSING:
+        return Look(asks=Asks.WHOM, fates="not closed|(?:re-?)?open(?:ed)?")
     if words <= _OF_OPEN_BOXES and any(each <= words for each in _OPEN_BOXES):
         return Look(asks=Asks.WHOM, fates="failed|refused|rejected|returned.*|short.*")
     return None

@@ -323,8 +323,9 @@ IN_PART = (
     r"(?:rt[os]|return(?:ed)?|undelivered|partial(?:ly)?|fake|false|wrong(?:ly)?|expected"
     r"|tentative(?:ly)?|tb[acd]|to be confirmed|to confirm|not (?:yet )?(?:confirmed|verified)"
     rf"|soon|x|❌|✗|{_PART_OF})|rt[os] ?(?:\+|&|/|,|\|) ?delivered"
-    rf"|delivered \W?\?+|partial(?:ly)? deliver(?:y|ed)|(?:only )?{_PART_OF} (?:{_BOXES} )?"
-    rf"(?:delivered|received)|only [1-9] {_BOXES} (?:delivered|received)"
+    r"|(?:is (?:it|this) )?delivered ?\W?\?+|partial(?:ly)? deliver(?:y|ed)"
+    rf"|(?:only )?{_PART_OF} (?:{_BOXES} )?(?:delivered|received)"
+    rf"|only [1-9] {_BOXES} (?:delivered|received)"
     rf"|[1-9](?:st|nd|rd|th)? {_BOXES} (?:is |are )?(?:in transit|lost|missing|pending|short)"
 )
 """An expression for words that it was delivered, and another end; or not all of it, or not surely.

@@ -41,8 +41,15 @@ from pipeline.validation.sheet_dates import (
 )
 from pipeline.validation.status_resolution import Statuses, resolve_statuses
 from schemas.courier import DateRule, Profile
-from schemas.date_headings import failure_meant, is_past, told_apart, told_by, zone_named
-from schemas.limits import DAY_MS, FUTURE_HOURS, HOUR_MS, RANGE_DAYS, TEXT_LENGTH
+from schemas.date_headings import (
+    begin_meant,
+    failure_meant,
+    is_past,
+    told_apart,
+    told_by,
+    zone_named,
+)
+from schemas.limits import CLOCKS_OFF_MS, DAY_MS, FUTURE_HOURS, HOUR_MS, RANGE_DAYS, TEXT_LENGTH
 from schemas.manifest import DateKind, Fact
 from schemas.normalise import FALSE_WORDS, TRUE_WORDS, fold, is_absent
 from schemas.parcels import BLOCKED_AS, BlockReason, is_confirmed
@@ -443,20 +450,31 @@ class _Read(Struct, frozen=True, kw_only=True):
 def _later_failures(dates: _Dates) -> dict[str, pa.Array]:
     """Return the dates of failed deliveries that are later than the row's event, as claims.
 
-    Dates that may be day or month first say nothing, nor does one on the day of an event without a
-    time of day.
+    And those of pickups and bookings that are days later. Dates that may be day or month first say
+    nothing, nor does one on the day of an event without a time of day.
     """
     block, mapping = dates.facts.block, dates.facts.mapping
-    columns = [at for at, heading in enumerate(mapping.headers) if failure_meant(heading)]
+    used = {*mapping.columns.values()}
+    columns = {
+        at: 0 if fails else CLOCKS_OFF_MS
+        for at, heading in enumerate(mapping.headers)
+        if (fails := failure_meant(heading)) or (at not in used and begin_meant(heading))
+    }
     event = dates.role(Role.EVENT_TIME) if columns else None
     if event is None:
         return {}
     alone = ~np.array(pc.match_substring_regex(event.cells, r"\d:\d|T\d|\d{9}"), dtype=np.bool_)
     end = event.times.ms + np.where(alone, DAY_MS - 1, 0)
     found = {}
-    for at in columns:
+    for at, slack in columns.items():
         failed = dates.read(Role.EVENT_TIME, at, block.cells[at])
-        later = event.times.read & failed.times.read & ~failed.two_way & (failed.times.ms > end)
+        later = (
+            event.times.read & failed.times.read & ~failed.two_way & (failed.times.ms - slack > end)
+        )
+        if slack and later.any():  # in whichever order day and month are
+            other = DateRule(day_first=not dates.profile.date_rule(Role.EVENT_TIME).day_first)
+            swapped = read_times(block.cells[at], block.kinds.get(at), other, dates.zone)
+            later &= ~swapped.read | (swapped.ms - slack > end)
         if later.any():
             claims = pc.binary_join_element_wise(Direction.UNDELIVERED, block.cells[at], ":")
             column = column_named(mapping.headers, at)

@@ -64,6 +64,16 @@ column(
 )
 column("Latest NDR Reason", ("Customer not available", ""), "ss")
 column("Closing Status", ("Closed - Delivered", "Closed - RTO"), "sh")
+column("Closing Status", ("Open", "Closed"), "hs")
+column("Ticket Status", ("Open", "Closed"), "ss")
+column("POD Verification", ("Rejected", "Verified", "Pending", ""), "hsss")
+column("POD Status", ("Uploaded", "Rejected"), "ss")  # the paper's
+column("Reopened", ("Yes", "No", ""), "hss")
+column("Courier Reply", ("Not delivered", "Delivered", "will call back"), "hss")
+column("Remarks", ("Delivered?", "Is it delivered?", "Delivered", "gift?"), "hhss")
+for name in ("DOD", "D.O.D"):
+    days = ("27-11-2026", "30-12-2026", "01-01-2026", "Awaited", "", "26-11-2026")
+    column(name, days, "shhhss")
 column("Delivery Result Text", ("Successful", "Unsuccessful - customer unavailable"), "sh")
 column("Journey", ("Seller -> Customer", "Customer -> Seller"), "sh")
 column("RTO Consignment", ("", "R9912003"), "sh")
@@ -1001,6 +1011,16 @@ lines("a part of a town", f"{TITLES}\nPUNE\nA0\nRETURN NAGAR\nA1\nBACK BAY\nA2",
 _ROW = f"A0,W1,Delivered,{WHEN}"
 lines("a short row without its way", f"{TITLES},City,Is RTO\n{_ROW},Pune,No\nA1\nA2", "shh")
 lines("a short row", f"{TITLES},Is RTO,City\n{_ROW},No,Pune\nA1,W2,Delivered,{WHEN},No", "ss")
+for heading, ends in (
+    ("Pickup Date", "hssss"),
+    ("Booked On", "hssss"),
+    ("Next Pickup Date", "sssss"),
+):
+    days = ("20-11-2026", "12-11-2026 18:00", "02-11-2026", "", "11/12/2026")
+    cells = "\n".join(
+        f"A{at},W{at}00,Delivered,10-11-2026 10:00,{day}" for at, day in enumerate(days)
+    )
+    lines(f"begun after its end: {heading}", f"{TITLES},{heading}\n{cells}", ends)
 lines("times of a step", "Order ID,AWB No,Status,Last Updated (Pickup)\nA0\nD1", "ss")
 lines("a title far above", f"RTO Report for November\nACME\nBy,Ravi\n\n{TITLES}\nA0\nB1", "hs")
 lines("a title in two cells", f"Report Type,Reverse Pickups\nPeriod,Nov\n\n{TITLES}\nA0", "h")
