@@ -338,13 +338,13 @@ def read_times(
 def local_dates(times: Times, zone: ZoneInfo, form: str) -> pa.DictionaryArray:
     """Write each instant as its date in ``zone`` (``strftime`` format), null where there is none.
 
-    They are encoded as a dictionary: of many rows, few dates are distinct.
+    They are encoded as a dictionary, in which a date may come again.
     """
-    instants = pa.array(times.ms, mask=~times.read).cast(pa.timestamp("ms", tz="UTC"))
-    local = pc.local_timestamp(instants.cast(pa.timestamp("ms", tz=zone.key)))
-    days = local.cast(pa.date32(), safe=False).dictionary_encode()
-    texts = [day.strftime(form) for day in days.dictionary.to_pylist()]
-    return pa.DictionaryArray.from_arrays(days.indices, pa.array(texts, pa.string()))
+    encoded = pa.array(times.ms, mask=~times.read).dictionary_encode()
+    instants = encoded.dictionary.cast(pa.timestamp("ms", tz=zone.key))
+    days = pc.local_timestamp(instants).cast(pa.date32(), safe=False).dictionary_encode()
+    texts = pa.array([day.strftime(form) for day in days.dictionary.to_pylist()], pa.string())
+    return pa.DictionaryArray.from_arrays(encoded.indices, texts.take(days.indices))
 
 
 def _read_values(values: pa.Array, rule: DateRule, zone: ZoneInfo) -> npt.NDArray[np.int64]:

@@ -329,13 +329,16 @@ def transform(
     how the API gets dates (``strftime``). A row whose id or status is not sound gets an item too;
     the caller does not use it.
     """
-    at = pa.array(rows)
-    remarks, places = (canonical.texts[role].take(at) for role in (Role.REMARK, Role.LOCATION))
-    meta = {"remark": remarks, "reasonCode": canonical.reasons.take(at), "dpLocation": places}
+    columns = [canonical.ids, canonical.reasons]
+    columns += [canonical.texts[role] for role in (Role.REMARK, Role.LOCATION)]
+    if len(rows) < len(canonical.ids):
+        columns = [column.take(pa.array(rows)) for column in columns]
+    ids, reasons, remarks, places = columns
+    meta = {"remark": remarks, "reasonCode": reasons, "dpLocation": places}
     for role in DELIVERY_DATES:
         meta[role.value] = _days(canonical, role, rows, dropped.get(role), date_output)
     statuses = _WIRE.take(pa.array(canonical.statuses.milestones()[rows]))
-    return _items(canonical.ids.take(at), statuses, meta)
+    return _items(ids, statuses, meta)
 
 
 def _days(

@@ -7,6 +7,7 @@ file that makes any of them panic, or never end, ends this process and nothing m
 
 import contextlib
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -37,6 +38,7 @@ def main() -> NoReturn:
     """Serve the parent, whose process id is in ``argv``, until it wants no more."""
     parent = _Parent(*confine(int(sys.argv[2])))
     give_back()
+    gc.disable()  # a sixth of the start: it looks again and again at modules, which all stay
     sys.modules["hypothesis"] = None  # type: ignore[assignment]  # pandera loads it where tests do
     from pipeline.reading import read_file  # noqa: F401 - the long part, while the parent imports its own
     from schemas.manifest import make_ready
@@ -44,6 +46,8 @@ def main() -> NoReturn:
 
     builtin_profiles()
     make_ready()
+    gc.freeze()
+    gc.enable()
     _serve(parent)
 
 
