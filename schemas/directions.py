@@ -386,9 +386,12 @@ _NEAR = 83  # two letters of return that changed places
 
 def way_named(name: str) -> Direction | None:
     """Return the way that the name of a tab, table or file names among other words, or None."""
-    words = words_in(shortened(fold(visible(name))))
+    words = words_in(_GIFTS.sub(" ", shortened(fold(visible(name)))))
     return None if words & (NEGATIONS | _PLACES) else way_of(words)
 
+
+#: What guests are given in India, and many a brand's name: Return Gifts Pvt Ltd.
+_GIFTS = re.compile(r"\breturn[ _-]?gift(?:s|ing)?\b")
 
 #: Parts of the names of places: Return Nagar.
 _PLACES = word_set("chowk colony marg nagar")

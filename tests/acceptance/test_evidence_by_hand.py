@@ -1007,6 +1007,8 @@ column("Client Status", ("Delivered", "#N/A", ""), "sss")
 TITLES = ",".join(HEADER)
 for heading in ("Last Updated (RTO)", "Last Updated - RTO", "Last Scan Date (Return)"):
     lines(f"times of another way: {heading}", f"Order ID,AWB No,Status,{heading}\nA0\nA1", "hh")
+lines("a firm's name", f"Client,Return Gifts Pvt Ltd\n{TITLES}\nA0\nA1", "ss")
+lines("a firm's returns", f"Return Gifts Pvt Ltd: returns\n{TITLES}\nA0\nA1", "hh")
 lines("a part of a town", f"{TITLES}\nPUNE\nA0\nRETURN NAGAR\nA1\nBACK BAY\nA2", "hshshs")
 _ROW = f"A0,W1,Delivered,{WHEN}"
 lines("a short row without its way", f"{TITLES},City,Is RTO\n{_ROW},Pune,No\nA1\nA2", "shh")
@@ -1391,7 +1393,7 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
     for *tabs, ends in (
         ("FWD", "RVS", "sh"),
         *(("Del", tab, "sh") for tab in ("Ret-Del", "Back2Seller", "R2S", "RVPU", "RTOD")),
-        ("Del", "R2D2", "ss"),
+        *(("Del", "R2D2", "ss"), ("Acme", "Return Gifts Pvt Ltd", "ss")),
         ("B2C 28 Nov", "CIR 28 Nov", "sh"),
         ("F", "R", "sh"),
         ("Outbound", "Inbound", "sh"),

@@ -132,6 +132,8 @@ NAMED = (
     ("RTO Delivered.csv", MIS[:3], "hsh"),
     ("NDR_RTO.csv", MIS[:3], "sss"),
     ("NDR_RTO.csv", MIS[:2], "hs"),
+    ("Return Gifts Pvt Ltd 28 Nov.csv", MIS, "ssshhh"),
+    ("Return Gift Shop returns.csv", MIS, "hhhhhh"),
     ("Returns.csv", MIS, "hhhhhh"),  # RTOs and customers' returns are one to many
     ("reverse pickup.csv", MIS, "hhhhhh"),
 )
