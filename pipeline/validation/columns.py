@@ -249,7 +249,8 @@ def check_twins(block: Block, mapping: ColumnMap) -> None:
                 Code.HEADER_DUPLICATE,
                 f"Two columns are {called}, and differ: in row {block.rows[at]} the one says "
                 f"{quoted(first[at].as_py())}, the other {quoted(block.cells[other][at].as_py())}.",
-                hint="Delete or rename the column that is wrong, and upload the file again.",
+                hint="Keep the one that is right, of statuses of two days the later one. Delete or "
+                "rename the other, and upload the file again.",
             )
 
 

@@ -9,7 +9,7 @@ from schemas.codes import Code
 from schemas.courier import GENERIC, Profile
 from schemas.direction_headings import is_of_returns
 from schemas.display import quoted
-from schemas.headings import speaks_of_other
+from schemas.headings import is_earlier, speaks_of_other
 from schemas.normalise import fold, fold_header, is_absent
 from schemas.profile import is_awb_like
 from schemas.similarity import PROBABLY, alike
@@ -141,10 +141,29 @@ def _advice(
             f"{advice} and write what happened, such as Return Picked Up or Return Delivered: the "
             "headings are those of returns"
         )
+    several = _all_statuses(headings, profile, below) if role is Role.STATUS else []
+    if len(several) > 1:
+        listed = " and ".join(map(quoted, several[:_MOST_NEAR]))
+        return (
+            f"{advice} and write the newest status of each row there: the file has several, such "
+            f"as {listed}. If they are of several parcels, give each parcel a row of its own"
+        )
     near = _nearest(role, headings, profile, below)
     if near:
         advice += f" (did you mean {' or '.join(quoted(each) for each in near)}?)"
     return advice
+
+
+def _all_statuses(
+    headings: Sequence[str], profile: Profile, below: Sequence[Sequence[str]]
+) -> list[str]:
+    """Return the headings whose cells are all statuses: Scan 1 and Scan 2, 27-Nov and 28-Nov."""
+    found = []
+    for at, heading in enumerate(headings):
+        cells = [fold(row[at]) for row in below if at < len(row) and not is_absent(fold(row[at]))]
+        if heading.strip() and cells and all(cell in profile.statuses.shown for cell in cells):
+            found.append(" ".join(heading.split()))
+    return [each for each in found if not (speaks_of_other(each) or is_earlier(each))]
 
 
 def _nearest(
