@@ -49,6 +49,8 @@ class IdRule(Struct, frozen=True, kw_only=True):
     digits_only: bool = False
     min_length: int = 1
     max_length: int = ID_LENGTH
+    as_shown: frozenset[str] = frozenset()
+    """Number formats of a spreadsheet that make the order id: it is what the cell shows."""
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -153,8 +155,8 @@ class Profile(Struct, frozen=True, kw_only=True, eq=False):
         return read
 
     def means_nothing(self, heading: str) -> bool:
-        """Return whether a heading is one that says nothing beside its role."""
-        return fold_header(heading) in self.nothing
+        """Return whether a heading says nothing beside its role; or a number format, of an id."""
+        return fold_header(heading) in self.nothing or heading.casefold() in self.nothing
 
     def date_rule(self, role: Role) -> DateRule:
         """Return how this courier writes the dates of ``role``."""

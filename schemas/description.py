@@ -67,6 +67,8 @@ def _about(profile: Profile) -> list[str]:
     if ids.digits_only or (ids.min_length, ids.max_length) != (1, 50):
         kind = "digits" if ids.digits_only else "characters"
         lines.append(f"order ids: {ids.min_length} to {ids.max_length} {kind}")
+    if ids.as_shown:
+        lines.append(f"order ids as cells show them: {', '.join(sorted(ids.as_shown))}")
     if profile.auto_dispatch:
         lines.append("every order is auto-dispatched: pickups are not sent")
     if profile.reasons:

@@ -301,6 +301,7 @@ def _ids(root: Section) -> IdRule:
         digits_only=section.flag("digits_only", default=False),
         min_length=shortest,
         max_length=longest,
+        as_shown=frozenset(section.texts("as_shown") or ()),
     )
     section.done()
     return rule

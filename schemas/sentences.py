@@ -196,7 +196,8 @@ def shown_id(seen: tuple[str, str], _: Place) -> str:
     shown, stored = seen
     return (
         f"the order id is shown {shown}, stored as {stored}, so it is not certain which is meant. "
-        "Format the cells as text and enter the ids as the orders show them."
+        "Format the cells as text and enter the ids as the orders show them, or say in the "
+        "courier's profile what the number format means (nothing, or [ids] as_shown)."
     )
 
 

@@ -70,9 +70,10 @@ class RowFacts(Struct, frozen=True, kw_only=True):
 
     ``cells``: how many cells the record has, None where it has one for each heading. ``shown``:
     column → how a spreadsheet shows the number in it (``as 0012``), where that is not as it is
-    stored. ``counts_rows``: it is the last and tells, in its only cell, how many there are.
-    ``crossed_out``: its id, AWB, status or time is; ``comment``: those on these cells, by a person,
-    each on a line. ``odd_id``: its id, where that is unlike the other ids of the file.
+    stored; ``formats``: column → the number format that does so. ``counts_rows``: it is the last
+    and tells, in its only cell, how many there are. ``crossed_out``: its id, AWB, status or time
+    is; ``comment``: those on these cells, by a person, each on a line. ``odd_id``: its id, where
+    that is unlike the other ids of the file.
 
     In a rejects file that came back: ``beyond``: text right of the last named column.
     ``damaged_id``: what a spreadsheet had made of its id before that was put back. ``codes``: those
@@ -95,6 +96,7 @@ class RowFacts(Struct, frozen=True, kw_only=True):
     moved: tuple[str, str] | None = None
     nobodys: bool = False
     shown: Mapping[int, str] = field(default_factory=dict)
+    formats: Mapping[int, str] = field(default_factory=dict)
     counts_rows: bool = False
     crossed_out: bool = False
     comment: str = ""

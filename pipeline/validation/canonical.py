@@ -23,7 +23,7 @@ from pipeline.core.date_columns import (
     with_years,
 )
 from pipeline.core.free_text import folded, lengths, read_reasons, with_reasons, without_absent
-from pipeline.core.model import Block
+from pipeline.core.model import Block, RowFacts
 from pipeline.validation.columns import ColumnMap
 from pipeline.validation.evidence.sources import column_named
 from pipeline.validation.order_ids import canonical_ids, crossed, unnumbered
@@ -196,7 +196,7 @@ def normalise(
     facts.block = replace(block, said={**block.said, **_later_failures(dates)})
     _put_rows(facts, profile)
     bare = unnumbered(facts.cells(Role.ORDER_ID))
-    ids = _put_ids(facts, bare)
+    ids = _put_ids(facts, profile, bare)
     statuses = _put_statuses(facts, profile, auto)
     _put_statuses_for_ids(facts, ids, bare, statuses.milestones(), profile, ends)
     times = _put_dates(dates, statuses.milestones(), now_ms, mixed)
@@ -240,7 +240,7 @@ def _put_rows(facts: _Facts, profile: Profile) -> None:
     otherwise = {
         at: (1, (each.shown[column], block.cells[column][at].as_py()))
         for at, each in block.facts.items()
-        if column in each.shown
+        if column in each.shown and not _is_explained(each, column, profile)
     }
     facts.mark(Fact.SHOWN, otherwise, heading=mapping.header(Role.ORDER_ID))
     facts.mark(Fact.RESTORED, restored, heading=mapping.header(Role.ORDER_ID))
@@ -249,12 +249,32 @@ def _put_rows(facts: _Facts, profile: Profile) -> None:
         facts.flag(fact, shown, Cells(heading=heading, cells=block.cells[column]))
 
 
-def _put_ids(facts: _Facts, bare: npt.NDArray[np.int64]) -> pa.Array:
+def _is_explained(row: RowFacts, column: int, profile: Profile) -> bool:
+    """Return whether the profile says what the number format of an id means, or that it is none."""
+    code = row.formats.get(column, "")
+    return bool(code) and (profile.means_nothing(code) or bool(_shown_id(row, column, profile)))
+
+
+def _shown_id(row: RowFacts, column: int, profile: Profile) -> str:
+    """Return an id as its cell shows it, where the profile says so; else ""."""
+    known = row.formats.get(column) in profile.ids.as_shown
+    shown = row.shown[column] if known else ""
+    return shown.removeprefix("as ") if shown.startswith("as ") else ""
+
+
+def _put_ids(facts: _Facts, profile: Profile, bare: npt.NDArray[np.int64]) -> pa.Array:
     """Put the ids, and what kind of cell each was: a 20-digit number keeps 15 digits."""
     at = facts.mapping.columns[Role.ORDER_ID]
     kinds = facts.block.kinds.get(at)
     ids = canonical_ids(facts.block.cells[at], kinds, bare=bare)
     id_kinds = np.zeros(len(facts.block), dtype=np.int8) if kinds is None else kinds
+    rows = facts.block.facts.items() if profile.ids.as_shown else ()
+    made = {place: shown for place, row in rows if (shown := _shown_id(row, at, profile))}
+    if made:
+        id_kinds = id_kinds.copy()
+        id_kinds[[*made]] = CellKind.TEXT
+        texts = ids.to_pylist()
+        ids = pa.array([made.get(place, text) for place, text in enumerate(texts)], pa.string())
     both = pa.StructArray.from_arrays([ids, pa.array(id_kinds, pa.int8())], ["text", "kind"])
     facts.put(Fact.ID, both, role=Role.ORDER_ID)
     return ids

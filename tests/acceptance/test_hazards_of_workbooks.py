@@ -181,6 +181,28 @@ def test_an_id_that_a_number_format_makes_is_damaged(root: Root, api: SandboxHan
             assert f"{shown}, stored as 12345679" in line["message"]
 
 
+def test_a_profile_says_what_a_number_format_of_ids_means(root: Root, api: SandboxHandle) -> None:
+    codes = ('"FYMP"00000', "0000000000", "000-000", "0.0000E+00")
+    says = f"nothing = ['{codes[0]}', '{codes[3]}']\n[ids]\nas_shown = ['{codes[1]}']\n"
+    root.path.joinpath("couriers").mkdir()
+    root.path.joinpath("couriers", "acme.toml").write_text(
+        f'name = "acme"\n{says}[statuses]\ndelivery_done = ["Delivered"]\n', encoding="utf-8"
+    )
+
+    def write(book: Any, sheet: Any) -> None:
+        sheet.write_row(0, 0, ["Order ID", "Status"])
+        for row, code in enumerate(codes, start=1):
+            sheet.write_number(row, 0, 654321 + row, book.add_format({"num_format": code}))
+            sheet.write(row, 1, "Delivered")
+
+    root.drop("day.xlsx", made(write), folder="acme")
+    assert root.once().code == 3
+    done = [(order, "delivery_done") for order in ("0000654323", "654322", "654325")]
+    assert sent(api) == done
+    assert root.of("day").lines()[2]["codes"] == "ID_DAMAGED:order_id"
+    assert "0000000000" in root.run("profiles", "acme").out
+
+
 WAYS = '[=1]"Forward";[=2]"RTO";0'
 
 #: A cell that a row has other than ``A1, Delivered, Pune, Regular``, its format, what follows.

@@ -162,6 +162,12 @@ def test_a_role_that_no_column_has_is_not_read_by_the_headings_that_all_know(roo
     assert "columns not read: Expected Date" in told
 
 
+def test_map_offers_to_write_that_a_column_means_nothing(root: Root) -> None:
+    drafted(root, {"Order ID": IDS, "Status": KNOWN, "Is RTO": ("Yes", "Yes", "x")})
+    draft = root.path.joinpath("acme.toml").read_text(encoding="utf-8")
+    assert '# nothing = ["Is RTO"]' in draft
+
+
 def test_every_guess_is_marked_what_it_requires_too(root: Root) -> None:
     columns = {"Shipment": IDS, "StatusType": ("UD", "DL"), "Status": ("In Transit", "Delivered")}
     found = drafted(root, columns)

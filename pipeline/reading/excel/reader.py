@@ -476,7 +476,8 @@ class _SheetBlocks(Struct, frozen=True, kw_only=True):
                 cells[place], marks[place] = text, CellKind.TEXT
             elif differs := shown.differs(row, cell):
                 before = facts.get(place, RowFacts())
-                facts[place] = replace(before, shown={**before.shown, at: differs})
+                formats = {**before.formats, at: shown.formats.get(row, "")}
+                facts[place] = replace(before, shown={**before.shown, at: differs}, formats=formats)
         return pa.array(cells, pa.string()), marks
 
 

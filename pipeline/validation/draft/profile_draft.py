@@ -14,6 +14,7 @@ from pipeline.core.draft import RoleChoices
 from pipeline.validation.draft.column_profile import ColumnFacts, StatusCount, Survey
 from pipeline.validation.draft.role_guess import Guess
 from schemas.courier import Profile
+from schemas.direction_headings import look_of
 from schemas.display import quoted
 from schemas.normalise import fold, fold_header
 from schemas.status_reader import MARK, MEANINGS
@@ -74,8 +75,14 @@ def draft_profile(
         ),
         '# zone = "Asia/Kolkata"   # for times without a zone; without it: manifest.timezone',
     ]
-    if choices.nothing:
-        lines.append(f"nothing = {_listed(choices.nothing)}")
+    read = {guess.column for guess in guesses}
+    tells = [f.header for at, f in enumerate(seen.columns) if at not in read and look_of(f.header)]
+    lines.append(
+        f"nothing = {_listed(choices.nothing)}"
+        if choices.nothing
+        else f"# nothing = {_listed(tells or ['...'])}   # headings, tabs, titles, names of files "
+        "and number formats of ids that say nothing about an order"
+    )
     if choices.parcels:
         lines.append(f"parcels = {_text(choices.parcels)}")
     if of_type is not None:
