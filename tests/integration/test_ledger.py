@@ -1,6 +1,7 @@
 """The ledger on a real file and on a real PostgreSQL: drops, plans, sends, an order's story."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,7 @@ from pipeline.core.model import (
 from pipeline.core.order_lines import DISPATCHED, FrozenPlan, OrderHistory
 from pipeline.storage.ledger import SqlLedger, open_ledger, tables
 from schemas.codes import Code
+from schemas.parcels import Said
 from schemas.vocabulary import Milestone, Outcome
 from tests.examples import examples
 from tests.fakes.ledger_plans import AT, NOW, begun, frozen_plan
@@ -468,6 +470,27 @@ def test_plans_frozen_together_are_each_as_if_it_were_alone(ledger):
     of_it = [verdict(Outcome.FAILED, pos=3), verdict(Outcome.UNKNOWN, pos=5)]
     ledger.exchange([done(first, verdicts=tuple(of_it))], [], at=AT)
     assert ledger.verdicts_of(seqs) == {seqs[0]: of_it, seqs[1]: [], seqs[2]: []}
+
+
+def test_rows_that_went_back_are_found_by_their_awb(ledger):
+    said = (Said.ON_ITS_WAY_BACK, Said.ENDED, Said.ENDED, Said.ON_ITS_WAY)
+    status = (0, Milestone.RTO_BAG_DELIVERED, DONE, 0)
+    for drop_id in ("d1", "d2"):
+        drop = replace(begin(ledger, drop_id), state=DropState.OPEN, courier=f"of {drop_id}")
+        plan = frozen_plan(drop.seq, 4)
+        columns = {"status": status, "said": said, "awb": [f"a{n}" for n in range(4)]}
+        lines = plan.lines
+        for name, values in columns.items():
+            at = lines.column_names.index(name)
+            lines = lines.set_column(at, name, pa.array(values, lines.column(name).type))
+        ledger.freeze(drop, FrozenPlan(chunks=plan.chunks, lines=lines))
+    awbs, first = [f"a{n}" for n in range(9)], ledger.find("d1")
+    found = ledger.went_back(awbs, except_seqs=[first.seq], since=NOW)
+    assert [(each.order_id, each.awb, each.courier) for each in found] == [
+        ("o0000000", "a0", "of d2"),
+        ("o0000001", "a1", "of d2"),
+    ]
+    assert ledger.went_back(awbs, except_seqs=[], since=NOW + timedelta(seconds=1)) == []
 
 
 def test_what_is_known_of_the_orders_of_several_drops_is_told_for_each(ledger):
