@@ -204,9 +204,18 @@ class Shaper:
         or a way back, or nothing where all others have one. AWBs, mobiles and numbers of invoices
         are of several widths as they are.
         """
-        later, last = self._heading.later, len(self._headers) - 1
-        lacks = parsed.counts is not None and parsed.counts[-1] != len(self._headers)
-        if later is None or lacks or reads_as_footer(next(iter(_last_words(parsed)), "")):
+        later, width, counts = self._heading.later, len(self._headers), parsed.counts
+        last = (width if counts is None else min(width, int(counts[-1]))) - 1
+        # Lines that all end alike may lack a cell, or a separator at their end.
+        lacks = (
+            counts is not None and last + 1 < self._needed and bool((counts[:-1] > last + 1).any())
+        )
+        if (
+            later is None
+            or last < 0
+            or lacks
+            or reads_as_footer(next(iter(_last_words(parsed)), ""))
+        ):
             return False
         *others, own = parsed.cells[last].to_pylist()
         filled = [each for each in others if each]

@@ -144,6 +144,11 @@ def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandl
     kinds = "".join(f"Delivered,FYK{n}0012\nDelivered,1771613001490{n}0012\n" for n in range(2))
     root.drop("kinds.csv", f"Status,Order ID\n{kinds}Delivered,1771613001490")
     root.drop("more.csv", f"Status,Order ID\n{kinds}Delivered,FYK70012".replace("490", "491"))
+    # Lines that end with a separator, and lines that lack a cell, all of them.
+    for at, (heads, end) in enumerate((("Order ID,", ","), ("Order ID,Remarks", ""))):
+        ended = "".join(f"Delivered,FYN{at}0{n}{end}\n" for n in range(4))
+        root.drop(f"ended{at}.csv", f"Status,{heads}\n{ended}Delivered,FYN")
+        root.drop(f"sound{at}.csv", f"Status,{heads}\n{ended}Delivered,FYN{at}09{end}")
     root.drop("other.csv", "Status,Order ID\r\nDelivered,FYC10012\r\nDelivered,FYC101")
     root.once()
     found = [
@@ -153,7 +158,8 @@ def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandl
     assert found == ["TRUNCATED" if is_cut else None for *_, is_cut in STOPS]
     assert all(root.of(f"whole {at}").summary["refused"] is None for at in range(len(STOPS)))
     assert root.of("more").summary["refused"] is None
-    for name in ("ids", "two", "kinds"):
+    assert all(root.of(f"sound{at}").summary["refused"] is None for at in range(2))
+    for name in ("ids", "two", "kinds", "ended0", "ended1"):
         assert root.of(name).summary["refused"]["code"] == "TRUNCATED", name
     assert root.of("other").counts == {"accepted": 2}
 
