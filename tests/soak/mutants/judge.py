@@ -89,7 +89,7 @@ def _is_one(awb: str, awbs: set[str], mutant: Mutant) -> bool:
 
 def _bare(text: str) -> str:
     """Return a cell without wrappers, and without the bytes that no encoding has."""
-    return "".join(filter(str.isascii, text.strip(_AROUND)))
+    return "".join(filter(str.isascii, text)).strip(_AROUND)
 
 
 def _texts(cells: Sequence[object]) -> set[str]:
