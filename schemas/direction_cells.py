@@ -2,7 +2,7 @@
 
 import re
 
-from schemas.direction_headings import SHIPMENT
+from schemas.direction_headings import FOUND_WRONG, SHIPMENT, look_of, plain_look
 from schemas.directions import (
     DAMAGED,
     FAILED_WORDS,
@@ -21,6 +21,7 @@ from schemas.directions import (
     hides_a_known,
     in_english,
     in_plain_words,
+    is_crossed,
     may_hide_words,
     shortened,
     speaks_against,
@@ -39,8 +40,8 @@ from schemas.word_lists import word_set
 
 #: Words beside the seller where a person's name is asked: Merchant is a family's name, too.
 _BESIDE_SELLERS = word_set(
-    "address at back by center centre dc facility fynd guard hub point received return returned "
-    "returns same security self staff store team the to warehouse wh"
+    "address at back by center centre dc dept desk facility fynd godown guard hub point received "
+    "return returned returns same security self staff store team the to warehouse wh"
 )
 
 #: Words for the shipment itself: beside goods and services, return and reverse mean other things.
@@ -48,6 +49,7 @@ _SURELY_BACK = RTO_WORDS | word_set("dto lautaya returned reversed rvp rvs vapas
 
 #: In place of a receiver's name: Refused, Not delivered, NA - returned.
 _NOBODY = word_set("canceled cancelled failed lost refused rejected returned undelivered")
+_WITH_SELLERS = SELLERS | RTO_WORDS | {"vendor"}
 _BESIDE_NOBODY = word_set(
     "accepted by consignee customer cx delivered delivery na not order received the to"
 )
@@ -60,17 +62,20 @@ _BESIDE_RETURN = (
     | FILLERS
     | word_set(
         "aaya accepted approved at aya back closed complete completed created delivered done "
-        "exchange for hua hub in ofd ofp out pending picked processed processing qc raised "
-        "reached received refund refunded replacement request requested scheduled to transit "
-        "under warehouse"
+        "exchange for hua hub in invoice memo note ofd ofp out pending picked processed processing "
+        "qc raised reached received refund refunded replacement request requested scheduled to "
+        "transit under warehouse"
     )
 )
 
 #: Under Delivered? these are a no.
 _NOT_YET = re.compile(r"(?:attempted|awaited|hold|in transit|on hold|partly|pending|tomorrow)\b")
 
+_NO_SAID = word_set("false galat incorrect invalid mismatch n nahi nahin no nope not wrong")
+
 #: First words of a cell that says yes or no, whatever comes behind.
 _YES = word_set("haan han true y yes")
+_TRUE = TRUE_WORDS | {"done", "ha", "haan", "han"}
 _NO = word_set("false n na nahi nahin never nil no non none nope not null without")
 _NATIVE_NO = word_set(fold("नहीं नही नाही இல்லை లేదు ಇಲ್ಲ না ના ഇല്ല ਨਹੀਂ ନାହିଁ نہیں 否 不"))
 _NOT_DONE = re.compile(
@@ -89,7 +94,10 @@ _EMPTY_DATES = re.compile(
 )
 
 #: Words that mean a way back under any heading: RTS may be ready to ship, and return a rule.
-_PLAINLY_BACK = word_set("dto reverse reversed rto rts rvp rvs")
+_PLAINLY_BACK = word_set(
+    "b2o dto lautaya r2o r2s reverse reversed rto rtod rts rvp rvs vaapas vapas vapasi vapsi wapas "
+    "wapsi"
+)
 
 #: Arrows, folded, in a column of ways.
 _LEFTWARD = word_set("← ⇐ ⟵ ⬅ ◀ ◄ < << <=")
@@ -112,16 +120,34 @@ def claim_of(cell: str, look: Look) -> Direction | None:
         return Direction.UNREADABLE
     if hides_a_known(cell) and direction_of(fold(cell)) is None:
         return Direction.UNREADABLE
+    if is_crossed(cell) and (look.asks is Asks.NOTES or look.fates == FOUND_WRONG):
+        return look.way or Direction.UNDELIVERED
     if look.carriers and _comes_back_by(fold(cell)):
         return Direction.BACK
     if look.files:
         return None if way_of_file(cell) in {None, Direction.FORWARD} else Direction.BACK
     said = _claimed(cell, look)
+    if said is None and look.asks in _OF_FIELDS:
+        said = _said_in_fields(cell)
     if said is None and _MAY_BE_GLUED.search(cell) and (apart := words_apart(cell)) != cell:
         return _claimed(apart, look)  # ReverseShipment, RTO1
     return said
 
 
+_OF_FIELDS = frozenset({Asks.NOTES, Asks.PLAIN, Asks.WORDS})
+
+
+def _said_in_fields(cell: str) -> Direction | None:
+    """Return what a field of a text in JSON, XML or the like says: {"rto":true}, RTO: Yes."""
+    for name, value in _FIELD.findall(cell):
+        look = look_of(name) or plain_look(name)
+        said = look and claim_of(value, look)
+        if said and said is not Direction.FORWARD:
+            return said
+    return None
+
+
+_FIELD = re.compile(r"""\b([A-Za-z]\w{1,30})["']?\s?[:=>]\s?["']?([A-Za-z0-9][\w /-]{0,40})""")
 _MAY_BE_GLUED = re.compile(r"(?i)r(?:ev|et|t|v)|dto|forward")
 
 
@@ -138,7 +164,7 @@ def _claimed(cell: str, look: Look) -> Direction | None:
         return (
             look.way
             if folded in FALSE_WORDS
-            or first in {"false", "n", "nahi", "nahin", "no", "not"}
+            or first in _NO_SAID
             or (look.way is Direction.UNDELIVERED and _NOT_YET.match(folded))
             else None
         )
@@ -146,7 +172,7 @@ def _claimed(cell: str, look: Look) -> Direction | None:
         # Returned may have come from the customer or not, and so may Return under RTS Status.
         of_rto = folded == "returned" or (look.way is Direction.RTO and folded == "return")
         return Direction.BACK if of_rto else said
-    if look.asks is Asks.YES and (folded in TRUE_WORDS or (look.bare and first in _YES)):
+    if look.asks is Asks.YES and (folded in _TRUE or (look.bare and first in _YES)):
         return look.way
     if _is_fate(folded, look):
         return Direction.UNDELIVERED
@@ -181,9 +207,9 @@ def may_speak(look: Look) -> str:
         if look.carriers:
             return r"(?i)\br|dto|crn|ba?ck|aap|ap[ai]s|laut|to |2|[^\x00-\x7f]"
         ways = r"\br\W?[tv]\W?[op]|\br[tv]s|\brevers|\bdto|\bto (?:the )?[cmos]|[^\x00-\x7f]"
-        ways += r"|\bna?hin?\b|\braddu?\b|\bcancel [a-z]"
+        ways += r"|^\s*[{<]|\b[br]2[os]\b|[vw]a+pa?s|lautaya|\bna?hin?\b|\braddu?\b|\bcancel [a-z]"
         return rf"(?i){ways}|^\s*(?:{look.fates})\W*$" if look.fates else rf"(?i){ways}"
-    said = "|".join(sorted(SELLERS | RTO_WORDS | _NOBODY | {"given", "not", "over to", "red to"}))
+    said = "|".join(sorted(_WITH_SELLERS | _NOBODY | {"given", "not", "over to", "red to"}))
     said += rf"|^\s*(?:{look.fates})\W*$" if look.fates else ""
     return rf"(?i){said}|[^\x00-\x7f]" if look.names else ""
 
@@ -220,7 +246,7 @@ def _is_no(folded: str, look: Look) -> bool:
 
 def _handed_over(folded: str, look: Look) -> Direction | None:
     """Return that a shipment went back where it is the seller who has it, or that nobody has."""
-    words, meant = words_in(folded), SELLERS | RTO_WORDS
+    words, meant = words_in(folded), _WITH_SELLERS
     if _is_fate(folded, look):
         return look.way or Direction.UNDELIVERED
     if NOT_DELIVERED.search(folded):
@@ -302,7 +328,12 @@ _REMARKED = (
     r"|wrongly (?:marked )?(?:as )?delivered|(?:marked (?:as )?)?delivered by mistake"
     r"|cust(?:omer)? (?:(?:complain(?:s|ed)|says|said) )?(?:not received"
     r"|(?:has|did) not receive[d]?(?: (?:it|(?:the |his |her )?(?:order|parcel|shipment)))?)"
-    r"|(?:fake|false|wrong) (?:delivered|delivery|pod|status)|rto delivered(?: to seller)?"
+    r"|(?:fake|false|galat|wrong(?:ly)?) (?:delivered|delivery|pod|status|updated?)"
+    r"|rto delivered(?: to seller)?|galti se delivered|fake"
+    r"|(?:(?:actual(?:ly)?|it is|this is|ye) )+rto|(?:ye )?rto (?:hai|ho ga[iy][ai]?)(?: ye)?"
+    r"|(?:(?:maal|parcel|shipment) )?wapas (?:aa|ho) ?(?:ga[iy][ai]?|ya)"
+    r"|(?:(?:pls|please|kindly) )?(?:change|consider|mark|treat|update)(?: it)?(?: as| to)? "
+    r"(?:rt[os]|return(?:ed)?|undelivered)"
     r"|cust(?:omer)? (?:denies|denied) (?:the )?delivery|wrong entry(?: ignore)?"
     rf"|(?:entry|status) (?:is )?(?:galat|wrong)(?: hai)?|{TO_ANOTHER}|{IN_PART}"
 )

@@ -23,13 +23,18 @@ from schemas.headings import (
     is_earlier,
     is_free_text,
     other_subjects,
-    speaks_of_other,
     words_of,
 )
 from schemas.looks import Asks, Look
 from schemas.normalise import fold, kept
 from schemas.similarity import nearest
-from schemas.status_headings import MEASURES, OF_PIVOTS, OF_STATUSES
+from schemas.status_headings import (
+    MEASURES,
+    OF_PIVOTS,
+    OF_STATUSES,
+    AsksStatus,
+    asks_status,
+)
 from schemas.statuses import Direction
 from schemas.word_lists import word_set, word_sets
 
@@ -37,25 +42,25 @@ _TO_WHOM = word_set("delivered handed over returned to")
 _OF_RECEIVERS = word_sets(
     "received by, receiver, receiver name, recipient, recipient name, pod name, signed by, "
     "pod signed by, accepted by, relation, relationship, receiver relation, receiver relationship, "
-    "relation with receiver"
+    "relation with receiver, consignee name"
 )
 _LOOKS = word_set(
-    "bound bucket category class classification dir direction dirn flow flag identifier indicator "
-    "journey kind kya lane leg mode movement nature process product service stream task trip type "
-    "way"
+    "bound bucket category class classification dir direction dirn doc document flag flow group "
+    "grp head identifier indicator journey kind kya lane leg mode movement nature particulars "
+    "process product service stream task trip type voucher way"
 )
 
 #: Words that may stand beside the fate in a heading such as Is Cancelled, Order Lost (Y/N).
 ASKING = word_set(
     "aaya aya been flag gaya h hai has ho hua indicator is it kya mark marked n order orders "
-    "record row shipment shipments was y yn"
+    "maal parcel record row shipment shipments was y yn"
 )
 #: A no under these says that it was none. Of an OTP it does not: few deliveries have one.
 _TRUE_DELIVERIES = word_sets(
     "delivered, valid delivery, genuine delivery, delivery confirmed, delivery verified, "
     "customer received, received by customer, deliver, deliverd, delivred, dlvd, delivery done, "
     "delivery complete, delivery completed, delivery success, delivery successful, success, "
-    "successful, recd by customer, recd by cust, mila, mila ya nahi, customer ko mila"
+    "successful, recd by customer, recd by cust, mil, mila, mila ya nahi, customer ko mila"
 )
 _OF_FATES = _TRUE_DELIVERIES | word_sets(
     "undelivered, not delivered, failed, delivery failed, cancelled, canceled, cancel, lost, "
@@ -64,7 +69,7 @@ _OF_FATES = _TRUE_DELIVERIES | word_sets(
     "mis delivered, in transit, customer denied, delivery denied, fake pod, false pod, refused, "
     "customer refused, refused by customer, undel, undeliverd, undelvd, undlvd, cancled, canceld, "
     "cancelld, cancelled by customer, destroyed, disposed, stolen, seized, missing, untraceable, "
-    "auctioned"
+    "auctioned, fake, lost damage"
 )
 
 #: When nobody has it any more. An attempt that failed has a date, too, and may end well.
@@ -75,26 +80,41 @@ _WHENS = word_set("at date datetime dt of on time timestamp")
 _CAME_BACK = word_sets(
     "came back, received back, sent back, ret, physically received back, inwarded, restocked, "
     "going back, coming back, back to wh, back to warehouse, seller received, seller recd, "
-    "received by seller"
+    "received by seller, recd back, rcvd back"
 )
 
-#: Only a plain yes counts under these: Partial may be of a payment, Test of goods.
+#: Only a plain yes counts under these: Partial may be of a payment, a dispute of a weight, Test of
+#: goods.
 _IN_PART = word_sets(
-    "partial, partial delivery, partially delivered, part delivery, short delivery, short delivered"
+    "partial, partial delivery, partially delivered, part delivery, short delivery, "
+    "short delivered, part, dispute"
 )
 _NOT_COUNTED = word_sets(
     "void, voided, reverted, test, dummy, do not update, do not upload, delete, deleted, "
     "to be deleted, remove, removed, discard, discarded, ignore, ignored, to be ignored, exclude, "
     "excluded, skip, skipped, do not process, do not send, do not sync, do not consider, "
     "wrong status, status wrong, incorrect status, status mismatch, mismatch, wrong awb, "
-    "awb mismatch, superseded, obsolete, provisional, assumed, reopen, reopened, re open, re opened"
+    "awb mismatch, superseded, obsolete, provisional, assumed, reopen, reopened, re open, "
+    "re opened, hold, on hold"
 )
 
 #: Whether a row is to be sent, and its status true: a no under these takes it back.
 _COUNTED_IF = word_sets(
     "include, upload, to upload, to be uploaded, send, to be sent, sync, to be updated, "
     "push to fynd, upload to fynd, send to fynd, correct, status correct, correct status, "
-    "status match, status matched, final, status confirmed"
+    "status match, status matched, final, status confirmed, push, valid"
+)
+
+#: Whether somebody looked at the status, and what he found.
+_CHECKED = word_sets(
+    "audit, check, checked, cross check, cross checked, status check, status ok, status verified, "
+    "verified"
+)
+
+#: Who cancelled it, and why.
+_CANCELLED_SO = word_sets(
+    "cancelled by, canceled by, cancel reason, cancellation reason, cancelled reason, "
+    "reason for cancellation"
 )
 
 #: Filled where the row has another than the true one.
@@ -114,7 +134,7 @@ _COUNTED = word_set(
 _OF_DESTINATIONS = word_sets(
     "destination type, drop type, drop location type, delivered at, to, drop to, delivery to, "
     "delivery location, delivered location, going to, moving to, sent to, ship to type, towards, "
-    "final delivery location, handover, handover type, recipient type, receiver type, "
+    "dest type, final delivery location, handover, handover type, recipient type, receiver type, "
     "consignee type, ship to, shipped to, ship to type, to type, consignee"
 )
 #: From whom it goes: from the customer on the way back only.
@@ -123,8 +143,11 @@ _OF_ORIGINS = word_sets(
     "pickup type, origin type, consignor, consignor type, sender, sender type, shipper, "
     "shipper type"
 )
-_CUSTOMERS_PLACE = r"(?:end )?(?:buyer|consignee|customer)s?(?:'s)?(?: (?:address|home|location))?"
-_OWN_WAREHOUSE = r"(?:our|own|central|seller|brand) (?:warehouse|wh)"
+_CUSTOMERS_PLACE = (
+    r"(?:end )?(?:buyer|consignee|customer)s?(?:'s)?(?: (?:address|home|location|pick ?up))?"
+    r"|returns?(?: pick ?up)?"
+)
+_OWN_WAREHOUSE = r"(?:our|own|central|client|seller|brand) (?:warehouse|wh)|returns? cent(?:er|re)"
 _WAREHOUSE = rf"{_OWN_WAREHOUSE}|warehouse|wh"
 _ELSEWHERE = r"(?:.* )?(?:branch|courier|dc|franchisee?|hub|transporter)(?: office)?"
 _WHERE_NOW = word_sets(
@@ -168,8 +191,9 @@ _COUNTS = frozenset({"no", "number", "num"})
 
 #: Subjects that only a shipment that comes back has anything for.
 _FILLED = word_set(
-    "action at awb bag cn code consignment date datetime delivered docket dt id initiated lrn no "
-    "number on intransit pickup reason received ref reference remark remarks requested status "
+    "action at awb bag cn code consignment date datetime delivered docket dt id initiated lr lrn "
+    "no number on intransit pickup pod rcvd reason recd received ref reference remark remarks "
+    "requested status "
     "time timestamp track tracking type updated waybill"
 )
 
@@ -207,8 +231,7 @@ def look_of(heading: str) -> Look | None:
     sure = both or bool(words & _SURE)
     letters = both or bool(words & _OF_WAYS)
     pairs = letters or words <= _OF_SHIPMENTS
-    fates = _fates_under(words) if words <= _OF_ROWS | _OF_WAYS | {"delivery", "task"} else ""
-    fates += "|partial" if words >= {"delivery", "type"} else ""
+    fates = _fates_of_kinds(heading)
     if words & _OF_WAYS:
         fates = f"{fates or _NOT_THERE}|{_FIRST_LEG}"
     return Look(
@@ -222,12 +245,23 @@ def look_of(heading: str) -> Look | None:
     )
 
 
+def _fates_of_kinds(heading: str) -> str:
+    words = words_of(heading)
+    if words <= _OF_ROWS | _OF_WAYS | {"delivery", "task"}:
+        partly = "|partial" if words >= {"delivery", "type"} else ""
+        return _fates_under(words) + partly
+    if words & OF_STATUSES:
+        return _OF_TYPES
+    return _ITS_OWN if _may_name_ways(heading) and not other_subjects(heading) else ""
+
+
 #: Of what a row is billed for: the way back where it is that of its charges.
 _CHARGES = word_set("bill billing charge charges cost freight rate tariff")
 _SORTS = word_set("as category code head heads name sort type")
 OF_CARRIER = Look(asks=Asks.PLAIN, carriers=True)
 _OF_CARRIERS = word_set(
-    "carrier courier logistics method mode partner service shipper transporter vendor"
+    "carrier courier lane logistics method mode partner route service shipper transporter vendor "
+    "zone"
 )
 
 
@@ -251,7 +285,8 @@ def _whom_asked(words: frozenset[str]) -> Look | None:
     if words in _OF_RECEIVERS:
         return Look(asks=Asks.WHOM, names=True)
     if {"to"} < words <= _TO_WHOM:
-        return Look(asks=Asks.WHOM, fates=_ELSEWHERE if "delivered" in words else "")
+        fates = rf"{_ELSEWHERE}|{_OWN_WAREHOUSE}" if "delivered" in words else ""
+        return Look(asks=Asks.WHOM, fates=fates)
     if words in _WHERE_NOW:
         return Look(asks=Asks.WHOM, fates=rf"{_ELSEWHERE}|(?:.* )?(?:transit|us|warehouse|wh)")
     if words == {"courier", "reply"} or (words <= _BESIDE_STORIES | _STORIES and words & _STORIES):
@@ -278,15 +313,22 @@ _WITH_US = (
 )
 #: Of the shipment under any heading; of the others one may be a paper's or an offer's fate.
 _ITS_OWN = (
-    rf"{SHIPMENT}(?:fake delivery|lost in transit|non[ -]delivered"
+    rf"{SHIPMENT}(?:(?:fake|false) (?:delivery|pod)|lost in transit|non[ -]delivered"
     rf"|not (?:yet )?delivered{_BUT}|undelivered)"
     rf"|{TO_ANOTHER}|line ?haul|(?:hub|origin) to hub|hub delivery"
     "|stock transfer|stn"
     rf"|(?:order|parcel|shipment) (?:is |was )?(?:{_WITH_US})"
 )
+FOUND_WRONG = (
+    rf"{_ITS_OWN}|(?:status )?(?:fake|galat|incorrect|mis ?match(?:ed)?|not (?:correct|ok|true)"
+    r"|wrong)(?: (?:delivery|entry|hai|pod|status|update))?"
+)
 _NOT_THERE = rf"{_ITS_OWN}|{_WITH_US}|{SHIPMENT}(?:fake|lost|not (?:yet )?received{_BUT})"
 #: Short for the first of the ways that a parcel goes, where the heading asks for them.
 _FIRST_LEG = "1 ?(?:/|of) ?[2-9]"
+#: Words and codes of scans under a type or group of statuses, that are none of a delivery.
+_OF_CODES = "cn|it|lt|nd|od|pp|pu|rt|ud|undel|undlvd"
+_OF_TYPES = rf"{_ITS_OWN}|lost|rt[os] in ?transit|in ?transit|out for delivery|{_OF_CODES}"
 _NOT_TAKEN = rf"{_NOT_THERE}|{SHIPMENT}(?:cancell?ed|refused|rejected)"
 
 #: A claim may be refused or cancelled itself, and an exception be of an attempt before.
@@ -380,6 +422,8 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
         return Look(asks=Asks.YES, way=Direction.UNDELIVERED, bare=True)
     if asked in _ASKED_SO:
         return _ASKED_SO[asked]
+    if "back" in asked and asked - _WHENS in _CAME_BACK:  # Received Back Date
+        return Look(asks=Asks.FILLED, way=Direction.BACK)
     ruled = words & _SAID_OF_BOTH and words & {"courier", "days", "edd"}  # of a later return
     only_back = words & WAYS_BACK and words & _ONLY_OF_BACK and not (words & _NOT_PARTLY or ruled)
     if only_back or _is_of_way_out(words):
@@ -388,12 +432,13 @@ def _fate_asked(words: frozenset[str]) -> Look | None:
 
 
 _RMA = word_sets("rma, rma no, rma number, rma id")
-#: A refund has many a reason; a file of refunds alone is one of returns.
-_REFUNDS = tuple(
+#: A refund has many a reason, and an exchange follows a delivery; a file of them alone is one of
+#: returns.
+_REFUNDS = word_sets("refund date, refunded on, exchange id, exchange order id") | {
     word_set(f"{of} {number}")
     for of in ("refund", "refund txn", "refund transaction", "credit note")
     for number in ("id", "no", "number", "ref", "reference")
-)
+}
 _ASKED_SO = {
     words: look
     for headings, look in (
@@ -401,6 +446,8 @@ _ASKED_SO = {
         (_NOT_COUNTED, Look(asks=Asks.YES, way=Direction.WITHDRAWN)),
         (_COUNTED_IF, Look(asks=Asks.NO, way=Direction.WITHDRAWN)),
         (_CAME_BACK, Look(asks=Asks.YES, way=Direction.BACK, bare=True)),
+        (_CHECKED, Look(asks=Asks.PLAIN, way=Direction.WITHDRAWN, fates=FOUND_WRONG)),
+        (_CANCELLED_SO, Look(asks=Asks.FILLED, way=Direction.UNDELIVERED, partly=True)),
         (_REPLACED, Look(asks=Asks.FILLED, way=Direction.WITHDRAWN, partly=True)),
         (_RMA, Look(asks=Asks.FILLED, way=Direction.BACK)),
         (_REFUNDS, Look(asks=Asks.FILLED, way=Direction.BACK, wholly=True)),
@@ -434,6 +481,8 @@ def plain_look(heading: str) -> Look | None:
     """Return how to read a column for plain words for a way back or a fate, or None."""
     if (words := words_of(heading)) & _OF_FILES and words <= _OF_FILES | _BESIDE_FILES:
         return Look(asks=Asks.PLAIN, files=True, partly=True)
+    if words & _OF_STOCK and words & OF_STATUSES:
+        return Look(asks=Asks.PLAIN, way=Direction.BACK, fates=_RESTOCKED)
     if not _may_name_ways(heading):
         return None
     others = other_subjects(heading)
@@ -441,15 +490,21 @@ def plain_look(heading: str) -> Look | None:
         return OF_CARRIER
     if (
         not others <= _OF_CLAIMS | {"seller"}
-        or words & OF_STATUSES
+        or (words & OF_STATUSES and not words & _OF_CLAIMS)
         or _OF_A_DAY.fullmatch(fold(heading))
     ):
-        return Look(asks=Asks.PLAIN)
+        of_shipment = asks_status(heading) in {AsksStatus.ANY, AsksStatus.WORDS}
+        return Look(asks=Asks.PLAIN, fates=_OF_CODES if of_shipment else "")
     known = words & (_OF_ROWS | _OF_CLAIMS | _OF_SORTS)
     own = rf"{_ITS_OWN}|{_WITH_US}" if "seller" in words else _ITS_OWN
     return Look(asks=Asks.PLAIN, fates=_fates_under(words) if known else own)
 
 
+_OF_STOCK = word_set("inventory stock warehouse wh")
+_RESTOCKED = (
+    rf"{_WITH_US}|(?:rto |return )?(?:recd|rcvd) back|return (?:recd|received)|restocked|returned"
+    "|back in stock"
+)
 _OF_FILES = word_set("file filename sheet sheetname tab workbook worksheet")
 _BESIDE_FILES = word_set("data from name of original source")
 _OF_SORTS = word_set("alert disposition marking outcome position result segment stage tags")
@@ -463,12 +518,14 @@ def _fates_under(words: frozenset[str]) -> str:
 def _may_name_ways(heading: str) -> bool:
     """Return whether a plain word for a way back says where a row went, under any such heading."""
     words = words_of(heading)
-    passed = words & (HARMLESS | MEASURES | _SAID_BEFORE | _BRANDS) or words in OF_PIVOTS
-    of_another = bool(words & OF_STATUSES) and speaks_of_other(heading)  # Payment Status
+    passed = words & (_NO_WAYS | MEASURES | _SAID_BEFORE) or words in OF_PIVOTS
+    others = other_subjects(heading) - _OF_CLAIMS
+    of_another = bool(words & OF_STATUSES and others)  # Payment Status
     return not (passed or of_another or is_earlier(heading) or is_free_text(heading))
 
 
-_BRANDS = word_set("brand brands")
+_NO_WAYS = HARMLESS - {"warehouse", "zone"} | {"brand", "brands"}
+
 #: What is done about a parcel on its way, of which the end may be another.
 _SAID_BEFORE = word_set("action agent attempt call dispatch failure ivr mile ndr request try")
 

@@ -24,18 +24,19 @@ FORWARD_WORDS = frozenset({"forward", "frwd", "fwd"})
 #: The last ones are Hindi in Latin letters.
 _BACKWARD = word_set(
     "b2o r2o r2s retn rtnd rtv rtw "
-    "backward backwards lautaya vaapas vaapsi vapas vapis vapsi waapas waapsi wapas wapis wapsi"
+    "backward backwards lautaya vaapas vaapsi vapas vapasi vapis vapsi waapas waapsi wapas wapis "
+    "wapsi"
 )
 WAYS_BACK = RTO_WORDS | _RETURN | _BACKWARD
 NEGATIONS = word_set("no non not without excl excluding excluded except never please kindly")
 
 #: Words that may stand beside a direction in a cell without changing it.
 FILLERS = word_set(
-    "air aggregator awb b2b b2c bag by cod consignment courier customer d2c del delivery dlv dlvd "
-    "drop express mvmt pu "
-    "flow initiated journey leg logistics mode mps order orders package parcel pick pickup pickups "
-    "ppd prepaid qc sale sales seller service shipment shipments shipper standard surface trip "
-    "type up"
+    "air aggregator awb b2b b2c bag by challan cod completed confirmed consignment courier cust "
+    "customer d2c del delivery dlv dlvd done drop express flow freight from in initiated intransit "
+    "journey leg load logistics manifest mode mps mvmt order orders package parcel pick pickup "
+    "pickups ppd prepaid pu qc rcvd recd received sale sales seller service shipment shipments "
+    "shipper standard stock surface transit trip type up"
 )
 _TO_SELLER = re.compile(
     r"\b(ret|rtn|return|returned|returning|back|bk)(?: ?2 ?| ?to ?)(the )?"
@@ -153,8 +154,14 @@ OF_MONEY = word_set("bill billing cod invoice payment remittance settlement")
 #: way back R is, reverse or RTO, nothing tells.
 LETTERS: Mapping[str, Direction] = {"f": Direction.FORWARD, "r": Direction.BACK}
 
-#: Short for a return beside words for directions or sales only: RET may be retail as well.
-SHORT: Mapping[str, Direction] = {"ret": Direction.RETURN}
+#: Short for a return (return order, reverse pickup, sales return) beside words for directions, RET
+#: beside those of sales, too: it may be retail as well.
+SHORT: Mapping[str, Direction] = {
+    "ret": Direction.RETURN,
+    **dict.fromkeys(
+        ("r/o", "r o", "rp", "r/p", "r p", "sr", "s/r", "s r", "r/t", "r t"), Direction.BACK
+    ),
+}
 
 #: The same in plain English; Inbound alone may be a hub's word.
 PAIRS: Mapping[str, Direction] = {
@@ -193,9 +200,15 @@ def without_ticks(folded: str) -> str:
     plain = folded.replace(_VARIANT, "").strip()
     if plain and not plain.strip(_TICKS):
         return "yes"
-    if plain and not plain.strip(_CROSSES):
+    if is_crossed(plain):
         return "no"
     return plain.strip(_TICKS)
+
+
+def is_crossed(text: str) -> bool:
+    """Return whether a cell is a cross and nothing else."""
+    plain = text.replace(_VARIANT, "").strip()
+    return plain != "" and not plain.strip(_CROSSES)
 
 
 def lone_word(folded: str) -> str:
@@ -206,14 +219,12 @@ def lone_word(folded: str) -> str:
 
 
 def are_short(folded: Collection[str]) -> bool:
-    """Return whether folded cells of a column use the short words (``SHORT``) for directions.
+    """Return whether folded cells of a column show that its short words (``SHORT``) are directions.
 
-    They do beside a direction, and where nothing but words of sales is beside them.
+    They are beside a direction, and RET where nothing but words of sales is beside it.
     """
     others = {*folded} - SHORT.keys()
-    return len(others) < len({*folded}) and (
-        others <= FILLERS or any(direction_of(each) is not None for each in others)
-    )
+    return ("ret" in folded and others <= FILLERS) or any(map(direction_of, others))
 
 
 def may_hide_words(cell: str) -> bool:
@@ -374,11 +385,12 @@ def direction_of(folded: str) -> Direction | None:
 
 def _spelled(word: str) -> str:
     """Return the word for a way that a misspelt one is: Forword, Revers, Retrun; else the word."""
-    if not _NEAR_A_WAY.fullmatch(word):
+    if not _NEAR_A_WAY.fullmatch(word) or word in _NAMES:
         return word
     return nearest(word, _MISSPELT, at_least=_NEAR) or word
 
 
+_NAMES = frozenset({"reverie", "reverso"})
 _NEAR_A_WAY = re.compile(r"[fr][a-z]{4,8}")
 _MISSPELT = ("forward", "return", "returned", "reverse")
 _NEAR = 83  # two letters of return that changed places
@@ -386,7 +398,8 @@ _NEAR = 83  # two letters of return that changed places
 
 def way_named(name: str) -> Direction | None:
     """Return the way that the name of a tab, table or file names among other words, or None."""
-    words = words_in(_GIFTS.sub(" ", shortened(fold(visible(name)))))
+    plain = _GIFTS.sub(" ", shortened(fold(visible(name))))
+    words = frozenset(map(_spelled, words_in(plain)))
     return None if words & (NEGATIONS | _PLACES) else way_of(words)
 
 
@@ -413,9 +426,10 @@ def words_apart(name: str) -> str:
     return _BORDER.sub(" ", _GLUED.sub(r"\1 ", name))
 
 
-_GLUED = re.compile(r"(?<![A-Za-z])(RTO|RVP|RVS|DTO|[Rr]ev)(?=[a-z])(?!ers|is|iew|olv|ert)")
+_GLUED = re.compile(r"(?<![A-Za-z])(RTO|RVP|RVS|DTO|[Rr]ev)(?=[a-z])(?!a|e|is|iew|olv)")
 _BORDER = re.compile(
-    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])"
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})"
+    r"|(?<=[A-Za-z])(?=\d)(?!2[A-Za-z](?![A-Za-z]))|(?<=\d)(?<![A-Za-z]2)(?=[A-Za-z])"  # B2S
 )
 
 

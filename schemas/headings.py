@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from schemas.normalise import fold_header, kept
+from schemas.similarity import nearest
 from schemas.word_lists import word_set, word_sets
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -130,8 +131,20 @@ def _words_and_rest(tab: str) -> tuple[list[str], list[str]]:
 
 @kept
 def words_of(heading: str) -> frozenset[str]:
-    """Return the words of a heading; ``orderStatus`` has two."""
-    return frozenset(_WORD.findall(fold_header(HUMPS.sub(" ", heading))))
+    """Return the words of a heading; ``orderStatus`` has two, a misspelt ``Statsu`` is status."""
+    return frozenset(map(_spelled, _WORD.findall(fold_header(HUMPS.sub(" ", heading)))))
+
+
+def _spelled(word: str) -> str:
+    """Return the word that a misspelt one is, of those for statuses and their kinds."""
+    if not _NEAR_KNOWN.fullmatch(word):
+        return word
+    return nearest(word, ("group", "scan", "status", "type"), at_least=MISSPELT) or word
+
+
+_NEAR_KNOWN = re.compile(r"s(?:[atus]{3,6}\d?|[acn]{2,3})|g[roup]{3,5}|t[ype]{2,4}")
+MISSPELT = 83
+"""How near a misspelt word comes in which two letters changed places."""
 
 
 def other_subjects(heading: str) -> frozenset[str]:

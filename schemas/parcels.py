@@ -12,10 +12,10 @@ from schemas.codes import Code
 from schemas.directions import RTO_WORDS, speaks_against, way_named
 from schemas.headings import words_of
 from schemas.limits import EXACT_DIGITS
-from schemas.normalise import ABSENT, fold, fold_header
+from schemas.normalise import ABSENT, TRUE_WORDS, fold, fold_header
 from schemas.statuses import Direction, Doubt, StatusCase, StatusMeaning
 from schemas.vocabulary import STEPS, Journey, Milestone, Role
-from schemas.word_lists import word_set
+from schemas.word_lists import word_set, word_sets
 
 ANY, ALL = "any", "all"
 """Values of a profile's ``parcels``: a final status holds for the order when any of its parcels
@@ -163,7 +163,10 @@ _ITEMS = frozenset(_HEADINGS[_HEADINGS.index("orderitemid") :])
 
 #: Words of a heading of the boxes that travel under one AWB; and such as mean one only where a
 #: cell numbers it among all: Part, 1 of 2.
-_PIECES = word_set("box carton child packet package parcel pc piece pkg slave")
+_PIECES = word_set(
+    "bori box bundle carton cartoon child ctn lpn nag packet package parcel parsal pc piece pkg "
+    "pkt slave"
+)
 _MAYBE_PIECES = word_set(
     "boxes cartons fulfillment fulfilment packages packets part pcs pieces pkgs secondary "
     "shipment split sub"
@@ -249,13 +252,27 @@ def split_heading(headings: Sequence[str], taken: set[int]) -> int | None:
         (
             at
             for at, said in enumerate(words)
-            if at not in taken and "split" in said and said <= _OF_SPLITS
+            if at not in taken and said & _SPLIT and said <= _OF_SPLITS
         ),
         None,
     )
 
 
-_OF_SPLITS = word_set("flag is n order orders shipment shipments split y yn")
+_SPLIT = word_set("mps multi multiple split")
+_OF_SPLITS = _SPLIT | word_set("awb box flag is n order orders piece shipment shipments type y yn")
+_OF_SEVERAL = _SPLIT | TRUE_WORDS | {"child", "master"}
+
+
+def is_of_several(cell: str, heading: str) -> bool:
+    """Return whether a cell under such a heading says that an order has more parcels.
+
+    1 is a yes under Is MPS, and one box under MPS.
+    """
+    folded = fold(cell)
+    counts = folded.startswith("1") and not words_of(heading) & {"flag", "is", "split"}
+    return folded in _OF_SEVERAL and not counts
+
+
 _NUMBERED_BOX = re.compile(r"(?:[a-z]+ ?)?([0-9]{1,3}) ?(?:/|of|out of) ?([0-9]{1,3})")
 NUMBERED = r"(?i)^(?:[a-z]+ ?)?[0-9]{1,3} ?(?:/|of|out of) ?[0-9]{1,3}$|[a-z0-9][-_/][0-9]{1,2}$"
 """A cell that numbers a box among all, or a part of a shipment: 1 of 2, FYA1-2."""
@@ -276,13 +293,15 @@ def boxes_in(cell: str, heading: str = "") -> int:
 #: Words for the same things: the pieces of a shipment, and the goods in it.
 _COUNTED = (
     word_set(
-        "articles awbs box boxes carton cartons child ctn mps package packages parcel parcels "
+        "articles awbs box boxes carton cartons child ctn mps nag package packages parcel parcels "
         "pc pcs piece pieces pkg pkgs pkt pkts"
     ),
     word_set("item items qty quantity unit units"),
 )
 _BESIDE_COUNTED = word_set("count no nos number num of total")
-_IN_ALL = word_set("booked dispatched invoice invoiced order ordered sent shipped")
+_ORDERED = word_set("ord order ordered")
+_SENT = word_set("dispatched sent shipped")
+_IN_ALL = _ORDERED | _SENT | {"booked", "invoice", "invoiced"}
 _DELIVERED = word_set("accepted del delivered dlv dlvd fulfilled pod recd received")
 
 
@@ -294,10 +313,21 @@ def counts_delivered(headings: Sequence[str]) -> list[tuple[int, int]]:
         own = counted | _BESIDE_COUNTED
         named = [(at, said) for at, said in enumerate(words) if said & counted]
         every = [at for at, said in named if said <= own | _IN_ALL]
-        every.sort(key=lambda at: "order" in words[at])  # a row may be of a part of its order
+        every.sort(key=lambda at: bool(_ORDERED & words[at]))  # a row may be of a part of its order
         done = [at for at, said in named if said & _DELIVERED and said <= own | _DELIVERED]
+        done += [at for at, said in enumerate(words) if said in _BARE]  # Qty, Delivered
         found += [(at, every[0]) for at in done if every]
+        sent = [at for at in every if is_sent(headings[at])]
+        found += [(at, every[-1]) for at in sent[:1] if _ORDERED & words[every[-1]]]
     return found
+
+
+def is_sent(heading: str) -> bool:
+    """Return whether a column counts what was sent: Shipped Qty."""
+    return not words_of(heading).isdisjoint(_SENT)
+
+
+_BARE = word_sets("delivered, del, dlv, dlvd")
 
 
 def item_heading(headings: tuple[str, ...], taken: set[int]) -> int | None:

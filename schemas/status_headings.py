@@ -4,12 +4,14 @@ from enum import Enum
 
 from schemas.directions import DAMAGED, hides_a_known, may_hide_words, words_in, words_like
 from schemas.headings import (
+    MISSPELT,
     is_earlier,
     is_free_text,
     other_subjects,
     words_of,
 )
 from schemas.normalise import fold, kept
+from schemas.similarity import nearest
 from schemas.statuses import Doubt, StatusMeaning, StatusTable
 from schemas.suggestions import statuses_meant
 from schemas.word_lists import word_set
@@ -28,7 +30,7 @@ _FAILURES = word_set(
 
 #: Headings that a spreadsheet writes above the lines of a pivot table.
 OF_PIVOTS = (word_set("row labels"), word_set("column labels"))
-OF_STATUSES = word_set("event events scan stage status statuses sts")
+OF_STATUSES = word_set("event events scan stage stat status statuses sts")
 
 #: Those who say where a shipment is, and when they are asked: Customer Says, Call Status.
 _SAYING = word_set("call customer seller verification")
@@ -39,7 +41,7 @@ MEASURES = word_set("delay fraud risk sla tat weight")
 #: Steps and systems of the seller's side, whose words are behind the courier's: WMS Status.
 _BEHIND = word_set(
     "app attempt dashboard dispatch erp fulfillment fulfilment fynd my oms our packing shopify "
-    "system web website wms"
+    "system web website wms inventory stock warehouse wh"
 )
 
 
@@ -88,7 +90,7 @@ def asks_status(heading: str) -> AsksStatus | None:
         return None
     if words in OF_PIVOTS:
         return None
-    of_shipment = {word for word in words if not word.isdigit()} <= OF_STATUSES | _OF_SHIPMENTS
+    of_shipment = all(map(_is_of_shipment, words))
     named = (words & OF_STATUSES and of_shipment) or (words and words <= _NEWEST)
     if named and words & _CODES and not words & _OF_ORDERS:
         return AsksStatus.ANY
@@ -99,6 +101,15 @@ def asks_status(heading: str) -> AsksStatus | None:
     )
 
 
+def _is_of_shipment(word: str) -> bool:
+    """Return whether a word, or what it misspells (Shipmnt, not Ewaybill), leaves it of those."""
+    if word.isdigit() or word in OF_STATUSES | _OF_SHIPMENTS:
+        return True
+    near = nearest(word, _LONGER, at_least=MISSPELT)
+    return near is not None and near not in word
+
+
+_LONGER = tuple(sorted(word for word in _OF_SHIPMENTS if len(word) > len("sub")))
 _CODES = word_set("code id")
 _OF_ORDERS = word_set("order orders")  # Shiprocket's have other numbers than its shipments
 
@@ -127,7 +138,7 @@ def misspells_another(cell: str, milestone: int, table: StatusTable) -> bool:
 
     ``milestone``: what it is beside: a delivery, and *Undeliverd* or *In Trasit*.
     """
-    meant = statuses_meant(cell, table.shown) if len(cell) <= _LONGEST else []
+    meant = statuses_meant(cell, table.shown) if len("RT") < len(cell) <= _LONGEST else []
     return any(table.rule(each).milestone != milestone for each in meant)
 
 

@@ -26,7 +26,6 @@ from schemas.date_headings import told_apart
 from schemas.display import quoted
 from schemas.headings import age_of
 from schemas.limits import CLOCKS_OFF_MS, DAY_MS, ID_SHAPE
-from schemas.normalise import TRUE_WORDS, fold
 from schemas.parcels import (
     ANY,
     AROUND_AN_ID,
@@ -43,6 +42,7 @@ from schemas.parcels import (
     is_lost,
     is_not_delivered,
     is_not_picked,
+    is_of_several,
     is_on_paper,
     is_return,
     parcel_heading,
@@ -249,7 +249,7 @@ def _least(number: int, sheet: SheetFacts, spool: Spool, profile: Profile) -> np
     if box is not None:
         columns[f"c{box[0]}"] = partial(boxes_in, heading=sheet.headers[box[0]])
     if split is not None:
-        columns[f"c{split}"] = lambda cell: 2 * (fold(cell) in TRUE_WORDS)
+        columns[f"c{split}"] = partial(_told, heading=sheet.headers[split])
     found = np.zeros((2, sheet.rows), dtype=np.int64)
     start = 0
     for batch in spool.blocks(number, [*columns]) if columns else ():
@@ -261,6 +261,11 @@ def _least(number: int, sheet: SheetFacts, spool: Spool, profile: Profile) -> np
             found[of, rows] = np.maximum(found[of, rows], told)
         start = rows.stop
     return found
+
+
+def _told(cell: str, heading: str) -> int:
+    """Return how many parcels a cell tells of under a heading such as Split."""
+    return boxes_in(cell, heading) or 2 * is_of_several(cell, heading)
 
 
 def _taken(sheet: SheetFacts, profile: Profile) -> set[int]:

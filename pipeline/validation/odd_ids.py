@@ -32,10 +32,12 @@ _MONTH = r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
 _DAY = r"\d{1,2}-(?:\d{1,2}|[A-Za-z]{3,9})-(?:\d\d){1,2}|\d{4}-\d{1,2}-\d{1,2}"
 _DATED = rf"^(?:{_MONTH}|{_DAY})$"
 _NEVER = word_set(
-    "above awaited cod ditto do dummy false na no noorder pending prepaid same tba tbc tbd test "
-    "true unknown yes"
+    "above await awaited awaiting blank cancel cancelled check cod ditto do dummy duplicate empty "
+    "error false hold invalid later manual missing na nf no offline pending prepaid replacement "
+    "return rto same self tba tbc tbd test total true unknown walkin yes"
 )
 """Words that no order is called, be the file as short as it may."""
+_NOTHING = re.compile(r"not? ?(?:av\w*|found|given|id|order|order ?id|received|shared|yet)|xx+")
 
 
 class _Odd(Struct, frozen=True):
@@ -77,7 +79,7 @@ class OddIds(Struct, kw_only=True):
         if not found:
             return block
         counts = {
-            at: int(text) if text.isdecimal() else -(fold(text) in _NEVER)
+            at: int(text) if text.isdecimal() else -_is_never(fold(text))
             for at, text in found.items()
         }
         self.counts += sum(count > 0 for count in counts.values())
@@ -127,8 +129,13 @@ class OddIds(Struct, kw_only=True):
         """Return whether an id is a date, or a word that is not as long as others are."""
         if not re.fullmatch(_WORD, text):
             return bool(re.fullmatch(_DATED, text))
-        alike = text.isupper() and len(text) in usual and fold(text) not in _NEVER
+        alike = text.isupper() and len(text) in usual and not _is_never(fold(text))
         return not is_absent(text.casefold()) and (not alike or reads_as_footer(text))
+
+
+def _is_never(folded: str) -> bool:
+    """Return whether no order is called so: Pending, NotFound, walk-in."""
+    return folded.replace(" ", "") in _NEVER or _NOTHING.fullmatch(folded) is not None
 
 
 def mark_odd_ids(block: Block, known: OddIds, ids_at: int, awbs_at: int | None) -> Block:

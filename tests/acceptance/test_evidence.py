@@ -200,6 +200,8 @@ def test_a_file_name_that_names_a_direction_holds_deliveries(part: Part) -> Iter
     names |= dict.fromkeys((*of_both, "Returns & Deliveries", "RTO Rate Nov"), SENT)
     apart = ("RTO28Nov", "rto28", "28NovRTO", "ReverseMIS", "RTOreport", "deliveryRTO", "RVPlist")
     names |= dict.fromkeys((*apart, "returnsNov", "ReturnedToSeller", "revpickup_2"), HELD)
+    names |= dict.fromkeys(("B2S_28Nov", "R2S", "C2S_29", "Retun_28", "Retrun", "reverce"), HELD)
+    names |= dict.fromkeys(("B2B_28", "S2C_29", "Revenue", "Reverie", "Reserve", "Revised 2"), SENT)
     names |= dict.fromkeys(("Retail28", "MTRTO9", "Artoo28Nov", "ReversoShop", "MISreport"), SENT)
     # A courier's name in it is no profile's word for it.
     names |= dict.fromkeys(("bluedart_rto_28Nov", "xpressbees reverse pickup"), HELD)

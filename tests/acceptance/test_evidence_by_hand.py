@@ -571,7 +571,7 @@ column("Ship Leg", ("a", "rts", "b", "FWD", "c"), "shsss")
 column("Segment", ("B2C", "Reverse Pickup", "R.T.O.", "रिवर्स", *["B2C"] * 3), "shhhsss")
 column("LOB", ("B2C", "Return to Origin", "Ship to Origin", "B2C"), "shss")
 column("LOB", ("B2C", "RTO"), "ss", status="RTO Delivered")
-OF_OTHERS = ("Zone", "Previous State", "NDR Action", "Reason", "Remarks 2", "Hub", "RTO Address")
+OF_OTHERS = ("Previous State", "NDR Action", "Reason", "Remarks 2", "Hub", "RTO Address")
 for name in OF_OTHERS:
     column(name, ("Regular", "RTO", "Reverse"), "sss")
 column("Item", ("Mug", "Reverse Osmosis", "RTO Systems Ltd", "Reversible Jacket"), "ssss")
@@ -1388,6 +1388,88 @@ for marks in ("\ufeff\ufeff", "\ufeff\ufeff\ufeff", "\ufeffï»¿", "ï»¿"):
     FILES[f"marks before the first heading: {marks!a}"] = (text, "hs")
 
 
+# Short words for a way back where directions stand beside them.
+for name in ("Type", "Shipment Type", "Order Type"):
+    column(name, ("R/O", "RP", "S/R", "R.P.", "CIR", "FWD", "Forward"), "hhhhhss")
+column("Direction", ("RP", "F", "F"), "hss")
+column("Mode", ("SR", "RP", "Surface", "Express"), "ssss")
+column("Type", ("RP", "SR", "Forward"), "ssh", status="Return Delivered")
+column("Txn Type", ("Cust Return", "Stock Return", "Sale", "Return from customer"), "hhsh")
+for name in ("Document", "Doc Type", "Voucher Type"):
+    column(name, ("Return Challan", "RTO Challan", "Invoice", "Delivery Challan"), "hhss")
+column("Document", ("RTO Challan",), "s", status="RTO Delivered")
+column("Zone", ("A-RTO", "RTO", "A", "C1", "Return Nagar"), "hhsss")
+column("Route", ("BLR-DEL (RTO)", "(RTO)", "BLR-DEL", "R/O 4", "RP Road"), "hhsss")
+column("Warehouse", ("Bhiwandi WH", "RTO WH Bhiwandi", "Return Center Delhi"), "sss")
+column("Parcel wapas aaya", ("haan", "ha", "nahi", ""), "hhss")
+column("Aana/Jaana", ("Wapas", "Vapasi", "Jaana"), "hhs")
+for name in ("RTO Recd", "RTO LR", "RTO POD", "Recd Back", "Received Back Date"):
+    column(name, (filled_in := "27-11-2026", "", "NA"), "hss")
+    column(name, (filled_in, ""), "ss", status="RTO Delivered")
+column("Rto done", ("Done", "No", ""), "hss")
+column("Narration", ("RTO received", "Return gift", "Sale"), "hss")
+column("Description", ("Received in transit pack", "Reverse osmosis"), "ss")
+column("Updated By", ("RTO Desk", "RTO Team"), "ss")
+column("Consignee Name", ("RTO Warehouse", "Ravi Merchant", "Return Kumar"), "hss")
+column("Delivered To", ("Vendor", "Client WH", "Warehouse", "Customer"), "hhss")
+column("Pickup Type", ("Customer Pickup", "Warehouse", "Store"), "hss")
+# Fields of a record in one cell.
+cells = ('{"rto":true}', '{"is_rto": "Y"}', '{"direction":"reverse"}', '{"delivered":false}')
+cells += ("<rto>Y</rto>", '{"rto":false}', '{"return_policy":"7 days"}', '{"type":"forward"}')
+cells += ('{"url":"https://x/rto"}', "")
+column("Meta", [cell.replace('"', '""').join('""') for cell in cells], "hhhhhsssss")
+column("Details", ("RTO: Yes", "RTO: No", "rto=false", "Return: 7 days"), "hsss")
+# Types and groups of scans, misspelt and in codes.
+for name in ("San Group", "Scan Grop", "Stauts Type", "StatusType", "Statsu", "Lst Status"):
+    column(name, ("DL", "RT", "UD", "Undelivered", "RTO In Transit", "PP", "LT"), "shhhhhh")
+    column(name, ("Delivered", "RTO"), "sh")
+    column(name, ("RT", ""), "ss", status="RTO Delivered")
+column("Scan Group", ("PP", "DL"), "ss", status="Return Delivered")
+for name in ("GST Status", "Payment Status", "Ewaybill Stauts", "State", "Site", "Old Statsu"):
+    column(name, ("RT", "PP", "UD", "Ok"), "ssss")
+for name in ("WH Status", "Inventory Status"):
+    cells = ("RTO Received", "Received back", "Restocked", "Returned", "Dispatched", "Sold")
+    column(name, cells, "hhhhss")
+    column(name, ("Returned", "Restocked"), "ss", status="RTO Delivered")
+# Whether it is true, and to be sent.
+column(
+    "Check", ("Wrong", "Galat", "Not OK", "Mismatch", "❌", "OK", "✅", "No", "Yes"), "hhhhhssss"
+)
+column("", ("❌", "✅", "", "VIP"), "hsss")
+column("Verified", ("Wrong status", "Not delivered", "No", "Yes"), "hhss")
+column("Correct?", ("Galat", "Wrong", "Yes", "Done"), "hhss")
+for name in ("Hold", "On Hold", "Dispute", "Fake", "Lost/Damage", "Part Shipment"):
+    column(name, ("Yes", "No", ""), "hss")
+column("Dispute", ("Weight", "Weight dispute"), "ss")
+column("Payment Hold", ("Yes", "No"), "ss")
+for name in ("Valid", "Push", "Mil gaya"):
+    column(name, ("No", "Yes", ""), "hss")
+column("Claim Status", ("Lost", "Rejected", "", "NA"), "hsss")
+for name in ("Cancelled By", "Cancellation Reason"):
+    column(name, ("Customer", "", "NA"), "hss")
+cells = ("Actually RTO", "RTO ho gaya", "Pls update RTO", "mark as RTO", "wapas aa gaya", "fake")
+cells += ("galti se delivered", "ok", "RTO nahi hua", "fake number", "mark at gate", "RTO avoided")
+column("Remarks", cells, "hhhhhhhsssss")
+column("Remarks", ("Actually RTO", "RTO ho gaya"), "ss", status="RTO Delivered")
+# A refund, a credit note and an exchange come weeks after the delivery.
+for name in ("Refund Date", "Refunded On", "Exchange ID", "CN No", "Credit Note No"):
+    column(name, ("27-11-2026", "", ""), "sss")
+column("Refund Date", ("27-11-2026", "28-11-2026"), "hh")
+column("Qty,Delivered", ("2,1", "2,2", "1,1"), "hss")
+column("Qty,Delivered", ("2,1", "1,1", "3,1"), "sss")  # a yes
+column("Order Qty,Shipped Qty", ("2,1", "2,2", "1,1"), "hss")
+ROWS = "A1,W1,Delivered,,2,1\nA1,W2,Delivered,,2,1\nA2,W3,Delivered,,2,1"
+FILES["an order's parcels with a part of it each"] = (
+    [f"{','.join(HEADER)},Order Qty,Shipped Qty", *ROWS.split("\n")],
+    "ssh",
+)
+for said in ("NotFound", "Not Avl", "no_order", "XXXX", "Awaiting", "Self", "Walk-in", "Duplicate"):
+    row = f"FYA1001,W1,Delivered,\n{said},W2,Delivered,"
+    FILES[f"an order id {said}"] = ([",".join(HEADER), *row.split("\n")], "sh")
+for said in ("77", "ABC", "X", "SELFIE"):
+    row = f"FYA1001,W1,Delivered,\n{said},W2,Delivered,"
+    FILES[f"an order id {said}"] = ([",".join(HEADER), *row.split("\n")], "ss")
+
 TABS: dict[str, tuple[Sequence[str], str]] = {
     " and ".join(tabs): (tabs, ends)
     for *tabs, ends in (
@@ -1413,6 +1495,7 @@ TABS: dict[str, tuple[Sequence[str], str]] = {
         ("Old Delhi", "Delhi", "New Delhi", "Delhi old", "sssh"),
         ("Old", "Sheet2", "ss"),
         ("Customer", "To seller", "Came back", "Wapsi", "shhh"),
+        ("Delivered", "Retun", "Revrese 2", "Reverie", "shhs"),
         ("Sheet1", "Ret", "sh"),
         ("WHS", "Ret", "ss"),
         ("Forward", "CRR", "C2B", "CRP", "shhh"),

@@ -153,6 +153,11 @@ TOLD_OF = (
     ("Split Order", ("Y", "Y"), [SENT, SENT]),
     ("Is Split", ("No",), [SENT]),
     ("Split Payment", ("Yes",), [SENT]),
+    *((name, ("Yes",), [PARCELS]) for name in ("Is MPS", "MPS", "Multi Box", "Multi Shipment")),
+    ("MPS Type", ("Child",), [PARCELS]),
+    ("MPS", ("1",), [SENT]),
+    ("Multi Seller", ("Yes",), [SENT]),
+    ("Nag", ("1/2",), [PARCELS]),
     ("Pcs", ("2/2",), [SENT]),
     ("Pcs", ("1/2",), [PARCELS]),
     # Numbers of lists, batches and bags.
@@ -238,7 +243,7 @@ def test_a_return_with_its_own_awb_is_another_journey(part: Part) -> Iterator[No
 ITEMS = (
     *("Item ID", "Sub Order No", "SKU", "Sale Order Item Code"),
     *("Docket No", "Waybill #", "HAWB", "Item"),
-    *("Product Name", "Product", "Packet No", "Carton"),
+    *("Product Name", "Product", "Packet No", "Carton", "Pkt", "Bundle", "Bori", "Ctn No"),
     *("GR No", "POD No", "Article No", "Track No", "AWB/Tracking ID", "Master AWB", "Courier Ref"),
     *("SR Shipment ID", "Forwarding No", "Tracking URL", "Logistics ID", "Colour"),
 )

@@ -32,11 +32,24 @@ MORE_HELD = {
     "a signature below": "ssh",  # a line of its own block, as any
     "Delivered, Refund ID = R1, again": "hs",  # filled in all rows of its block
     "Delivered, Charge Head = RTO Charges": "hh",
+    "Delivered, Txn Type = Cust Return": "hhhh",
+    "Delivered, Zone = A-RTO": "hhhhh",
+    "Delivered, Aana/Jaana = Wapas": "hhh",
+    "Delivered, Narration = RTO received": "hhh",
+    **{
+        f"Delivered, {name} = Return Challan": "hhhh"
+        for name in ("Document", "Doc Type", "Voucher Type")
+    },
+    **{f"Delivered, {name} Status = RTO Received": "hhhhhh" for name in ("WH", "Inventory")},
+    **{
+        f"Delivered, {name} = 27-11-2026": "hss"
+        for name in ("Refund Date", "Refunded On", "Exchange ID", "Credit Note No")
+    },
+    "an order's parcels with a part of it each": "hhh",
     **{
         f"Delivered, {said}": "hh"
         for said in (
             "Type = Ret-Del",
-            "Flow = RTN2SLR",
             "Type = Back2Seller",
             "Type = Return2Origin",
         )
@@ -51,6 +64,7 @@ LESS_HELD = {
     "shifted: near temple": "ssss",
     "Delivered, Delivered Qty = 0": "ssss",
     "Delivered, Items Accepted = 0": "ss",
+    "Delivered, Qty,Delivered = 2,1": "sss",
     "Delivered, Accepted Qty = 0": "ss",
     "Delivered, Qty,Received Qty = 1,0, again": "ss",
     "a status put in": "ssss",

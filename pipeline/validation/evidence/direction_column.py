@@ -105,7 +105,8 @@ class DirectionColumn:
         if look is not None and look.asks not in ALONE:
             return replace(look, sure=sure)
         is_one = self._holds(Trait.DIRECTIONS, found=proven, matters=bool(some))
-        return Look(asks=Asks.WORDS, sure=sure) if is_one else look
+        fates = look.fates if look else ""
+        return Look(asks=Asks.WORDS, sure=sure, fates=fates) if is_one else look
 
     def _claims(self, texts: Texts, look: Look) -> pa.Array | None:
         pattern = "" if self._words else may_speak(look)
@@ -129,17 +130,19 @@ class DirectionColumn:
         """Return what F and R mean, where both are there or nothing else is; and RET."""
         folded = {*sound(Counter(map(fold, words)))}
         meanings: dict[str, Direction] = {}
+        f, r, some = "f" in folded, "r" in folded, not folded.isdisjoint(SHORT)
         if look.asks is Asks.WORDS and self._holds(
-            Trait.SHORT, found=are_short(folded), matters=not folded.isdisjoint(SHORT)
+            Trait.SHORT,
+            found=are_short(folded) or (some and f and look.letters),
+            matters=some,
         ):
-            meanings |= SHORT
+            meanings |= {**SHORT, **LETTERS} if look.letters else SHORT
         if look.pairs:
             ways = {PAIRS.get(lone_word(cell)) or direction_of(cell) for cell in folded}
             out, back = Direction.FORWARD in ways, Direction.BACK in ways
             has_out = self._holds(Trait.OUT, found=out, matters=back)
             if self._holds(Trait.IN, found=back, matters=out) and has_out:
                 meanings |= PAIRS
-        f, r = "f" in folded, "r" in folded
         alone = look.letters and r and not folded - {*LETTERS}
         if look.sure:
             has_f = self._holds(Trait.F, found=f, matters=r)

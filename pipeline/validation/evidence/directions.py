@@ -86,7 +86,7 @@ class Directions:
         return {self._sheet.column(at): pc.if_else(same, f"{Direction.BLANK}:", "")}
 
     def _candidates(self) -> list[tuple[int, Look | None]]:
-        columns, helpers = self._mapping.columns, self._mapping.helpers
+        columns, helpers = self._sheet.read_for_itself, self._mapping.helpers
         known = {Role.ORDER_ID, Role.STATUS, Role.STATUS_TYPE, Role.DIRECTION, Role.LOCATION}
         passed = {columns[role] for role in known if role in columns}
         passed |= {other for each in self._mapping.duplicates.values() for other in each}

@@ -56,7 +56,7 @@ class OtherStatuses:
         listed, passed = self._profile.headers[Role.STATUS], self._profile.nothing
         mapping = self._mapping
         times = {at for at, _ in events(mapping)}
-        used = {*mapping.columns.values()}
+        used = {*self._sheet.read_for_itself.values()}
         used |= {
             other
             for some in (mapping.duplicates, mapping.rivals)

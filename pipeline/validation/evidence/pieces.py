@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from pipeline.core.model import Block
 from pipeline.validation.evidence.sheet import SheetContext
 from schemas.headings import words_of
-from schemas.parcels import counts_delivered, parts_delivered
+from schemas.parcels import counts_delivered, is_sent, parts_delivered
 from schemas.statuses import Direction
+from schemas.vocabulary import Role
 
 
 class Pieces:
@@ -25,11 +26,16 @@ class Pieces:
 
     def said(self, block: Block) -> dict[str, pa.Array]:
         """Return where fewer pieces were delivered than there are: Delivered Pieces 1 of 2."""
-        found = {}
+        found: dict[str, pa.Array] = {}
         for done, every in self._counts:
             delivered, pieces = _numbers(block.cells[done]), _numbers(block.cells[every])
+            if is_sent(self._mapping.headers[done]):
+                delivered = self._of_order(delivered, block)
             fewer = delivered < pieces
-            if "delivered" not in words_of(self._mapping.headers[done]):
+            named = words_of(self._mapping.headers[done])
+            if len(named) == 1:
+                fewer &= bool((delivered > 1).any())  # ones and noughts say yes and no
+            elif "delivered" not in named:
                 fewer &= bool((delivered > 0).any())  # a column of noughts is not filled in
             if fewer.any():
                 texts = pc.binary_join_element_wise(block.cells[done], block.cells[every], " of ")
@@ -49,6 +55,13 @@ class Pieces:
                 parts = pa.array(told, pa.string()).take(encoded.indices)
                 counted = found.get(self._sheet.column(done), "")
                 found[self._sheet.column(done)] = pc.if_else(pc.equal(parts, ""), counted, parts)
+        return found
+
+    def _of_order(self, counts: npt.NDArray[np.float64], block: Block) -> npt.NDArray[np.float64]:
+        """Return the sums of an order's rows with one status: each may be of one of its parcels."""
+        own = (block.cells[self._mapping.columns[role]] for role in (Role.ORDER_ID, Role.STATUS))
+        rows = pc.binary_join_element_wise(*own, "|").dictionary_encode().indices
+        found: npt.NDArray[np.float64] = np.bincount(rows, weights=counts)[rows]
         return found
 
 

@@ -29,6 +29,17 @@ class SheetContext(Struct, kw_only=True):
     traits: Traits
     first: bool = True
 
+    @property
+    def read_for_itself(self) -> dict[Role, int]:
+        """Return the columns by their roles, without a type of statuses that the profile ignores.
+
+        So are its words evidence.
+        """
+        table = self.profile.statuses
+        typed = table.by_type or table.joined
+        columns = self.mapping.columns.items()
+        return {role: at for role, at in columns if typed or role is not Role.STATUS_TYPE}
+
     def column(self, at: int) -> str:
         """Return how messages name a column."""
         return column_named(self.mapping.headers, at)
