@@ -104,8 +104,8 @@ def _is_heading_row(
     cells: Sequence[str], held: int, repeated: Mapping[str, int], statuses: Collection[str]
 ) -> bool:
     data = sum(looks_like_data(cell) for cell in cells)
-    if held:
-        return data * 2 < len(cells)
+    if held:  # Order ID, AWB, Status 27-11-2026, Status 28-11-2026
+        return data * 2 < len(cells) or 1 < held >= data
     return (
         len(cells) > 1
         and not data

@@ -189,13 +189,14 @@ def test_a_heading_of_an_earlier_state_is_no_misspelt_status(heading: str) -> No
 
 
 @pytest.mark.parametrize(
-    "headings", [["Scan 1", "Scan 2"], ["27-Nov", "28-Nov"], ["Status 1", "Status 2"]]
+    "headings", [["Scan 1", "Scan 2"], ["27-Nov", "28-Nov"], ["On 27-11-2026", "On 28-11-2026"]]
 )
 def test_a_hint_for_several_columns_of_statuses_says_to_keep_the_newest(
     headings: list[str],
 ) -> None:
     rows = [["A1", "Picked Up", "Delivered"], ["A2", "In Transit", ""]]
-    told = refusal(["Order ID", *headings], *rows, courier="generic")
+    rows = [[*row, "Pune"] for row in rows]
+    told = refusal(["Order ID", *headings, "AWB"], *rows, courier="generic")
     assert told.code is Code.HEADER_NOT_FOUND
     assert "write the newest status of each row there" in told.hint
     assert all(f'"{heading}"' in told.hint for heading in headings)
