@@ -18,7 +18,12 @@ _PLACE = re.compile(r"\b[A-Z][a-z]+/[A-Z][A-Za-z_]+\b")
 _INDIA = "Asia/Kolkata"
 _ODD_OFFSETS = {(1, 5, 30): _INDIA, (1, 5, 45): "Asia/Kathmandu", (1, 3, 30): "Asia/Tehran"}
 
-_NEWER = frozenset({"updated", "new", "revised", "latest", "rescheduled", "modified", "changed"})
+_NEWER = frozenset(
+    {
+        *("updated", "new", "revised", "latest", "rescheduled", "modified", "changed"),
+        *("current", "final"),
+    }
+)
 
 _TIME = frozenset({"date", "time", "datetime", "timestamp", "ts", "dt", "at", "on", "when"})
 _ALONE = frozenset({"date", "datetime", "timestamp", "time", "when"})

@@ -690,7 +690,7 @@ def test_a_date_that_passed_beside_an_event_ahead_is_not_sent(part: Part) -> Ite
 
 @together
 def test_an_updated_delivery_date_goes_before_the_old_one(part: Part) -> Iterator[None]:
-    names = ("Updated New EDD", "Revised EDD", "Latest Expected Date")
+    names = ("Updated New EDD", "Revised EDD", "Latest Expected Date", "Final EDD", "Current EDD")
     for at, newer in enumerate(names):
         rows = [
             (f"A{at}", "Picked Up", "25-11-2026", "02-12-2026"),
