@@ -191,10 +191,9 @@ _COUNTS = frozenset({"no", "number", "num"})
 
 #: Subjects that only a shipment that comes back has anything for.
 _FILLED = word_set(
-    "action at awb bag cn code consignment date datetime delivered docket dt id initiated lr lrn "
-    "no number on intransit pickup pod rcvd reason recd received ref reference remark remarks "
-    "requested status "
-    "time timestamp track tracking type updated waybill"
+    "ab abw action at aw awb bag cn code consignment date datetime delivered docket dt id "
+    "initiated intransit lr lrn no number on pickup pod rcvd reason recd received ref reference "
+    "remark remarks requested status time timestamp track tracking type updated waybill wb"
 )
 
 

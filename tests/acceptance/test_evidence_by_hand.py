@@ -884,7 +884,8 @@ for name in ("Latest", "Now"):
     column(name, ("Yes", "No"), "ss")
 column("RV Flag", ("true", "false"), "hs", status="RTO Delivered")  # a letter is lost
 column("RP Flag", ("Y", "N"), "hs")
-column("Retrn Tracking No", ("46000099881", ""), "hs")
+for name in ("Retrn Tracking No", "RTO AB", "RTO WB No"):
+    column(name, ("46000099881", ""), "hs")
 column("Refund Tracking No", ("46000099881", ""), "ss")
 column("Is VP", ("Y", "N"), "hs")
 for name in ("Is RO", "is_rt", "Is TO", "RT Flag"):
