@@ -64,7 +64,7 @@ INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"
 ABSENT = frozenset({"", "'"}) | phrases(
     "na, n/a, n.a., n.a, n a, #n/a, #na, #n/a n/a, <na>, <n/a>, (n/a), null, (null), [null], "
     r"<null>, \n, \\n, #null!, nan, -nan, nat, 1.#qnan, -1.#qnan, 1.#ind, -1.#ind, none, (none), "
-    "[none], <none>, nil, undefined, (undefined), blank, (blank), [blank], <blank>, (empty), "
+    "[none], <none>, nil, nill, undefined, (undefined), blank, (blank), [blank], <blank>, (empty), "
     "[empty], <empty>, not available, not applicable, #ref!, #value!, #name?, #div/0!, #num!, "
     "0000 00 00, 0000 00 00 00:00:00, 0000-00-00, 0000-00-00 00:00:00"
 )

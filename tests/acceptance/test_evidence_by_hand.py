@@ -1471,6 +1471,15 @@ for said in ("77", "ABC", "X", "SELFIE"):
     row = f"FYA1001,W1,Delivered,\n{said},W2,Delivered,"
     FILES[f"an order id {said}"] = ([",".join(HEADER), *row.split("\n")], "ss")
 
+# Errors of formulas in a text file.
+for said in ("#REF!", "#VALUE!", "#NAME?"):
+    column("Is RTO", (said, "No", "Yes"), "hsh")
+    column("Shipment Type", (said, "FWD", "RTO"), "hsh")
+    column("RTO AWB", (said, "", "W77001"), "ssh")
+    column("Size", (said, "XL"), "ss")
+for name in ("Is RTO", "RTO AWB", "Cancelled By"):
+    column(name, ("nill", "#N/A", "Nill"), "sss")
+
 TABS: dict[str, tuple[Sequence[str], str]] = {
     " and ".join(tabs): (tabs, ends)
     for *tabs, ends in (

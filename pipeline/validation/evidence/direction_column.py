@@ -195,16 +195,24 @@ _YES_OR_NO = {Asks.YES, Asks.NO}
 
 
 def _damaged(cells: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return which cells are damaged, but for long texts."""
+    """Return which cells are damaged, but for long texts, or a formula's error in a text file.
+
+    #N/A says that nothing was found.
+    """
     texts = cells.buffers()[2]
-    if texts is None or DAMAGED.encode() not in texts.to_pybytes():
+    plain = b"" if texts is None else texts.to_pybytes()
+    if DAMAGED.encode() not in plain and b"#" not in plain:
         return np.zeros(len(cells), dtype=np.bool_)
-    damaged: npt.NDArray[np.bool_] = pc.match_substring(cells, DAMAGED).to_numpy(
-        zero_copy_only=False
-    )
+    damaged: npt.NDArray[np.bool_] = pc.match_substring_regex(
+        cells, f"{DAMAGED}|{_ERROR}"
+    ).to_numpy(zero_copy_only=False)
     for at in np.flatnonzero(damaged):
-        damaged[at] = may_hide_words(cells[at].as_py())
+        cell = cells[at].as_py()
+        damaged[at] = may_hide_words(cell) or DAMAGED not in cell
     return damaged
+
+
+_ERROR = r"^\s*#(?:BLOCKED|CALC|DIV/0|ERROR|FIELD|NAME|NUM|REF|SPILL|VALUE)[!?]\s*$"
 
 
 def _filled_down(claims: pa.Array, cells: pa.Array, before: str) -> tuple[pa.Array, bool, str]:
