@@ -1635,4 +1635,5 @@ def _listed(each: str, status: str) -> tuple[str, ...]:
 def _ends(out: Path, stem: str) -> str:
     (results,) = out.glob(f"{stem}__*.results.csv")
     with results.open(encoding="utf-8-sig", newline="") as file:
-        return "".join("s" if each["outcome"] == "unsent" else "h" for each in csv.DictReader(file))
+        ends = [each["outcome"] for each in csv.DictReader(file)]
+    return "".join("s" if each in {"unsent", "duplicate"} else "h" for each in ends)

@@ -29,7 +29,9 @@ MORE_HELD = {
     "Delivered, Type = RTN": "hhh",
     "Delivered, Row Labels = Delivered": "sh",
     "Delivered, Remarks = Customer coming back tomorrow": "sshssssss",
-    "a signature below": "ssh",  # a line of its own block, as any
+    "a signature below": "sshh",  # lines of their own blocks, as any
+    "Delivered, Direction = RP": "hhh",
+    "Delivered, Brand = Reverse": "hhhh",
     "Delivered, Refund ID = R1, again": "hs",  # filled in all rows of its block
     "Delivered, Charge Head = RTO Charges": "hh",
     "Delivered, Txn Type = Cust Return": "hhhh",
