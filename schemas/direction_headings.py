@@ -27,7 +27,6 @@ from schemas.headings import (
 )
 from schemas.looks import Asks, Look
 from schemas.normalise import fold, kept
-from schemas.similarity import nearest
 from schemas.status_headings import (
     MEASURES,
     OF_PIVOTS,
@@ -36,7 +35,7 @@ from schemas.status_headings import (
     asks_status,
 )
 from schemas.statuses import Direction
-from schemas.word_lists import word_set, word_sets
+from schemas.word_lists import slips, word_set, word_sets
 
 _TO_WHOM = word_set("delivered handed over returned to")
 _OF_RECEIVERS = word_sets(
@@ -355,20 +354,11 @@ def _with_lost_letter(heading: str) -> str:
     RV Flag, Is RO, Is Revere Shipment, Retrn Tracking No.
     """
     whole = _SHORT_RTO.sub("RTO", _SHORT_RVP.sub("RVP", heading))
-    whole = _ASKED_WORD.sub(lambda found: _SHORTER.get(found[0].casefold(), found[0]), whole)
-    return _ASKED_WORD.sub(_as_known, whole) if _ASKS.search(whole) else whole
+    return _ASKED_WORD.sub(lambda found: _SLIPS.get(found[0].casefold(), found[0]), whole)
 
 
-def _as_known(found: re.Match[str]) -> str:
-    return nearest(found[0].casefold(), _ASKED, at_least=_NEAR) or found[0]
-
-
-_ASKS = re.compile(r"(?i)\bis[ _-]|\bflag\b")
 _ASKED_WORD = re.compile(r"[A-Za-z]{5,10}")
-_ASKED = ("cancelled", "return", "returned", "reverse")
-_SHORTER = {word[:at] + word[at + 1 :]: word for word in _ASKED for at in range(1, len(word))}
-"""Such a word without one of its letters → the word."""
-_NEAR = 83  # one letter less; not Is Returnable, Is Reversible, Is Refunded
+_SLIPS = slips(("cancelled", "return", "returned", "reverse"))
 
 
 _SHORT_RVP = re.compile(r"(?i)(?<=\bis[ _-])(?:rp|rv|vp)\b|\b(?:rp|rv|vp)(?=[ _-]?flag\b)")

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from schemas.normalise import fold_header, kept
-from schemas.similarity import nearest
-from schemas.word_lists import word_set, word_sets
+from schemas.word_lists import slips, word_set, word_sets
 
 _WORD = re.compile(r"[a-z0-9]+")
 HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=RTO|RVP|RTS)(?=[A-Z])")
@@ -137,14 +136,11 @@ def words_of(heading: str) -> frozenset[str]:
 
 def _spelled(word: str) -> str:
     """Return the word that a misspelt one is, of those for statuses and their kinds."""
-    if not _NEAR_KNOWN.fullmatch(word):
-        return word
-    return nearest(word, ("group", "scan", "status", "type"), at_least=MISSPELT) or word
+    return _SLIPS.get(word, word)
 
 
-_NEAR_KNOWN = re.compile(r"s(?:[atus]{3,6}\d?|[acn]{2,3})|g[roup]{3,5}|t[ype]{2,4}")
-MISSPELT = 83
-"""How near a misspelt word comes in which two letters changed places."""
+_SLIPS = slips(("group", "scan", "status", "type"))
+del _SLIPS["stats"]  # a word of its own
 
 
 def other_subjects(heading: str) -> frozenset[str]:

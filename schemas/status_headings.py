@@ -4,7 +4,6 @@ from enum import Enum
 
 from schemas.directions import DAMAGED, hides_a_known, may_hide_words, words_in, words_like
 from schemas.headings import (
-    MISSPELT,
     is_earlier,
     is_free_text,
     other_subjects,
@@ -105,11 +104,12 @@ def _is_of_shipment(word: str) -> bool:
     """Return whether a word, or what it misspells (Shipmnt, not Ewaybill), leaves it of those."""
     if word.isdigit() or word in OF_STATUSES | _OF_SHIPMENTS:
         return True
-    near = nearest(word, _LONGER, at_least=MISSPELT)
+    near = nearest(word, _LONGER, at_least=_MISSPELT)
     return near is not None and near not in word
 
 
 _LONGER = tuple(sorted(word for word in _OF_SHIPMENTS if len(word) > len("sub")))
+_MISSPELT = 83  # two letters of it changed places
 _CODES = word_set("code id")
 _OF_ORDERS = word_set("order orders")  # Shiprocket's have other numbers than its shipments
 
