@@ -280,7 +280,8 @@ def test_cells_of_several_lines_are_left_as_they_are(live: Live, page: Page) -> 
     drop = dropped(live, "lines.csv", sheet(rows, header))
     page.goto(f"{live.url}/drops/{drop}/fix")
     page.get_by_label("Row 2, Status").fill("Delivered")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():  # the tick shows before the page was saved
+        page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Send row 2")).to_be_checked()
     expect(page.get_by_label("Send row 3")).not_to_be_checked()
     page.get_by_role("button", name=SEND).click()
