@@ -200,12 +200,16 @@ STATUSES_OF_MESSAGES = word_set("bounced clicked opened read seen")
 def names_order(heading: str) -> bool:
     """Return whether a heading is a name of the order id (Sale Order No, order_code, Order #).
 
-    Also with the digit that a program adds to a second one: Order ID.1, Order ID2.
+    Also with the digit that a program adds to a second one: Order ID.1, Order ID2, and without a
+    space: Sale OrderNo.
     """
-    words = words_of(_SECOND.sub("", heading))
+    words = words_of(_JOINED.sub("order ", _SECOND.sub("", heading)))
     numbered = bool(words & _NUMBERS) or "#" in heading
     counted = _COUNTS_ORDERS.search(fold_header(heading)) is not None
     return bool(words & _ORDER) and numbered and not words & _NOT_ORDERS and not counted
+
+
+_JOINED = re.compile(r"(?i)\border(?=(?:code|id|no|num|number|ref)\b)")
 
 
 def names_number(heading: str) -> bool:

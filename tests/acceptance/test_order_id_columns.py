@@ -19,6 +19,7 @@ HEADINGS = (
     (("Reference No", "Order #"), 1),
     (("Ref No", "Shipment ID", "Parent Order ID"), 2),
     (("Sale Order No", "Shipment ID"), 0),
+    (("Sale OrderNo", "Shipment ID"), 0),
     (("Reference No", "Channel Order ID"), 1),
     (("Order Item ID", "Order Id.1"), 1),
     (("Sub Order", "Channel Order ID", "Order ID"), 2),
