@@ -81,7 +81,9 @@ def _pushed_out(block: Block, mapping: ColumnMap) -> Iterator[tuple[int, str, st
         own, its = {"date"}, {*its, ""}
     for at in rows.tolist():
         text = beyond[at].as_py()
-        if _kind(text) in own and (not its or _kind(last[at].as_py()) in its):
+        kind, before_it = _kind(text), _kind(last[at].as_py())
+        # Where nothing is before it, only a kind of cell that the last column alone has tells.
+        if kind in own and (not its or before_it in its or (not before_it and kind not in its)):
             yield at, text, mapping.headers[named - 1]
 
 

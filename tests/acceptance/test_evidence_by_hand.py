@@ -1374,6 +1374,11 @@ FILES["a status put in, where the last column is empty"] = (
     [*text, "A2,W2,Delivered,Picked Up,,2026-11-24", "A3,W3,Delivered,Left at the gate,,"],
     "shs",
 )
+text = ["Order ID,AWB No,Status,Remarks,POD Link,", "A1,W1,Delivered,Given,https://pod.example/0,"]
+FILES["a status put in, where a remark is empty"] = (
+    [*text, "A2,W2,Delivered,Picked Up,,https://pod.example/1", "A3,W3,Delivered,Left,,"],
+    "shs",
+)
 text = [
     "Order ID,Previous Status,Status",
     *(f"FY03070{at}11300,In Transit,Picked Up" for at in "12"),

@@ -140,6 +140,9 @@ def test_a_text_that_stops_in_its_last_cell_is_cut(root: Root, api: SandboxHandl
         root.drop(f"day {at}.csv", text)
         root.drop(f"whole {at}.csv", text.replace("FYA", "FYB").replace(",W", ",X") + "\n")
     root.drop("ids.csv", "Status,Order ID\nDelivered,FYA10012\nDelivered,FYA10013\nDelivered,FYA1")
+    header = "Order ID,Status,AWB,Remarks"
+    text = f"RTO\n{header}\nFYD1,RTO Delivered,W1,\nFORWARD\n{header}\nFYD2,Delivered,W2,ok\n"
+    root.drop("titles.csv", text + "FYD3,Delivered")
     root.drop("two.csv", "Status,Order ID\r\nDelivered,177161300149000\r\nPicked Up,17716130")
     kinds = "".join(f"Delivered,FYK{n}0012\nDelivered,1771613001490{n}0012\n" for n in range(2))
     root.drop("kinds.csv", f"Status,Order ID\n{kinds}Delivered,1771613001490")

@@ -71,6 +71,7 @@ LESS_HELD = {
     "Delivered, Qty,Received Qty = 1,0, again": "ss",
     "a status put in": "ssss",
     "a status put in, where the last column is empty": "sss",
+    "a status put in, where a remark is empty": "sss",
     "a short row without its way": "sss",
 }
 

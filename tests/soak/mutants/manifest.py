@@ -108,7 +108,7 @@ class Mutant:
 
     def has(self, heading: str) -> bool:
         """Tell whether a column is called so."""
-        return heading.casefold() in {each.casefold().strip() for each in self.headings}
+        return _folded(heading) in map(_folded, self.headings)
 
     def insert(self, heading: str, cells: Callable[[Line], Cell], *, at: int | None = None) -> str:
         """Add a column; return its key."""
@@ -221,3 +221,7 @@ def _shown(cell: Cell) -> str:
     if isinstance(cell, Special):
         return cell.text
     return f"{cell:%Y-%m-%d %H:%M:%S}" if isinstance(cell, datetime) else str(cell)
+
+
+def _folded(heading: str) -> str:
+    return " ".join(heading.casefold().replace("_", " ").split())
