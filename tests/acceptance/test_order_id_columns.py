@@ -55,6 +55,7 @@ RIVALS = (
     ("Shipment ID", "Order"),
     ("Reference No", "Sale Order"),
     ("Reference No", "Ordr ID"),  # misspelt
+    ("Reference No", "Order IéD"),  # a stray byte in it
     ("Shipment ID", "Oder Number"),
     ("Order No", "Ordr ID"),
     ("Order ID", "Correct Order ID"),
