@@ -94,6 +94,10 @@ under a heading that was moved, has fewer."""
 PIN_CODE = r"^[1-9][0-9]{5}$"
 """An Indian PIN code; it stands under the heading of a second AWB where headings were exchanged."""
 
+WITH_COUNTRY = r"^\+[0-9]"
+MOBILE = r"^(?:0|91)?[6-9][0-9]{9}$"
+"""A phone number with the sign of its country, and an Indian mobile as it stands beside such."""
+
 DAY = r"^[0-9]{1,4}[/-](?:[0-9]{1,2}|[A-Za-z]{3,9})[/-][0-9]{1,4}$"
 """A date alone, as a cell beside an AWB may hold it."""
 

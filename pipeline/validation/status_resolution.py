@@ -24,7 +24,15 @@ from schemas.directions import (
 )
 from schemas.display import quoted
 from schemas.normalise import fold, is_absent
-from schemas.parcels import AWB_SHAPE, DAY, LIKE_AN_AWB, PIN_CODE, is_at_hub
+from schemas.parcels import (
+    AWB_SHAPE,
+    DAY,
+    LIKE_AN_AWB,
+    MOBILE,
+    PIN_CODE,
+    WITH_COUNTRY,
+    is_at_hub,
+)
 from schemas.status_headings import gives_status, hides_status, misspells_another
 from schemas.statuses import (
     Direction,
@@ -147,7 +155,8 @@ def _second_awbs(
     filled = pc.invert(pc.is_in(cells, value_set=pa.array(["", "0"])))
     sound = pc.and_(filled, pc.match_substring_regex(cells, AWB_SHAPE))
     sound = pc.and_(sound, pc.match_substring_regex(cells, LIKE_AN_AWB))
-    for other in (DAY, PIN_CODE):
+    phones = pc.any(pc.match_substring_regex(cells, WITH_COUNTRY)).as_py()
+    for other in (DAY, PIN_CODE, *([MOBILE] if phones else [])):
         sound = pc.and_not(sound, pc.match_substring_regex(cells, other))
     return pc.if_else(sound, "1", ""), pc.if_else(pc.and_not(filled, sound), cells, "")
 

@@ -161,6 +161,16 @@ def test_what_does_not_look_like_an_awb_says_nothing_of_a_way_back(
     assert row["status"] == (Milestone.RTO_BAG_DELIVERED if is_one else 0)
 
 
+def test_phone_numbers_are_no_second_awbs() -> None:
+    headers = ["Order ID", "Status", "ref_awb", "product_type"]
+    cells = ("9820000002", "+91 98200 00001", "")
+    rows = [[f"A{at}", "999", cell, "ppd"] for at, cell in enumerate(cells)]
+    done = sheet(headers, *rows, courier="ecomexpress").rows
+    assert [row["status"] for row in done] == [0, 0, Milestone.DELIVERY_DONE]
+    done = sheet(headers, rows[0], rows[2], courier="ecomexpress").rows
+    assert done[0]["status"] == Milestone.RTO_BAG_DELIVERED
+
+
 def test_a_number_of_both_journeys_needs_its_direction() -> None:
     blank = one_status("7", "shiprocket")
     assert blank["codes"] == "STATUS_AMBIGUOUS:status"
