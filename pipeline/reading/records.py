@@ -188,8 +188,8 @@ class Shaper:
             return {}
         short = (parsed.counts < self._needed) & data
         at = np.flatnonzero(short)
-        titles = (parsed.counts[at] == 1) & (at < len(parsed) - 1)
-        self.short += len(at) - int(titles.sum())
+        at_end = (at == len(parsed) - 1) & parsed.open_end
+        self.short += int(((parsed.counts[at] > 1) | at_end).sum())  # not the titles above others
         counts = parsed.counts[at].tolist()
         found = {row: RowFacts(cells=n) for row, n in zip(at.tolist(), counts, strict=True)}
         if parsed.open_end and bool(short[-1]):

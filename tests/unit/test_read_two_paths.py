@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import DropRefused
@@ -76,6 +76,7 @@ REGULAR = st.lists(
     width=st.integers(1, 4),
     segment=st.sampled_from([1, 7, 23, 1 << 20]),
 )
+@example(body=";;;\r;\u2028", width=2, segment=7)  # a title that ends its piece
 def test_fast_and_slow_reading_agree_on_any_text(body: str, width: int, segment: int) -> None:
     fast, slow = both_ways(body.encode(), width, segment)
     if segment == 1 << 20:
