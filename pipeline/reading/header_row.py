@@ -123,7 +123,8 @@ def two_headers(first: int, second: int, *, where: str) -> DropRefused:
 
 def _shipment_above(header: Record, above: Record, *, where: str) -> DropRefused:
     place = f" in {where}" if where else ""
-    shown = ", ".join(quoted(cell.strip()) for cell in above.cells if cell.strip())
+    # Its first cell only: others may be a customer's name or a remark, and messages are logged.
+    shown = quoted(next(cell.strip() for cell in above.cells if cell.strip()))
     return DropRefused(
         Code.HEADER_AMBIGUOUS,
         f"Row {above.number}{place} ({shown}) is a shipment, and stands above the header in row "
